@@ -1,0 +1,192 @@
+// The nouns of restic's repository format v2 as Signet holds them in memory (doc/design.rst "Repository Format").
+// Stored JSON is parsed into these once, at the door; nothing else in the daemon sees restic's field names.
+
+declare const brand: unique symbol;
+type Id<Name extends string> = string & { readonly [brand]: Name };
+
+/** 64 lower-case hex digits: SHA-256 of the plaintext. */
+export type BlobId = Id<'blob'>;
+/** 64 lower-case hex digits: SHA-256 of the pack file. */
+export type PackId = Id<'pack'>;
+/** 64 lower-case hex digits: SHA-256 of the stored snapshot file. */
+export type SnapshotId = Id<'snapshot'>;
+export type IndexId = Id<'index'>;
+
+export type BlobType = 'data' | 'tree';
+
+/** One blob's place in a pack. `plainBytes` is the length after opening and decompressing. */
+export interface PackedBlob {
+  readonly id: BlobId;
+  readonly type: BlobType;
+  readonly pack: PackId;
+  readonly offset: number;
+  readonly sealedBytes: number;
+  readonly plainBytes: number;
+}
+
+export interface SavedBlob {
+  readonly id: BlobId;
+  /** False when the repository had it already. */
+  readonly isNew: boolean;
+  /** Bytes it takes in its pack; 0 when not new. */
+  readonly sealedBytes: number;
+}
+
+export type NodeType = 'file' | 'dir' | 'symlink';
+
+/** A directory entry of a snapshot. Names are bytes: file systems allow what UTF-8 does not. */
+export interface TreeNode {
+  readonly name: Uint8Array;
+  readonly type: NodeType;
+  /** Permission bits as in st_mode & 0o7777; the codec turns them into Go's FileMode. */
+  readonly permissions: number;
+  readonly mtimeNs: bigint;
+  readonly atimeNs: bigint;
+  readonly ctimeNs: bigint;
+  readonly uid: number;
+  readonly gid: number;
+  readonly inode: bigint;
+  readonly deviceId?: bigint;
+  readonly links?: number;
+  /** Bytes of a file; absent on folders and links. Equals the sum of its blobs' plain sizes. */
+  readonly sizeBytes?: number;
+  /** Data blobs of a file in order; [] for an empty file. */
+  readonly content?: readonly BlobId[];
+  /** Tree blob of a folder. */
+  readonly subtree?: BlobId;
+  readonly linkTarget?: Uint8Array;
+}
+
+/** restic 0.18's summary, all counts of the backup that wrote the snapshot. */
+export interface SnapshotSummary {
+  readonly backupStart: string;
+  readonly backupEnd: string;
+  readonly filesNew: number;
+  readonly filesChanged: number;
+  readonly filesUnmodified: number;
+  readonly dirsNew: number;
+  readonly dirsChanged: number;
+  readonly dirsUnmodified: number;
+  readonly dataBlobs: number;
+  readonly treeBlobs: number;
+  readonly dataAdded: number;
+  readonly dataAddedPacked: number;
+  readonly totalFilesProcessed: number;
+  readonly totalBytesProcessed: number;
+}
+
+export interface Snapshot {
+  /** RFC 3339, as stored: the head tags are computed over exactly this text. */
+  readonly time: string;
+  readonly tree: BlobId;
+  readonly parent?: SnapshotId;
+  readonly paths: readonly string[];
+  readonly hostname: string;
+  readonly username: string;
+  readonly tags: readonly string[];
+  readonly programVersion?: string;
+  readonly summary?: SnapshotSummary;
+}
+
+/** An object that was left out because it is not what it claims to be; reading goes on without it. */
+export interface ObjectProblem {
+  /** Remote key of the object. */
+  readonly key: string;
+  readonly code: 'E_OBJECT_AUTH' | 'E_OBJECT_ID' | 'E_OBJECT_TYPE' | 'E_OBJECT_LIMIT' | 'E_MISSING' | 'E_VERSION';
+  readonly detail: string;
+}
+
+/** A sealed pack that still waits for its upload or for an index that names it: the row that makes a crash cost nothing. */
+export interface JournaledPack {
+  readonly id: PackId;
+  readonly sizeBytes: number;
+  /** The pack's encrypted header as it stands in the file, from which the blobs are known after a crash. */
+  readonly header: Uint8Array;
+  readonly uploaded: boolean;
+}
+
+/** Durable list of packs between "sealed" and "named by a committed index". Each call is on disk when it returns. */
+export interface PackJournal {
+  add(pack: JournaledPack): void;
+  markUploaded(id: PackId): void;
+  remove(ids: readonly PackId[]): void;
+  rows(): readonly JournaledPack[];
+}
+
+export interface RepositoryLock {
+  /** Aborts (with SignetError E_REPOSITORY_LOCKED) when the lock could not be refreshed in time or was removed. */
+  readonly signal: AbortSignal;
+  release(): Promise<void>;
+}
+
+/** Bytes and calls since the repository was opened; a job takes the difference. */
+export interface TrafficCount {
+  readonly bytesUploaded: number;
+  readonly bytesDownloaded: number;
+  readonly requests: number;
+}
+
+/**
+ * An opened repository: the only door to restic's format. Not for use from two jobs at once.
+ *
+ * Write order is kept inside: packs, then index, then snapshot. The order around it (lock → refreshIndex → saveBlob… →
+ * commitIndex → confirmUsed → saveSnapshot → head → release) is the backup job's.
+ */
+export interface Repository {
+  /** The id in restic's config, 64 hex digits. */
+  readonly id: string;
+  /** Name of the key file that the recovery key opened. */
+  readonly keyFileId: string;
+  /** First 16 hex digits of SHA-256 over the master key under a label: tells one master key from another, reveals nothing. */
+  readonly masterKeyFingerprint: string;
+  readonly traffic: TrafficCount;
+  /** Objects left out so far; grows as objects are read. */
+  readonly problems: readonly ObjectProblem[];
+
+  /** HKDF-SHA512 over the master key, salted with the repository id (D15). The caller wipes it. */
+  deriveKey(label: string, lengthBytes?: number): Uint8Array;
+
+  lock(kind: 'shared' | 'exclusive', options?: { signal?: AbortSignal | undefined }): Promise<RepositoryLock>;
+  /** Lists index/, loads what is new, drops entries whose index vanished, finishes journalled packs. Call under the lock. */
+  refreshIndex(options?: { signal?: AbortSignal | undefined }): Promise<void>;
+
+  find(type: BlobType, id: BlobId): PackedBlob | undefined;
+  /** Compresses, seals and packs the blob unless it is known. The bytes may be reused once the promise settles. */
+  saveBlob(type: BlobType, plaintext: Uint8Array, options?: { signal?: AbortSignal | undefined }): Promise<SavedBlob>;
+  /** @throws E_MISSING · E_OBJECT_AUTH · E_OBJECT_ID · E_OBJECT_LIMIT; a second copy in another pack is tried first */
+  loadBlob(type: BlobType, id: BlobId, options?: { signal?: AbortSignal | undefined }): Promise<Uint8Array>;
+
+  saveTree(nodes: readonly TreeNode[], options?: { signal?: AbortSignal | undefined }): Promise<SavedBlob>;
+  loadTree(id: BlobId, options?: { signal?: AbortSignal | undefined }): Promise<readonly TreeNode[]>;
+
+  /** Seals the open packs, uploads what the outbox holds and writes an index naming them. No-op when nothing is open. */
+  commitIndex(options?: { signal?: AbortSignal | undefined }): Promise<void>;
+  /**
+   * D11: lists index/ again and checks that every blob this session saved or found through `find` is still indexed; packs that
+   * exist but lost their index are indexed again. Answers the blobs that are really gone (empty when the snapshot may be written);
+   * those are forgotten here, so that saving them again uploads them.
+   */
+  confirmUsed(options?: { signal?: AbortSignal | undefined }): Promise<readonly BlobId[]>;
+  saveSnapshot(snapshot: Snapshot, options?: { signal?: AbortSignal | undefined }): Promise<SnapshotId>;
+  /** All readable snapshots; unreadable ones land in `problems`. Cached by id: a second call costs one listing. */
+  snapshots(options?: { signal?: AbortSignal | undefined }): Promise<ReadonlyMap<SnapshotId, Snapshot>>;
+
+  /** Every pack the index names, against the listing of data/: missing and wrongly sized ones. */
+  checkPacks(options?: { signal?: AbortSignal | undefined }): Promise<readonly ObjectProblem[]>;
+  /** Reads the pack whole and checks its name, header and every blob. */
+  checkPackData(id: PackId, options?: { signal?: AbortSignal | undefined }): Promise<readonly ObjectProblem[]>;
+  /** The packs the index names. */
+  packIds(): readonly PackId[];
+  /** Blobs the index knows, by type, and the bytes of all packs. */
+  size(): { readonly dataBlobs: number; readonly treeBlobs: number; readonly packBytes: number; readonly packs: number };
+
+  /** Wipes the keys, closes the outbox files. */
+  close(): Promise<void>;
+}
+
+/** SHA-256 over the sorted ids of all index files, the count and the bytes of all packs: what a head vouches for. */
+export interface RepositoryExtent {
+  readonly indexSetSha256: string;
+  readonly packCount: number;
+  readonly packBytes: number;
+}
