@@ -1,0 +1,65 @@
+// What this machine remembers between runs. All of it can be rebuilt from the remote and the recovery key, except the witness.
+
+import type { Schedule, LastBackup } from '../../protocol/status.ts';
+import type { WireError } from '../../protocol/errors.ts';
+
+/** Folders of one installation; each 0700. With SIGNET_HOME all are below it. */
+export interface Home {
+  readonly config: string;
+  readonly state: string;
+  readonly cache: string;
+  readonly runtime: string;
+  readonly logs: string;
+  /** state/outbox: sealed packs on their way. */
+  readonly outbox: string;
+  /** state/staging: plaintext images while they are captured; swept at start. */
+  readonly staging: string;
+}
+
+export interface SourceSetting {
+  /** `<profile>-<8 base32>`, random, never reused. */
+  readonly id: string;
+  readonly profile: string;
+  readonly label: string;
+  /** Absolute path. */
+  readonly root: string;
+}
+
+/** The settings file: JSON, schema-checked, unknown keys kept. Holds no secret. */
+export interface Settings {
+  readonly v: 1;
+  /** How this machine calls itself in snapshots. */
+  readonly deviceLabel: string;
+  readonly remote: string | null;
+  readonly sources: readonly SourceSetting[];
+  readonly schedule: Schedule;
+  /** Milliseconds; defaults 30 s, 10 min, 15 min (DESIGN §9). */
+  readonly quietMs: number;
+  readonly longestWaitMs: number;
+  readonly smallestIntervalMs: number;
+  /** How often everything is scanned although no change was seen; 0 switches the safety net off (tests). Default 1 h. */
+  readonly rescanMs: number;
+  readonly watch: 'chokidar' | 'off';
+}
+
+/** trust.json: what this machine saw last, so that a cloud cannot show it older things unnoticed. Authenticated under the state key. */
+export interface Witness {
+  readonly v: 1;
+  readonly since: string;
+  readonly repositoryId: string;
+  readonly keyFileId: string;
+  readonly masterKeyFingerprint: string;
+  readonly vaultSha256: string | null;
+  readonly vaultGeneration: number;
+  readonly device: string;
+  readonly ownHead: { readonly seq: number; readonly sha256: string } | null;
+  /** Highest seq seen per other device. */
+  readonly seen: Readonly<Record<string, number>>;
+}
+
+export interface HistoryEntry {
+  readonly at: string;
+  readonly outcome: 'good' | 'partial' | 'nothing-new' | 'failed' | 'cancelled';
+  readonly backup?: LastBackup;
+  readonly error?: WireError;
+}
