@@ -13,7 +13,11 @@ export class SignetError extends Error {
    * @param message lower-case; says what was attempted and on what, with both numbers when sizes differ
    * @param options.params fills the sentence for the code in words.ts; may name files of the user
    */
-  constructor(code: ErrorCode, message: string, options: { params?: ErrorParams; retryable?: boolean; cause?: unknown } = {}) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { params?: ErrorParams; retryable?: boolean; cause?: unknown } = {},
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.params = options.params ?? {};

@@ -178,7 +178,12 @@ export interface Repository {
   /** The packs the index names. */
   packIds(): readonly PackId[];
   /** Blobs the index knows, by type, and the bytes of all packs. */
-  size(): { readonly dataBlobs: number; readonly treeBlobs: number; readonly packBytes: number; readonly packs: number };
+  size(): {
+    readonly dataBlobs: number;
+    readonly treeBlobs: number;
+    readonly packBytes: number;
+    readonly packs: number;
+  };
 
   /** Wipes the keys, closes the outbox files. */
   close(): Promise<void>;

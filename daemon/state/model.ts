@@ -1,7 +1,7 @@
 // What this machine remembers between runs. All of it can be rebuilt from the remote and the recovery key, except the witness.
 
-import type { Schedule, LastBackup } from '../../protocol/status.ts';
 import type { WireError } from '../../protocol/errors.ts';
+import type { LastBackup, Schedule } from '../../protocol/status.ts';
 
 /** Folders of one installation; each 0700. With SIGNET_HOME all are below it. */
 export interface Home {
