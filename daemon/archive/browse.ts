@@ -1,0 +1,87 @@
+// Looking into a snapshot without restoring it: list a folder, read a part of a file. Decrypted bytes stay in memory.
+
+import type { ListEntry } from '../../protocol/status.ts';
+import { SignetError } from '../base/errors.ts';
+import type { BlobId, Repository, TreeNode } from '../repository/model.ts';
+import { manifestFolder } from './manifest.ts';
+import { displayPath, nameKey, parsePath, splitPath } from './names.ts';
+
+type Reader = Pick<Repository, 'find' | 'loadBlob' | 'loadTree'>;
+
+/** The entries of a folder of a snapshot by its shown path ('' is the root). @throws E_NOT_FOUND */
+export async function listFolder(
+  repository: Reader,
+  tree: BlobId,
+  shownPath: string,
+  signal: AbortSignal,
+): Promise<readonly ListEntry[]> {
+  const node = await findNode(repository, tree, shownPath, signal);
+  if (node === undefined) {
+    const nodes = await repository.loadTree(tree, { signal });
+    return nodes.filter(each => nameKey(each.name) !== manifestFolder).map(listEntryOf);
+  }
+  if (node.subtree === undefined) return [listEntryOf(node)];
+  return (await repository.loadTree(node.subtree, { signal })).map(listEntryOf);
+}
+
+/** At most `length` bytes of a file from `offset` on, and the size of the whole. @throws E_NOT_FOUND */
+export async function readRange(
+  repository: Reader,
+  tree: BlobId,
+  shownPath: string,
+  range: { readonly offset: number; readonly length: number },
+  signal: AbortSignal,
+): Promise<{ readonly bytes: Uint8Array; readonly sizeBytes: number }> {
+  const node = await findNode(repository, tree, shownPath, signal);
+  if (node?.type !== 'file') throw notFound(shownPath);
+  const sizeBytes = node.sizeBytes ?? 0;
+  const end = Math.min(range.offset + range.length, sizeBytes);
+  const parts: Uint8Array[] = [];
+  let start = 0;
+  for (const id of node.content ?? []) {
+    if (start >= end) break;
+    const length = repository.find('data', id)?.plainBytes ?? 0;
+    if (start + length > range.offset) {
+      const bytes = await repository.loadBlob('data', id, { signal });
+      parts.push(bytes.subarray(Math.max(0, range.offset - start), end - start));
+      start += bytes.length;
+    } else {
+      start += length;
+    }
+  }
+  return { bytes: Buffer.concat(parts), sizeBytes };
+}
+
+async function findNode(
+  repository: Reader,
+  tree: BlobId,
+  shownPath: string,
+  signal: AbortSignal,
+): Promise<TreeNode | undefined> {
+  const path = parsePath(shownPath);
+  if (path === undefined) throw notFound(shownPath);
+  let at: BlobId | undefined = tree;
+  let node: TreeNode | undefined;
+  for (const name of splitPath(path)) {
+    if (at === undefined) throw notFound(shownPath);
+    const nodes: readonly TreeNode[] = await repository.loadTree(at, { signal });
+    node = nodes.find(each => nameKey(each.name) === nameKey(name));
+    if (node === undefined) throw notFound(shownPath);
+    at = node.subtree;
+  }
+  return node;
+}
+
+function listEntryOf(node: TreeNode): ListEntry {
+  return {
+    name: displayPath(node.name),
+    type: node.type,
+    sizeBytes: node.sizeBytes ?? 0,
+    modifiedAt: new Date(Number(node.mtimeNs / 1_000_000n)).toISOString(),
+    permissions: node.permissions,
+  };
+}
+
+function notFound(what: string): SignetError {
+  return new SignetError('E_NOT_FOUND', 'no such file or folder in the snapshot', { params: { what } });
+}

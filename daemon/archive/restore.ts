@@ -1,0 +1,436 @@
+// Brings a snapshot back into a new folder. The tree is taken for hostile even though it is authenticated (a stolen device could have written
+// it): names are checked one by one, files are made with O_EXCL inside a private staging folder beside the target, links come last and only
+// when they stay inside, every byte is read back from the disk and compared with its hash, and one rename makes the whole visible.
+// What cannot be had is named, and everything else is restored. Ownership, set-uid bits and devices are not put back.
+
+import { constants } from 'node:fs';
+import { chmod, lstat, mkdir, open, readdir, rename, rm, rmdir, symlink, utimes } from 'node:fs/promises';
+import { dirname, join, posix } from 'node:path';
+import picomatch from 'picomatch';
+import type { ErrorCode } from '../../protocol/errors.ts';
+import type { RestoredDatabase, SkippedEntry } from '../../protocol/status.ts';
+import { asBuffer, concat, fromUtf8, toHex, utf8 } from '../base/bytes.ts';
+import { SignetError, systemCode } from '../base/errors.ts';
+import { privateFile, privateFolder, syncFolder } from '../base/files.ts';
+import { sha256 } from '../kernel/hash.ts';
+import type { BlobId, Repository, SnapshotId, TreeNode } from '../repository/model.ts';
+import { loadManifest, manifestFolder } from './manifest.ts';
+import type { Manifest } from './model.ts';
+import { displayPath, joinPath, nameKey } from './names.ts';
+
+const maxDepth = 512;
+const maxEntries = 20_000_000;
+const loadsAhead = 4;
+const readBackBytes = 1 << 20;
+
+export interface RestoreContext {
+  readonly repository: Pick<Repository, 'find' | 'loadBlob' | 'loadTree'>;
+  readonly snapshot: { readonly id: SnapshotId; readonly tree: BlobId };
+  /** Absolute path that does not exist or is an empty folder. */
+  readonly target: string;
+  /** Globs over `<source id>/<path>`; none means everything. */
+  readonly include: readonly string[];
+  readonly dryRun: boolean;
+  readonly platform: NodeJS.Platform;
+  readonly randomName: () => string;
+  /** What SQLite says of the file: 'ok' or its first complaint. */
+  readonly checkDatabase: (path: Uint8Array) => Promise<string>;
+  readonly freeBytes: (folder: string) => Promise<number>;
+  readonly onProgress: (progress: RestoreProgress) => void;
+  readonly signal: AbortSignal;
+}
+
+export interface RestoreProgress {
+  readonly phase: 'scanning' | 'restoring' | 'checking';
+  readonly filesDone: number;
+  readonly filesTotal: number;
+  readonly bytesDone: number;
+  readonly bytesTotal: number;
+  readonly item: string;
+}
+
+export interface RestoreOutcome {
+  readonly files: number;
+  readonly bytes: number;
+  readonly databases: readonly RestoredDatabase[];
+  readonly skipped: readonly SkippedEntry[];
+}
+
+interface PlannedEntry {
+  /** `<source id>/<path>` as bytes. */
+  readonly path: Uint8Array;
+  readonly node: TreeNode;
+}
+
+export interface RestorePlan {
+  /** Parents before children. */
+  readonly folders: readonly PlannedEntry[];
+  readonly files: readonly PlannedEntry[];
+  readonly links: readonly PlannedEntry[];
+  readonly bytes: number;
+  readonly skipped: readonly SkippedEntry[];
+  readonly manifest: Manifest | undefined;
+}
+
+/** @throws SignetError E_TARGET_NOT_EMPTY · E_DISK_FULL · E_NOT_FOUND (nothing matches) · E_CANCELLED; the target is untouched then */
+export async function restoreSnapshot(context: RestoreContext): Promise<RestoreOutcome> {
+  await assertFree(context.target);
+  const plan = await planRestore(context);
+  if (context.include.length > 0 && plan.files.length + plan.links.length + plan.folders.length === 0) {
+    throw new SignetError('E_NOT_FOUND', 'nothing in the snapshot matches the pattern', {
+      params: { what: context.include.join(', ') },
+    });
+  }
+  if (context.dryRun) return { files: plan.files.length, bytes: plan.bytes, databases: [], skipped: plan.skipped };
+  const parent = dirname(context.target);
+  await mkdir(parent, { recursive: true });
+  const free = await context.freeBytes(parent);
+  if (plan.bytes > free) {
+    throw new SignetError('E_DISK_FULL', `restoring needs ${plan.bytes} bytes, ${free} are free`, {
+      params: { need: plan.bytes, have: free },
+    });
+  }
+  const staging = `${context.target}.signet-${context.randomName()}`;
+  await mkdir(staging, { mode: privateFolder });
+  try {
+    const outcome = await new Restoring(context, plan, staging).run();
+    await publish(staging, context.target);
+    return outcome;
+  } catch (error) {
+    await rm(staging, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+/** Everything that would be written, and what would not and why. Reads trees only. */
+export async function planRestore(
+  context: Pick<RestoreContext, 'repository' | 'snapshot' | 'include' | 'platform' | 'signal'>,
+): Promise<RestorePlan> {
+  const { repository, signal, platform } = context;
+  const includes = matcherOf(context.include);
+  const folders: PlannedEntry[] = [];
+  const files: PlannedEntry[] = [];
+  const links: PlannedEntry[] = [];
+  const skipped: SkippedEntry[] = [];
+  let bytes = 0;
+  let entries = 0;
+
+  const walk = async (
+    nodes: readonly TreeNode[],
+    folder: Uint8Array,
+    depth: number,
+    chosen: boolean,
+  ): Promise<void> => {
+    for (const node of nodes) {
+      signal.throwIfAborted();
+      if (++entries > maxEntries) {
+        throw new SignetError('E_OBJECT_LIMIT', `the snapshot has more than ${maxEntries} entries`);
+      }
+      const path = joinPath(folder, node.name);
+      const shown = displayPath(path);
+      const unsafe = unsafeName(node.name, platform) ?? (depth > maxDepth ? 'too deep' : undefined);
+      if (unsafe !== undefined) {
+        skipped.push({ path: shown, reason: unsafe, code: 'E_UNSAFE_PATH' });
+        continue;
+      }
+      const wanted = chosen || includes(shown);
+      if (node.type === 'dir') {
+        const at = folders.length;
+        const before = files.length + links.length;
+        if (wanted) folders.push({ path, node });
+        await walkInto(node, path, shown, depth, wanted);
+        // A folder on the way to something chosen is made too, with its own times and permissions.
+        if (!wanted && files.length + links.length + folders.length - at > before)
+          folders.splice(at, 0, { path, node });
+      } else if (wanted && node.type === 'file') {
+        files.push({ path, node });
+        bytes += node.sizeBytes ?? 0;
+      } else if (wanted) {
+        links.push({ path, node });
+      }
+    }
+  };
+  const walkInto = async (
+    node: TreeNode,
+    path: Uint8Array,
+    shown: string,
+    depth: number,
+    chosen: boolean,
+  ): Promise<void> => {
+    if (node.subtree === undefined) return;
+    let children: readonly TreeNode[];
+    try {
+      children = await repository.loadTree(node.subtree, { signal });
+    } catch (error) {
+      skipped.push({ path: `${shown}/`, ...lossOf(error) });
+      return;
+    }
+    await walk(children, path, depth + 1, chosen);
+  };
+
+  const root = await repository.loadTree(context.snapshot.tree, { signal });
+  const manifest = await loadManifest(repository, root, { signal });
+  const empty = new Uint8Array(0);
+  await walk(
+    root.filter(node => nameKey(node.name) !== manifestFolder),
+    empty,
+    0,
+    context.include.length === 0,
+  );
+  return { folders, files, links, bytes, skipped, manifest };
+}
+
+class Restoring {
+  readonly #context: RestoreContext;
+  readonly #plan: RestorePlan;
+  readonly #staging: Uint8Array;
+  readonly #skipped: SkippedEntry[];
+  readonly #written: PlannedEntry[] = [];
+  #bytes = 0;
+
+  constructor(context: RestoreContext, plan: RestorePlan, staging: string) {
+    this.#context = context;
+    this.#plan = plan;
+    this.#staging = utf8(staging);
+    this.#skipped = [...plan.skipped];
+  }
+
+  async run(): Promise<RestoreOutcome> {
+    const folders = await this.#makeFolders();
+    for (const file of this.#plan.files) {
+      this.#context.signal.throwIfAborted();
+      await this.#restoreFile(file);
+      this.#report('restoring', file);
+    }
+    for (const file of this.#written) {
+      this.#context.signal.throwIfAborted();
+      await this.#readBack(file);
+      this.#report('checking', file);
+    }
+    const databases = await this.#checkDatabases();
+    for (const link of this.#plan.links) await this.#makeLink(link);
+    for (const folder of folders.toReversed()) await this.#finish(folder);
+    return { files: this.#written.length, bytes: this.#bytes, databases, skipped: this.#skipped };
+  }
+
+  async #makeFolders(): Promise<readonly PlannedEntry[]> {
+    const made: PlannedEntry[] = [];
+    for (const folder of this.#plan.folders) {
+      try {
+        await mkdir(this.#absolute(folder.path), { mode: privateFolder });
+        made.push(folder);
+      } catch (error) {
+        this.#skipOrThrow(folder, error);
+      }
+    }
+    return made;
+  }
+
+  async #restoreFile(entry: PlannedEntry): Promise<void> {
+    const path = this.#absolute(entry.path);
+    const flags = constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | (constants.O_NOFOLLOW ?? 0);
+    let file: Awaited<ReturnType<typeof open>>;
+    try {
+      file = await open(path, flags, privateFile);
+    } catch (error) {
+      this.#skipOrThrow(entry, error);
+      return;
+    }
+    try {
+      let written = 0;
+      for await (const bytes of this.#blobs(entry.node.content ?? [])) {
+        await file.writeFile(bytes);
+        written += bytes.length;
+      }
+      const announced = entry.node.sizeBytes ?? 0;
+      if (written !== announced) {
+        throw new SignetError('E_OBJECT_LIMIT', `a file announces ${announced} bytes, its blobs hold ${written}`);
+      }
+      await file.sync();
+      await file.close();
+      this.#bytes += written;
+      this.#written.push(entry);
+    } catch (error) {
+      await file.close();
+      // Part of a file is worse than none: it looks whole.
+      await rm(path, { force: true });
+      this.#skipped.push({ path: displayPath(entry.path), ...lossOf(error) });
+    }
+  }
+
+  /** The blobs in order, a few fetched ahead. */
+  async *#blobs(ids: readonly BlobId[]): AsyncGenerator<Uint8Array> {
+    const { repository, signal } = this.#context;
+    const ahead: Promise<Uint8Array>[] = [];
+    let next = 0;
+    const fill = (): void => {
+      while (ahead.length < loadsAhead && next < ids.length) {
+        const id = ids[next++];
+        if (id === undefined) return;
+        const load = repository.loadBlob('data', id, { signal });
+        load.catch(() => undefined); // awaited in order below; until then a failure must not count as unhandled
+        ahead.push(load);
+      }
+    };
+    for (fill(); ahead.length > 0; fill()) {
+      const first = ahead.shift();
+      if (first !== undefined) yield await first;
+    }
+  }
+
+  /** Reads what is on the disk and compares it with the blobs' ids, which are SHA-256 of their content. */
+  async #readBack(entry: PlannedEntry): Promise<void> {
+    const file = await open(this.#absolute(entry.path), 'r');
+    try {
+      for (const id of entry.node.content ?? []) {
+        const length = this.#context.repository.find('data', id)?.plainBytes ?? 0;
+        const bytes = new Uint8Array(length);
+        for (let at = 0; at < length; ) {
+          const { bytesRead } = await file.read(bytes, at, Math.min(readBackBytes, length - at), null);
+          if (bytesRead === 0) break;
+          at += bytesRead;
+        }
+        if (toHex(sha256(bytes)) !== id) {
+          throw new SignetError('E_DISK_FULL', 'a restored file reads back differently from what was written', {
+            params: { path: displayPath(entry.path) },
+          });
+        }
+      }
+      const { permissions, mtimeNs } = entry.node;
+      await file.chmod(permissions & 0o777);
+      const seconds = Number(mtimeNs) / 1e9;
+      await file.utimes(seconds, seconds);
+    } finally {
+      await file.close();
+    }
+  }
+
+  async #checkDatabases(): Promise<readonly RestoredDatabase[]> {
+    const written = new Map(this.#written.map(entry => [displayPath(entry.path), entry]));
+    const databases: RestoredDatabase[] = [];
+    for (const source of this.#plan.manifest?.sources ?? []) {
+      for (const { path, pageSize } of source.databases) {
+        const entry = written.get(`${source.id}/${path}`);
+        if (entry === undefined) continue;
+        const check = pageSize === 0 ? 'opaque' : await this.#context.checkDatabase(this.#absolute(entry.path));
+        databases.push({ path: `${source.id}/${path}`, check });
+      }
+    }
+    return databases;
+  }
+
+  async #makeLink(entry: PlannedEntry): Promise<void> {
+    const target = entry.node.linkTarget ?? new Uint8Array(0);
+    if (!staysInside(entry.path, target)) {
+      this.#skipped.push({ path: displayPath(entry.path), reason: 'a link that points outside' });
+      return;
+    }
+    try {
+      await symlink(asBuffer(target), this.#absolute(entry.path));
+    } catch (error) {
+      this.#skipOrThrow(entry, error);
+    }
+  }
+
+  async #finish(folder: PlannedEntry): Promise<void> {
+    const path = this.#absolute(folder.path);
+    const seconds = Number(folder.node.mtimeNs) / 1e9;
+    await utimes(path, seconds, seconds);
+    await chmod(path, folder.node.permissions & 0o777);
+  }
+
+  /** Names that collide on this file system, or that it does not take, are left out by name; anything else stops the restore. */
+  #skipOrThrow(entry: PlannedEntry, error: unknown): void {
+    const code = systemCode(error);
+    const reasons: Readonly<Record<string, string>> = {
+      EEXIST: 'another entry has this name on this file system',
+      ENOENT: 'its folder was left out',
+      ENAMETOOLONG: 'the name is too long here',
+      EILSEQ: 'the name is not possible here',
+      EINVAL: 'the name is not possible here',
+      EPERM: 'this file system does not allow it',
+    };
+    const reason = code === undefined ? undefined : reasons[code];
+    if (reason === undefined) throw error;
+    this.#skipped.push({ path: displayPath(entry.path), reason, code: 'E_UNSAFE_PATH' });
+  }
+
+  #report(phase: 'restoring' | 'checking', entry: PlannedEntry): void {
+    this.#context.onProgress({
+      phase,
+      filesDone: this.#written.length,
+      filesTotal: this.#plan.files.length,
+      bytesDone: this.#bytes,
+      bytesTotal: this.#plan.bytes,
+      item: displayPath(entry.node.name),
+    });
+  }
+
+  #absolute(path: Uint8Array): Buffer {
+    return asBuffer(concat(this.#staging, utf8('/'), path));
+  }
+}
+
+/**
+ * Why a name of a tree must not be written, or undefined. '/', NUL, '.' and '..' are refused everywhere; what Windows reserves only there.
+ */
+export function unsafeName(name: Uint8Array, platform: NodeJS.Platform): string | undefined {
+  if (name.length === 0) return 'an empty name';
+  if (name.includes(0x2f) || name.includes(0)) return 'a name with a slash or a NUL';
+  if (nameKey(name) === '.' || nameKey(name) === '..') return 'a name that points elsewhere';
+  if (platform !== 'win32') return undefined;
+  const text = fromUtf8(name);
+  if (text === undefined) return 'a name that is not Unicode';
+  if (/[<>:"\\|?*\p{Cc}]/u.test(text) || /[. ]$/.test(text)) return 'a name that Windows does not allow';
+  if (/^(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(?:\.|$)/i.test(text)) return 'a name that Windows reserves';
+  return undefined;
+}
+
+/** A relative link whose target, from its own folder, does not climb above the root of the restore. */
+export function staysInside(path: Uint8Array, target: Uint8Array): boolean {
+  const to = nameKey(target);
+  if (to.length === 0 || to.startsWith('/') || to.includes('\0') || to.includes('\\')) return false;
+  const from = posix.dirname(nameKey(path));
+  const end = posix.normalize(posix.join(from, to));
+  return end !== '..' && !end.startsWith('../') && !end.startsWith('/');
+}
+
+/** A pattern matches a path when it matches it or a folder above it. */
+function matcherOf(patterns: readonly string[]): (path: string) => boolean {
+  const matches = patterns.map(pattern => picomatch(pattern.replace(/\/+$/, ''), { dot: true }));
+  return path => matches.some(match => match(path));
+}
+
+function lossOf(error: unknown): { readonly reason: string; readonly code: ErrorCode } {
+  if (error instanceof SignetError && /^E_(?:OBJECT_|MISSING|UNSAFE)/.test(error.code)) {
+    return { reason: error.message, code: error.code };
+  }
+  throw error;
+}
+
+async function assertFree(target: string): Promise<void> {
+  try {
+    const found = await lstat(target);
+    if (found.isDirectory() && (await readdir(target)).length === 0) return;
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return;
+    throw error;
+  }
+  throw new SignetError('E_TARGET_NOT_EMPTY', 'the folder to restore to is not empty', { params: { path: target } });
+}
+
+async function publish(staging: string, target: string): Promise<void> {
+  try {
+    await rmdir(target);
+  } catch (error) {
+    const code = systemCode(error);
+    if (code === 'ENOTEMPTY' || code === 'EEXIST' || code === 'ENOTDIR') {
+      throw new SignetError('E_TARGET_NOT_EMPTY', 'the folder to restore to was filled meanwhile', {
+        params: { path: target },
+      });
+    }
+    if (code !== 'ENOENT') throw error;
+  }
+  await rename(staging, target);
+  await syncFolder(dirname(target));
+}
