@@ -63,3 +63,28 @@ export interface HistoryEntry {
   readonly backup?: LastBackup;
   readonly error?: WireError;
 }
+
+/** A sealed pack on its way, as a row of state.db. The shape of the repository's `JournaledPack`; this floor may not name it. */
+export interface PackRow<Id extends string> {
+  readonly id: Id;
+  readonly sizeBytes: number;
+  readonly header: Uint8Array;
+  readonly uploaded: boolean;
+}
+
+/** Fits the repository's `PackJournal` when `Id` is its `PackId`. Each call is on disk when it returns. */
+export interface PackRows<Id extends string> {
+  add(pack: PackRow<Id>): void;
+  markUploaded(id: Id): void;
+  remove(ids: readonly Id[]): void;
+  /** In the order in which they were added. */
+  rows(): readonly PackRow<Id>[];
+}
+
+/** What one machine is called in heads and tags. */
+export interface DeviceIdentity {
+  /** 16 hex digits. */
+  readonly id: string;
+  /** True when it was made just now: there was no state, or the state came from another machine. */
+  readonly isNew: boolean;
+}

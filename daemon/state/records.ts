@@ -1,0 +1,124 @@
+// What state.db holds, as objects: packs on their way, the history of runs, small facts.
+
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { fromUtf8, utf8 } from '../base/bytes.ts';
+import { inTransaction } from './database.ts';
+import type { HistoryEntry, PackRow, PackRows } from './model.ts';
+import { openBox, sealBox } from './sealed.ts';
+
+export class PackTable<Id extends string> implements PackRows<Id> {
+  readonly #database: DatabaseSync;
+  readonly #insert: StatementSync;
+  readonly #mark: StatementSync;
+  readonly #delete: StatementSync;
+  readonly #select: StatementSync;
+
+  constructor(database: DatabaseSync) {
+    this.#database = database;
+    // A pack sealed again after a crash has the same name and the same bytes: its row is simply kept.
+    this.#insert = database.prepare(
+      'INSERT INTO pack (id, size_bytes, header, uploaded) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO NOTHING',
+    );
+    this.#mark = database.prepare('UPDATE pack SET uploaded = 1 WHERE id = ?');
+    this.#delete = database.prepare('DELETE FROM pack WHERE id = ?');
+    this.#select = database.prepare('SELECT id, size_bytes, header, uploaded FROM pack ORDER BY place');
+  }
+
+  add(pack: PackRow<Id>): void {
+    this.#insert.run(pack.id, pack.sizeBytes, pack.header, pack.uploaded ? 1 : 0);
+  }
+
+  markUploaded(id: Id): void {
+    this.#mark.run(id);
+  }
+
+  remove(ids: readonly Id[]): void {
+    inTransaction(this.#database, () => {
+      for (const id of ids) this.#delete.run(id);
+    });
+  }
+
+  rows(): readonly PackRow<Id>[] {
+    return this.#select.all().map(row => ({
+      id: row['id'] as Id, // written by `add`, which takes nothing else
+      sizeBytes: Number(row['size_bytes']),
+      header: new Uint8Array(row['header'] as Uint8Array),
+      uploaded: row['uploaded'] === 1,
+    }));
+  }
+}
+
+const historyKept = 20_000;
+const historyName = 'history';
+
+/** The runs of this machine, newest last. Entries name files of the user, so they lie sealed under the machine's local key. */
+export class History {
+  readonly #key: Uint8Array;
+  readonly #insert: StatementSync;
+  readonly #trim: StatementSync;
+  readonly #last: StatementSync;
+  readonly #lastOf: StatementSync;
+
+  constructor(database: DatabaseSync, localKey: Uint8Array) {
+    this.#key = localKey;
+    this.#insert = database.prepare('INSERT INTO history (at, outcome, sealed) VALUES (?, ?, ?)');
+    this.#trim = database.prepare('DELETE FROM history WHERE place <= ?');
+    this.#last = database.prepare('SELECT at, outcome, sealed FROM history ORDER BY place DESC LIMIT ?');
+    this.#lastOf = database.prepare(
+      `SELECT at, outcome, sealed FROM history WHERE outcome IN ('good', 'nothing-new') ORDER BY place DESC LIMIT 1`,
+    );
+  }
+
+  append(entry: HistoryEntry): void {
+    const sealed = sealBox(this.#key, historyName, utf8(JSON.stringify(entry)));
+    const { lastInsertRowid } = this.#insert.run(entry.at, entry.outcome, sealed);
+    this.#trim.run(Number(lastInsertRowid) - historyKept);
+  }
+
+  /** The newest `count` runs, newest first. */
+  last(count: number): readonly HistoryEntry[] {
+    return this.#last.all(count).map(row => this.#entry(row));
+  }
+
+  /** The newest run after which everything was known to be backed up. */
+  lastGood(): HistoryEntry | undefined {
+    const row = this.#lastOf.get();
+    return row === undefined ? undefined : this.#entry(row);
+  }
+
+  /** With another local key (a lost file) only the two plain columns are left of an entry. */
+  #entry(row: Record<string, unknown>): HistoryEntry {
+    const bytes = openBox(this.#key, historyName, row['sealed'] as Uint8Array);
+    const text = bytes === undefined ? undefined : fromUtf8(bytes);
+    if (text !== undefined) return JSON.parse(text) as HistoryEntry; // authenticated: `append` wrote it
+    return { at: String(row['at']), outcome: row['outcome'] as HistoryEntry['outcome'] };
+  }
+}
+
+/** Small values that outlive a restart, such as when a check ran last. Never secrets, never names of the user's files. */
+export class Facts {
+  readonly #set: StatementSync;
+  readonly #get: StatementSync;
+  readonly #remove: StatementSync;
+
+  constructor(database: DatabaseSync) {
+    this.#set = database.prepare(
+      'INSERT INTO fact (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value',
+    );
+    this.#get = database.prepare('SELECT value FROM fact WHERE name = ?');
+    this.#remove = database.prepare('DELETE FROM fact WHERE name = ?');
+  }
+
+  get(name: string): string | undefined {
+    const value = this.#get.get(name)?.['value'];
+    return typeof value === 'string' ? value : undefined;
+  }
+
+  set(name: string, value: string): void {
+    this.#set.run(name, value);
+  }
+
+  remove(name: string): void {
+    this.#remove.run(name);
+  }
+}

@@ -1,0 +1,201 @@
+// settings.json: what the user chose. Checked against a schema when it is read; keys that this version does not know are kept
+// when it is written; a file that does not fit is named, key by key, and never overwritten.
+
+import { isAbsolute, join } from 'node:path';
+import * as v from 'valibot';
+import { fromUtf8 } from '../base/bytes.ts';
+import { SignetError } from '../base/errors.ts';
+import { readBounded, replaceFile } from '../base/files.ts';
+import type { Settings } from './model.ts';
+
+const maxFileBytes = 1024 * 1024;
+const hourMs = 3_600_000;
+const weekMs = 7 * 24 * hourMs;
+
+const period = (defaultMs: number, minMs: number) =>
+  v.optional(
+    v.pipe(
+      v.number('must be a number of milliseconds'),
+      v.integer('must be a whole number of milliseconds'),
+      v.minValue(minMs, `must be at least ${minMs} (milliseconds)`),
+      v.maxValue(weekMs, `must be at most ${weekMs} (milliseconds, one week)`),
+    ),
+    defaultMs,
+  );
+
+const schedule = v.looseObject({
+  kind: v.picklist(
+    ['never', 'manual', 'daily', 'weekly', 'monthly'],
+    'must be "never", "manual", "daily", "weekly" or "monthly"',
+  ),
+  at: v.optional(
+    v.pipe(
+      v.string('must be text'),
+      v.regex(/^(?:[01]\d|2[0-3]):[0-5]\d$/, 'must be a time of the day such as "03:30"'),
+    ),
+    '03:30',
+  ),
+  onChange: v.optional(v.boolean('must be true or false'), true),
+});
+
+const source = v.looseObject({
+  id: v.pipe(
+    v.string('must be text'),
+    v.regex(/^[a-z][a-z0-9-]{0,40}-[a-z2-7]{8}$/, 'must be a source id such as "whatsapp-k3v9q2aa"'),
+  ),
+  profile: v.pipe(v.string('must be text'), v.regex(/^[a-z][a-z0-9-]{0,40}$/, 'must be the name of a profile')),
+  label: v.pipe(
+    v.string('must be text'),
+    v.minLength(1, 'must not be empty'),
+    v.maxLength(200, 'must have at most 200 characters'),
+  ),
+  root: v.pipe(v.string('must be text'), v.check(isPlainAbsolutePath, 'must be an absolute path')),
+});
+
+const schema = v.looseObject({
+  v: v.literal(1, 'must be 1; another number means that another version of Signet wrote the file'),
+  deviceLabel: v.pipe(
+    v.string('must be text'),
+    v.regex(/^[^\u0000-\u001f\u007f]{1,64}$/, 'must have 1 to 64 characters and no control characters'),
+  ),
+  remote: v.optional(
+    v.nullable(
+      v.pipe(
+        v.string('must be text or null'),
+        v.maxLength(4096, 'must have at most 4096 characters'),
+        v.regex(/^(?:folder|drive|s3):./, 'must begin with "folder:", "drive:" or "s3:"'),
+      ),
+    ),
+    null,
+  ),
+  sources: v.optional(
+    v.pipe(
+      v.array(source, 'must be a list'),
+      v.maxLength(200, 'must have at most 200 entries'),
+      v.check(list => new Set(list.map(({ id }) => id)).size === list.length, 'must not name the same id twice'),
+    ),
+    [],
+  ),
+  schedule: v.optional(schedule, { kind: 'daily' }),
+  quietMs: period(30_000, 0),
+  longestWaitMs: period(600_000, 0),
+  smallestIntervalMs: period(900_000, 0),
+  rescanMs: period(hourMs, 0),
+  watch: v.optional(v.picklist(['chokidar', 'off'], 'must be "chokidar" or "off"'), 'chokidar'),
+});
+
+/** What a machine starts with (DESIGN: daily at 03:30 and on change). */
+export function defaultSettings(deviceLabel: string): Settings {
+  return v.parse(schema, { v: 1, deviceLabel: cleanLabel(deviceLabel) });
+}
+
+export class SettingsFile {
+  readonly path: string;
+
+  constructor(configFolder: string) {
+    this.path = join(configFolder, 'settings.json');
+  }
+
+  /**
+   * The settings, or undefined when there is no file yet. Keys left out have their defaults.
+   *
+   * @throws E_SETTING with `params.file`, `params.key` (dotted; '' for the whole file) and `params.problem`
+   */
+  async load(): Promise<Settings | undefined> {
+    const raw = await this.#read();
+    return raw === undefined ? undefined : this.#check(raw);
+  }
+
+  /**
+   * Replaces the file in one step; keys in it that this version does not know stay as they are.
+   *
+   * @throws E_SETTING when the new settings do not fit the schema, or when the file on disk is damaged: it is then left alone
+   */
+  async save(settings: Settings): Promise<void> {
+    this.#check(settings);
+    const before = await this.#read();
+    if (before !== undefined) this.#check(before);
+    await replaceFile(this.path, `${JSON.stringify(mergeUnknown(before, settings), undefined, 2)}\n`);
+  }
+
+  async #read(): Promise<unknown> {
+    let bytes: Uint8Array | undefined;
+    try {
+      bytes = await readBounded(this.path, maxFileBytes);
+    } catch (error) {
+      throw this.#error(
+        '',
+        error instanceof SignetError ? `is larger than ${maxFileBytes} bytes` : 'cannot be read',
+        error,
+      );
+    }
+    if (bytes === undefined) return undefined;
+    const text = fromUtf8(bytes)?.replace(/^\ufeff/, ''); // some editors put a byte order mark first
+    if (text === undefined) throw this.#error('', 'is not UTF-8 text');
+    try {
+      return JSON.parse(text);
+    } catch (error) {
+      throw this.#error('', `is not JSON (${error instanceof Error ? error.message : String(error)})`);
+    }
+  }
+
+  #check(raw: unknown): Settings {
+    if (!isRecord(raw)) throw this.#error('', 'must be a JSON object');
+    const result = v.safeParse(schema, raw);
+    if (result.success) return result.output;
+    const [issue] = result.issues;
+    const key = v.getDotPath(issue) ?? '';
+    throw this.#error(key, issue.received === 'undefined' ? 'is missing' : issue.message);
+  }
+
+  #error(key: string, problem: string, cause?: unknown): SignetError {
+    const what = key === '' ? this.path : `${this.path}: "${key}"`;
+    return new SignetError('E_SETTING', `${what} ${problem}; the file was left as it is, correct or remove it`, {
+      params: { file: this.path, key, problem },
+      cause,
+    });
+  }
+}
+
+/** `next`, plus what only `before` has; lists of things with ids are matched by id. */
+function mergeUnknown(before: unknown, next: unknown): unknown {
+  if (Array.isArray(next)) {
+    if (!Array.isArray(before)) return next;
+    return next.map(item =>
+      hasId(item)
+        ? mergeUnknown(
+            before.find(old => hasId(old) && old.id === item.id),
+            item,
+          )
+        : item,
+    );
+  }
+  if (!isRecord(next) || !isRecord(before)) return next;
+  const merged: Record<string, unknown> = { ...next };
+  for (const [key, value] of Object.entries(before)) {
+    if (key === '__proto__') continue; // assigning it would not make a key
+    merged[key] = Object.hasOwn(next, key) ? mergeUnknown(value, next[key]) : value;
+  }
+  return merged;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function hasId(value: unknown): value is { id: string } {
+  return isRecord(value) && typeof value['id'] === 'string';
+}
+
+function isPlainAbsolutePath(path: string): boolean {
+  return isAbsolute(path) && !path.includes('\0') && path.length <= 4096;
+}
+
+function cleanLabel(label: string): string {
+  const printable = label
+    .replace(/[\u0000-\u001f\u007f]/g, '')
+    .trim()
+    .slice(0, 64)
+    .toWellFormed();
+  return printable === '' ? 'computer' : printable;
+}
