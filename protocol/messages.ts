@@ -17,6 +17,23 @@ import type {
   VerifyResult,
 } from './status.ts';
 
+/** From the client to the daemon, first on every connection, as in the language server protocol. Unknown fields are ignored. */
+export interface InitializeParams {
+  readonly initializationOptions?: {
+    readonly protocolVersion?: number;
+    readonly version?: string;
+    readonly [more: string]: unknown;
+  };
+  readonly [more: string]: unknown;
+}
+export interface InitializeResult {
+  readonly capabilities: Record<string, never>;
+  readonly serverInfo: { readonly name: string; readonly version: string };
+  /** With another protocol number only `status`, `daemonInfo` and `stopDaemon` are served; the rest answers E_DAEMON_INCOMPATIBLE. */
+  readonly signet: { readonly protocolVersion: number; readonly daemonVersion: string };
+}
+export const initialize = new RequestType<InitializeParams, InitializeResult, WireError>('initialize');
+
 /** AES-256-GCM under the session key of this connection; base64url. */
 export interface SealedSecrets {
   readonly iv: string;
@@ -40,7 +57,9 @@ export interface SetupParams extends WithProgress {
   readonly readOnly?: boolean;
   readonly secrets: SealedSecrets;
 }
-export const setup = new RequestType<SetupParams, Omit<SetupResult, 'recoveryKey'> & { readonly sealedKey?: SealedSecrets }, WireError>('signet/setup');
+/** `sealedKey` holds the recovery key, sealed for this connection under the method's name. */
+export type SetupAnswer = Omit<SetupResult, 'recoveryKey'> & { readonly sealedKey?: SealedSecrets };
+export const setup = new RequestType<SetupParams, SetupAnswer, WireError>('signet/setup');
 
 /** From the client to the daemon, for the whole state; `check` looks at the remote first. */
 export const status = new RequestType<{ readonly check?: boolean }, Status, WireError>('signet/status');
@@ -52,7 +71,9 @@ export const backup = new RequestType<WithProgress, BackupResult, WireError>('si
 /** From the client to the daemon: stop the running job; answers whether there was one. */
 export const cancel = new RequestType0<{ readonly cancelled: boolean }, WireError>('signet/cancel');
 
-export const snapshots = new RequestType<{ readonly limit?: number }, readonly SnapshotEntry[], WireError>('signet/snapshots');
+export const snapshots = new RequestType<{ readonly limit?: number }, readonly SnapshotEntry[], WireError>(
+  'signet/snapshots',
+);
 /** From the client to the daemon: the entries of a folder of a snapshot, a page at a time (at most 500). */
 export const list = new RequestType<
   { readonly snapshot: string; readonly path: string; readonly offset?: number },
@@ -78,10 +99,14 @@ export interface RestoreParams extends WithProgress {
 export const restore = new RequestType<RestoreParams, RestoreResult, WireError>('signet/restore');
 
 /** From the client to the daemon: check the structure, and with `readDataPercent` that share of the packs' bytes. */
-export const verify = new RequestType<WithProgress & { readonly readDataPercent?: number }, VerifyResult, WireError>('signet/verify');
+export const verify = new RequestType<WithProgress & { readonly readDataPercent?: number }, VerifyResult, WireError>(
+  'signet/verify',
+);
 
 /** From the client to the daemon: secrets hold password (and phone on a machine that does not remember it) or recoveryKey. */
-export const unlock = new RequestType<{ readonly secrets: SealedSecrets }, Record<string, never>, WireError>('signet/unlock');
+export const unlock = new RequestType<{ readonly secrets: SealedSecrets }, Record<string, never>, WireError>(
+  'signet/unlock',
+);
 export const lock = new RequestType0<Record<string, never>, WireError>('signet/lock');
 
 export const setSchedule = new RequestType<Partial<Schedule>, Schedule, WireError>('signet/schedule/set');

@@ -15,7 +15,16 @@ export interface Schedule {
 
 export type JobKind = 'backup' | 'restore' | 'verify' | 'setup';
 
-export type JobPhase = 'waiting' | 'preparing' | 'scanning' | 'capturing' | 'storing' | 'finishing' | 'restoring' | 'checking' | 'cancelling';
+export type JobPhase =
+  | 'waiting'
+  | 'preparing'
+  | 'scanning'
+  | 'capturing'
+  | 'storing'
+  | 'finishing'
+  | 'restoring'
+  | 'checking'
+  | 'cancelling';
 
 export interface JobProgress {
   readonly kind: JobKind;
@@ -88,12 +97,20 @@ export interface Status {
   readonly lastGoodAt: string | null;
   readonly lastError: (WireError & { readonly at: string }) | null;
   /** A backup that is due but held back: 'locked', 'quiet' (changes still settling), 'interval', 'retry'. */
-  readonly waiting: { readonly reason: 'locked' | 'quiet' | 'interval' | 'retry'; readonly changes: number; readonly until?: string } | null;
+  readonly waiting: {
+    readonly reason: 'locked' | 'quiet' | 'interval' | 'retry';
+    readonly changes: number;
+    readonly until?: string;
+  } | null;
   readonly nextRun: string | null;
   readonly schedule: Schedule;
   readonly sources: readonly SourceStatus[];
   readonly remote: { readonly kind: string; readonly label: string; readonly reachable: boolean | null } | null;
-  readonly repository: { readonly id: string; readonly snapshots: number | null; readonly sizeBytes: number | null } | null;
+  readonly repository: {
+    readonly id: string;
+    readonly snapshots: number | null;
+    readonly sizeBytes: number | null;
+  } | null;
   readonly device: { readonly id: string; readonly label: string } | null;
   readonly phoneEnding: string | null;
   readonly alarms: readonly Alarm[];

@@ -1,20 +1,9 @@
 // What this machine remembers between runs. All of it can be rebuilt from the remote and the recovery key, except the witness.
 
-import type { Schedule, LastBackup } from '../../protocol/status.ts';
 import type { WireError } from '../../protocol/errors.ts';
+import type { LastBackup, Schedule } from '../../protocol/status.ts';
 
-/** Folders of one installation; each 0700. With SIGNET_HOME all are below it. */
-export interface Home {
-  readonly config: string;
-  readonly state: string;
-  readonly cache: string;
-  readonly runtime: string;
-  readonly logs: string;
-  /** state/outbox: sealed packs on their way. */
-  readonly outbox: string;
-  /** state/staging: plaintext images while they are captured; swept at start. */
-  readonly staging: string;
-}
+export type { Home } from '../../protocol/home.ts';
 
 export interface SourceSetting {
   /** `<profile>-<8 base32>`, random, never reused. */
