@@ -83,3 +83,40 @@ export function exitCode(code: ErrorCode): number {
 export function isErrorCode(value: unknown): value is ErrorCode {
   return typeof value === 'string' && Object.hasOwn(errorKinds, value);
 }
+
+/** A failure met at the protocol's own floor: the peers and the socket throw it, with the same shape as what crosses the wire. */
+export class PeerError extends Error implements WireError {
+  override readonly name = 'PeerError';
+  readonly code: ErrorCode;
+  readonly params: ErrorParams;
+  readonly retryable: boolean;
+
+  /** @param detail lower-case, technical, without secrets; travels as `params.detail` */
+  constructor(code: ErrorCode, detail: string, options: { params?: ErrorParams; cause?: unknown } = {}) {
+    super(detail, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.params = { detail, ...options.params };
+    this.retryable = errorKinds[code].retryable;
+  }
+}
+
+/** The `{code, params, retryable}` that an error is or carries (a ResponseError has it in `data`), or undefined. */
+export function wireErrorOf(thrown: unknown): WireError | undefined {
+  if (typeof thrown !== 'object' || thrown === null) return undefined;
+  const { code, params, retryable, data } = thrown as { [field in 'code' | 'params' | 'retryable' | 'data']?: unknown };
+  if (isErrorCode(code)) {
+    return {
+      code,
+      params: plainParams(params),
+      retryable: typeof retryable === 'boolean' ? retryable : errorKinds[code].retryable,
+    };
+  }
+  return data === undefined || data === thrown ? undefined : wireErrorOf(data);
+}
+
+function plainParams(params: unknown): ErrorParams {
+  if (typeof params !== 'object' || params === null) return {};
+  return Object.fromEntries(
+    Object.entries(params).filter(([, value]) => ['string', 'number', 'boolean'].includes(typeof value)),
+  );
+}

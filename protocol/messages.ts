@@ -17,6 +17,23 @@ import type {
   VerifyResult,
 } from './status.ts';
 
+/** From the client to the daemon, first on every connection, as in the language server protocol. Unknown fields are ignored. */
+export interface InitializeParams {
+  readonly initializationOptions?: {
+    readonly protocolVersion?: number;
+    readonly version?: string;
+    readonly [more: string]: unknown;
+  };
+  readonly [more: string]: unknown;
+}
+export interface InitializeResult {
+  readonly capabilities: Record<string, never>;
+  readonly serverInfo: { readonly name: string; readonly version: string };
+  /** With another protocol number only `status`, `daemonInfo` and `stopDaemon` are served; the rest answers E_DAEMON_INCOMPATIBLE. */
+  readonly signet: { readonly protocolVersion: number; readonly daemonVersion: string };
+}
+export const initialize = new RequestType<InitializeParams, InitializeResult, WireError>('initialize');
+
 /** AES-256-GCM under the session key of this connection; base64url. */
 export interface SealedSecrets {
   readonly iv: string;
@@ -40,11 +57,9 @@ export interface SetupParams extends WithProgress {
   readonly readOnly?: boolean;
   readonly secrets: SealedSecrets;
 }
-export const setup = new RequestType<
-  SetupParams,
-  Omit<SetupResult, 'recoveryKey'> & { readonly sealedKey?: SealedSecrets },
-  WireError
->('signet/setup');
+/** `sealedKey` holds the recovery key, sealed for this connection under the method's name. */
+export type SetupAnswer = Omit<SetupResult, 'recoveryKey'> & { readonly sealedKey?: SealedSecrets };
+export const setup = new RequestType<SetupParams, SetupAnswer, WireError>('signet/setup');
 
 /** From the client to the daemon, for the whole state; `check` looks at the remote first. */
 export const status = new RequestType<{ readonly check?: boolean }, Status, WireError>('signet/status');

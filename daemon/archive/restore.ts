@@ -5,7 +5,7 @@
 
 import { constants } from 'node:fs';
 import { chmod, lstat, mkdir, open, readdir, rename, rm, rmdir, symlink, utimes } from 'node:fs/promises';
-import { dirname, join, posix } from 'node:path';
+import { dirname, posix } from 'node:path';
 import picomatch from 'picomatch';
 import type { ErrorCode } from '../../protocol/errors.ts';
 import type { RestoredDatabase, SkippedEntry } from '../../protocol/status.ts';
@@ -136,7 +136,7 @@ export async function planRestore(
       const wanted = chosen || includes(shown);
       if (node.type === 'dir') {
         const at = folders.length;
-        const before = files.length + links.length;
+        const before = files.length + links.length + folders.length;
         if (wanted) folders.push({ path, node });
         await walkInto(node, path, shown, depth, wanted);
         // A folder on the way to something chosen is made too, with its own times and permissions.
@@ -291,9 +291,7 @@ class Restoring {
           at += bytesRead;
         }
         if (toHex(sha256(bytes)) !== id) {
-          throw new SignetError('E_DISK_FULL', 'a restored file reads back differently from what was written', {
-            params: { path: displayPath(entry.path) },
-          });
+          throw new SignetError('E_INTERNAL', 'a restored file reads back from the disk differently from what was written');
         }
       }
       const { permissions, mtimeNs } = entry.node;

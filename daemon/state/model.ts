@@ -3,18 +3,7 @@
 import type { WireError } from '../../protocol/errors.ts';
 import type { LastBackup, Schedule } from '../../protocol/status.ts';
 
-/** Folders of one installation; each 0700. With SIGNET_HOME all are below it. */
-export interface Home {
-  readonly config: string;
-  readonly state: string;
-  readonly cache: string;
-  readonly runtime: string;
-  readonly logs: string;
-  /** state/outbox: sealed packs on their way. */
-  readonly outbox: string;
-  /** state/staging: plaintext images while they are captured; swept at start. */
-  readonly staging: string;
-}
+export type { Home } from '../../protocol/home.ts';
 
 export interface SourceSetting {
   /** `<profile>-<8 base32>`, random, never reused. */

@@ -1,0 +1,402 @@
+// The daemon's door: clients' requests checked and handed to handlers, answers and errors in the protocol's form, one whole status to
+// everybody when it changed. A client that misbehaves loses its own connection at most. What crosses outwards is results, codes and
+// parameters; a secret given with a request is opened here, wiped here, and cut out of any error that would carry it.
+
+import * as v from 'valibot';
+import {
+  type CancellationToken,
+  ErrorCodes,
+  type RequestType,
+  type RequestType0,
+  ResponseError,
+} from 'vscode-jsonrpc/node';
+import { claimHome, ensureToken, type HomeClaim } from '../../protocol/claim.ts';
+import { type ErrorParams, PeerError, type WireError, wireErrorOf } from '../../protocol/errors.ts';
+import { maxAnswerLength } from '../../protocol/frames.ts';
+import type { Home } from '../../protocol/home.ts';
+import * as messages from '../../protocol/messages.ts';
+import { Secrets } from '../../protocol/secrets.ts';
+import { type Peer, serve } from '../../protocol/socket.ts';
+import type { JobProgress, SetupResult, Status } from '../../protocol/status.ts';
+import { productVersion, protocolVersion } from '../../protocol/version.ts';
+import { type Clock, systemClock } from '../base/clock.ts';
+import { toSignetError } from '../base/errors.ts';
+import { complaint, initializeParams, paramsOf } from './params.ts';
+
+export { claimHome, type HomeClaim } from '../../protocol/claim.ts';
+export { Secrets } from '../../protocol/secrets.ts';
+
+const requests = {
+  setup: messages.setup,
+  status: messages.status,
+  backup: messages.backup,
+  cancel: messages.cancel,
+  snapshots: messages.snapshots,
+  list: messages.list,
+  read: messages.read,
+  restore: messages.restore,
+  verify: messages.verify,
+  unlock: messages.unlock,
+  lock: messages.lock,
+  setSchedule: messages.setSchedule,
+  judgePassword: messages.judgePassword,
+  daemonInfo: messages.daemonInfo,
+  stopDaemon: messages.stopDaemon,
+  doctor: messages.doctor,
+} as const;
+
+type Requests = typeof requests;
+export type RequestName = keyof Requests;
+
+type ParamsOf<M> =
+  M extends RequestType<infer P, infer _R, infer _E> ? Omit<P, 'secrets' | 'progressToken'> : Record<string, never>;
+type ResultOf<M> =
+  M extends RequestType<infer _P, infer R, infer _E> ? R : M extends RequestType0<infer R, infer _E> ? R : never;
+
+/** What comes with a request beside its parameters. */
+export interface Call {
+  /** Opened for this call and wiped when it ends, whatever the end; a handler that needs them longer copies them. */
+  readonly secrets: Secrets;
+  /** At most every 100 ms reaches the client, the newest value; without a listener it goes nowhere. */
+  readonly progress: (value: JobProgress) => void;
+  /** Aborts when the client cancels the request or is gone. For `backup` it never does: the job ends by `cancel` alone. */
+  readonly signal: AbortSignal;
+}
+
+/** The recovery key as the bytes of its 64 digits; the endpoint seals them for the client and wipes them. */
+export type SetupOutcome = Omit<SetupResult, 'recoveryKey'> & { readonly recoveryKey?: Uint8Array };
+
+/**
+ * One function for each request. What it throws crosses as its `{code, params, retryable}` (a SignetError has them); anything else
+ * as E_INTERNAL with nothing but the name of the error. `stopDaemon` answers first and stops afterwards.
+ */
+export type Handlers = {
+  readonly [name in RequestName]: (
+    params: ParamsOf<Requests[name]>,
+    call: Call,
+  ) => Promise<name extends 'setup' ? SetupOutcome : ResultOf<Requests[name]>>;
+};
+
+/** pino's shape. Gets methods, codes and counts; no parameters, no results. */
+export interface EndpointLog {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+}
+
+export interface EndpointOptions {
+  readonly home: Home;
+  readonly handlers: Handlers;
+  readonly log: EndpointLog;
+  /** The caller's claim of this home; without one the endpoint takes it and gives it back. A daemon claims before it opens its state. */
+  readonly claim?: HomeClaim;
+  /** Default: the home's token, made when there is none. */
+  readonly token?: Uint8Array;
+  readonly clock?: Clock;
+  /** How long a stranger may take to prove itself; default 3 s. */
+  readonly authenticateMs?: number;
+}
+
+export interface Endpoint {
+  readonly path: string;
+  /** Clients past their `initialize`. */
+  clients(): number;
+  /** Tells all clients, at most every 100 ms, the newest. */
+  broadcast(status: Status): void;
+  /** Cancels what clients wait for, gives the answers a second to leave, and takes the endpoint away. */
+  stop(): Promise<void>;
+}
+
+const coalesceMs = 100;
+const maxInFlight = 32;
+const farewellMs = 1000;
+/** What a client of another protocol may still ask: enough to see what runs and to replace it. */
+const ageless: readonly RequestName[] = ['status', 'daemonInfo', 'stopDaemon'];
+/** Their job belongs to the daemon: a client that cancels its request or leaves only stops waiting. */
+const detachable: readonly RequestName[] = ['backup'];
+
+/** LSP 3.17 `RequestCancelled`. */
+const requestCancelled = -32800;
+const failed = 1;
+
+/** Throws E_BUSY when a daemon serves this home already, E_RUNTIME when the endpoint's place is not private. */
+export async function startEndpoint(options: EndpointOptions): Promise<Endpoint> {
+  const { home, log } = options;
+  const clock = options.clock ?? systemClock;
+  const ownClaim = options.claim === undefined ? await claimHome(home) : undefined;
+  const clients = new Set<Client>();
+  try {
+    const token = options.token ?? (await ensureToken(home));
+    const served = await serve({
+      home,
+      token,
+      ...(options.authenticateMs === undefined ? {} : { authenticateMs: options.authenticateMs }),
+      onPeer: peer => {
+        const client = new Client(peer, options.handlers, log, clock);
+        clients.add(client);
+        peer.connection.onDispose(() => {
+          clients.delete(client);
+          client.gone();
+        });
+      },
+    });
+    const told = coalesce(clock, (status: Status) => {
+      for (const client of clients) client.tell(status);
+    });
+    return {
+      path: served.path,
+      clients: () => [...clients].filter(client => client.initialized).length,
+      broadcast: told.offer,
+      async stop() {
+        told.drop();
+        for (const client of clients) client.abortAll();
+        const { promise: late, resolve } = Promise.withResolvers<void>();
+        const cancelTimer = clock.timer(farewellMs, resolve);
+        await Promise.race([Promise.all([...clients].map(client => client.idle())), late]);
+        cancelTimer();
+        await served.stop();
+        ownClaim?.release();
+      },
+    };
+  } catch (error) {
+    ownClaim?.release();
+    throw error;
+  }
+}
+
+class Client {
+  initialized = false;
+  readonly #peer: Peer;
+  readonly #handlers: Handlers;
+  readonly #log: EndpointLog;
+  readonly #clock: Clock;
+  readonly #running = new Map<AbortController, Promise<unknown>>();
+  #compatible = true;
+  #shutDown = false;
+
+  constructor(peer: Peer, handlers: Handlers, log: EndpointLog, clock: Clock) {
+    this.#peer = peer;
+    this.#handlers = handlers;
+    this.#log = log;
+    this.#clock = clock;
+    peer.connection.onRequest((method, params, token) => this.#answer(method, params, token));
+    peer.connection.onNotification(method => {
+      if (method === 'exit') peer.close(); // ends this client; the daemon outlives its windows
+    });
+    peer.connection.onError(() => peer.close());
+  }
+
+  tell(status: Status): void {
+    if (!this.initialized) return;
+    this.#peer.connection.sendNotification(messages.statusChanged, status).catch(() => this.#peer.close()); // cannot be written to: the client dials again
+  }
+
+  abortAll(): void {
+    for (const controller of this.#running.keys()) controller.abort();
+  }
+
+  async idle(): Promise<void> {
+    await Promise.allSettled(this.#running.values());
+  }
+
+  gone(): void {
+    this.initialized = false;
+    this.abortAll();
+  }
+
+  async #answer(method: string, params: unknown, token: CancellationToken): Promise<unknown> {
+    if (method === messages.initialize.method) return this.#initialize(params);
+    if (method === 'shutdown') {
+      this.#shutDown = true;
+      return null;
+    }
+    const name = requestNames.get(method);
+    if (!this.initialized || this.#shutDown)
+      return refusal(ErrorCodes.ServerNotInitialized, 'the connection is not initialized');
+    if (name === undefined) return refusal(ErrorCodes.MethodNotFound, 'the daemon does not know this request');
+    if (!this.#compatible && !ageless.includes(name)) {
+      return response(
+        new PeerError('E_DAEMON_INCOMPATIBLE', 'client and daemon speak different protocols', { params: versions }),
+      );
+    }
+    if (this.#running.size >= maxInFlight) {
+      return response(new PeerError('E_BUSY', `${this.#running.size} requests are waiting, at most ${maxInFlight}`));
+    }
+    const controller = new AbortController();
+    const task = this.#call(name, method, params, token, controller);
+    this.#running.set(controller, task);
+    try {
+      return await task;
+    } finally {
+      this.#running.delete(controller);
+    }
+  }
+
+  #initialize(params: unknown): unknown {
+    const parsed = v.safeParse(initializeParams, params ?? {});
+    if (!parsed.success) return refusal(ErrorCodes.InvalidParams, `initialize: ${complaint(parsed.issues)}`);
+    const said = parsed.output.initializationOptions;
+    this.#compatible = said?.protocolVersion === undefined || said.protocolVersion === protocolVersion;
+    this.initialized = true;
+    this.#log.info({ compatible: this.#compatible, version: said?.version }, 'client connected');
+    const answer: messages.InitializeResult = {
+      capabilities: {},
+      serverInfo: { name: 'signet', version: productVersion },
+      signet: versions,
+    };
+    return answer;
+  }
+
+  async #call(
+    name: RequestName,
+    method: string,
+    params: unknown,
+    token: CancellationToken,
+    controller: AbortController,
+  ): Promise<unknown> {
+    const parsed = v.safeParse(paramsOf[name], params ?? {});
+    if (!parsed.success) return refusal(ErrorCodes.InvalidParams, `${method}: ${complaint(parsed.issues)}`);
+    const {
+      secrets: sealed,
+      progressToken,
+      ...rest
+    } = parsed.output as Partial<messages.WithProgress> & {
+      secrets?: messages.SealedSecrets;
+    };
+    let secrets = new Secrets();
+    let given = secrets;
+    const progress = coalesce(this.#clock, (value: JobProgress) => {
+      if (progressToken === undefined) return;
+      this.#peer.connection.sendProgress(messages.progress, progressToken, value).catch(() => this.#peer.close());
+    });
+    const cancelled = Promise.withResolvers<never>();
+    cancelled.promise.catch(() => {}); // nobody may be waiting for it any more
+    const detached = detachable.includes(name);
+    const stopWaiting = () =>
+      cancelled.reject(new PeerError('E_CANCELLED', 'the client no longer waits for this request'));
+    const onCancel = token.onCancellationRequested(() => controller.abort());
+    if (detached) controller.signal.addEventListener('abort', stopWaiting, { once: true });
+    const signal = detached ? new AbortController().signal : controller.signal;
+    try {
+      if (sealed !== undefined) secrets = this.#peer.secrets.open(method, sealed);
+      given = secrets.copy(); // a handler may wipe its own before it fails
+      // The parameters were parsed by the schema of this very name; the compiler cannot follow a name through two tables.
+      const handler = this.#handlers[name] as (params: object, call: Call) => Promise<unknown>;
+      const work = handler(rest, { secrets, progress: progress.offer, signal });
+      if (detached) work.catch(() => {}); // when nobody waits any more, the job's own record tells how it ended
+      const result = await (detached ? Promise.race([work, cancelled.promise]) : work);
+      return this.#bounded(name === 'setup' ? this.#sealKey(method, result as SetupOutcome) : result);
+    } catch (error) {
+      const wire = scrub(toWire(error), given);
+      this.#log.warn({ method, code: wire.code, ...traceOf(error, wire) }, 'request failed');
+      return response(wire);
+    } finally {
+      onCancel.dispose();
+      progress.drop();
+      secrets.wipe();
+      given.wipe();
+    }
+  }
+
+  #sealKey(method: string, outcome: SetupOutcome): messages.SetupAnswer {
+    const { recoveryKey, ...rest } = outcome;
+    if (recoveryKey === undefined) return rest;
+    const secrets = new Secrets([['recoveryKey', recoveryKey]]);
+    try {
+      return { ...rest, sealedKey: this.#peer.secrets.seal(method, secrets) };
+    } finally {
+      secrets.wipe();
+    }
+  }
+
+  #bounded(result: unknown): unknown {
+    const length = JSON.stringify(result ?? null).length;
+    if (length > maxAnswerLength - 1024) {
+      throw new PeerError('E_OBJECT_LIMIT', `the answer has ${length} characters, at most ${maxAnswerLength} are sent`);
+    }
+    return result;
+  }
+}
+
+const versions = { protocolVersion, daemonVersion: productVersion };
+
+const requestNames: ReadonlyMap<string, RequestName> = new Map(
+  (Object.keys(requests) as RequestName[]).map(name => [requests[name].method, name]),
+);
+
+/** The newest value, at once when it has been quiet, else when the interval is over. */
+function coalesce<T>(clock: Clock, send: (value: T) => void): { offer: (value: T) => void; drop: () => void } {
+  let waiting: { value: T } | undefined;
+  let cancelTimer: (() => void) | undefined;
+  function next(): void {
+    cancelTimer = undefined;
+    if (waiting === undefined) return;
+    const { value } = waiting;
+    waiting = undefined;
+    cancelTimer = clock.timer(coalesceMs, next, { unref: true });
+    send(value);
+  }
+  return {
+    offer(value) {
+      waiting = { value };
+      if (cancelTimer === undefined) next();
+    },
+    drop() {
+      waiting = undefined;
+      cancelTimer?.();
+    },
+  };
+}
+
+function refusal(jsonRpcCode: number, detail: string): ResponseError<WireError> {
+  const { code, params, retryable } = new PeerError('E_USAGE', detail);
+  return new ResponseError<WireError>(jsonRpcCode, code, { code, params, retryable });
+}
+
+function response({ code, params, retryable }: WireError): ResponseError<WireError> {
+  return new ResponseError<WireError>(code === 'E_CANCELLED' ? requestCancelled : failed, code, {
+    code,
+    params,
+    retryable,
+  });
+}
+
+function toWire(thrown: unknown): WireError {
+  if (hasToWire(thrown)) return thrown.toWire();
+  const known = wireErrorOf(thrown);
+  if (known !== undefined) return known;
+  const wire = toSignetError(thrown).toWire();
+  // A message nobody of ours wrote may hold anything; its kind is enough for a report.
+  return wire.code === 'E_INTERNAL'
+    ? { ...wire, params: { detail: thrown instanceof Error ? thrown.name : 'unknown' } }
+    : wire;
+}
+
+function hasToWire(thrown: unknown): thrown is { toWire(): WireError } {
+  return wireErrorOf(thrown) !== undefined && typeof (thrown as { toWire?: unknown }).toWire === 'function';
+}
+
+/** Cuts the request's own secrets out of the parameters, should a message have taken one up, and bounds their length. */
+function scrub(wire: WireError, secrets: Secrets): WireError {
+  const needles = secrets.names().flatMap(name => {
+    const value = secrets.get(name);
+    return value === undefined || value.length < 4 ? [] : [Buffer.from(value).toString('utf8')];
+  });
+  const clean = (value: string | number | boolean) => {
+    if (typeof value !== 'string') return value;
+    const text = needles.reduce((left, needle) => left.replaceAll(needle, '[secret]'), value);
+    return text.length > 2048 ? `${text.slice(0, 2048)}…` : text;
+  };
+  const params: ErrorParams = Object.fromEntries(
+    Object.entries(wire.params)
+      .slice(0, 32)
+      .map(([key, value]) => [key, clean(value)]),
+  );
+  return { code: wire.code, params, retryable: wire.retryable };
+}
+
+/** Where an unexpected error came from: its frames without its message. */
+function traceOf(thrown: unknown, wire: WireError): object {
+  if (wire.code !== 'E_INTERNAL' || !(thrown instanceof Error)) return {};
+  const frames = thrown.stack?.split('\n').filter(line => /^\s+at /.test(line)) ?? [];
+  return { error: thrown.name, at: frames.slice(0, 8).map(line => line.trim()) };
+}

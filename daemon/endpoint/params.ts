@@ -1,0 +1,102 @@
+// What a client may say, checked at the door: every field named, every size bounded, nothing unknown let through. An option that an older
+// daemon does not know must not be ignored (think of `dryRun`), so it is refused.
+
+import { isAbsolute } from 'node:path';
+import * as v from 'valibot';
+import { maxBoxLength } from '../../protocol/secrets.ts';
+
+const path = v.pipe(
+  v.string(),
+  v.nonEmpty(),
+  v.maxLength(4096),
+  v.check(text => !text.includes('\0'), 'no NUL'),
+);
+const absolutePath = v.pipe(path, v.check(isAbsolute, 'an absolute path'));
+/** Inside a snapshot; empty means its root. */
+const innerPath = v.pipe(
+  v.string(),
+  v.maxLength(32 * 1024),
+  v.check(text => !text.includes('\0'), 'no NUL'),
+);
+const snapshot = v.pipe(v.string(), v.regex(/^(?:latest|[0-9a-f]{4,64})$/, 'latest, or 4 to 64 hex digits'));
+const profile = v.pipe(v.string(), v.regex(/^[a-z][a-z0-9-]{0,39}$/, 'a profile name'));
+const count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(Number.MAX_SAFE_INTEGER));
+const progressToken = v.optional(v.pipe(v.string(), v.nonEmpty(), v.maxLength(64)));
+const secrets = v.strictObject({
+  iv: v.pipe(v.string(), v.maxLength(16)),
+  box: v.pipe(v.string(), v.maxLength(maxBoxLength)),
+});
+const schedule = {
+  kind: v.optional(v.picklist(['never', 'manual', 'daily', 'weekly', 'monthly'])),
+  at: v.optional(v.pipe(v.string(), v.regex(/^(?:[01][0-9]|2[0-3]):[0-5][0-9]$/, 'HH:MM'))),
+  onChange: v.optional(v.boolean()),
+};
+const nothing = v.strictObject({});
+
+/** By the name of the request in messages.ts. */
+export const paramsOf = {
+  setup: v.strictObject({
+    sources: v.pipe(v.array(v.strictObject({ root: absolutePath, profile: v.optional(profile) })), v.maxLength(64)),
+    remote: v.pipe(path, v.regex(/^[a-z0-9]{2,16}:/, 'a kind, a colon, and a place')),
+    schedule: v.optional(v.strictObject(schedule)),
+    createOnly: v.optional(v.boolean()),
+    readOnly: v.optional(v.boolean()),
+    secrets,
+    progressToken,
+  }),
+  status: v.strictObject({ check: v.optional(v.boolean()) }),
+  backup: v.strictObject({ progressToken }),
+  cancel: nothing,
+  snapshots: v.strictObject({ limit: v.optional(v.pipe(count, v.minValue(1))) }),
+  list: v.strictObject({ snapshot, path: innerPath, offset: v.optional(count) }),
+  read: v.strictObject({
+    snapshot,
+    path: innerPath,
+    offset: count,
+    length: v.pipe(count, v.minValue(1), v.maxValue(128 * 1024)),
+  }),
+  restore: v.strictObject({
+    snapshot,
+    target: absolutePath,
+    include: v.optional(v.pipe(v.array(v.pipe(innerPath, v.nonEmpty())), v.maxLength(256))),
+    dryRun: v.optional(v.boolean()),
+    progressToken,
+  }),
+  verify: v.strictObject({
+    readDataPercent: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(100))),
+    progressToken,
+  }),
+  unlock: v.strictObject({ secrets }),
+  lock: nothing,
+  setSchedule: v.strictObject(schedule),
+  judgePassword: v.strictObject({ secrets }),
+  daemonInfo: nothing,
+  stopDaemon: nothing,
+  doctor: nothing,
+} as const;
+
+/** Versions a client names in `initialize`; everything else in it is the language client's own and ignored. */
+export const initializeParams = v.object({
+  initializationOptions: v.optional(
+    v.nullable(
+      v.object({ protocolVersion: v.optional(count), version: v.optional(v.pipe(v.string(), v.maxLength(64))) }),
+    ),
+  ),
+});
+
+/** What is wrong, naming the field and what was expected there, never what was received: it may be a secret in the wrong place. */
+export function complaint(issues: readonly v.BaseIssue<unknown>[]): string {
+  const [issue] = issues;
+  if (issue === undefined) return 'not understood';
+  const where =
+    issue.path?.map(item => (typeof item.key === 'number' ? item.key : known(item.key))).join('.') ?? 'parameters';
+  if (issue.expected === 'never') return `${where}: not known`;
+  // Our own words stand in `check` and `regex`; the default messages quote what was received.
+  const expected = issue.type === 'check' || issue.type === 'regex' ? issue.message : (issue.expected ?? issue.type);
+  return `${where}: expected ${expected}`;
+}
+
+/** Names of fields are ours unless the client made them up. */
+function known(key: unknown): string {
+  return typeof key === 'string' && /^[a-zA-Z]{1,24}$/.test(key) ? key : '(unknown field)';
+}
