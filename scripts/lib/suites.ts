@@ -1,0 +1,50 @@
+// The suites of scripts/test, in the order they run: what each starts, which Debian packages it cannot do without, and how long
+// it may take on two cores. The budgets add up to less than half an hour.
+
+export interface Suite {
+  readonly name: string;
+  /** Seconds after which it is ended and counts as failed. */
+  readonly budgetSeconds: number;
+  /** A program of node_modules, or `ava` with the globs of the suite's files. */
+  readonly run: { readonly tool: readonly [string, ...string[]] } | { readonly tests: readonly string[] };
+  readonly needs: readonly SystemPackage[];
+}
+
+export interface SystemPackage {
+  readonly name: string;
+  /** Any of these files tells that it is there. */
+  readonly provides: readonly string[];
+}
+
+const multiarch = process.arch === 'arm64' ? 'aarch64-linux-gnu' : 'x86_64-linux-gnu';
+
+export const systemPackages = {
+  restic: { name: 'restic', provides: ['/usr/bin/restic', '/usr/local/bin/restic', '/opt/homebrew/bin/restic'] },
+  chromium: { name: 'chromium', provides: [process.env['CHROMIUM'] ?? '/usr/bin/chromium'] },
+  dbus: { name: 'dbus', provides: ['/usr/bin/dbus-run-session'] },
+  keyring: { name: 'gnome-keyring', provides: ['/usr/bin/gnome-keyring-daemon'] },
+  libsecret: {
+    name: 'libsecret-1-0',
+    provides: [`/usr/lib/${multiarch}/libsecret-1.so.0`, '/usr/lib/libsecret-1.so.0'],
+  },
+} as const satisfies Record<string, SystemPackage>;
+
+export const suites: readonly Suite[] = [
+  { name: 'types', budgetSeconds: 60, run: { tool: ['tsc', '-p', '.'] }, needs: [] },
+  { name: 'lint', budgetSeconds: 60, run: { tool: ['biome', 'check', '--error-on-warnings', '.'] }, needs: [] },
+  {
+    name: 'unit',
+    budgetSeconds: 180,
+    run: { tests: ['test/*.test.ts', 'test/unit/**/*.test.ts', 'test/contracts/**/*.test.ts'] },
+    needs: [],
+  },
+  { name: 'integration', budgetSeconds: 420, run: { tests: ['test/integration/**/*.test.ts'] }, needs: [] },
+  {
+    name: 'interop',
+    budgetSeconds: 240,
+    run: { tests: ['test/interop/**/*.test.ts'] },
+    needs: [systemPackages.restic],
+  },
+  { name: 'adversary', budgetSeconds: 240, run: { tests: ['test/adversary/**/*.test.ts'] }, needs: [] },
+  { name: 'e2e', budgetSeconds: 420, run: { tests: ['test/e2e/**/*.test.ts'] }, needs: [systemPackages.chromium] },
+];
