@@ -1,79 +1,239 @@
 // How a file of a running app becomes bytes that are safe to keep. SQLite databases are captured in a child process
 // (POSIX locks are per process: any close of the file elsewhere drops them), other files are read here, stably.
-// The source is never written to.
+// The source is never written to; staged plaintext is private, unlinked while open, and swept at start.
 
-/** How a captured image came about, in the order of preference (notes: pinned read, fences, whole-file copy). */
-export type CaptureStrategy = 'pinned' | 'immutable' | 'counter-fence' | 'backup' | 'salt-fence' | 'copy';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { type FileHandle, mkdir, open, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { asBuffer, toHex } from '../base/bytes.ts';
+import { SignetError } from '../base/errors.ts';
+import { emptyFolder, ensurePrivateFolder, privateFile, privateFolder, readFully } from '../base/files.ts';
+import {
+  type CaptureAnswer,
+  type CapturedFacts,
+  type CaptureFailure,
+  type CaptureRequest,
+  imageName,
+} from './child-messages.ts';
+import { settledLook, signatureOf } from './look.ts';
+import type { CapturedDatabase, CapturedImage, CaptureOptions, DatabaseCapture, NotADatabase } from './model.ts';
 
-export interface CapturedDatabase {
-  readonly kind: 'database';
-  readonly strategy: CaptureStrategy;
-  /** 'full': quick_check ran and said ok. 'pages': pinned and frame checksums verified. 'none': not verified (opaque, damaged, torn). */
-  readonly checked: 'full' | 'pages' | 'none';
-  /** Why it is not verified, when `checked` is 'none'. */
-  readonly reason?: 'opaque' | 'damaged' | 'busy';
-  /** 0 for opaque databases. */
-  readonly pageSize: number;
-  readonly pageCount: number;
-  /** Neighbours whose content is folded into the image and which must not be stored ('-wal', '-journal', '-shm'). */
-  readonly folded: readonly string[];
-  /** Changes when the database changed; an equal signature means that capturing again would give the same image. */
-  readonly signature: string;
-  readonly image: CapturedImage;
+export type * from './model.ts';
+export { looksLikeDatabase } from './sqlite-format.ts';
+export { factsOf, openStableFile } from './stable-file.ts';
+
+export interface CaptureSettings {
+  /** A private folder on a disk with room for the largest database; one job at a time uses it. */
+  readonly stagingFolder: string;
+  /** The Node that runs the child. */
+  readonly nodePath: string;
+  readonly execArgv?: readonly string[];
+  /** How long SQLite waits for the app's locks; default 5 s. */
+  readonly busyTimeoutMs?: number;
+  /** How long a read transaction may be held on the source before another way is taken; default 30 s. */
+  readonly pinMs?: number;
+  /** After this the capture of one database is given up; default 30 min. */
+  readonly deadlineMs?: number;
+  /** The child's program where it is not beside this file (a bundle). */
+  readonly childFile?: string;
 }
 
-/** Bytes in an unlinked 0600 staging file (or the read handle of a plain file). `close` frees it. */
-export interface CapturedImage {
-  readonly sizeBytes: number;
-  /** Fills `target` from `position`; answers the bytes read, fewer only at the end. */
-  read(target: Uint8Array, position: number): Promise<number>;
-  close(): Promise<void>;
+/** Removes what a killed run left in the staging folder; answers how many entries there were. */
+export async function sweepStaging(stagingFolder: string): Promise<number> {
+  await ensurePrivateFolder(stagingFolder);
+  return await emptyFolder(stagingFolder);
 }
 
-/** The database could not be captured as one: its files are to be stored as ordinary files, marked "not verified". */
-export interface NotADatabase {
-  readonly kind: 'not-a-database';
-  readonly reason: 'no-magic' | 'foreign-wal' | 'empty';
+/** The child is started by the first capture, and again after one that was cancelled. */
+export function startDatabaseCapture(settings: CaptureSettings): DatabaseCapture {
+  let child: CaptureChild | undefined;
+  let queue: Promise<unknown> = Promise.resolve();
+  let isStopped = false;
+
+  async function captureNow(path: Uint8Array, options: CaptureOptions): Promise<CapturedDatabase | NotADatabase> {
+    if (isStopped) throw new SignetError('E_CANCELLED', 'capture of a database asked for after the end of the run');
+    options.signal?.throwIfAborted();
+    await ensurePrivateFolder(settings.stagingFolder);
+    const folder = join(settings.stagingFolder, toHex(randomBytes(12)));
+    await mkdir(folder, { mode: privateFolder });
+    try {
+      await (await open(join(folder, imageName), 'wx', privateFile)).close();
+      child ??= startChild(settings);
+      const answer = await child.ask(path, folder, options);
+      if ('failed' in answer) throw failed(answer.failed, path);
+      return answer.ok.kind === 'database' ? await openImages(answer.ok, folder) : answer.ok;
+    } catch (error) {
+      if (child?.isGone) child = undefined;
+      throw error;
+    } finally {
+      // The open handles keep the bytes; the names go.
+      await rm(folder, { recursive: true, force: true });
+    }
+  }
+
+  return {
+    capture(path, options) {
+      const turn = queue.then(() => captureNow(path, options));
+      queue = turn.catch(() => {});
+      return turn.catch(error => {
+        throw options.signal?.aborted ? cancelled(error) : error;
+      });
+    },
+    async signature(path) {
+      try {
+        const look = await settledLook(path);
+        return look.isFresh || !look.database.isFile ? undefined : signatureOf(look);
+      } catch {
+        return undefined; // whatever is wrong with the file, capturing it will say so
+      }
+    },
+    async stop() {
+      isStopped = true;
+      await child?.stop();
+      await queue;
+    },
+  };
 }
 
-export interface CaptureOptions {
-  /** Run quick_check on the image (at each base and at most once a day per database). */
-  readonly fullCheck: boolean;
-  readonly signal?: AbortSignal | undefined;
+async function openImages(facts: CapturedFacts, folder: string): Promise<CapturedDatabase> {
+  const opened: CapturedImage[] = [];
+  const openOne = async (name: string): Promise<CapturedImage> => {
+    const image = await openImage(join(folder, name));
+    opened.push(image);
+    return image;
+  };
+  try {
+    const image = await openOne(imageName);
+    const companions = [];
+    for (const suffix of facts.companions) companions.push({ suffix, image: await openOne(`${imageName}${suffix}`) });
+    return { ...facts, image, companions };
+  } catch (error) {
+    for (const image of opened) await image.close();
+    throw error;
+  }
 }
 
-/** One child process that captures databases one after the other, for one backup. */
-export interface DatabaseCapture {
-  /**
-   * @param path absolute path as bytes
-   * @throws SignetError E_SOURCE_UNREADABLE (params.reason: 'permission' | 'vanished' | 'io') · E_DISK_FULL · E_CANCELLED
-   */
-  capture(path: Uint8Array, options: CaptureOptions): Promise<CapturedDatabase | NotADatabase>;
-  /** The signature the database has now, without capturing: equal to the stored one means unchanged. Undefined: cannot tell. */
-  signature(path: Uint8Array): Promise<string | undefined>;
+async function openImage(path: string): Promise<CapturedImage> {
+  const file: FileHandle = await open(path, 'r');
+  const { size } = await file.stat();
+  return {
+    sizeBytes: size,
+    read: (target, position) => readFully(file, target, position),
+    close: () => file.close(),
+  };
+}
+
+interface CaptureChild {
+  readonly isGone: boolean;
+  ask(path: Uint8Array, folder: string, options: CaptureOptions): Promise<CaptureAnswer>;
   stop(): Promise<void>;
 }
 
-/** A plain file held open while it is stored. */
-export interface StableFile {
-  /** The bytes to store: the size seen at open; for append-only text (JSONL, logs) up to the last newline of it. */
-  readonly sizeBytes: number;
-  readonly stat: FileFacts;
-  read(target: Uint8Array, position: number): Promise<number>;
-  /** 'stable' when nothing but growth of an append-only file happened meanwhile; else read it again or record it as changing. */
-  finish(): Promise<'stable' | 'changed'>;
-  close(): Promise<void>;
+function startChild(settings: CaptureSettings): CaptureChild {
+  const program = settings.childFile ?? fileURLToPath(new URL('./child.ts', import.meta.url));
+  const process_: ChildProcess = spawn(
+    settings.nodePath,
+    [...(settings.execArgv ?? []), '--disable-sigusr1', '--no-warnings', program],
+    { stdio: ['ignore', 'ignore', 'ignore', 'ipc'], env: childEnvironment(settings.stagingFolder), windowsHide: true },
+  );
+  let isGone = false;
+  let nextId = 1;
+  const ended = new Promise<string>(resolve => {
+    const end = (reason: string) => {
+      isGone = true;
+      resolve(reason);
+    };
+    process_.once('error', error => end(error.message));
+    process_.once('exit', (code, signal) => end(signal ?? `exit status ${code}`));
+  });
+
+  return {
+    get isGone() {
+      return isGone;
+    },
+    async ask(path, folder, { fullCheck, signal }) {
+      const request: CaptureRequest = {
+        id: nextId++,
+        path: asBuffer(path).toString('base64'),
+        folder,
+        fullCheck,
+        busyTimeoutMs: settings.busyTimeoutMs ?? 5_000,
+        pinMs: settings.pinMs ?? 30_000,
+      };
+      const { promise, resolve, reject } = Promise.withResolvers<CaptureAnswer>();
+      const onMessage = (message: unknown) => {
+        if (isAnswer(message) && message.id === request.id) resolve(message);
+      };
+      // The child may be deep in a synchronous read: ending it is the one prompt way to stop.
+      const onAbort = () => process_.kill('SIGKILL');
+      let isLate = false;
+      const deadlineMs = settings.deadlineMs ?? 30 * 60_000;
+      const timer = setTimeout(() => {
+        isLate = true;
+        process_.kill('SIGKILL');
+      }, deadlineMs);
+      process_.on('message', onMessage);
+      signal?.addEventListener('abort', onAbort, { once: true });
+      void ended.then(how => {
+        if (signal?.aborted) reject(cancelled(signal.reason));
+        else
+          reject(
+            unreadable(path, 'io', isLate ? `took longer than ${deadlineMs} ms` : `the capture process ended: ${how}`),
+          );
+      });
+      try {
+        if (!isGone) process_.send(request, error => error && process_.kill('SIGKILL'));
+        return await promise;
+      } finally {
+        clearTimeout(timer);
+        process_.off('message', onMessage);
+        signal?.removeEventListener('abort', onAbort);
+        // Wait until it is gone, or it could still be writing into the folder that is removed next.
+        if (isLate || signal?.aborted) await ended;
+      }
+    },
+    async stop() {
+      if (!isGone) process_.kill('SIGKILL');
+      await ended;
+    },
+  };
 }
 
-export interface FileFacts {
-  readonly sizeBytes: number;
-  readonly mtimeNs: bigint;
-  readonly ctimeNs: bigint;
-  readonly atimeNs: bigint;
-  readonly inode: bigint;
-  readonly deviceId: bigint;
-  readonly links: number;
-  readonly permissions: number;
-  readonly uid: number;
-  readonly gid: number;
+/** Nothing is inherited but what a process needs to run at all: no NODE_OPTIONS, no tokens of the user's shell. */
+function childEnvironment(stagingFolder: string): NodeJS.ProcessEnv {
+  const environment: NodeJS.ProcessEnv = { SQLITE_TMPDIR: stagingFolder, TMPDIR: stagingFolder };
+  for (const name of ['SystemRoot', 'SYSTEMROOT', 'ELECTRON_RUN_AS_NODE', 'LD_LIBRARY_PATH']) {
+    const value = process.env[name];
+    if (value !== undefined) environment[name] = value;
+  }
+  return environment;
+}
+
+function isAnswer(message: unknown): message is CaptureAnswer {
+  return typeof message === 'object' && message !== null && 'id' in message && ('ok' in message || 'failed' in message);
+}
+
+function failed({ reason, message }: CaptureFailure, path: Uint8Array): SignetError {
+  if (reason === 'disk-full') {
+    return new SignetError('E_DISK_FULL', `no room to stage a copy of the database ${textOf(path)}`);
+  }
+  return unreadable(path, reason, message);
+}
+
+function unreadable(path: Uint8Array, reason: 'permission' | 'vanished' | 'io', message: string): SignetError {
+  return new SignetError('E_SOURCE_UNREADABLE', `capture of a database failed: ${message}`, {
+    params: { reason, path: textOf(path) },
+    retryable: reason === 'io',
+  });
+}
+
+function cancelled(cause: unknown): SignetError {
+  if (cause instanceof SignetError) return cause;
+  return new SignetError('E_CANCELLED', 'capture of a database was stopped', { cause });
+}
+
+function textOf(path: Uint8Array): string {
+  return asBuffer(path).toString('utf8');
 }

@@ -1,0 +1,33 @@
+// What the daemon and its capture child say to each other over the private channel. Paths travel as base64 of their bytes,
+// since names on disk need not be UTF-8.
+
+import type { CapturedDatabase, NotADatabase } from './model.ts';
+
+export interface CaptureRequest {
+  readonly id: number;
+  /** base64 of the absolute path. */
+  readonly path: string;
+  /** A private folder of this request, with an empty file `image`; companions are written beside it as `image<suffix>`. */
+  readonly folder: string;
+  readonly fullCheck: boolean;
+  readonly busyTimeoutMs: number;
+  /** How long a read transaction may be held on the source. */
+  readonly pinMs: number;
+}
+
+export type CaptureAnswer =
+  | { readonly id: number; readonly ok: CaptureOutcome }
+  | { readonly id: number; readonly failed: CaptureFailure };
+
+export type CaptureOutcome = NotADatabase | CapturedFacts;
+
+export type CapturedFacts = Omit<CapturedDatabase, 'image' | 'companions'> & {
+  readonly companions: readonly ('-wal' | '-journal')[];
+};
+
+export interface CaptureFailure {
+  readonly reason: 'permission' | 'vanished' | 'io' | 'disk-full';
+  readonly message: string;
+}
+
+export const imageName = 'image';

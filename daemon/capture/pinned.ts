@@ -1,0 +1,129 @@
+// The pin: a read transaction on a read-only connection, under which the raw files may be read.
+// In WAL mode a held read transaction stops the log from being reset and stops checkpoints from writing pages the overlay
+// does not replace; in rollback mode its SHARED lock keeps writers out of the file.
+// Descriptors are opened before the connection closes and closed only after it: closing any descriptor of a file drops all
+// POSIX locks this process holds on it (SQLite "How To Corrupt" §2.2).
+
+import { closeSync, fstatSync, openSync, statSync } from 'node:fs';
+import { backup, DatabaseSync } from 'node:sqlite';
+import { CopyAbandoned, writeImage } from './image.ts';
+import { neighbour, readAt, readFlags } from './look.ts';
+import {
+  backfillOffset,
+  databaseHeaderBytes,
+  parseBackfill,
+  parseDatabaseHeader,
+  parseWalIndex,
+  sameBytes,
+  type WalIndex,
+  walIndexBytes,
+} from './sqlite-format.ts';
+import { emptyOverlay, readOverlay } from './wal.ts';
+
+/** A flat-out writer costs about one and a half tries for each pin (measured); this many failures mean something else is wrong. */
+const pinTries = 500;
+
+export interface PinOptions {
+  readonly busyTimeoutMs: number;
+  readonly pinMs: number;
+}
+
+/**
+ * Writes the image under a pinned read transaction.
+ * @returns 'pinned', or 'backup' where the raw files could not be read as expected and SQLite copied them itself
+ * @throws CopyAbandoned when the pin could not be had or lasted too long · SQLite's error (with `errcode`) · StagingFailed
+ */
+export async function capturePinned(path: Buffer, to: string, options: PinOptions): Promise<'pinned' | 'backup'> {
+  const held: number[] = [];
+  const hold = (file: Uint8Array): number => {
+    const fd = openSync(Buffer.from(file), readFlags);
+    held.push(fd);
+    return fd;
+  };
+  let connection: DatabaseSync | undefined;
+  try {
+    const databaseFd = hold(path);
+    connection = new DatabaseSync(path, { readOnly: true, timeout: options.busyTimeoutMs, allowExtension: false });
+    touch(connection);
+    const start = performance.now();
+    const within = () => {
+      if (performance.now() - start > options.pinMs)
+        throw new CopyAbandoned(`the copy took longer than ${options.pinMs} ms`);
+    };
+    const isWal = journalMode(connection) === 'wal';
+    const snapshot = isWal ? pinWal(connection, hold(neighbour(path, '-shm'))) : pinRollback(connection);
+    if (fstatSync(databaseFd, { bigint: true }).ino !== statSync(path, { bigint: true }).ino) {
+      throw new CopyAbandoned('the database was replaced');
+    }
+    if (copyRaw(databaseFd, isWal ? hold(neighbour(path, '-wal')) : undefined, snapshot, to, within)) return 'pinned';
+    await backup(connection, to, { rate: 2 ** 30 }); // one step: it cannot be restarted by a writer
+    return 'backup';
+  } finally {
+    connection?.close();
+    for (const fd of held) closeSync(fd);
+  }
+}
+
+interface Snapshot {
+  readonly index: WalIndex | undefined;
+  /** The main file already holds everything. */
+  readonly isBackfilled: boolean;
+}
+
+function pinRollback(connection: DatabaseSync): Snapshot {
+  connection.exec('BEGIN');
+  touch(connection);
+  return { index: undefined, isBackfilled: true };
+}
+
+/** Pins a transaction whose end in the log is known: the wal-index header is the same before and after it began. */
+function pinWal(connection: DatabaseSync, sharedMemory: number): Snapshot {
+  for (let tries = 0; tries < pinTries; tries++) {
+    const before = readIndex(sharedMemory);
+    connection.exec('BEGIN');
+    touch(connection);
+    // nBackfill is read before the header: a reset of the log changes the header first, so an equal header vouches for it.
+    const backfill = new Uint8Array(4);
+    readAt(sharedMemory, backfill, backfillOffset);
+    const after = readIndex(sharedMemory);
+    if (before && after && sameBytes(before.raw, after.raw)) {
+      return { index: after, isBackfilled: parseBackfill(backfill) >= after.lastFrame };
+    }
+    connection.exec('ROLLBACK');
+  }
+  throw new CopyAbandoned(`the log moved on at each of ${pinTries} tries to pin it`);
+}
+
+/** False when the log is not what the wal-index said. */
+function copyRaw(from: number, logFd: number | undefined, snapshot: Snapshot, to: string, within: () => void): boolean {
+  const { index, isBackfilled } = snapshot;
+  const head = new Uint8Array(databaseHeaderBytes);
+  const header = parseDatabaseHeader(head.subarray(0, readAt(from, head, 0)));
+  const fileBytes = Number(fstatSync(from, { bigint: true }).size);
+  let overlay = emptyOverlay;
+  if (index && index.lastFrame > 0 && !isBackfilled) {
+    const found = logFd === undefined ? undefined : readOverlay(logFd, index, within);
+    if (found === undefined) return false;
+    overlay = found;
+  }
+  const pageSize = overlay.pageSize || header?.pageSize;
+  if (pageSize === undefined) return false;
+  const sizeBytes = index && index.lastFrame > 0 ? index.pageCount * pageSize : fileBytes;
+  const log = logFd === undefined ? undefined : { fd: logFd, overlay };
+  writeImage({ from, to, pageSize, sizeBytes, log, onWindow: within });
+  return true;
+}
+
+function readIndex(fd: number): WalIndex | undefined {
+  const bytes = new Uint8Array(walIndexBytes);
+  return parseWalIndex(bytes.subarray(0, readAt(fd, bytes, 0)));
+}
+
+/** The lightest read there is: it takes the read lock, runs recovery if need be, and does not parse the schema. */
+function touch(connection: DatabaseSync): void {
+  connection.prepare('PRAGMA schema_version').get();
+}
+
+function journalMode(connection: DatabaseSync): unknown {
+  return connection.prepare('PRAGMA journal_mode').get()?.['journal_mode'];
+}

@@ -1,0 +1,313 @@
+// The ladder: which way a database is captured, from the most to the least certain. Runs in the capture child.
+// Files and neighbours are looked at before SQLite touches anything, because opening a database destroys a neighbour that
+// only looks like its log; and everything is opened read-only, so the source is never checkpointed or rolled back.
+
+import { closeSync, openSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { setTimeout as wait } from 'node:timers/promises';
+import { systemCode } from '../base/errors.ts';
+import { type CapturedFacts, type CaptureOutcome, imageName } from './child-messages.ts';
+import { applyOverlay, CopyAbandoned, copyBytes, StagingFailed, writeImage } from './image.ts';
+import { type Look, lookAt, neighbour, readFlags, sameFile, sameLook, settledLook, signatureOf } from './look.ts';
+import type { CaptureStrategy } from './model.ts';
+import { capturePinned, type PinOptions } from './pinned.ts';
+import { checkImage } from './quick-check.ts';
+import {
+  databaseHeaderBytes,
+  hasWalMagic,
+  journalState,
+  looksLikeDatabase,
+  parseDatabaseHeader,
+  sameBytes,
+} from './sqlite-format.ts';
+import { readOverlay } from './wal.ts';
+
+export interface LadderOptions extends PinOptions {
+  /** Holds an empty file `image`. */
+  readonly folder: string;
+  readonly fullCheck: boolean;
+}
+
+/** Back-off between the tries of a fence; an insert each 20 ms lets about four of ten tries through without any (measured). */
+const fenceWaitsMs = [0, 10, 20, 40, 80, 160];
+
+/** SQLite's primary result codes that are told apart here. */
+const busy = 5;
+const notADatabase = 26;
+const readonlyRollback = 776;
+
+interface Copied {
+  readonly strategy: CaptureStrategy;
+  /** The copy may be torn. */
+  readonly isTorn?: boolean;
+}
+
+/** @throws the system error of the source · StagingFailed */
+export async function captureDatabase(path: Buffer, options: LadderOptions): Promise<CaptureOutcome> {
+  const look = await settledLook(path);
+  const { database, wal, journal } = look;
+  if (!database.isFile) return { kind: 'not-a-database', reason: 'no-magic' };
+  if (database.sizeBytes === 0) return { kind: 'not-a-database', reason: 'empty' };
+  const isLog = wal !== undefined && hasWalMagic(wal.head);
+  if (!looksLikeDatabase(database.head)) {
+    return isLog ? await captureOpaque(path, look, options) : { kind: 'not-a-database', reason: 'no-magic' };
+  }
+  if ((wal && !isLog) || journalState(journal?.head ?? new Uint8Array()) === 'foreign') {
+    return { kind: 'not-a-database', reason: 'foreign-wal' };
+  }
+  const header = parseDatabaseHeader(database.head);
+  if (header === undefined) return await captureOpaque(path, look, options);
+
+  const copied = header.isWal || isLog ? await copyWal(path, look, options) : await copyRollback(path, look, options);
+  if (copied === 'opaque') return await captureOpaque(path, await settledLook(path), options);
+  return describe(copied, signatureOf(look), options);
+}
+
+async function copyWal(path: Buffer, look: Look, options: LadderOptions): Promise<Copied | 'opaque'> {
+  if (look.wal === undefined && (await copyBetweenLooks(path, look, options, isUnchangedAndClosed))) {
+    return { strategy: 'immutable' };
+  }
+  try {
+    return { strategy: await capturePinned(path, imageOf(options), options) };
+  } catch (error) {
+    if (error instanceof StagingFailed) throw error;
+    if (sqliteCode(error) === notADatabase) return 'opaque';
+    if (sqliteCode(error) === undefined && !(error instanceof CopyAbandoned) && !isUnreachable(error)) throw error;
+  }
+  if (await copyBehindSaltFence(path, options)) return { strategy: 'salt-fence' };
+  return await copyAnyhow(path, options);
+}
+
+async function copyRollback(path: Buffer, look: Look, options: LadderOptions): Promise<Copied | 'opaque'> {
+  if (await copyBetweenLooks(path, look, options, isUnchangedAndQuiet)) return { strategy: 'counter-fence' };
+  try {
+    return { strategy: await capturePinned(path, imageOf(options), options) };
+  } catch (error) {
+    if (error instanceof StagingFailed) throw error;
+    const code = sqliteCode(error);
+    if (code === notADatabase) return 'opaque';
+    if (code === undefined && !(error instanceof CopyAbandoned) && !isUnreachable(error)) throw error;
+    if (code !== undefined && (code & 0xff) === busy) return await copyAnyhow(path, options);
+    if (code === readonlyRollback || lookAt(path).journal) {
+      if (await copyAndRollBack(path, options)) return { strategy: 'copy' };
+    }
+  }
+  return await copyAnyhow(path, options);
+}
+
+/** No log came into being and nothing moved: the main file was whole by itself all the time. */
+function isUnchangedAndClosed(before: Look, after: Look): boolean {
+  return before.wal === undefined && sameLook(before, after);
+}
+
+/** No journal that could be rolled back at either end, and neither the change counter nor size nor time moved. */
+function isUnchangedAndQuiet(before: Look, after: Look): boolean {
+  const quiet = (look: Look) =>
+    journalState(look.journal?.head ?? new Uint8Array()) === 'none' && look.wal === undefined;
+  return quiet(before) && quiet(after) && sameFile(before.database, after.database);
+}
+
+/** Lock-free: copies the main file and accepts it when the looks before and after satisfy `accept`. */
+async function copyBetweenLooks(
+  path: Buffer,
+  first: Look,
+  options: LadderOptions,
+  accept: (before: Look, after: Look) => boolean,
+): Promise<boolean> {
+  let before = first;
+  for (const waitMs of fenceWaitsMs) {
+    if (waitMs > 0) {
+      await wait(waitMs);
+      before = await settledLook(path);
+    }
+    if (before.isFresh || !accept(before, before)) continue;
+    const header = parseDatabaseHeader(before.database.head);
+    if (header === undefined) return false;
+    try {
+      reading(path, from => {
+        const onWindow = () => {
+          if (!accept(before, lookAt(path))) throw new CopyAbandoned('the database changed while it was copied');
+        };
+        writeImage({
+          from,
+          to: imageOf(options),
+          pageSize: header.pageSize,
+          sizeBytes: before.database.sizeBytes,
+          onWindow,
+        });
+      });
+    } catch (error) {
+      if (!(error instanceof CopyAbandoned)) throw error;
+      continue;
+    }
+    if (accept(before, lookAt(path))) return true;
+  }
+  return false;
+}
+
+/**
+ * Salt fence: main file first, then the log, and the log's header unchanged around both. While its salts stand, every page
+ * that a checkpoint writes is still in the log, so laying the log over the copy mends whatever was read half-written.
+ */
+async function copyBehindSaltFence(path: Buffer, options: LadderOptions): Promise<boolean> {
+  for (const waitMs of fenceWaitsMs) {
+    await wait(waitMs);
+    const before = await settledLook(path);
+    copyFolded(path, before, options);
+    const after = lookAt(path);
+    const held = before.wal
+      ? after.wal && sameBytes(before.wal.head, after.wal.head)
+      : sameLook(before, after) && !before.isFresh;
+    if (held && before.database.inode === after.database.inode) return true;
+  }
+  return false;
+}
+
+function copyFolded(path: Buffer, look: Look, options: LadderOptions): void {
+  const pageSize = parseDatabaseHeader(look.database.head)?.pageSize ?? 512;
+  reading(path, from => writeImage({ from, to: imageOf(options), pageSize, sizeBytes: look.database.sizeBytes }));
+  try {
+    reading(neighbour(path, '-wal'), log => {
+      const overlay = readOverlay(log);
+      if (overlay) applyOverlay(imageOf(options), log, overlay);
+    });
+  } catch (error) {
+    // Gone or cut short: the fence around this sees it and tries again.
+    if (systemCode(error) !== 'ENOENT' && !(error instanceof CopyAbandoned)) throw error;
+  }
+}
+
+/** A hot journal (its app died): both files are copied and SQLite rolls the copy back; the source stays as it is. */
+async function copyAndRollBack(path: Buffer, options: LadderOptions): Promise<boolean> {
+  for (const waitMs of fenceWaitsMs) {
+    await wait(waitMs);
+    const before = await settledLook(path);
+    if (before.isFresh) continue;
+    copyWhole(path, imageOf(options), before.database.sizeBytes);
+    if (before.journal) copyWhole(neighbour(path, '-journal'), `${imageOf(options)}-journal`, before.journal.sizeBytes);
+    if (!sameLook(before, lookAt(path))) continue;
+    const copy = new DatabaseSync(imageOf(options), { allowExtension: false });
+    try {
+      copy.prepare('PRAGMA schema_version').get();
+    } catch (error) {
+      if (sqliteCode(error) === undefined) throw error;
+      return false;
+    } finally {
+      copy.close();
+    }
+    return true;
+  }
+  return false;
+}
+
+/** The last resort for a database that never holds still: kept, and said to be unverified. */
+async function copyAnyhow(path: Buffer, options: LadderOptions): Promise<Copied> {
+  copyFolded(path, await settledLook(path), options);
+  return { strategy: 'copy', isTorn: true };
+}
+
+/** Not readable as SQLite (encrypted, damaged header): the file and its log or journal, as one consistent whole. */
+async function captureOpaque(path: Buffer, first: Look, options: LadderOptions): Promise<CaptureOutcome> {
+  let before = first;
+  for (const waitMs of fenceWaitsMs) {
+    if (waitMs > 0) {
+      await wait(waitMs);
+      before = await settledLook(path);
+    }
+    const companions = copyOpaque(path, before, options);
+    if (isHeld(before, lookAt(path))) return opaque(before, companions, 'opaque');
+  }
+  before = await settledLook(path);
+  return opaque(before, copyOpaque(path, before, options), 'busy');
+}
+
+/** While the log's salts stand the pair is good, however much was appended or checkpointed; without a log nothing may move. */
+function isHeld(before: Look, after: Look): boolean {
+  if (before.wal === undefined) return sameLook(before, after) && !before.isFresh;
+  return (
+    after.wal !== undefined &&
+    sameBytes(before.wal.head, after.wal.head) &&
+    before.database.inode === after.database.inode &&
+    sameFile(before.journal, after.journal)
+  );
+}
+
+function copyOpaque(path: Buffer, look: Look, options: LadderOptions): ('-wal' | '-journal')[] {
+  copyWhole(path, imageOf(options), look.database.sizeBytes);
+  const companions: ('-wal' | '-journal')[] = [];
+  for (const suffix of ['-wal', '-journal'] as const) {
+    try {
+      // The log's present length, not the one seen: frames appended since are what mends pages checkpointed since.
+      const bytes = copyWhole(neighbour(path, suffix), `${imageOf(options)}${suffix}`, Number.MAX_SAFE_INTEGER);
+      if (bytes > 0) companions.push(suffix);
+    } catch (error) {
+      if (systemCode(error) !== 'ENOENT') throw error;
+    }
+  }
+  return companions;
+}
+
+function opaque(look: Look, companions: ('-wal' | '-journal')[], reason: 'opaque' | 'busy'): CapturedFacts {
+  return {
+    kind: 'database',
+    strategy: reason === 'busy' ? 'copy' : 'salt-fence',
+    checked: 'none',
+    reason,
+    pageSize: 0,
+    pageCount: 0,
+    folded: ['-shm'],
+    companions,
+    signature: signatureOf(look),
+  };
+}
+
+function describe(copied: Copied, signature: string, options: LadderOptions): CapturedFacts {
+  const image = imageOf(options);
+  const { head, sizeBytes } = lookAt(Buffer.from(image)).database;
+  const pageSize = parseDatabaseHeader(head.subarray(0, databaseHeaderBytes))?.pageSize ?? 0;
+  const base = {
+    kind: 'database',
+    strategy: copied.strategy,
+    pageSize,
+    pageCount: pageSize === 0 ? 0 : Math.floor(sizeBytes / pageSize),
+    folded: ['-wal', '-journal', '-shm'],
+    companions: [],
+    signature,
+  } as const;
+  const found = options.fullCheck ? checkImage(image) : 'unknown';
+  if (found === 'damaged') return { ...base, checked: 'none', reason: copied.isTorn ? 'busy' : 'damaged' };
+  if (copied.isTorn) return { ...base, checked: 'none', reason: 'busy' };
+  return { ...base, checked: found === 'ok' ? 'full' : 'pages' };
+}
+
+function copyWhole(path: Buffer, to: string, sizeBytes: number): number {
+  let bytes = 0;
+  reading(path, from => {
+    bytes = copyBytes(from, to, sizeBytes);
+  });
+  return bytes;
+}
+
+function reading(path: Buffer, read: (fd: number) => void): void {
+  const fd = openSync(path, readFlags);
+  try {
+    read(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function imageOf(options: LadderOptions): string {
+  return join(options.folder, imageName);
+}
+
+/** SQLite's extended result code of an error thrown by node:sqlite. */
+function sqliteCode(error: unknown): number | undefined {
+  return error instanceof Error && 'errcode' in error && typeof error.errcode === 'number' ? error.errcode : undefined;
+}
+
+/** -shm or -wal went or cannot be opened: another way is open. */
+function isUnreachable(error: unknown): boolean {
+  return ['ENOENT', 'EACCES', 'EPERM', 'EROFS'].includes(systemCode(error) ?? '');
+}
