@@ -1,0 +1,157 @@
+// Handlers that answer like a daemon with one small backup, and remember what they were asked; each can be replaced.
+
+import type { Call, Handlers, RequestName } from '../../daemon/endpoint/endpoint.ts';
+import { type SecretName, secretNames } from '../../protocol/secrets.ts';
+import type { BackupResult, RestoreResult, SnapshotEntry, Status, VerifyResult } from '../../protocol/status.ts';
+import { productVersion, protocolVersion } from '../../protocol/version.ts';
+
+export interface Asked {
+  readonly name: RequestName;
+  readonly params: unknown;
+  /** The secrets that came with the request, as text, copied before they were wiped. */
+  readonly secrets: { readonly [name in SecretName]?: string };
+}
+
+export const snapshotId = 'a1b2c3d4'.repeat(8);
+export const recoveryKey = '0123456789abcdef'.repeat(4);
+
+export function someStatus(changes: Partial<Status> = {}): Status {
+  return {
+    protocolVersion,
+    daemonVersion: productVersion,
+    vault: 'unlocked',
+    keychain: 'memory-only',
+    job: null,
+    lastBackup: {
+      snapshot: snapshotId,
+      at: '2026-11-23T08:55:00.000Z',
+      durationMs: 4200,
+      filesNew: 3,
+      filesChanged: 1,
+      bytesRead: 5_000_000,
+      bytesAdded: 812_000,
+      reason: 'change',
+      filesUnreadable: [],
+      notVerified: [],
+    },
+    lastGoodAt: '2026-11-23T08:55:00.000Z',
+    lastError: null,
+    waiting: null,
+    nextRun: null,
+    schedule: { kind: 'manual', at: '03:30', onChange: true },
+    sources: [
+      { id: 'folder-abcd2345', profile: 'folder', label: 'Chats', root: '/home/kim/Chats', sizeBytes: 4_100_000_000 },
+    ],
+    remote: { kind: 'folder', label: 'the folder Backup on NAS', reachable: true },
+    repository: { id: 'ff'.repeat(32), snapshots: 5, sizeBytes: 6_400_000_000 },
+    device: { id: '0011223344556677', label: 'Laptop' },
+    phoneEnding: '00',
+    alarms: [],
+    ...changes,
+  };
+}
+
+export const backupResult: BackupResult = {
+  type: 'result',
+  snapshot: snapshotId,
+  reason: 'user',
+  filesNew: 3,
+  filesChanged: 1,
+  filesUnreadable: [],
+  notVerified: [],
+  bytesRead: 5_000_000,
+  bytesUploaded: 812_000,
+  requests: 6,
+  durationMs: 4200,
+  alarms: [],
+};
+
+export const restoreResult: RestoreResult = {
+  type: 'result',
+  snapshot: snapshotId,
+  target: '/home/kim/Restored',
+  files: 4,
+  bytes: 5_000_000,
+  databases: [{ path: 'folder-abcd2345/chat.db', check: 'ok' }],
+  skipped: [],
+  dryRun: false,
+};
+
+export const verifyResult: VerifyResult = {
+  type: 'result',
+  ok: true,
+  problems: [],
+  snapshots: 5,
+  packs: 9,
+  bytesRead: 1_000_000,
+};
+
+export const snapshotEntry: SnapshotEntry = {
+  id: snapshotId,
+  at: '2026-11-23T08:55:00.000Z',
+  device: 'Laptop',
+  sources: ['folder-abcd2345'],
+  files: 4,
+  sizeBytes: 5_000_000,
+  bytesAdded: 812_000,
+  announced: true,
+};
+
+export const fileText = 'hello from a backup\n'.repeat(20_000);
+
+export function fakeHandlers(changes: Partial<Handlers> = {}, asked: Asked[] = []): Handlers {
+  const usual: Handlers = {
+    setup: async (_params, { secrets }) => ({
+      repositoryId: 'ff'.repeat(32),
+      joined: secrets.has('recoveryKey'),
+      snapshots: 0,
+      ...(secrets.has('recoveryKey') ? {} : { recoveryKey: new Uint8Array(Buffer.from(recoveryKey)) }),
+    }),
+    status: async () => someStatus(),
+    backup: async () => backupResult,
+    cancel: async () => ({ cancelled: false }),
+    snapshots: async () => [snapshotEntry],
+    list: async () => ({
+      entries: [
+        { name: 'chat.db', type: 'file', sizeBytes: 4096, modifiedAt: '2026-11-23T08:50:00.000Z', permissions: 0o600 },
+        { name: 'media', type: 'dir', sizeBytes: 0, modifiedAt: '2026-11-22T08:50:00.000Z', permissions: 0o700 },
+      ],
+      total: 2,
+    }),
+    read: async ({ offset, length }) => {
+      const bytes = Buffer.from(fileText);
+      return { base64: bytes.subarray(offset, offset + length).toString('base64'), sizeBytes: bytes.length };
+    },
+    restore: async ({ target, dryRun }) => ({ ...restoreResult, target, dryRun: dryRun ?? false }),
+    verify: async () => verifyResult,
+    unlock: async () => ({}),
+    lock: async () => ({}),
+    setSchedule: async params => ({ kind: 'manual', at: '03:30', onChange: true, ...params }),
+    judgePassword: async (_params, { secrets }) => ({
+      verdict: (secrets.get('password')?.length ?? 0) < 8 ? 'refused' : 'good',
+    }),
+    daemonInfo: async () => ({ pid: process.pid, version: productVersion, protocolVersion, uptimeSeconds: 12 }),
+    stopDaemon: async () => ({}),
+    doctor: async () => [{ name: 'sqlite', ok: true, detail: '3.50' }],
+  };
+  const all = { ...usual, ...changes };
+  const names = Object.keys(all) as RequestName[];
+  return Object.fromEntries(
+    names.map(name => [
+      name,
+      (params: never, call: Call) => {
+        asked.push({ name, params, secrets: textOf(call) });
+        return (all[name] as (params: never, call: Call) => Promise<unknown>)(params, call);
+      },
+    ]),
+  ) as unknown as Handlers;
+}
+
+function textOf({ secrets }: Call): Asked['secrets'] {
+  return Object.fromEntries(
+    secretNames.flatMap(name => {
+      const value = secrets.get(name);
+      return value === undefined ? [] : [[name, Buffer.from(value).toString('utf8')]];
+    }),
+  );
+}
