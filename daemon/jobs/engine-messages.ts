@@ -1,0 +1,118 @@
+// The language between the daemon's main thread and its engine, the worker thread that holds an opened repository. Both ends are ours and
+// of one version; vscode-jsonrpc carries requests, cancellation and progress over the thread's message port, bytes travel as they are.
+
+import { ProgressType, RequestType } from 'vscode-jsonrpc/node';
+import type { WireError } from '../../protocol/errors.ts';
+import type {
+  Alarm,
+  BackupReason,
+  ListEntry,
+  RestoreResult,
+  SnapshotEntry,
+  UnreadableFile,
+  VerifyResult,
+} from '../../protocol/status.ts';
+import type { CaptureMemory, ManifestSource } from '../archive/model.ts';
+import type { SourceSetting, Witness } from '../state/model.ts';
+
+/** What an opened repository tells about itself. */
+export interface OpenedRepository {
+  readonly repositoryId: string;
+  readonly keyFileId: string;
+  readonly masterKeyFingerprint: string;
+  /** 32 bytes under `signet/state/v1`, for the sealed files of this machine; the main thread wipes it when it locks. */
+  readonly stateKey: Uint8Array;
+}
+
+export interface OpenOrder {
+  readonly remote: string;
+  /** 32 bytes; the engine wipes its copy. */
+  readonly recoveryKey: Uint8Array;
+  /** The key file this machine knows, tried first. */
+  readonly keyFileId?: string;
+}
+
+export interface BackupOrder {
+  readonly reason: BackupReason;
+  readonly device: { readonly id: string; readonly label: string };
+  readonly sources: readonly (SourceSetting & { readonly captureNow: boolean })[];
+  readonly memory: CaptureMemory | null;
+  readonly witness: Witness;
+}
+
+/** One step of a job, without what only the main thread knows. */
+export interface EngineProgress {
+  readonly phase: 'preparing' | 'scanning' | 'capturing' | 'storing' | 'finishing' | 'restoring' | 'checking';
+  readonly filesDone: number;
+  readonly filesTotal: number;
+  readonly bytesDone: number;
+  readonly bytesTotal: number;
+  readonly bytesUploaded: number;
+  readonly item: string;
+}
+
+export interface BackupOutcome {
+  /** Absent when nothing had changed: nothing was written then. */
+  readonly snapshot?: string;
+  /** RFC 3339, of the snapshot. */
+  readonly at: string;
+  readonly reason: BackupReason;
+  readonly filesNew: number;
+  readonly filesChanged: number;
+  readonly filesUnreadable: readonly UnreadableFile[];
+  readonly notVerified: readonly string[];
+  readonly bytesRead: number;
+  readonly bytesAdded: number;
+  readonly bytesUploaded: number;
+  readonly requests: number;
+  readonly durationMs: number;
+  readonly sources: readonly (Pick<ManifestSource, 'id' | 'capturedAt' | 'complete' | 'carriedFrom'> & {
+    readonly verified: boolean;
+    readonly sizeBytes?: number;
+  })[];
+  readonly memory: CaptureMemory;
+  readonly witness: Witness;
+  readonly snapshots: number;
+  readonly repositoryBytes: number;
+  readonly alarms: readonly Alarm[];
+}
+
+export interface RestoreOrder {
+  readonly snapshot: string;
+  readonly target: string;
+  readonly include: readonly string[];
+  readonly dryRun: boolean;
+}
+
+export interface RemoteVault {
+  /** The remote key. */
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
+
+type Nothing = Record<string, never>;
+const request = <Params, Result>(method: string) => new RequestType<Params, Result, WireError>(method);
+
+export const inspect = request<{ readonly remote: string }, 'empty' | 'repository' | 'other'>('inspect');
+/** Draws the keys of a new repository without writing anything, so that its vault can be in the place before it is. */
+export const prepare = request<OpenOrder, Omit<OpenedRepository, 'stateKey'>>('prepare');
+/** Writes the repository that was prepared. */
+export const create = request<Nothing, OpenedRepository>('create');
+export const open = request<OpenOrder, OpenedRepository>('open');
+export const putVault = request<RemoteVault, null>('putVault');
+export const vaults = request<{ readonly remote: string }, readonly RemoteVault[]>('vaults');
+export const backup = request<BackupOrder, BackupOutcome>('backup');
+export const snapshots = request<{ readonly limit: number }, readonly SnapshotEntry[]>('snapshots');
+export const list = request<{ readonly snapshot: string; readonly path: string }, readonly ListEntry[]>('list');
+export const read = request<
+  { readonly snapshot: string; readonly path: string; readonly offset: number; readonly length: number },
+  { readonly bytes: Uint8Array; readonly sizeBytes: number }
+>('read');
+export const restore = request<RestoreOrder, RestoreResult>('restore');
+export const verify = request<{ readonly readDataPercent: number }, VerifyResult>('verify');
+export const measure = request<Nothing, { readonly snapshots: number; readonly sizeBytes: number }>('measure');
+export const reachable = request<{ readonly remote: string }, boolean>('reachable');
+
+/** One job runs at a time, so one token is enough. */
+export const progressToken = 'job';
+export const progress = new ProgressType<EngineProgress>();
