@@ -1,5 +1,5 @@
 // What this machine keeps between runs, behind one door: the settings file, state.db, sealed files, the witness, the vault copy,
-// and the few small secrets of the installation (IPC token, local key, remembered phone). All of it is the user's alone
+// and the small secrets of the installation (local key, remembered phone). All of it is the user's alone
 // (0700/0600), replaced in one step, and none of it is ever deleted because it looks wrong.
 //
 // The remembered phone number lies in the state folder, sealed under a key file in the config folder. That keeps the number out
@@ -75,11 +75,6 @@ export class State {
   /** Fits the repository's PackJournal: `const journal: PackJournal = state.packJournal()`. */
   packJournal<Id extends string>(): PackRows<Id> {
     return new PackTable<Id>(this.#database);
-  }
-
-  /** 32 random bytes that both ends of the local socket must know; made once, 0600. */
-  async installToken(): Promise<Uint8Array> {
-    return loadOrMake(join(this.#home.config, 'token'), keyBytes);
   }
 
   /**

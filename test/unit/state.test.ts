@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { Worker } from 'node:worker_threads';
 import test, { type ExecutionContext } from 'ava';
-import { toHex } from '../../daemon/base/bytes.ts';
 import { systemClock } from '../../daemon/base/clock.ts';
 import { isCode, SignetError } from '../../daemon/base/errors.ts';
 import type { PackId, PackJournal } from '../../daemon/repository/model.ts';
@@ -155,7 +154,6 @@ test('every file and folder is for this user alone', async t => {
   const home = await makeHome(t);
   const state = await openIn(t, home);
   await state.settings.save(settings);
-  await state.installToken();
   await state.phone.remember('+14155550123');
   await state.vaultCopy.save(new Uint8Array(10));
   await state.saveSealed('pages', randomBytes(32), new Uint8Array(5));
@@ -340,15 +338,14 @@ test('the phone number is remembered, and the state folder alone does not show i
   });
 });
 
-test('token and install id are made once, also by two that start together', async t => {
+test('local key and install id are made once, also by two that start together', async t => {
   const home = await makeHome(t);
   const [one, two] = await Promise.all([openIn(t, home), openIn(t, home)]);
-  const tokens = await Promise.all([one.installToken(), two.installToken(), one.installToken()]);
-  t.is(new Set(tokens.map(toHex)).size, 1);
-  t.is(tokens[0]?.length, 32);
   t.is(one.installId, two.installId);
   t.regex(one.installId, /^[0-9a-f]{32}$/);
-  t.deepEqual((await readdir(home.config)).sort(), ['install-id', 'local.key', 'token']);
+  await one.phone.remember('+14155550123');
+  t.is(await two.phone.recall(), '+14155550123');
+  t.deepEqual((await readdir(home.config)).sort(), ['install-id', 'local.key']);
 });
 
 test('a secret that others could read is closed to them at the next start', async t => {
