@@ -1,0 +1,302 @@
+// The vault: who may open the backup. Holds the recovery key in memory while unlocked and nothing while locked. This machine
+// unlocks from its own copy, so the cloud is no oracle for passwords and cannot slip in another vault.
+//
+// Wrong password and wrong phone number are one error after one key derivation: which of them it was cannot be known.
+
+import { randomBytes as systemRandomBytes } from 'node:crypto';
+import { wipe } from '../base/bytes.ts';
+import type { Clock } from '../base/clock.ts';
+import { isCode, SignetError } from '../base/errors.ts';
+import { openNewest } from './cloud-vaults.ts';
+import { atLeast, checkMemory, defaultWritePolicy } from './kdf-policy.ts';
+import type { KeyWork, OpenedVault, VaultCandidate, VaultFile, VaultIdentity, Verdict, WritePolicy } from './model.ts';
+import { normalisePhone } from './phone.ts';
+import { Tries } from './tries.ts';
+import {
+  openVault,
+  type ParsedVault,
+  parseVault,
+  sealVault,
+  type VaultHeader,
+  type VaultPayload,
+  vaultKey,
+  vaultSha256,
+} from './vault-file.ts';
+
+export { compareVaults, listVaults } from './cloud-vaults.ts';
+export { KeyProcess } from './key-process.ts';
+export { normalisePhone, phoneEnding } from './phone.ts';
+export { parseRecoveryKey, recoveryKeyGroups, resticPassword } from './recovery-key.ts';
+
+const keyBytes = 32;
+const saltBytes = 16;
+
+export interface VaultOptions {
+  readonly clock: Clock;
+  readonly keyWork: KeyWork;
+  /** This machine's copy of the vault file. */
+  readonly copy: { load(): Promise<Uint8Array | undefined>; save(bytes: Uint8Array): Promise<void> };
+  readonly phone: { recall(): Promise<string | undefined>; remember(e164: string): Promise<void> };
+  /** Memory of this machine and what is left of it, in bytes, as limited by a container. */
+  readonly memory: () => { readonly totalBytes: number; readonly availableBytes: number };
+  /** Costs of new vaults; by default what the machine bears. */
+  readonly writePolicy?: WritePolicy;
+  readonly randomBytes?: (count: number) => Uint8Array;
+}
+
+export interface NewVault extends VaultIdentity {
+  /** UTF-8, as typed; the caller wipes it. */
+  readonly password: Uint8Array;
+  readonly phone: string;
+  /** 32 bytes; copied. */
+  readonly recoveryKey: Uint8Array;
+  /** How this device calls itself, at most 64 characters. */
+  readonly device: string;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Reads the local copy; no password is needed for that. */
+export async function openVaultState(options: VaultOptions): Promise<Vault> {
+  return new Vault(options, await options.copy.load());
+}
+
+export class Vault {
+  readonly #options: VaultOptions;
+  readonly #tries: Tries;
+  readonly #random: (count: number) => Uint8Array;
+  #local: Uint8Array | undefined;
+  #recoveryKey: Uint8Array | undefined;
+  #identity: VaultIdentity | undefined;
+  /** Secrets of files that were made or opened and may be adopted. */
+  readonly #payloads = new WeakMap<VaultFile, VaultPayload>();
+
+  constructor(options: VaultOptions, local: Uint8Array | undefined) {
+    this.#options = options;
+    this.#tries = new Tries(options.clock);
+    this.#random = options.randomBytes ?? systemRandomBytes;
+    this.#local = local;
+  }
+
+  get state(): 'absent' | 'locked' | 'unlocked' {
+    if (this.#recoveryKey !== undefined) return 'unlocked';
+    return this.#local === undefined ? 'absent' : 'locked';
+  }
+
+  /** What the vault says about its repository, once a password opened it; to be compared with the opened one (E_REPO_MISMATCH). */
+  get identity(): VaultIdentity | undefined {
+    return this.#identity;
+  }
+
+  /** Hash and (unproven) generation of the local copy, for the witness; undefined without one or when it is unreadable. */
+  get known(): { readonly sha256: string; readonly generation: number } | undefined {
+    if (this.#local === undefined) return undefined;
+    const header = tryParse(this.#local)?.header;
+    return header === undefined ? undefined : { sha256: vaultSha256(this.#local), generation: header.generation };
+  }
+
+  /**
+   * Makes a vault file: the first one, or the next generation when this machine has one. Nothing changes here until `adopt`; the
+   * caller uploads the file and reads it back first, so that the old vault or the new one always opens.
+   *
+   * @throws E_WEAK_PASSWORD · E_PASSWORD_FORM · E_PHONE_FORM · E_KDF_RESOURCES
+   */
+  async create(from: NewVault): Promise<VaultFile> {
+    if (from.recoveryKey.length !== keyBytes) throw new SignetError('E_INTERNAL', 'the recovery key is not 32 bytes');
+    const phone = normalisePhone(from.phone);
+    const previous = this.#local === undefined ? undefined : tryParse(this.#local)?.header;
+    const { totalBytes, availableBytes } = this.#options.memory();
+    const policy = atLeast(this.#options.writePolicy ?? defaultWritePolicy(totalBytes), previous?.cost);
+    checkMemory(policy, availableBytes);
+    const salt = this.#random(saltBytes);
+    const { ikm, cost } = await this.#options.keyWork.deriveNew({
+      password: from.password,
+      phone,
+      salt,
+      policy,
+      signal: from.signal,
+    });
+    const header: VaultHeader = {
+      cost,
+      salt,
+      id: previous?.id ?? this.#random(16),
+      generation: (previous?.generation ?? 0) + 1,
+      previous: previous === undefined || this.#local === undefined ? null : vaultSha256(this.#local),
+    };
+    const payload: VaultPayload = {
+      recoveryKey: Uint8Array.from(from.recoveryKey),
+      identity: {
+        repositoryId: from.repositoryId,
+        keyFileId: from.keyFileId,
+        masterKeyFingerprint: from.masterKeyFingerprint,
+      },
+      phone,
+      created: new Date(this.#options.clock.now()).toISOString().slice(0, 10),
+      device: from.device.slice(0, 64).toWellFormed(),
+      epoch: 1,
+    };
+    try {
+      const bytes = sealVault(header, payload, ikm, { nonce: this.#random(12) });
+      return this.#offer(
+        { ...place(bytes), bytes, generation: header.generation, identity: payload.identity },
+        payload,
+      );
+    } finally {
+      wipe(ikm);
+    }
+  }
+
+  /** Makes a file of `create` or `openRemote` this machine's own: local copy, remembered phone number, unlocked. */
+  async adopt(file: VaultFile): Promise<void> {
+    const payload = this.#payloads.get(file);
+    if (payload === undefined) throw new SignetError('E_INTERNAL', 'only a vault made or opened here can be adopted');
+    await this.#options.copy.save(file.bytes);
+    this.#local = file.bytes;
+    await this.#options.phone.remember(payload.phone);
+    this.#payloads.delete(file);
+    this.#open(payload);
+  }
+
+  /**
+   * Unlocks from this machine's copy. While unlocked it proves the password again and changes nothing if it is wrong.
+   *
+   * @param phone as typed; the remembered one if left out
+   * @throws E_NOT_SET_UP without a copy · E_PHONE_FORM (params.problem 'needed') when no number is remembered · E_WRONG_SECRET with
+   *   params.triesLeft · E_TOO_MANY_TRIES · E_PASSWORD_FORM · E_KDF_RESOURCES · what `parseVault` throws for a damaged copy
+   */
+  async unlockWithPassword(
+    password: Uint8Array,
+    phone?: string,
+    options: { signal?: AbortSignal | undefined } = {},
+  ): Promise<void> {
+    const local = this.#local;
+    if (local === undefined) throw new SignetError('E_NOT_SET_UP', 'no vault on this machine');
+    const number = phone === undefined ? await this.#rememberedPhone() : normalisePhone(phone);
+    const vault = parseVault(local);
+    const payload = await this.#tries.attempt(async () => {
+      checkMemory(vault.header.cost, this.#options.memory().availableBytes);
+      const ikm = await this.#derive(vault, password, number, options.signal);
+      try {
+        return openVault(vault, ikm);
+      } finally {
+        wipe(ikm);
+      }
+    }, options.signal);
+    if (phone !== undefined) await this.#options.phone.remember(payload.phone);
+    this.#open(payload);
+  }
+
+  /**
+   * Opens a vault of the cloud on a machine that has none of its own. Changes nothing here; see `adopt`.
+   *
+   * @throws E_MISSING · E_WRONG_SECRET · E_VAULT_CORRUPT · E_VAULT_MALFORMED · E_VAULT_VERSION · E_KDF_POLICY · E_KDF_RESOURCES ·
+   *   E_TOO_MANY_TRIES · E_PHONE_FORM · E_PASSWORD_FORM
+   */
+  async openRemote(
+    candidates: readonly VaultCandidate[],
+    password: Uint8Array,
+    phone: string,
+    options: { signal?: AbortSignal | undefined } = {},
+  ): Promise<OpenedVault> {
+    const number = normalisePhone(phone);
+    const { payload, ...opened } = await this.#tries.attempt(
+      () =>
+        openNewest(
+          candidates,
+          vault => this.#derive(vault, password, number, options.signal),
+          () => this.#options.memory().availableBytes,
+        ),
+      options.signal,
+    );
+    return this.#offer({ ...opened, recoveryKey: Uint8Array.from(payload.recoveryKey) }, payload);
+  }
+
+  /**
+   * Unlocks with the recovery key itself. Whether it is the right one only the repository can tell: when it does not open, the
+   * caller locks again.
+   */
+  unlockWithRecoveryKey(recoveryKey: Uint8Array): void {
+    if (recoveryKey.length !== keyBytes) throw new SignetError('E_INTERNAL', 'the recovery key is not 32 bytes');
+    this.lock();
+    this.#recoveryKey = Uint8Array.from(recoveryKey);
+  }
+
+  /** A fresh copy of 32 bytes; the caller wipes it. @throws E_VAULT_LOCKED */
+  recoveryKey(): Uint8Array {
+    if (this.#recoveryKey === undefined) throw new SignetError('E_VAULT_LOCKED', 'the vault is locked');
+    return Uint8Array.from(this.#recoveryKey);
+  }
+
+  async judgePassword(password: Uint8Array, phone?: string): Promise<Verdict> {
+    return this.#options.keyWork.judge(password, phone === undefined ? undefined : normalisePhone(phone));
+  }
+
+  lock(): void {
+    wipe(this.#recoveryKey);
+    this.#recoveryKey = undefined;
+    this.#identity = undefined;
+  }
+
+  /** Takes the payload's key over. */
+  #open(payload: VaultPayload): void {
+    this.lock();
+    this.#recoveryKey = payload.recoveryKey;
+    this.#identity = payload.identity;
+  }
+
+  #offer<File extends VaultFile>(file: File, payload: VaultPayload): File {
+    this.#payloads.set(file, payload);
+    return file;
+  }
+
+  async #derive(
+    vault: ParsedVault,
+    password: Uint8Array,
+    phone: string,
+    signal: AbortSignal | undefined,
+  ): Promise<Uint8Array> {
+    const { salt, cost } = vault.header;
+    return this.#options.keyWork.derive({ password, phone, salt, cost, signal });
+  }
+
+  async #rememberedPhone(): Promise<string> {
+    const phone = await this.#options.phone.recall();
+    if (phone === undefined) {
+      throw new SignetError('E_PHONE_FORM', 'this machine does not remember the phone number; it is needed', {
+        params: { problem: 'needed' },
+      });
+    }
+    return phone;
+  }
+}
+
+/**
+ * Refuses to go on when a repository is not the one the vault was made for.
+ *
+ * @throws E_REPO_MISMATCH
+ */
+export function checkSameRepository(
+  identity: VaultIdentity,
+  repository: { readonly id: string; readonly keyFileId: string; readonly masterKeyFingerprint: string },
+): void {
+  if (identity.repositoryId !== repository.id || identity.masterKeyFingerprint !== repository.masterKeyFingerprint) {
+    throw new SignetError(
+      'E_REPO_MISMATCH',
+      `the vault belongs to repository ${identity.repositoryId.slice(0, 8)}, the place holds ${repository.id.slice(0, 8)}`,
+    );
+  }
+}
+
+function place(bytes: Uint8Array): { key: string; sha256: string } {
+  const sha256 = vaultSha256(bytes);
+  return { key: vaultKey(sha256), sha256 };
+}
+
+/** Undefined for a damaged copy: a new vault then starts a new chain. A newer version goes up; it must not be overwritten. */
+function tryParse(bytes: Uint8Array): ParsedVault | undefined {
+  try {
+    return parseVault(bytes);
+  } catch (error) {
+    if (isCode(error, 'E_VAULT_MALFORMED') || isCode(error, 'E_KDF_POLICY')) return undefined;
+    throw error;
+  }
+}
