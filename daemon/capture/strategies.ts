@@ -208,7 +208,7 @@ async function copyAnyhow(path: Buffer, options: LadderOptions): Promise<Copied>
 }
 
 /** Not readable as SQLite (encrypted, damaged header): the file and its log or journal, as one consistent whole. */
-async function captureOpaque(path: Buffer, first: Look, options: LadderOptions): Promise<CaptureOutcome> {
+export async function captureOpaque(path: Buffer, first: Look, options: LadderOptions): Promise<CaptureOutcome> {
   let before = first;
   for (const waitMs of fenceWaitsMs) {
     if (waitMs > 0) {

@@ -8,16 +8,19 @@ import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
 import {
   type CapturedDatabase,
+  type CaptureSettings,
   type DatabaseCapture,
   openStableFile,
   startDatabaseCapture,
 } from '../../daemon/capture/capture.ts';
+import { settledLook } from '../../daemon/capture/look.ts';
+import { captureOpaque } from '../../daemon/capture/strategies.ts';
 import { addRows, countRows, integrityOf, makeDatabase, rowsIn, scratch, startWriter } from '../support/databases.ts';
 
-function start(t: ExecutionContext, folder: string): DatabaseCapture {
+function start(t: ExecutionContext, folder: string, settings: Partial<CaptureSettings> = {}): DatabaseCapture {
   const stagingFolder = join(folder, 'staging');
   mkdirSync(stagingFolder, { mode: 0o700 });
-  const capture = startDatabaseCapture({ stagingFolder, nodePath: process.execPath });
+  const capture = startDatabaseCapture({ stagingFolder, nodePath: process.execPath, ...settings });
   t.teardown(() => capture.stop());
   return capture;
 }
@@ -64,6 +67,67 @@ for (const journalMode of ['wal', 'delete'] as const) {
       },
     );
   }
+}
+
+for (const everyMs of [0, 2]) {
+  test.serial(`the salt fence alone gives whole images beside a writer (a row each ${everyMs} ms)`, async t => {
+    t.timeout(120_000);
+    const folder = scratch(t);
+    const path = join(folder, 'live.db');
+    makeDatabase(path, { rows: 12_000, rowBytes: 400 });
+    const before = rowsIn(path);
+    const writer = await startWriter(t, path, everyMs);
+    const capture = start(t, folder, { pinMs: 0 });
+    let busy = 0;
+    for (let round = 0; round < rounds; round++) {
+      const atLeast = before + writer.committed;
+      const captured = await capture.capture(Buffer.from(path), { fullCheck: false });
+      if (captured.kind !== 'database') return t.fail(captured.reason);
+      const copy = join(folder, `copy-${round}.db`);
+      await save(captured, copy);
+      if (captured.checked === 'none') {
+        busy += 1;
+        t.is(captured.reason, 'busy');
+        continue;
+      }
+      t.is(captured.strategy, 'salt-fence');
+      t.is(integrityOf(copy), 'ok');
+      t.true(rowsIn(copy) >= atLeast);
+    }
+    t.true(busy < rounds / 2, `${busy} of ${rounds} never held still`);
+    t.log(`${busy} of ${rounds} busy`);
+  });
+
+  test.serial(
+    `an encrypted database beside a writer (a row each ${everyMs} ms) opens with the log captured with it`,
+    async t => {
+      t.timeout(120_000);
+      const folder = scratch(t);
+      const path = join(folder, 'live.db');
+      makeDatabase(path, { rows: 12_000, rowBytes: 400 });
+      const before = rowsIn(path);
+      const writer = await startWriter(t, path, everyMs);
+      const staging = join(folder, 'staging');
+      mkdirSync(staging);
+      let busy = 0;
+      for (let round = 0; round < rounds; round++) {
+        const atLeast = before + writer.committed;
+        writeFileSync(join(staging, 'image'), '');
+        const options = { folder: staging, fullCheck: false, busyTimeoutMs: 0, pinMs: 0 };
+        const captured = await captureOpaque(Buffer.from(path), await settledLook(Buffer.from(path)), options);
+        if (captured.kind !== 'database') return t.fail(captured.reason);
+        if (captured.reason === 'busy') {
+          busy += 1;
+          continue;
+        }
+        t.deepEqual([captured.strategy, captured.companions], ['salt-fence', ['-wal']]);
+        t.is(integrityOf(join(staging, 'image')), 'ok');
+        t.true(rowsIn(join(staging, 'image')) >= atLeast);
+      }
+      t.true(busy < rounds / 2, `${busy} of ${rounds} never held still`);
+      t.log(`${busy} of ${rounds} busy`);
+    },
+  );
 }
 
 for (const journalMode of ['wal', 'delete'] as const) {
