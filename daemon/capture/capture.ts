@@ -60,13 +60,10 @@ export function startDatabaseCapture(settings: CaptureSettings): DatabaseCapture
     await mkdir(folder, { mode: privateFolder });
     try {
       await (await open(join(folder, imageName), 'wx', privateFile)).close();
-      child ??= startChild(settings);
+      if (child === undefined || child.isGone) child = startChild(settings);
       const answer = await child.ask(path, folder, options);
       if ('failed' in answer) throw failed(answer.failed, path);
       return answer.ok.kind === 'database' ? await openImages(answer.ok, folder) : answer.ok;
-    } catch (error) {
-      if (child?.isGone) child = undefined;
-      throw error;
     } finally {
       // The open handles keep the bytes; the names go.
       await rm(folder, { recursive: true, force: true });
@@ -167,31 +164,29 @@ function startChild(settings: CaptureSettings): CaptureChild {
         if (isAnswer(message) && message.id === request.id) resolve(message);
       };
       // The child may be deep in a synchronous read: ending it is the one prompt way to stop.
-      const onAbort = () => process_.kill('SIGKILL');
-      let isLate = false;
-      const deadlineMs = settings.deadlineMs ?? 30 * 60_000;
-      const timer = setTimeout(() => {
-        isLate = true;
+      let isKilled = false;
+      const kill = () => {
+        isKilled = true;
         process_.kill('SIGKILL');
-      }, deadlineMs);
+      };
+      signal?.throwIfAborted();
+      const deadlineMs = settings.deadlineMs ?? 30 * 60_000;
+      const timer = setTimeout(kill, deadlineMs);
       process_.on('message', onMessage);
-      signal?.addEventListener('abort', onAbort, { once: true });
+      signal?.addEventListener('abort', kill, { once: true });
       void ended.then(how => {
-        if (signal?.aborted) reject(cancelled(signal.reason));
-        else
-          reject(
-            unreadable(path, 'io', isLate ? `took longer than ${deadlineMs} ms` : `the capture process ended: ${how}`),
-          );
+        const why = isKilled ? `it took longer than ${deadlineMs} ms` : `the capture process ended (${how})`;
+        reject(signal?.aborted ? cancelled(signal.reason) : unreadable(path, 'io', why));
       });
       try {
-        if (!isGone) process_.send(request, error => error && process_.kill('SIGKILL'));
+        if (!isGone) process_.send(request, error => error && kill());
         return await promise;
       } finally {
         clearTimeout(timer);
         process_.off('message', onMessage);
-        signal?.removeEventListener('abort', onAbort);
+        signal?.removeEventListener('abort', kill);
         // Wait until it is gone, or it could still be writing into the folder that is removed next.
-        if (isLate || signal?.aborted) await ended;
+        if (isKilled) await ended;
       }
     },
     async stop() {

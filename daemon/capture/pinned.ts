@@ -28,12 +28,28 @@ export interface PinOptions {
   readonly pinMs: number;
 }
 
-/**
- * Writes the image under a pinned read transaction.
- * @returns 'pinned', or 'backup' where the raw files could not be read as expected and SQLite copied them itself
- * @throws CopyAbandoned when the pin could not be had or lasted too long · SQLite's error (with `errcode`) · StagingFailed
- */
+/** A held read transaction: release it soon, since it keeps the app's log from being reset. */
+export interface Pin {
+  /**
+   * Writes the image of the pinned moment.
+   * @returns 'pinned', or 'backup' where the raw files could not be read as expected and SQLite copied them itself
+   * @throws CopyAbandoned when it takes too long · SQLite's error · StagingFailed
+   */
+  copyTo(image: string): Promise<'pinned' | 'backup'>;
+  release(): void;
+}
+
 export async function capturePinned(path: Buffer, to: string, options: PinOptions): Promise<'pinned' | 'backup'> {
+  const pin = takePin(path, options);
+  try {
+    return await pin.copyTo(to);
+  } finally {
+    pin.release();
+  }
+}
+
+/** @throws CopyAbandoned when it cannot be had · SQLite's error (with `errcode`) · the system error of an open */
+export function takePin(path: Buffer, options: PinOptions): Pin {
   const held: number[] = [];
   const hold = (file: Uint8Array): number => {
     const fd = openSync(Buffer.from(file), readFlags);
@@ -41,26 +57,38 @@ export async function capturePinned(path: Buffer, to: string, options: PinOption
     return fd;
   };
   let connection: DatabaseSync | undefined;
+  const release = () => {
+    connection?.close();
+    connection = undefined;
+    for (const fd of held.splice(0)) closeSync(fd);
+  };
   try {
     const databaseFd = hold(path);
-    connection = new DatabaseSync(path, { readOnly: true, timeout: options.busyTimeoutMs, allowExtension: false });
-    touch(connection);
+    const source = new DatabaseSync(path, { readOnly: true, timeout: options.busyTimeoutMs, allowExtension: false });
+    connection = source;
+    touch(source);
+    const isWal = journalMode(source) === 'wal';
     const start = performance.now();
-    const within = () => {
-      if (performance.now() - start > options.pinMs)
-        throw new CopyAbandoned(`the copy took longer than ${options.pinMs} ms`);
-    };
-    const isWal = journalMode(connection) === 'wal';
-    const snapshot = isWal ? pinWal(connection, hold(neighbour(path, '-shm'))) : pinRollback(connection);
+    const snapshot = isWal ? pinWal(source, hold(neighbour(path, '-shm'))) : pinRollback(source);
+    const logFd = isWal ? hold(neighbour(path, '-wal')) : undefined;
     if (fstatSync(databaseFd, { bigint: true }).ino !== statSync(path, { bigint: true }).ino) {
       throw new CopyAbandoned('the database was replaced');
     }
-    if (copyRaw(databaseFd, isWal ? hold(neighbour(path, '-wal')) : undefined, snapshot, to, within)) return 'pinned';
-    await backup(connection, to, { rate: 2 ** 30 }); // one step: it cannot be restarted by a writer
-    return 'backup';
-  } finally {
-    connection?.close();
-    for (const fd of held) closeSync(fd);
+    const within = () => {
+      const heldMs = performance.now() - start;
+      if (heldMs > options.pinMs) throw new CopyAbandoned(`the copy took longer than ${options.pinMs} ms`);
+    };
+    return {
+      async copyTo(image) {
+        if (copyRaw(databaseFd, logFd, snapshot, image, within)) return 'pinned';
+        await backup(source, image, { rate: 2 ** 30 }); // one step: it cannot be restarted by a writer
+        return 'backup';
+      },
+      release,
+    };
+  } catch (error) {
+    release();
+    throw error;
   }
 }
 

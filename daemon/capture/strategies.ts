@@ -65,7 +65,7 @@ export async function captureDatabase(path: Buffer, options: LadderOptions): Pro
 }
 
 async function copyWal(path: Buffer, look: Look, options: LadderOptions): Promise<Copied | 'opaque'> {
-  if (look.wal === undefined && (await copyBetweenLooks(path, look, options, isUnchangedAndClosed))) {
+  if (look.wal === undefined && (await copyBetweenLooks(path, look, options, closedFence))) {
     return { strategy: 'immutable' };
   }
   try {
@@ -80,7 +80,7 @@ async function copyWal(path: Buffer, look: Look, options: LadderOptions): Promis
 }
 
 async function copyRollback(path: Buffer, look: Look, options: LadderOptions): Promise<Copied | 'opaque'> {
-  if (await copyBetweenLooks(path, look, options, isUnchangedAndQuiet)) return { strategy: 'counter-fence' };
+  if (await copyBetweenLooks(path, look, options, counterFence)) return { strategy: 'counter-fence' };
   try {
     return { strategy: await capturePinned(path, imageOf(options), options) };
   } catch (error) {
@@ -96,52 +96,52 @@ async function copyRollback(path: Buffer, look: Look, options: LadderOptions): P
   return await copyAnyhow(path, options);
 }
 
+/** A copy without locks is good when the looks before and after it agree. */
+interface Fence {
+  /** Times alone must tell a change, so the first look has to be old enough that a change cannot carry the same time. */
+  readonly needsSettledLook: boolean;
+  holds(before: Look, after: Look): boolean;
+}
+
 /** No log came into being and nothing moved: the main file was whole by itself all the time. */
-function isUnchangedAndClosed(before: Look, after: Look): boolean {
-  return before.wal === undefined && sameLook(before, after);
+const closedFence: Fence = {
+  needsSettledLook: true,
+  holds: (before, after) => before.wal === undefined && sameLook(before, after),
+};
+
+/** No journal that could be rolled back at either end, and size, time and change counter stood still: every commit moves the counter. */
+const counterFence: Fence = {
+  needsSettledLook: false,
+  holds: (before, after) => isQuiet(before) && isQuiet(after) && sameFile(before.database, after.database),
+};
+
+function isQuiet({ wal, journal }: Look): boolean {
+  return wal === undefined && journalState(journal?.head ?? new Uint8Array()) === 'none';
 }
 
-/** No journal that could be rolled back at either end, and neither the change counter nor size nor time moved. */
-function isUnchangedAndQuiet(before: Look, after: Look): boolean {
-  const quiet = (look: Look) =>
-    journalState(look.journal?.head ?? new Uint8Array()) === 'none' && look.wal === undefined;
-  return quiet(before) && quiet(after) && sameFile(before.database, after.database);
-}
-
-/** Lock-free: copies the main file and accepts it when the looks before and after satisfy `accept`. */
-async function copyBetweenLooks(
-  path: Buffer,
-  first: Look,
-  options: LadderOptions,
-  accept: (before: Look, after: Look) => boolean,
-): Promise<boolean> {
+async function copyBetweenLooks(path: Buffer, first: Look, options: LadderOptions, fence: Fence): Promise<boolean> {
   let before = first;
   for (const waitMs of fenceWaitsMs) {
     if (waitMs > 0) {
       await wait(waitMs);
-      before = await settledLook(path);
+      before = fence.needsSettledLook ? await settledLook(path) : lookAt(path);
     }
-    if (before.isFresh || !accept(before, before)) continue;
+    if ((fence.needsSettledLook && before.isFresh) || !fence.holds(before, before)) continue;
     const header = parseDatabaseHeader(before.database.head);
     if (header === undefined) return false;
+    const onWindow = () => {
+      if (!fence.holds(before, lookAt(path))) throw new CopyAbandoned('the database changed while it was copied');
+    };
     try {
       reading(path, from => {
-        const onWindow = () => {
-          if (!accept(before, lookAt(path))) throw new CopyAbandoned('the database changed while it was copied');
-        };
-        writeImage({
-          from,
-          to: imageOf(options),
-          pageSize: header.pageSize,
-          sizeBytes: before.database.sizeBytes,
-          onWindow,
-        });
+        const { sizeBytes } = before.database;
+        writeImage({ from, to: imageOf(options), pageSize: header.pageSize, sizeBytes, onWindow });
       });
+      onWindow();
+      return true;
     } catch (error) {
       if (!(error instanceof CopyAbandoned)) throw error;
-      continue;
     }
-    if (accept(before, lookAt(path))) return true;
   }
   return false;
 }
@@ -208,7 +208,7 @@ async function copyAnyhow(path: Buffer, options: LadderOptions): Promise<Copied>
 }
 
 /** Not readable as SQLite (encrypted, damaged header): the file and its log or journal, as one consistent whole. */
-async function captureOpaque(path: Buffer, first: Look, options: LadderOptions): Promise<CaptureOutcome> {
+export async function captureOpaque(path: Buffer, first: Look, options: LadderOptions): Promise<CaptureOutcome> {
   let before = first;
   for (const waitMs of fenceWaitsMs) {
     if (waitMs > 0) {
