@@ -292,7 +292,7 @@ function configure(endpoint: Endpoint): IPCModule {
     allowedEvents: [event],
     maxMessageSize: maxFrameBytes,
     maxPendingBytes: 4 * maxAnswerLength,
-    messageTimeout: 5000,
+    messageTimeout: 0, // it would run on through a long stream of whole frames; strangers have our own time limit
     maxConnections: 64,
     maxRetries: 0, // a retry of node-ipc's own would leave a second, ghostly connection
     unlink: false,

@@ -56,7 +56,9 @@ test('a changed bit anywhere in iv or box is refused, and does not use up the bo
     const bytes = Buffer.from(sealed[field], 'base64url');
     for (let at = 0; at < bytes.length; at += 1) {
       bytes.writeUInt8(bytes.readUInt8(at) ^ 1, at);
-      t.throws(() => daemon.open('signet/unlock', { ...sealed, [field]: bytes.toString('base64url') }), { code: 'E_USAGE' });
+      t.throws(() => daemon.open('signet/unlock', { ...sealed, [field]: bytes.toString('base64url') }), {
+        code: 'E_USAGE',
+      });
       bytes.writeUInt8(bytes.readUInt8(at) ^ 1, at);
     }
   }
@@ -84,7 +86,11 @@ test('every secret at its longest fits the bound of a box; one byte more is refu
 });
 
 test('printing, logging and serialising secrets shows none', t => {
-  for (const shown of [String(secrets), JSON.stringify({ secrets }), inspect({ secrets }, { depth: 9, showHidden: true })]) {
+  for (const shown of [
+    String(secrets),
+    JSON.stringify({ secrets }),
+    inspect({ secrets }, { depth: 9, showHidden: true }),
+  ]) {
     t.false(shown.includes('correct horse') || shown.includes('5550100'), shown);
   }
 });
@@ -93,7 +99,7 @@ test('wiping clears the buffers that were handed out', t => {
   const own = Secrets.of({ password: 'correct horse' });
   const bytes = own.get('password');
   own.wipe();
-  t.true(bytes !== undefined && bytes.every(byte => byte === 0));
+  t.true(bytes?.every(byte => byte === 0));
   t.is(own.get('password'), undefined);
 });
 

@@ -1,0 +1,74 @@
+// A daemon process with fake handlers, for tests of what stands outside it. Reads one JSON line with its part from standard input, says
+// `ready` when it listens and then one JSON line for each request; ends on SIGTERM.
+
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { SignetError } from '../../daemon/base/errors.ts';
+import { type Handlers, type RequestName, startEndpoint } from '../../daemon/endpoint/endpoint.ts';
+import type { ErrorCode, ErrorParams } from '../../protocol/errors.ts';
+import { resolveHome } from '../../protocol/home.ts';
+import type { JobProgress } from '../../protocol/status.ts';
+import { type Asked, fakeHandlers } from './fake-handlers.ts';
+
+/** What one request does instead of the usual answer. */
+export interface Part {
+  readonly result?: unknown;
+  readonly error?: { readonly code: ErrorCode; readonly params?: ErrorParams };
+  readonly progress?: readonly JobProgress[];
+  /** Never answers by itself; a cancelled request ends as cancelled. */
+  readonly waits?: boolean;
+}
+
+export type Script = { readonly [name in RequestName]?: Part };
+
+const [line] = await once(createInterface({ input: process.stdin }), 'line');
+const script = JSON.parse(line) as Script;
+
+const asked: Asked[] = [];
+asked.push = (...entries) => {
+  for (const entry of entries) process.stdout.write(`${JSON.stringify(entry)}\n`);
+  return 0;
+};
+
+const played = Object.fromEntries(
+  Object.entries(script).map(([name, part]) => [
+    name,
+    async (_params: unknown, { progress, signal }: { progress: (value: JobProgress) => void; signal: AbortSignal }) => {
+      for (const step of part.progress ?? []) progress(step);
+      if (part.waits) {
+        await new Promise((_done, fail) => signal.addEventListener('abort', () => fail(signal.reason)));
+      }
+      if (part.error !== undefined) {
+        throw new SignetError(
+          part.error.code,
+          'made up by the test',
+          part.error.params === undefined ? {} : { params: part.error.params },
+        );
+      }
+      return part.result;
+    },
+  ]),
+);
+
+const quiet = { info: () => {}, warn: () => {} };
+const endpoint = await startEndpoint({
+  home: resolveHome(),
+  log: quiet,
+  handlers: fakeHandlers(
+    {
+      stopDaemon: async () => {
+        setTimeout(stop, 20);
+        return {};
+      },
+      ...(played as Partial<Handlers>),
+    },
+    asked,
+  ),
+});
+process.stdout.write('"ready"\n');
+process.on('SIGTERM', stop);
+
+async function stop(): Promise<void> {
+  await endpoint.stop();
+  process.exit(0);
+}
