@@ -291,7 +291,10 @@ class Restoring {
           at += bytesRead;
         }
         if (toHex(sha256(bytes)) !== id) {
-          throw new SignetError('E_INTERNAL', 'a restored file reads back from the disk differently from what was written');
+          throw new SignetError(
+            'E_INTERNAL',
+            'a restored file reads back from the disk differently from what was written',
+          );
         }
       }
       const { permissions, mtimeNs } = entry.node;

@@ -1,0 +1,680 @@
+// What the daemon does for people, on its main thread: set up, unlock, back up, restore, verify, and keep the one state that everybody is
+// shown. The heavy work is the engine's; here is who may start what, one job at a time, and what is remembered afterwards.
+
+import { resolve } from 'node:path';
+import type {
+  BackupReason,
+  BackupResult,
+  JobKind,
+  JobProgress,
+  ListEntry,
+  RestoreResult,
+  Schedule,
+  SetupResult,
+  SnapshotEntry,
+  Status,
+  VerifyResult,
+} from '../../protocol/status.ts';
+import type { CaptureMemory } from '../archive/model.ts';
+import { fromUtf8, utf8, wipe } from '../base/bytes.ts';
+import type { Clock } from '../base/clock.ts';
+import { isCode, SignetError, toSignetError } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import type { Settings, SourceSetting, Witness } from '../state/model.ts';
+import { defaultSettings, type State } from '../state/state.ts';
+import { checkSameRepository, normalisePhone, parseRecoveryKey, phoneEnding, type Vault } from '../vault/vault.ts';
+import { AutomaticBackups, type StartWatching } from './automatic.ts';
+import type { Engine } from './engine.ts';
+import * as engine from './engine-messages.ts';
+import { checkFolders, folderOfRemote, normaliseRemote, remoteLabel } from './places.ts';
+import { estimateSeconds } from './progress.ts';
+import { type SourceFacts, statusOf } from './status.ts';
+
+const memoryName = 'captures';
+const historyShown = 20;
+
+export interface JobsOptions {
+  readonly state: State;
+  readonly vault: Vault;
+  readonly engine: Engine;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly machineId: string;
+  readonly hostLabel: string;
+  readonly homeFolders: readonly string[];
+  readonly newSource: (spec: { readonly root: string; readonly profile?: string }) => Promise<SourceSetting>;
+  readonly startWatching: StartWatching;
+  readonly randomBytes: (count: number) => Uint8Array;
+  readonly onStatus: (status: Status) => void;
+}
+
+export interface JobCall {
+  readonly progress: (value: JobProgress) => void;
+  readonly signal: AbortSignal;
+}
+
+/** Secrets as bytes, the caller's to wipe. */
+export interface GivenSecrets {
+  readonly password?: Uint8Array | undefined;
+  readonly phone?: Uint8Array | undefined;
+  readonly recoveryKey?: Uint8Array | undefined;
+}
+
+export interface SetupOrder {
+  readonly sources: readonly { readonly root: string; readonly profile?: string }[];
+  readonly remote: string;
+  readonly schedule?: Partial<Schedule>;
+  readonly createOnly?: boolean;
+  readonly readOnly?: boolean;
+}
+
+interface RunningJob {
+  readonly kind: JobKind;
+  readonly controller: AbortController;
+  readonly startedAt: number;
+  readonly listeners: Set<(value: JobProgress) => void>;
+  progress: JobProgress;
+}
+
+export class Jobs {
+  readonly #options: JobsOptions;
+  readonly #automatic: AutomaticBackups;
+  readonly #deviceId: string;
+  readonly #sourceFacts = new Map<string, SourceFacts>();
+  #settings: Settings | undefined;
+  #stateKey: Uint8Array | undefined;
+  #repository: Status['repository'] = null;
+  #phoneEnding: string | null = null;
+  #alarms: Status['alarms'] = [];
+  #reachable: boolean | null = null;
+  #job: RunningJob | null = null;
+  #backup: Promise<BackupResult> | undefined;
+  /** The end of the job before, whatever it was: one job at a time. */
+  #turn: Promise<unknown> = Promise.resolve();
+
+  private constructor(options: JobsOptions, settings: Settings | undefined, phone: string | undefined) {
+    this.#options = options;
+    this.#settings = settings;
+    this.#phoneEnding = phone === undefined ? null : phoneEnding(phone);
+    this.#deviceId = options.state.device(options.machineId).id;
+    this.#automatic = new AutomaticBackups({
+      clock: options.clock,
+      startWatching: options.startWatching,
+      backUp: async (reason, sourceIds) => {
+        await this.backup(reason, sourceIds);
+      },
+      isUnlocked: () => this.#stateKey !== undefined,
+      onProblem: code => options.log.warn('watching has a problem', { reason: code }),
+      onChanged: () => this.#changed(),
+    });
+  }
+
+  static async open(options: JobsOptions): Promise<Jobs> {
+    const jobs = new Jobs(options, await options.state.settings.load(), await options.state.phone.recall());
+    await jobs.#automatic.follow(jobs.#settings);
+    return jobs;
+  }
+
+  status(): Status {
+    const { state } = this.#options;
+    const remote = this.#settings?.remote ?? null;
+    return statusOf({
+      settings: this.#settings,
+      isUnlocked: this.#stateKey !== undefined,
+      job: this.#job?.progress ?? null,
+      history: state.history.last(historyShown),
+      lastGood: state.history.lastGood(),
+      waiting: this.#automatic.waiting,
+      sources: this.#sourceFacts,
+      remote: remote === null ? null : { label: remoteLabel(remote), reachable: this.#reachable },
+      repository: this.#repository,
+      deviceId: this.#deviceId,
+      phoneEnding: this.#phoneEnding,
+      alarms: this.#alarms,
+    });
+  }
+
+  /** As `status`, after a look whether the place of the copies answers. */
+  async check(): Promise<Status> {
+    const remote = this.#settings?.remote;
+    if (remote !== null && remote !== undefined) {
+      this.#reachable = await this.#options.engine.ask(engine.reachable, { remote });
+      if (this.#stateKey === undefined && this.#job === null) await this.#options.engine.stop();
+    }
+    return this.status();
+  }
+
+  /**
+   * Opens a new backup in an empty place or joins the one that is there.
+   * @returns with `recoveryKey` (32 bytes, the caller's to wipe) when the backup is new
+   */
+  async setup(
+    order: SetupOrder,
+    secrets: GivenSecrets,
+    call: JobCall,
+  ): Promise<Omit<SetupResult, 'recoveryKey'> & { readonly recoveryKey?: Uint8Array }> {
+    if (this.#settings !== undefined && this.#settings.remote !== null) {
+      throw new SignetError('E_ALREADY_SET_UP', 'this computer is set up already');
+    }
+    return this.#run('setup', call, async signal => {
+      const remote = await normaliseRemote(order.remote);
+      const sources: SourceSetting[] = [];
+      for (const source of order.sources) sources.push(await this.#options.newSource(source));
+      await checkFolders({ remote, sources, home: this.#options.homeFolders });
+      const found = await this.#options.engine.ask(engine.inspect, { remote }, { signal });
+      try {
+        if (found === 'repository' && !order.createOnly)
+          return await this.#join(remote, sources, order, secrets, signal);
+        if (found !== 'empty') {
+          throw new SignetError(
+            'E_TARGET_NOT_EMPTY',
+            `the place for the copies holds ${found === 'other' ? 'other things' : 'a backup'}`,
+            {
+              params: { path: folderOfRemote(remote) ?? remote, what: found },
+            },
+          );
+        }
+        if (sources.length === 0)
+          throw new SignetError('E_USAGE', 'a new backup needs at least one source', {
+            params: { missing: '--source' },
+          });
+        return await this.#create(remote, sources, order, secrets, signal);
+      } catch (error) {
+        await this.lock();
+        throw error;
+      }
+    });
+  }
+
+  async #create(
+    remote: string,
+    sources: readonly SourceSetting[],
+    order: SetupOrder,
+    secrets: GivenSecrets,
+    signal: AbortSignal,
+  ): Promise<Omit<SetupResult, 'recoveryKey'> & { readonly recoveryKey: Uint8Array }> {
+    const { engine: worker, vault } = this.#options;
+    const password = needed(secrets.password, 'password');
+    const phone = phoneText(needed(secrets.phone, 'phone'));
+    const recoveryKey = this.#options.randomBytes(32);
+    const identity = await worker.ask(engine.prepare, { remote, recoveryKey }, { signal });
+    const device = this.#options.hostLabel;
+    // The vault goes first: a repository without one would be a place that nobody can open after a crash right here.
+    const file = await vault.create({ ...identity, password, phone, recoveryKey, device, signal });
+    await worker.ask(engine.putVault, { name: file.key, bytes: file.bytes }, { signal });
+    const opened = await worker.ask(engine.create, {}, { signal });
+    await vault.adopt(file);
+    await this.#configure(remote, sources, order.schedule, opened, phone);
+    return { repositoryId: opened.repositoryId, recoveryKey, joined: false, snapshots: 0 };
+  }
+
+  async #join(
+    remote: string,
+    sources: readonly SourceSetting[],
+    order: SetupOrder,
+    secrets: GivenSecrets,
+    signal: AbortSignal,
+  ): Promise<Omit<SetupResult, 'recoveryKey'>> {
+    const { engine: worker, vault } = this.#options;
+    const { password } = secrets;
+    const phone = secrets.phone === undefined ? undefined : phoneText(secrets.phone);
+    let opened: engine.OpenedRepository;
+    if (secrets.recoveryKey !== undefined) {
+      const recoveryKey = keyOf(secrets.recoveryKey);
+      opened = await worker.ask(engine.open, { remote, recoveryKey }, { signal });
+      if (order.readOnly || password === undefined || phone === undefined) {
+        if (!order.readOnly) {
+          throw new SignetError(
+            'E_USAGE',
+            'joining by recovery key sets a new password and phone number, or is read-only',
+            {
+              params: { missing: '--read-only' },
+            },
+          );
+        }
+        vault.unlockWithRecoveryKey(recoveryKey);
+      } else {
+        const { repositoryId, keyFileId, masterKeyFingerprint } = opened;
+        const candidates = await worker.ask(engine.vaults, { remote }, { signal });
+        const file = await vault.create({
+          repositoryId,
+          keyFileId,
+          masterKeyFingerprint,
+          password,
+          phone,
+          recoveryKey,
+          device: this.#options.hostLabel,
+          after: candidates,
+          signal,
+        });
+        await worker.ask(engine.putVault, { name: file.key, bytes: file.bytes }, { signal });
+        await vault.adopt(file);
+      }
+      wipe(recoveryKey);
+    } else {
+      const candidates = await worker.ask(engine.vaults, { remote }, { signal });
+      const file = await vault.openRemote(candidates, needed(password, 'password'), needed(phone, 'phone'), { signal });
+      const { recoveryKey } = file;
+      try {
+        const keyFileId = file.identity.keyFileId;
+        opened = await worker.ask(engine.open, { remote, recoveryKey, keyFileId }, { signal });
+      } finally {
+        wipe(recoveryKey);
+      }
+      checkSameRepository(file.identity, { id: opened.repositoryId, ...opened });
+      await vault.adopt(file);
+    }
+    await this.#configure(remote, order.readOnly ? [] : sources, order.schedule, opened, phone);
+    const { snapshots } = await worker.ask(engine.measure, {}, { signal });
+    return { repositoryId: opened.repositoryId, joined: true, snapshots };
+  }
+
+  async #configure(
+    remote: string,
+    sources: readonly SourceSetting[],
+    schedule: Partial<Schedule> | undefined,
+    opened: engine.OpenedRepository,
+    phone: string | undefined,
+  ): Promise<void> {
+    const { state, hostLabel } = this.#options;
+    const before = this.#settings ?? defaultSettings(hostLabel);
+    const settings = { ...before, remote, sources, schedule: { ...onChangeOnly, at: before.schedule.at, ...schedule } };
+    await state.settings.save(settings);
+    this.#settings = settings;
+    this.#phoneEnding = phone === undefined ? null : phoneEnding(normalisePhone(phone));
+    await this.#opened(opened);
+    await this.#automatic.follow(settings);
+  }
+
+  /** Takes over what an opened repository gives; from here on the vault counts as unlocked. */
+  async #opened(opened: engine.OpenedRepository): Promise<void> {
+    this.#stateKey = opened.stateKey;
+    this.#reachable = true;
+    const { snapshots, sizeBytes } = await this.#options.engine.ask(engine.measure, {});
+    this.#repository = { id: opened.repositoryId, snapshots, sizeBytes };
+    this.#witnessIdentity = opened;
+    this.#changed();
+  }
+  #witnessIdentity: engine.OpenedRepository | undefined;
+
+  async unlock(secrets: GivenSecrets): Promise<void> {
+    const { vault, engine: worker } = this.#options;
+    const remote = this.#remote();
+    if (secrets.recoveryKey !== undefined) {
+      const key = keyOf(secrets.recoveryKey);
+      vault.unlockWithRecoveryKey(key);
+      wipe(key);
+    } else {
+      const phone = secrets.phone === undefined ? undefined : phoneText(secrets.phone);
+      await vault.unlockWithPassword(needed(secrets.password, 'password'), phone);
+    }
+    if (this.#stateKey !== undefined) return;
+    const recoveryKey = vault.recoveryKey();
+    try {
+      const { identity } = vault;
+      const known = identity === undefined ? {} : { keyFileId: identity.keyFileId };
+      const opened = await worker.ask(engine.open, { remote, recoveryKey, ...known });
+      if (identity !== undefined) checkSameRepository(identity, { id: opened.repositoryId, ...opened });
+      await this.#opened(opened);
+    } catch (error) {
+      await this.lock();
+      throw error;
+    } finally {
+      wipe(recoveryKey);
+    }
+    this.#automatic.unlocked();
+  }
+
+  /** Stops what runs and forgets the keys. */
+  async lock(): Promise<void> {
+    this.cancel();
+    this.#options.vault.lock();
+    wipe(this.#stateKey);
+    this.#stateKey = undefined;
+    this.#witnessIdentity = undefined;
+    await this.#options.engine.stop();
+    this.#changed();
+  }
+
+  /** Backs up all sources, or the named ones and the rest carried forward; joins a backup that is running. */
+  async backup(
+    reason: BackupReason,
+    sourceIds?: ReadonlySet<string>,
+    call?: Pick<JobCall, 'progress'>,
+  ): Promise<BackupResult> {
+    this.#remote();
+    this.#assertUnlocked();
+    if (this.#backup !== undefined) {
+      if (call !== undefined) this.#job?.listeners.add(call.progress);
+      return this.#backup;
+    }
+    const never = new AbortController().signal;
+    const listener = call?.progress ?? (() => undefined);
+    this.#backup = this.#run('backup', { progress: listener, signal: never }, (signal, onProgress) =>
+      this.#backUp(reason, sourceIds, signal, onProgress),
+    );
+    try {
+      return await this.#backup;
+    } finally {
+      this.#backup = undefined;
+      this.#changed();
+    }
+  }
+
+  async #backUp(
+    reason: BackupReason,
+    sourceIds: ReadonlySet<string> | undefined,
+    signal: AbortSignal,
+    onProgress: (step: engine.EngineProgress) => void,
+  ): Promise<BackupResult> {
+    const { state, clock, log } = this.#options;
+    const stateKey = this.#assertUnlocked();
+    const settings = this.#settings;
+    if (settings === undefined || settings.sources.length === 0) {
+      throw new SignetError('E_NOT_SET_UP', 'there is nothing to back up: no source is set up');
+    }
+    try {
+      const order: engine.BackupOrder = {
+        reason,
+        device: { id: this.#deviceId, label: settings.deviceLabel },
+        sources: settings.sources.map(source => ({ ...source, captureNow: sourceIds?.has(source.id) ?? true })),
+        memory: await this.#loadMemory(stateKey),
+        witness: await this.#loadWitness(stateKey),
+      };
+      const outcome = await this.#options.engine.ask(engine.backup, order, { signal, onProgress });
+      await state.saveSealed(memoryName, stateKey, utf8(JSON.stringify(outcome.memory)));
+      await state.saveWitness(outcome.witness, stateKey);
+      this.#remember(outcome);
+      log.info('backup done', {
+        job: reason,
+        ms: outcome.durationMs,
+        bytes: outcome.bytesUploaded,
+        count: outcome.filesNew + outcome.filesChanged,
+      });
+      return resultOf(outcome);
+    } catch (thrown) {
+      const error = toSignetError(thrown);
+      const at = new Date(clock.now()).toISOString();
+      const outcome = error.code === 'E_CANCELLED' ? 'cancelled' : 'failed';
+      state.history.append({ at, outcome, error: error.toWire() });
+      if (error.code === 'E_UNREACHABLE') this.#reachable = false;
+      log.warn('backup failed', { job: reason, code: error.code });
+      throw error;
+    }
+  }
+
+  #remember(outcome: engine.BackupOutcome): void {
+    const { state, clock } = this.#options;
+    this.#reachable = true;
+    this.#alarms = outcome.alarms;
+    if (this.#repository !== null) {
+      this.#repository = { ...this.#repository, snapshots: outcome.snapshots, sizeBytes: outcome.repositoryBytes };
+    }
+    for (const { id, capturedAt, carriedFrom, verified, sizeBytes } of outcome.sources) {
+      const problem =
+        carriedFrom === undefined || carriedFrom.reason === 'not-due' ? {} : { problem: carriedFrom.reason };
+      const before = this.#sourceFacts.get(id);
+      const size = sizeBytes ?? before?.sizeBytes;
+      this.#sourceFacts.set(id, { capturedAt, verified, ...(size !== undefined && { sizeBytes: size }), ...problem });
+    }
+    const at = new Date(clock.now()).toISOString();
+    const isPartial = outcome.filesUnreadable.length > 0;
+    if (outcome.snapshot === undefined) {
+      state.history.append({ at, outcome: isPartial ? 'partial' : 'nothing-new' });
+      return;
+    }
+    const {
+      snapshot,
+      reason,
+      durationMs,
+      filesNew,
+      filesChanged,
+      bytesRead,
+      bytesAdded,
+      filesUnreadable,
+      notVerified,
+    } = outcome;
+    state.history.append({
+      at,
+      outcome: isPartial ? 'partial' : 'good',
+      backup: {
+        snapshot,
+        at: outcome.at,
+        durationMs,
+        filesNew,
+        filesChanged,
+        bytesRead,
+        bytesAdded,
+        reason,
+        filesUnreadable,
+        notVerified,
+      },
+    });
+  }
+
+  async #loadMemory(stateKey: Uint8Array): Promise<CaptureMemory | null> {
+    try {
+      const bytes = await this.#options.state.loadSealed(memoryName, stateKey);
+      // Authenticated: only this program wrote it.
+      return bytes === undefined ? null : (JSON.parse(fromUtf8(bytes) ?? 'null') as CaptureMemory | null);
+    } catch (error) {
+      if (!isCode(error, 'E_STATE_CORRUPT')) throw error;
+      return null; // it only saves work: without it every database is captured again
+    }
+  }
+
+  async #loadWitness(stateKey: Uint8Array): Promise<Witness> {
+    const { vault, state, clock } = this.#options;
+    const identity = this.#witnessIdentity;
+    if (identity === undefined) throw new SignetError('E_VAULT_LOCKED', 'no repository is open');
+    const known = await state.loadWitness(stateKey);
+    const { repositoryId, keyFileId, masterKeyFingerprint } = identity;
+    if (
+      known !== 'absent' &&
+      known !== 'forged' &&
+      known.repositoryId === repositoryId &&
+      known.device === this.#deviceId
+    ) {
+      return known;
+    }
+    return {
+      v: 1,
+      since: new Date(clock.now()).toISOString(),
+      repositoryId,
+      keyFileId,
+      masterKeyFingerprint,
+      vaultSha256: vault.known?.sha256 ?? null,
+      vaultGeneration: vault.known?.generation ?? 0,
+      device: this.#deviceId,
+      ownHead: null,
+      seen: {},
+    };
+  }
+
+  /** Stops the running job, which cleans up after itself; false when none runs. */
+  cancel(): boolean {
+    const job = this.#job;
+    if (job === null || !job.progress.cancellable) return false;
+    job.progress = { ...job.progress, phase: 'cancelling', cancellable: false };
+    job.controller.abort(new SignetError('E_CANCELLED', 'stopped at the request of the user'));
+    this.#changed();
+    return true;
+  }
+
+  async snapshots(limit: number, signal: AbortSignal): Promise<readonly SnapshotEntry[]> {
+    this.#remote();
+    this.#assertUnlocked();
+    return this.#options.engine.ask(engine.snapshots, { limit }, { signal });
+  }
+
+  async list(snapshot: string, path: string, signal: AbortSignal): Promise<readonly ListEntry[]> {
+    this.#remote();
+    this.#assertUnlocked();
+    return this.#options.engine.ask(engine.list, { snapshot, path }, { signal });
+  }
+
+  async read(
+    range: { readonly snapshot: string; readonly path: string; readonly offset: number; readonly length: number },
+    signal: AbortSignal,
+  ): Promise<{ readonly bytes: Uint8Array; readonly sizeBytes: number }> {
+    this.#remote();
+    this.#assertUnlocked();
+    return this.#options.engine.ask(engine.read, range, { signal });
+  }
+
+  async restore(order: engine.RestoreOrder, call: JobCall): Promise<RestoreResult> {
+    const remote = this.#remote();
+    this.#assertUnlocked();
+    const target = resolve(order.target);
+    await checkFolders({ remote, sources: this.#settings?.sources ?? [], home: this.#options.homeFolders, target });
+    return this.#run('restore', call, (signal, onProgress) =>
+      this.#options.engine.ask(engine.restore, { ...order, target }, { signal, onProgress }),
+    );
+  }
+
+  async verify(readDataPercent: number, call: JobCall): Promise<VerifyResult> {
+    this.#remote();
+    this.#assertUnlocked();
+    return this.#run('verify', call, (signal, onProgress) =>
+      this.#options.engine.ask(engine.verify, { readDataPercent }, { signal, onProgress }),
+    );
+  }
+
+  async setSchedule(change: Partial<Schedule>): Promise<Schedule> {
+    const settings = this.#settings;
+    if (settings === undefined || settings.remote === null) {
+      throw new SignetError('E_NOT_SET_UP', 'there is no backup to schedule');
+    }
+    // "Never" and "only when I tap" switch on-change off, unless it is asked for in the same breath.
+    const onChange = change.onChange ?? (change.kind === undefined && settings.schedule.onChange);
+    const schedule = { ...settings.schedule, ...change, onChange };
+    const next = { ...settings, schedule };
+    await this.#options.state.settings.save(next);
+    this.#settings = next;
+    await this.#automatic.follow(next);
+    this.#changed();
+    return schedule;
+  }
+
+  /** Ends watching and jobs; what a job had uploaded is kept and need not be sent again. */
+  async stop(): Promise<void> {
+    await this.#automatic.stop();
+    await this.lock();
+    await this.#turn;
+  }
+
+  /** The engine died of an unforeseen error: nothing is open any more, and the state says so. */
+  engineFailed(error: SignetError): void {
+    this.#options.log.error('the engine failed', { code: error.code });
+    void this.lock();
+  }
+
+  async #run<Result>(
+    kind: JobKind,
+    call: JobCall,
+    work: (signal: AbortSignal, onProgress: (step: engine.EngineProgress) => void) => Promise<Result>,
+  ): Promise<Result> {
+    const before = this.#turn;
+    const turn = Promise.withResolvers<void>();
+    this.#turn = turn.promise;
+    try {
+      await before;
+      call.signal.throwIfAborted();
+      const controller = new AbortController();
+      const { clock } = this.#options;
+      const job: RunningJob = {
+        kind,
+        controller,
+        startedAt: clock.monotonic(),
+        listeners: new Set([call.progress]),
+        progress: { kind, ...nothingDone, phase: 'preparing', cancellable: true },
+      };
+      const abort = (): void => controller.abort(new SignetError('E_CANCELLED', 'the client stopped waiting'));
+      call.signal.addEventListener('abort', abort, { once: true });
+      this.#job = job;
+      this.#changed();
+      try {
+        return await work(controller.signal, step => this.#step(job, step));
+      } finally {
+        call.signal.removeEventListener('abort', abort);
+        this.#job = null;
+        this.#changed();
+      }
+    } finally {
+      turn.resolve();
+    }
+  }
+
+  #step(job: RunningJob, { item, ...step }: engine.EngineProgress): void {
+    if (job.progress.phase === 'cancelling') return;
+    const etaSeconds = estimateSeconds(step, this.#options.clock.monotonic() - job.startedAt);
+    job.progress = {
+      kind: job.kind,
+      cancellable: step.phase !== 'finishing',
+      ...step,
+      ...(item !== '' && { item }),
+      ...(etaSeconds !== undefined && { etaSeconds }),
+    };
+    for (const listener of job.listeners) listener(job.progress);
+    this.#changed();
+  }
+
+  #remote(): string {
+    const remote = this.#settings?.remote;
+    if (remote === null || remote === undefined) {
+      throw new SignetError('E_NOT_SET_UP', 'this computer is not set up');
+    }
+    return remote;
+  }
+
+  #assertUnlocked(): Uint8Array {
+    if (this.#stateKey === undefined) throw new SignetError('E_VAULT_LOCKED', 'the vault is locked');
+    return this.#stateKey;
+  }
+
+  #changed(): void {
+    this.#options.onStatus(this.status());
+  }
+}
+
+/** Until calendars are kept, automatic means: when chats change. */
+const onChangeOnly = { kind: 'manual', onChange: true } as const;
+
+const nothingDone = { filesDone: 0, filesTotal: 0, bytesDone: 0, bytesTotal: 0, bytesUploaded: 0 } as const;
+
+function resultOf(outcome: engine.BackupOutcome): BackupResult {
+  const { snapshot, reason, filesNew, filesChanged, filesUnreadable, notVerified } = outcome;
+  const { bytesRead, bytesUploaded, requests, durationMs, alarms } = outcome;
+  return {
+    type: 'result',
+    ...(snapshot !== undefined && { snapshot }),
+    reason,
+    filesNew,
+    filesChanged,
+    filesUnreadable,
+    notVerified,
+    bytesRead,
+    bytesUploaded,
+    requests,
+    durationMs,
+    alarms,
+  };
+}
+
+function needed<Value>(value: Value | undefined, name: string): Value {
+  if (value === undefined) throw new SignetError('E_USAGE', `the ${name} is missing`, { params: { missing: name } });
+  return value;
+}
+
+/** A phone number is handled as text by the library that parses it; unlike a password it is no secret of its own. */
+function phoneText(bytes: Uint8Array): string {
+  const text = fromUtf8(bytes);
+  if (text === undefined) throw new SignetError('E_PHONE_FORM', 'the phone number is not text');
+  return normalisePhone(text);
+}
+
+function keyOf(bytes: Uint8Array): Uint8Array {
+  const text = fromUtf8(bytes);
+  if (text === undefined) throw new SignetError('E_RECOVERY_KEY_FORM', 'the recovery key is not text');
+  return parseRecoveryKey(text);
+}

@@ -1,0 +1,59 @@
+// The whole state as one value, computed from facts. A pure function: what it says depends on nothing but its argument.
+
+import type { Alarm, JobProgress, SourceStatus, Status } from '../../protocol/status.ts';
+import { productVersion, protocolVersion } from '../../protocol/version.ts';
+import type { HistoryEntry, Settings } from '../state/model.ts';
+
+/** What the last backup said of a source. */
+export type SourceFacts = Pick<SourceStatus, 'capturedAt' | 'verified' | 'sizeBytes' | 'problem'>;
+
+export interface StatusFacts {
+  readonly settings: Settings | undefined;
+  readonly isUnlocked: boolean;
+  readonly job: JobProgress | null;
+  /** Newest first. */
+  readonly history: readonly HistoryEntry[];
+  readonly lastGood: HistoryEntry | undefined;
+  readonly waiting: Status['waiting'];
+  readonly sources: ReadonlyMap<string, SourceFacts>;
+  readonly remote: { readonly label: string; readonly reachable: boolean | null } | null;
+  readonly repository: Status['repository'];
+  readonly deviceId: string;
+  readonly phoneEnding: string | null;
+  readonly alarms: readonly Alarm[];
+}
+
+export function statusOf(facts: StatusFacts): Status {
+  const { settings, history } = facts;
+  const isSetUp = settings !== undefined && settings.remote !== null;
+  const newest = history[0];
+  const failed = newest?.outcome === 'failed' ? newest : undefined;
+  return {
+    protocolVersion,
+    daemonVersion: productVersion,
+    vault: !isSetUp ? 'absent' : facts.isUnlocked ? 'unlocked' : 'locked',
+    keychain: 'memory-only',
+    job: facts.job,
+    lastBackup: history.find(entry => entry.backup !== undefined)?.backup ?? null,
+    lastGoodAt: facts.lastGood?.at ?? null,
+    lastError: failed?.error === undefined ? null : { ...failed.error, at: failed.at },
+    waiting: facts.waiting,
+    nextRun: null,
+    schedule: settings?.schedule ?? { kind: 'manual', at: '03:30', onChange: false },
+    sources: (settings?.sources ?? []).map(({ id, profile, label, root }) => ({
+      id,
+      profile,
+      label,
+      root,
+      ...facts.sources.get(id),
+    })),
+    remote:
+      settings === undefined || settings.remote === null || facts.remote === null
+        ? null
+        : { kind: settings.remote.split(':', 1)[0] ?? '', ...facts.remote },
+    repository: facts.repository,
+    device: settings === undefined ? null : { id: facts.deviceId, label: settings.deviceLabel },
+    phoneEnding: facts.phoneEnding,
+    alarms: facts.alarms,
+  };
+}
