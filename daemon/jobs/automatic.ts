@@ -130,6 +130,8 @@ function watchSettingsOf(settings: Settings): WatchSettings | undefined {
 function merge(one: DueChanges | undefined, other: DueChanges): DueChanges {
   if (one === undefined) return other;
   const sourceIds =
-    one.sourceIds === undefined || other.sourceIds === undefined ? undefined : one.sourceIds.union(other.sourceIds);
+    one.sourceIds === undefined || other.sourceIds === undefined
+      ? undefined
+      : new Set([...one.sourceIds, ...other.sourceIds]);
   return { sourceIds, changes: one.changes + other.changes };
 }

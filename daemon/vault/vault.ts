@@ -52,6 +52,8 @@ export interface NewVault extends VaultIdentity {
   readonly recoveryKey: Uint8Array;
   /** How this device calls itself, at most 64 characters. */
   readonly device: string;
+  /** Vaults of the place that is joined: the new one continues the newest of them where this machine has none of its own. */
+  readonly after?: readonly VaultCandidate[];
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -103,7 +105,8 @@ export class Vault {
   async create(from: NewVault): Promise<VaultFile> {
     if (from.recoveryKey.length !== keyBytes) throw new SignetError('E_INTERNAL', 'the recovery key is not 32 bytes');
     const phone = normalisePhone(from.phone);
-    const previous = this.#local === undefined ? undefined : tryParse(this.#local)?.header;
+    const continued = newestOf(this.#local === undefined ? (from.after ?? []).map(each => each.bytes) : [this.#local]);
+    const previous = continued?.header;
     const { totalBytes, availableBytes } = this.#options.memory();
     const policy = atLeast(this.#options.writePolicy ?? defaultWritePolicy(totalBytes), previous?.cost);
     checkMemory(policy, availableBytes);
@@ -120,7 +123,7 @@ export class Vault {
       salt,
       id: previous?.id ?? this.#random(16),
       generation: (previous?.generation ?? 0) + 1,
-      previous: previous === undefined || this.#local === undefined ? null : vaultSha256(this.#local),
+      previous: continued === undefined ? null : vaultSha256(continued.bytes),
     };
     const payload: VaultPayload = {
       recoveryKey: Uint8Array.from(from.recoveryKey),
@@ -299,4 +302,16 @@ function tryParse(bytes: Uint8Array): ParsedVault | undefined {
     if (isCode(error, 'E_VAULT_MALFORMED') || isCode(error, 'E_KDF_POLICY')) return undefined;
     throw error;
   }
+}
+
+/** The readable one with the highest generation. */
+function newestOf(
+  files: readonly Uint8Array[],
+): { readonly header: VaultHeader; readonly bytes: Uint8Array } | undefined {
+  let newest: { readonly header: VaultHeader; readonly bytes: Uint8Array } | undefined;
+  for (const bytes of files) {
+    const header = tryParse(bytes)?.header;
+    if (header !== undefined && header.generation > (newest?.header.generation ?? 0)) newest = { header, bytes };
+  }
+  return newest;
 }
