@@ -15,6 +15,7 @@ import {
   type CapturedFacts,
   type CaptureFailure,
   type CaptureRequest,
+  type CheckRequest,
   imageName,
 } from './child-messages.ts';
 import { settledLook, signatureOf } from './look.ts';
@@ -61,8 +62,16 @@ export function startDatabaseCapture(settings: CaptureSettings): DatabaseCapture
     try {
       await (await open(join(folder, imageName), 'wx', privateFile)).close();
       if (child === undefined || child.isGone) child = startChild(settings);
-      const answer = await child.ask(path, folder, options);
+      const question = {
+        path: asBuffer(path).toString('base64'),
+        folder,
+        fullCheck: options.fullCheck,
+        busyTimeoutMs: settings.busyTimeoutMs ?? 5_000,
+        pinMs: settings.pinMs ?? 30_000,
+      };
+      const answer = await child.ask(path, question, options.signal);
       if ('failed' in answer) throw failed(answer.failed, path);
+      if (!('ok' in answer)) throw unreadable(path, 'io', 'the capture process answered another question');
       return answer.ok.kind === 'database' ? await openImages(answer.ok, folder) : answer.ok;
     } finally {
       // The open handles keep the bytes; the names go.
@@ -77,6 +86,13 @@ export function startDatabaseCapture(settings: CaptureSettings): DatabaseCapture
       return turn.catch(error => {
         throw options.signal?.aborted ? cancelled(error) : error;
       });
+    },
+    async check(path, { signal } = {}) {
+      signal?.throwIfAborted();
+      child ??= startChild(settings);
+      const answer = await child.ask(path, { check: asBuffer(path).toString('base64') }, signal);
+      if ('failed' in answer) throw failed(answer.failed, path);
+      return 'checked' in answer ? answer.checked : 'unknown';
     },
     async signature(path) {
       try {
@@ -122,9 +138,11 @@ async function openImage(path: string): Promise<CapturedImage> {
   };
 }
 
+type Question = Omit<CaptureRequest, 'id'> | Omit<CheckRequest, 'id'>;
+
 interface CaptureChild {
   readonly isGone: boolean;
-  ask(path: Uint8Array, folder: string, options: CaptureOptions): Promise<CaptureAnswer>;
+  ask(path: Uint8Array, question: Question, signal: AbortSignal | undefined): Promise<CaptureAnswer>;
   stop(): Promise<void>;
 }
 
@@ -150,15 +168,8 @@ function startChild(settings: CaptureSettings): CaptureChild {
     get isGone() {
       return isGone;
     },
-    async ask(path, folder, { fullCheck, signal }) {
-      const request: CaptureRequest = {
-        id: nextId++,
-        path: asBuffer(path).toString('base64'),
-        folder,
-        fullCheck,
-        busyTimeoutMs: settings.busyTimeoutMs ?? 5_000,
-        pinMs: settings.pinMs ?? 30_000,
-      };
+    async ask(path, question, signal) {
+      const request = { id: nextId++, ...question };
       const { promise, resolve, reject } = Promise.withResolvers<CaptureAnswer>();
       const onMessage = (message: unknown) => {
         if (isAnswer(message) && message.id === request.id) resolve(message);
@@ -207,7 +218,12 @@ function childEnvironment(stagingFolder: string): NodeJS.ProcessEnv {
 }
 
 function isAnswer(message: unknown): message is CaptureAnswer {
-  return typeof message === 'object' && message !== null && 'id' in message && ('ok' in message || 'failed' in message);
+  return (
+    typeof message === 'object' &&
+    message !== null &&
+    'id' in message &&
+    ('ok' in message || 'checked' in message || 'failed' in message)
+  );
 }
 
 function failed({ reason, message }: CaptureFailure, path: Uint8Array): SignetError {

@@ -15,7 +15,15 @@ export interface CaptureRequest {
   readonly pinMs: number;
 }
 
+/** Asks what SQLite says of a database that nobody uses, such as one just restored. */
+export interface CheckRequest {
+  readonly id: number;
+  /** base64 of the absolute path. */
+  readonly check: string;
+}
+
 export type CaptureAnswer =
+  | { readonly id: number; readonly checked: 'ok' | 'damaged' | 'unknown' }
   | { readonly id: number; readonly ok: CaptureOutcome }
   | { readonly id: number; readonly failed: CaptureFailure };
 

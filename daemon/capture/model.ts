@@ -64,6 +64,11 @@ export interface DatabaseCapture {
    * @throws SignetError E_SOURCE_UNREADABLE (params.reason: 'permission' | 'vanished' | 'io') · E_DISK_FULL · E_CANCELLED
    */
   capture(path: Uint8Array, options: CaptureOptions): Promise<CapturedDatabase | NotADatabase>;
+  /** What SQLite says of a database that nobody uses, such as one just restored; 'unknown' when only its app can check it. */
+  check(
+    path: Uint8Array,
+    options?: { readonly signal?: AbortSignal | undefined },
+  ): Promise<'ok' | 'damaged' | 'unknown'>;
   /** The signature the database has now, without capturing: equal to the stored one means unchanged. Undefined: cannot tell. */
   signature(path: Uint8Array): Promise<string | undefined>;
   stop(): Promise<void>;

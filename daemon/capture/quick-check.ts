@@ -1,7 +1,8 @@
-// Asks SQLite whether a staged image is whole.
+// Asks SQLite whether a staged image, or a restored database, is whole.
 
 import { DatabaseSync } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
+import { fromUtf8 } from '../base/bytes.ts';
 
 /** Findings after which SQLite stops looking. */
 const findings = 20;
@@ -10,9 +11,9 @@ const sqliteError = 1;
 /**
  * @returns 'unknown' when the check cannot run here because the app brings its own functions, collations or tokenizers
  */
-export function checkImage(path: string): 'ok' | 'damaged' | 'unknown' {
+export function checkImage(path: Uint8Array): 'ok' | 'damaged' | 'unknown' {
   // immutable: no side files, and a header that says "log" with no log beside it is no obstacle.
-  const url = pathToFileURL(path);
+  const url = fileUrl(path);
   url.searchParams.set('immutable', '1');
   try {
     const image = new DatabaseSync(url, { readOnly: true, allowExtension: false });
@@ -31,6 +32,14 @@ export function checkImage(path: string): 'ok' | 'damaged' | 'unknown' {
     if (!(error instanceof Error && 'errcode' in error && typeof error.errcode === 'number')) throw error;
     return (error.errcode & 0xff) === sqliteError ? 'unknown' : 'damaged';
   }
+}
+
+/** Names need not be UTF-8, and a URL can spell any byte. */
+function fileUrl(path: Uint8Array): URL {
+  const text = fromUtf8(path);
+  if (text !== undefined) return pathToFileURL(text);
+  const spelt = Array.from(path, byte => (byte === 0x2f ? '/' : `%${byte.toString(16).padStart(2, '0')}`));
+  return new URL(`file://${spelt.join('')}`);
 }
 
 function verdict(lines: readonly string[]): 'ok' | 'damaged' | 'unknown' {

@@ -6,6 +6,7 @@ import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as wait } from 'node:timers/promises';
+import { utf8 } from '../base/bytes.ts';
 import { systemCode } from '../base/errors.ts';
 import { type CapturedFacts, type CaptureOutcome, imageName } from './child-messages.ts';
 import { applyOverlay, CopyAbandoned, copyBytes, StagingFailed, writeImage } from './image.ts';
@@ -275,7 +276,7 @@ function describe(copied: Copied, signature: string, options: LadderOptions): Ca
     companions: [],
     signature,
   } as const;
-  const found = options.fullCheck ? checkImage(image) : 'unknown';
+  const found = options.fullCheck ? checkImage(utf8(image)) : 'unknown';
   if (found === 'damaged') return { ...base, checked: 'none', reason: copied.isTorn ? 'busy' : 'damaged' };
   if (copied.isTorn) return { ...base, checked: 'none', reason: 'busy' };
   return { ...base, checked: found === 'ok' ? 'full' : 'pages' };
