@@ -150,7 +150,7 @@ function startChild(settings: CaptureSettings): CaptureChild {
   const program = settings.childFile ?? fileURLToPath(new URL('./child.ts', import.meta.url));
   const process_: ChildProcess = spawn(
     settings.nodePath,
-    [...(settings.execArgv ?? []), '--disable-sigusr1', '--no-warnings', program],
+    [...(settings.execArgv ?? []), '--disable-sigusr1', '--no-warnings', '--max-semi-space-size=4', program],
     { stdio: ['ignore', 'ignore', 'ignore', 'ipc'], env: childEnvironment(settings.stagingFolder), windowsHide: true },
   );
   let isGone = false;

@@ -6,7 +6,7 @@ import { lockBytePage } from './sqlite-format.ts';
 import { emptyOverlay, type Overlay } from './wal.ts';
 
 /** A multiple of every page size. */
-const windowBytes = 8 * 2 ** 20;
+const windowBytes = 4 * 2 ** 20;
 const zeros = new Uint8Array(64 * 1024);
 
 /** Why a copy was given up; the ladder in strategies.ts goes on from there. */

@@ -12,7 +12,7 @@ import {
 } from './sqlite-format.ts';
 
 /** Bytes held at once; a whole number of frames is read into it. */
-const windowBytes = 8 * 2 ** 20;
+const windowBytes = 2 ** 21;
 
 export interface Overlay {
   /** Page number → offset of the page's bytes in the log. */
