@@ -1,0 +1,126 @@
+// Numbers, sizes, moments and lists as people read them, from Intl. The sentences around them are English; the locale decides
+// separators, units and dates. Pure: the present moment comes in as an argument.
+
+export interface Locale {
+  /** BCP 47; default `en-GB`, whose dates and 24-hour times fit the sentences. */
+  readonly locale?: string;
+  /** IANA name; default the computer's. */
+  readonly timeZone?: string;
+}
+
+const english = 'en-GB';
+const minuteMs = 60_000;
+const hourMs = 60 * minuteMs;
+const dayMs = 24 * hourMs;
+
+const sizeUnits = ['byte', 'kilobyte', 'megabyte', 'gigabyte', 'terabyte', 'petabyte'] as const;
+
+/** Two digits of meaning, decimal units: `812 bytes`, `4.1 GB`, `31 MB`. */
+export function size(bytes: number, { locale = english }: Locale = {}): string {
+  let value = Math.max(0, bytes);
+  let unit = 0;
+  // 999.5 would round to "1,000 kB"
+  while (value >= (unit === 0 ? 1000 : 999.5) && unit < sizeUnits.length - 1) {
+    value /= 1000;
+    unit += 1;
+  }
+  const digits = unit > 0 && value < 9.95 ? 1 : 0;
+  return new Intl.NumberFormat(locale, {
+    style: 'unit',
+    unit: sizeUnits[unit] ?? 'byte',
+    unitDisplay: unit === 0 ? 'long' : 'short',
+    minimumFractionDigits: digits,
+    maximumFractionDigits: digits,
+  }).format(value);
+}
+
+export function count(value: number, { locale = english }: Locale = {}): string {
+  return new Intl.NumberFormat(locale).format(value);
+}
+
+/** `1 file`, `2,310 files`. */
+export function counted(value: number, one: string, many: string, locale: Locale = {}): string {
+  return `${count(value, locale)} ${new Intl.PluralRules('en').select(value) === 'one' ? one : many}`;
+}
+
+/** Whole percent, rounded down: 100 % means done. */
+export function percent(share: number, { locale = english }: Locale = {}): string {
+  const whole = Math.floor(Math.min(1, Math.max(0, share)) * 100 + 1e-9) / 100;
+  return new Intl.NumberFormat(locale, { style: 'percent', maximumFractionDigits: 0 }).format(whole);
+}
+
+/** Rounded to one unit: `40 seconds`, `2 minutes`, `3 hours`, `9 days`. */
+export function duration(ms: number, { locale = english }: Locale = {}): string {
+  const seconds = Math.max(0, Math.round(ms / 1000));
+  const [value, unit] =
+    seconds < 60
+      ? [seconds, 'second']
+      : seconds < 90 * 60
+        ? [Math.round(seconds / 60), 'minute']
+        : seconds < 36 * 3600
+          ? [Math.round(seconds / 3600), 'hour']
+          : [Math.round(seconds / 86_400), 'day'];
+  return new Intl.NumberFormat(locale, { style: 'unit', unit, unitDisplay: 'long' }).format(value);
+}
+
+/** Whole days of difference, for "No good backup for 9 days". */
+export function wholeDays(from: number, to: number): number {
+  return Math.max(0, Math.floor((to - from) / dayMs));
+}
+
+/**
+ * Under an hour `5 minutes ago`, the same day `at 08:55`, yesterday and tomorrow by name, this year `on 12 November`, else with the year.
+ * `bare` leaves out "at" and "on", for "up to 08:55".
+ * @param at RFC 3339
+ */
+export function ago(at: string, now: number, options: Locale & { readonly bare?: boolean } = {}): string {
+  const { locale = english, timeZone, bare = false } = options;
+  const then = Date.parse(at);
+  if (Number.isNaN(then)) return 'at an unknown time';
+  const past = now - then;
+  if (past >= 0 && past < minuteMs) return 'just now';
+  if (past >= 0 && past < hourMs) {
+    return new Intl.RelativeTimeFormat(locale).format(-Math.floor(past / minuteMs), 'minute');
+  }
+  const time = new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit', timeZone }).format(then);
+  const days = dayNumber(then, timeZone) - dayNumber(now, timeZone);
+  if (days === 0) return bare ? time : `at ${time}`;
+  if (Math.abs(days) === 1) {
+    return `${new Intl.RelativeTimeFormat(locale, { numeric: 'auto' }).format(days, 'day')} at ${time}`;
+  }
+  const sameYear = yearOf(then, timeZone) === yearOf(now, timeZone);
+  const date = new Intl.DateTimeFormat(locale, {
+    day: 'numeric',
+    month: 'long',
+    ...(sameYear ? {} : { year: 'numeric' }),
+    timeZone,
+  }).format(then);
+  return bare ? date : `on ${date}`;
+}
+
+/** Date and time in full, for tooltips and lists. */
+export function moment(at: string, { locale = english, timeZone }: Locale = {}): string {
+  const then = Date.parse(at);
+  if (Number.isNaN(then)) return 'unknown';
+  return new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'short', timeZone }).format(then);
+}
+
+/** `a`, `a and b`, `a, b and c`. */
+export function listed(items: readonly string[], { locale = english }: Locale = {}): string {
+  return new Intl.ListFormat(locale.startsWith('en') ? locale : english).format(items);
+}
+
+/** Days since 1970 on the calendar of that zone. */
+function dayNumber(at: number, timeZone: string | undefined): number {
+  const parts = new Intl.DateTimeFormat('en-CA', {
+    year: 'numeric',
+    month: '2-digit',
+    day: '2-digit',
+    timeZone,
+  }).format(at);
+  return Date.parse(`${parts}T00:00:00Z`) / dayMs;
+}
+
+function yearOf(at: number, timeZone: string | undefined): string {
+  return new Intl.DateTimeFormat('en-CA', { year: 'numeric', timeZone }).format(at);
+}

@@ -1,0 +1,474 @@
+// Every sentence a person meets, chosen at the client from codes and states; the daemon never speaks. Calm, plain, what happened, what it
+// means, what to do. Never on screen: vault, repository, blob, pack, head, daemon, KDF, remote.
+
+import type { ErrorCode, ErrorParams, WireError } from './errors.ts';
+import { ago, counted, duration, type Locale, listed, percent, size } from './formats.ts';
+import type { Alarm, JobProgress, Status } from './status.ts';
+
+/** What happened, and what the person can do; the advice is empty where the message says it all. */
+export interface Words {
+  readonly message: string;
+  readonly advice: string;
+}
+
+type Sentence = (param: Params) => Words;
+
+/** What a sentence may be filled with; a fallback stands in where the daemon gave no such parameter. */
+interface Params {
+  text(name: string, fallback: string): string;
+  size(name: string): string | undefined;
+  time(name: string): string | undefined;
+  readonly place: string;
+  readonly detail: string;
+}
+
+const say =
+  (message: string, advice = ''): Sentence =>
+  () => ({ message, advice });
+
+const alarmAdvice =
+  'Your chats on this computer are safe. New backups go on. Nothing is deleted or tidied up until you decide.';
+
+const damaged: Sentence = ({ detail }) => ({
+  message: `A part of the backup is damaged in the cloud${detail}.`,
+  advice:
+    'It was not used. Verify the backups to see what is affected; what is still on this computer can be uploaded afresh.',
+});
+const notWhatItClaims = say(
+  'A piece of the backup is not what it claims to be, so it was not used.',
+  'Verify the backups to see what is affected.',
+);
+const lockDamaged: Sentence = ({ place }) => ({
+  message: `The password lock in ${place} is damaged.`,
+  advice: 'This computer can put back its own copy; the recovery key opens the backup in any case.',
+});
+const newerBackup = say('This backup was made by a newer Signet.', 'Update, then try again.');
+const hidden = say('The cloud is hiding backups that this computer made.', alarmAdvice);
+const lockReplaced = say('The password lock in the cloud was replaced.', alarmAdvice);
+
+const sentences: { readonly [code in ErrorCode]: Sentence } = {
+  E_INTERNAL: ({ detail }) => ({
+    message: `Something went wrong inside Signet${detail}.`,
+    advice: 'Nothing was lost. Try again; if it happens again, report it with the log.',
+  }),
+  E_BUSY: say('Signet is busy with something else.', 'Try again when it is done, or cancel it.'),
+  E_NOT_FOUND: ({ text }) => ({
+    message: `${text('name', 'What you asked for')} was not found.`,
+    advice: 'Look at the list of backups for what there is.',
+  }),
+  E_TARGET_NOT_EMPTY: say('The folder is not empty.', 'Choose another, or an empty one inside it.'),
+  E_SOURCE_UNREADABLE: ({ text, detail }) => ({
+    message: `${text('app', 'The folder with your chats')} could not be read${reasonOr(text('reason', ''), detail)}.`,
+    advice: 'See that it is there and that Signet may read it. It is tried again next time.',
+  }),
+  E_REMOTE_DENIED: ({ place }) => ({
+    message: `${capital(place)} does not let Signet read or write there.`,
+    advice: 'Check the permissions of the place, then try again.',
+  }),
+  E_OBJECT_AUTH: damaged,
+  E_OBJECT_ID: damaged,
+  E_OBJECT_TYPE: notWhatItClaims,
+  E_OBJECT_LIMIT: notWhatItClaims,
+  E_MISSING: ({ detail }) => ({
+    message: `A part of the backup is missing in the cloud${detail}.`,
+    advice: 'Verify the backups to see what is affected; what is still on this computer can be uploaded afresh.',
+  }),
+  E_UNSAFE_PATH: ({ text }) => ({
+    message: `A name in the backup would have been written outside the folder you chose. It was left out: ${text('name', 'see the details')}.`,
+    advice: '',
+  }),
+  E_VERSION: newerBackup,
+  E_STATE_NEWER: say('The files on this computer were written by a newer Signet.', 'Update, then try again.'),
+  E_STATE_CORRUPT: ({ detail }) => ({
+    message: `Signet's own files on this computer are damaged${detail}.`,
+    advice: 'Your backups are not affected. Set up again with the same place to go on with them.',
+  }),
+  E_VAULT_CORRUPT: lockDamaged,
+  E_VAULT_MALFORMED: lockDamaged,
+  E_VAULT_VERSION: newerBackup,
+  E_KDF_POLICY: say(
+    'The password lock asks for settings that Signet does not accept. It may have been tampered with. Your password was not used.',
+    'Use the recovery key.',
+  ),
+  E_KDF_RESOURCES: ({ size: sized }) => ({
+    message: `Opening the lock needs ${sized('need') ?? 'more memory'}${sized('need') === undefined ? ' than is free' : ` of memory, and ${sized('have') ?? 'less'} is free`}.`,
+    advice: 'Close some programs and try again.',
+  }),
+  E_USAGE: ({ text }) => ({ message: sentence(text('detail', 'this was not understood')), advice: '' }),
+  E_WEAK_PASSWORD: say('The password is too easy to guess.', 'Add a word or two.'),
+  E_PASSWORD_FORM: ({ text }) => ({
+    message: sentence(text('reason', 'this cannot be used as a password')),
+    advice: 'Use any letters, digits and signs, up to 1,024 bytes.',
+  }),
+  E_PHONE_FORM: say('A number starts with + and the country code.', 'Example: +1 555 0100'),
+  E_SECOND_TYPING: say('The two are not the same.', 'Nothing was changed. Try again.'),
+  E_RECOVERY_KEY_FORM: ({ text }) => ({
+    message: sentence(text('reason', 'the check group does not fit: somewhere there is a typing mistake')),
+    advice: 'Type the 16 groups, then the check group. Spaces do not matter.',
+  }),
+  E_SETTING: ({ text }) => ({
+    message: `The setting ${text('name', 'given')} cannot have this value.`,
+    advice: sentence(text('reason', '')),
+  }),
+  E_ALREADY_SET_UP: say('Signet is already set up on this computer.', 'Nothing was changed.'),
+  E_NOT_SET_UP: say('Signet is not set up on this computer.', 'Run Set Up Backup.'),
+  E_REPOSITORY_LOCKED: ({ text, time, place }) => ({
+    message: `${text('device', 'Another computer')} is tidying up in ${place}.`,
+    advice: `Signet goes on when it is done${time('until') === undefined ? '' : `, ${time('until')} at the latest`}.`,
+  }),
+  E_WRONG_SECRET: ({ text }) => ({
+    message:
+      text('known', '') === 'phone'
+        ? 'The password is wrong. Nothing was changed.'
+        : 'The password or the phone number is wrong. Nothing was changed.',
+    advice: 'Try again, or use the recovery key.',
+  }),
+  E_TOO_MANY_TRIES: ({ text }) => {
+    const seconds = Number(text('seconds', ''));
+    return {
+      message: 'There were too many wrong tries.',
+      advice: seconds > 0 ? `Try again in ${duration(seconds * 1000)}.` : 'Wait a little, then try again.',
+    };
+  },
+  E_VAULT_LOCKED: say('Signet is locked.', 'Unlock it first.'),
+  E_UNREACHABLE: ({ place }) => ({
+    message: `${capital(place)} cannot be reached.`,
+    advice: 'Check the network; Signet tries again by itself.',
+  }),
+  E_REMOTE_FULL: ({ place, size: sized }) => ({
+    message: `${capital(place)} is full${needed(sized('need'), sized('have'))}.`,
+    advice: 'Free some space there, then try again.',
+  }),
+  E_DISK_FULL: ({ size: sized }) => ({
+    message: "This computer's disk is full.",
+    advice: `Signet needs ${sized('need') ?? 'some room'} for a safe copy. Backups go on when there is room.`,
+  }),
+  E_SIGN_IN: ({ place }) => ({
+    message: `${capital(place)} needs you to sign in again.`,
+    advice: 'Backups wait until then.',
+  }),
+  E_ROLLBACK: hidden,
+  E_WITHHELD: hidden,
+  E_FORK: say('The cloud shows two different histories of the backups of this computer.', alarmAdvice),
+  E_FOREIGN_SNAPSHOT: say(
+    'There is a backup here that none of your devices reported.',
+    'It is kept apart and never restored by default. Your chats on this computer are safe.',
+  ),
+  E_REPO_MISMATCH: say(
+    'This is not your backup.',
+    'The place holds another backup under the same name. Nothing was written there. Choose the right place.',
+  ),
+  E_VAULT_CHANGED: lockReplaced,
+  E_VAULT_ROLLBACK: lockReplaced,
+  E_DAEMON_MISSING: ({ text }) => ({
+    message: "Signet's background part is not running and could not be started.",
+    advice: sentence(text('advice', 'start it again, or reinstall')),
+  }),
+  E_DAEMON_INCOMPATIBLE: ({ text }) => ({
+    message: "Signet's background part does not fit this version.",
+    advice:
+      text('newer', '') === 'daemon'
+        ? 'It is the newer of the two: update what you started. Backups go on.'
+        : 'Start it again, or reinstall.',
+  }),
+  E_RUNTIME: ({ detail }) => ({
+    message: `Signet's background part cannot run here${detail}.`,
+    advice: 'See what `signet doctor` says.',
+  }),
+  E_CANCELLED: say('Stopped at your request.', 'What is uploaded is kept.'),
+};
+
+/** The sentences for a failure. */
+export function wordsFor(
+  { code, params }: Pick<WireError, 'code' | 'params'>,
+  now = Date.now(),
+  locale: Locale = {},
+): Words {
+  return sentences[code](filled(params, now, locale));
+}
+
+function filled(params: ErrorParams, now: number, locale: Locale): Params {
+  const text = (name: string, fallback: string) => {
+    const value = params[name];
+    return value === undefined || value === '' ? fallback : String(value);
+  };
+  return {
+    text,
+    size: name => (typeof params[name] === 'number' ? size(params[name], locale) : undefined),
+    time: name => (typeof params[name] === 'string' ? ago(params[name], now, locale) : undefined),
+    place: text('place', 'the place of your backups'),
+    detail: params['detail'] === undefined ? '' : `: ${params['detail']}`,
+  };
+}
+
+function reasonOr(reason: string, detail: string): string {
+  return reason === '' ? detail : `: ${reason}`;
+}
+
+function needed(need: string | undefined, have: string | undefined): string {
+  if (need === undefined) return '';
+  return have === undefined ? `: ${need} more is needed` : `: ${need} needed, ${have} free`;
+}
+
+function capital(text: string): string {
+  return text.slice(0, 1).toUpperCase() + text.slice(1);
+}
+
+/** A sentence of a fragment: begins large, ends with a stop. */
+function sentence(fragment: string): string {
+  if (fragment === '') return '';
+  return /[.?!]$/.test(fragment) ? capital(fragment) : `${capital(fragment)}.`;
+}
+
+export type State = 'alarm' | 'not running' | 'not set up' | 'running' | 'locked' | 'needs you' | 'good';
+
+export interface StateWords {
+  readonly state: State;
+  readonly sentence: string;
+  /** The line below it; may be empty. */
+  readonly below: string;
+}
+
+/**
+ * One state is shown: the first that holds of alarm, not running, not set up, running, locked, needs you, good.
+ * @param status null when no daemon answers
+ * @param now milliseconds since 1970
+ */
+export function sentenceFor(status: Status | null, now: number, locale: Locale = {}): StateWords {
+  if (status === null) {
+    return {
+      state: 'not running',
+      sentence: 'Signet is not running',
+      below: 'No backups are made until it is started.',
+    };
+  }
+  const [alarm] = status.alarms;
+  if (alarm !== undefined) return alarmWords(alarm, status, now, locale);
+  if (status.vault === 'absent') {
+    return {
+      state: 'not set up',
+      sentence: 'Your chats are not backed up yet',
+      below:
+        'Signet keeps copies of your chats in a cloud that cannot read them. They are sealed on this computer, with a password that never leaves it.',
+    };
+  }
+  const good = lastGood(status, now, locale);
+  if (status.job !== null) return { state: 'running', ...runningWords(status.job, good, locale) };
+  if (status.vault === 'locked') {
+    const when = status.keychain === 'session' ? 'once after each login' : 'each time Signet starts';
+    return {
+      state: 'locked',
+      sentence: 'Signet is locked',
+      below: `Backups wait for your password. It is asked for ${when}. ${capital(good)}.`,
+    };
+  }
+  return needsYou(status, good, locale) ?? { state: 'good', ...goodWords(status, good, now, locale) };
+}
+
+function alarmWords(alarm: Alarm, status: Status, now: number, locale: Locale): StateWords {
+  const place = status.remote?.label;
+  const { message, advice } = wordsFor({ code: alarm.code, params: place === undefined ? {} : { place } }, now, locale);
+  return {
+    state: 'alarm',
+    sentence: message.replace(/\.$/, ''),
+    below: `Since ${ago(alarm.since, now, { ...locale, bare: true })}. ${advice}`,
+  };
+}
+
+const verbs = { backup: 'Backing up', restore: 'Restoring', verify: 'Verifying', setup: 'Setting up' } as const;
+
+/** Share done, 0 to 1, or undefined while it cannot be told. */
+export function shareOf(job: JobProgress): number | undefined {
+  if (job.bytesTotal > 0) return job.bytesDone / job.bytesTotal;
+  return job.filesTotal > 0 ? job.filesDone / job.filesTotal : undefined;
+}
+
+function runningWords(job: JobProgress, good: string, locale: Locale): Omit<StateWords, 'state'> {
+  if (job.phase === 'cancelling') {
+    return { sentence: 'Stopping', below: 'What is already uploaded is kept and need not be sent again.' };
+  }
+  const share = shareOf(job);
+  const left = job.etaSeconds === undefined ? [] : [`About ${duration(job.etaSeconds * 1000, locale)} left`];
+  const item = job.item === undefined ? [] : [job.item];
+  const sent = job.bytesUploaded > 0 ? [`${size(job.bytesUploaded, locale)} uploaded`] : [];
+  return {
+    sentence: share === undefined ? verbs[job.kind] : `${verbs[job.kind]} ${percent(share, locale)}`,
+    below: capital([...left, ...(job.kind === 'backup' ? [good] : []), ...item, ...sent].join(' · ')),
+  };
+}
+
+function needsYou(status: Status, good: string, locale: Locale): StateWords | undefined {
+  const error = status.lastError;
+  if (error === null || (status.lastGoodAt !== null && Date.parse(error.at) < Date.parse(status.lastGoodAt)))
+    return undefined;
+  const place = capital(status.remote?.label ?? 'the place of your backups');
+  const need = typeof error.params['need'] === 'number' ? size(error.params['need'], locale) : 'More room';
+  switch (error.code) {
+    case 'E_SIGN_IN':
+      return {
+        state: 'needs you',
+        sentence: `${place} needs you to sign in again`,
+        below: `Backups wait until then. ${capital(good)}.`,
+      };
+    case 'E_REMOTE_FULL':
+      return { state: 'needs you', sentence: `${place} is full`, below: `${need} is needed. Free some space there.` };
+    case 'E_DISK_FULL':
+      return {
+        state: 'needs you',
+        sentence: "This computer's disk is full",
+        below: `${need} is needed for a safe copy of your chats. Backups go on when there is room.`,
+      };
+    case 'E_REMOTE_DENIED':
+    case 'E_SOURCE_UNREADABLE': {
+      const { message, advice } = wordsFor({ code: error.code, params: { place, ...error.params } });
+      return { state: 'needs you', sentence: message.replace(/\.$/, ''), below: `${advice} ${capital(good)}.` };
+    }
+    default:
+      return undefined;
+  }
+}
+
+function goodWords(status: Status, good: string, now: number, locale: Locale): Omit<StateWords, 'state'> {
+  const last = status.lastBackup;
+  if (status.sources.length === 0) {
+    return { sentence: 'Ready to restore', below: 'No chats of this computer are chosen for backup.' };
+  }
+  const failed = status.lastError;
+  const offline = failed?.code === 'E_UNREACHABLE' || status.remote?.reachable === false;
+  if (status.lastGoodAt === null && last === null) {
+    const total = status.sources.reduce((sum, source) => sum + (source.sizeBytes ?? 0), 0);
+    const labels = listed(status.sources.map(source => source.label));
+    return {
+      sentence: 'Ready for the first backup',
+      below: `${total > 0 ? `${size(total, locale)} in ` : ''}${labels}. You can keep working meanwhile.`,
+    };
+  }
+  const upTo = `Everything up to ${ago(status.lastGoodAt ?? last?.at ?? '', now, { ...locale, bare: true })} is backed up`;
+  if (offline) {
+    const place = capital(status.remote?.label ?? 'the place of your backups');
+    return { sentence: upTo, below: `${place} cannot be reached. Signet tries again by itself.` };
+  }
+  const [unreadable] = last?.filesUnreadable ?? [];
+  if (last !== null && unreadable !== undefined) {
+    return {
+      sentence: `Backed up, except ${counted(last.filesUnreadable.length, 'file', 'files', locale)}`,
+      below: `${fileName(unreadable.path)} could not be read: ${unreadable.reason}. It is tried again next time.`,
+    };
+  }
+  const troubled = status.sources.find(source => source.problem !== undefined);
+  if (troubled !== undefined) {
+    return {
+      sentence: `Backed up, except ${troubled.label}`,
+      below: `${troubled.label}: ${troubled.problem}. It is tried again next time.`,
+    };
+  }
+  if (failed !== null && (status.lastGoodAt === null || Date.parse(failed.at) >= Date.parse(status.lastGoodAt))) {
+    const { message, advice } = wordsFor(failed, now, locale);
+    return { sentence: upTo, below: `The last backup stopped: ${message} ${advice}`.trim() };
+  }
+  if (status.waiting !== null) {
+    const { reason, until } = status.waiting;
+    const when = until !== undefined && reason !== 'quiet' ? ago(until, now, locale) : 'when the apps are quiet';
+    return { sentence: upTo, below: `What changed since is backed up ${when}.` };
+  }
+  if (!status.schedule.onChange && (status.schedule.kind === 'manual' || status.schedule.kind === 'never')) {
+    return {
+      sentence: capital(good),
+      below: 'Nothing is backed up by itself. What changed since is on this computer only.',
+    };
+  }
+  const nothingNew =
+    last === null ||
+    (status.lastGoodAt !== null && Date.parse(status.lastGoodAt) > Date.parse(last.at) + last.durationMs + 1000);
+  const news = last === null ? 0 : last.filesNew + last.filesChanged;
+  const what = nothingNew
+    ? 'nothing new since'
+    : `${counted(news, 'new or changed file', 'new or changed files', locale)}`;
+  return { sentence: 'Everything is backed up', below: `${capital(good)} · ${what}` };
+}
+
+/** `last good backup 5 minutes ago`: when the newest backup was made, or since then found to need nothing new. */
+function lastGood(status: Status, now: number, locale: Locale): string {
+  return status.lastGoodAt === null ? 'no good backup yet' : `last good backup ${ago(status.lastGoodAt, now, locale)}`;
+}
+
+function fileName(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1);
+}
+
+export interface StatusBarWords {
+  /** With a `$(codicon)` in front. */
+  readonly text: string;
+  /** Plain text: the sentence, then facts, one a line. */
+  readonly tooltip: string;
+  readonly background?: 'warning' | 'error';
+  /** What a screen reader says. */
+  readonly label: string;
+}
+
+/** The one item in the editor's status bar. */
+export function statusBarText(status: Status | null, now: number, locale: Locale = {}): StatusBarWords {
+  const { state, sentence: heading, below } = sentenceFor(status, now, locale);
+  const facts = status === null || state === 'alarm' || state === 'not set up' ? [] : tooltipFacts(status, now, locale);
+  const item = {
+    tooltip: [heading, below, ...facts].filter(line => line !== '').join('\n'),
+    label: `Signet. ${heading}. ${below}`,
+  };
+  switch (state) {
+    case 'alarm':
+      return { ...item, text: `$(error) Signet: ${alarmName(status?.alarms[0]?.code)}`, background: 'error' };
+    case 'not running':
+      return { ...item, text: '$(debug-disconnect) Signet: Not Running' };
+    case 'not set up':
+      return { ...item, text: '$(shield) Signet: Set Up', tooltip: 'Your chats are not backed up yet.' };
+    case 'running': {
+      const share = status?.job ? shareOf(status.job) : undefined;
+      return { ...item, text: `$(sync~spin) Signet${share === undefined ? '' : ` ${percent(share, locale)}`}` };
+    }
+    case 'locked':
+      return { ...item, text: '$(lock) Signet: Locked' };
+    case 'needs you':
+      return { ...item, text: needName(status?.lastError?.code) };
+    case 'good':
+      return { ...item, text: '$(check) Signet' };
+  }
+}
+
+function tooltipFacts(status: Status, now: number, locale: Locale): string[] {
+  const next = status.nextRun === null ? [] : [`Next: ${ago(status.nextRun, now, { ...locale, bare: true })}`];
+  return [...next, ...(status.remote === null ? [] : [capital(status.remote.label)])];
+}
+
+function alarmName(code: ErrorCode | undefined): string {
+  switch (code) {
+    case 'E_REPO_MISMATCH':
+      return 'Not Your Backup';
+    case 'E_FOREIGN_SNAPSHOT':
+      return 'Unknown Backup';
+    case 'E_VAULT_CHANGED':
+    case 'E_VAULT_ROLLBACK':
+      return 'Lock Replaced';
+    case 'E_FORK':
+      return 'Two Histories';
+    case 'E_ROLLBACK':
+    case 'E_WITHHELD':
+      return 'Backups Missing';
+    default:
+      return 'Damaged';
+  }
+}
+
+function needName(code: ErrorCode | undefined): string {
+  switch (code) {
+    case 'E_SIGN_IN':
+      return '$(account) Signet: Sign In';
+    case 'E_REMOTE_FULL':
+      return '$(cloud) Signet: Cloud Full';
+    case 'E_DISK_FULL':
+      return '$(database) Signet: Disk Full';
+    case 'E_SOURCE_UNREADABLE':
+      return '$(warning) Signet: Chats Not Readable';
+    default:
+      return '$(warning) Signet: No Access';
+  }
+}

@@ -1,0 +1,264 @@
+import test from 'ava';
+import { type ErrorCode, errorKinds } from '../../protocol/errors.ts';
+import { ago, counted, duration, listed, percent, size } from '../../protocol/formats.ts';
+import type { JobProgress, Status } from '../../protocol/status.ts';
+import { sentenceFor, statusBarText, wordsFor } from '../../protocol/words.ts';
+import { someStatus } from '../support/fake-handlers.ts';
+
+const now = Date.parse('2026-11-23T09:00:00Z');
+const utc = { timeZone: 'UTC' };
+const codes = Object.keys(errorKinds) as ErrorCode[];
+const places = { place: 'the folder Backup on NAS' };
+
+for (const code of codes) {
+  test(`${code} has words that are whole, calm and plain, with and without parameters`, t => {
+    for (const params of [
+      {},
+      { ...places, detail: 'a detail', need: 4_100_000_000, have: 12, reason: 'no such file' },
+    ]) {
+      const { message, advice } = wordsFor({ code, params }, now, utc);
+      t.regex(message, /^["A-Z].*[.?]$/, message);
+      t.regex(advice, /^$|^[A-Z`].*[.?0-9]$/, advice);
+      t.notRegex(
+        `${message} ${advice}`,
+        /\b(vault|repository|blob|pack|head|daemon|kdf|remote|oops)\b|!|undefined|NaN|\{|\}|E_/i,
+      );
+    }
+  });
+}
+
+test('every code that is not cancellation or usage says what to do', t => {
+  for (const code of codes.filter(name => !['E_USAGE', 'E_UNSAFE_PATH', 'E_SETTING'].includes(name))) {
+    t.not(wordsFor({ code, params: {} }).advice, '', code);
+  }
+});
+
+test('a full place names both sizes', t => {
+  const { message } = wordsFor({
+    code: 'E_REMOTE_FULL',
+    params: { ...places, need: 4_100_000_000, have: 812_000_000 },
+  });
+  t.is(message, 'The folder Backup on NAS is full: 4.1 GB needed, 812 MB free.');
+});
+
+const job: JobProgress = {
+  kind: 'backup',
+  phase: 'storing',
+  filesDone: 1,
+  filesTotal: 4,
+  bytesDone: 43,
+  bytesTotal: 100,
+  bytesUploaded: 31_400_000,
+  etaSeconds: 118,
+  item: 'WhatsApp: photos',
+  cancellable: true,
+};
+const alarm = { code: 'E_ROLLBACK', since: '2026-11-23T08:00:00Z', detail: '' } as const;
+const failure = (code: ErrorCode) => ({ code, params: {}, retryable: false, at: '2026-11-23T08:58:00Z' });
+const everything: Partial<Status> = { alarms: [alarm], vault: 'absent', job, lastError: failure('E_SIGN_IN') };
+
+test('of all states that hold the first in the order is shown', t => {
+  const shown: string[] = [sentenceFor(null, now).state];
+  const left: Partial<Status> = { ...everything };
+  for (const [field, calm] of [
+    ['alarms', []],
+    ['vault', 'locked'],
+    ['job', null],
+    ['vault', 'unlocked'],
+    ['lastError', null],
+  ] as const) {
+    shown.push(sentenceFor(someStatus(left), now, utc).state);
+    Object.assign(left, { [field]: calm });
+  }
+  shown.push(sentenceFor(someStatus(left), now, utc).state);
+  t.deepEqual(shown, ['not running', 'alarm', 'not set up', 'running', 'locked', 'needs you', 'good']);
+});
+
+const cases: readonly (readonly [string, Partial<Status> | null, string, string])[] = [
+  ['not running', null, 'Signet is not running', 'No backups are made until it is started.'],
+  [
+    'alarm',
+    everything,
+    'The cloud is hiding backups that this computer made',
+    'Since 08:00. Your chats on this computer are safe. New backups go on. Nothing is deleted or tidied up until you decide.',
+  ],
+  [
+    'running',
+    { job },
+    'Backing up 43%',
+    'About 2 minutes left · last good backup 5 minutes ago · WhatsApp: photos · 31 MB uploaded',
+  ],
+  [
+    'running without totals',
+    { job: { ...job, bytesTotal: 0, filesTotal: 0 } },
+    'Backing up',
+    'About 2 minutes left · last good backup 5 minutes ago · WhatsApp: photos · 31 MB uploaded',
+  ],
+  [
+    'cancelling',
+    { job: { ...job, phase: 'cancelling' } },
+    'Stopping',
+    'What is already uploaded is kept and need not be sent again.',
+  ],
+  [
+    'restoring',
+    { job: { ...job, kind: 'restore', bytesUploaded: 0 } },
+    'Restoring 43%',
+    'About 2 minutes left · WhatsApp: photos',
+  ],
+  [
+    'locked',
+    { vault: 'locked' },
+    'Signet is locked',
+    'Backups wait for your password. It is asked for each time Signet starts. Last good backup 5 minutes ago.',
+  ],
+  [
+    'locked, with a keychain',
+    { vault: 'locked', keychain: 'session' },
+    'Signet is locked',
+    'Backups wait for your password. It is asked for once after each login. Last good backup 5 minutes ago.',
+  ],
+  [
+    'signed out',
+    { lastError: failure('E_SIGN_IN') },
+    'The folder Backup on NAS needs you to sign in again',
+    'Backups wait until then. Last good backup 5 minutes ago.',
+  ],
+  [
+    'an error older than the last good backup',
+    { lastError: { ...failure('E_SIGN_IN'), at: '2026-11-23T08:00:00Z' } },
+    'Everything is backed up',
+    'Last good backup 5 minutes ago · 4 new or changed files',
+  ],
+  [
+    'offline',
+    { lastError: failure('E_UNREACHABLE') },
+    'Everything up to 5 minutes ago is backed up',
+    'The folder Backup on NAS cannot be reached. Signet tries again by itself.',
+  ],
+  [
+    'first backup due',
+    { lastBackup: null, lastGoodAt: null },
+    'Ready for the first backup',
+    '4.1 GB in Chats. You can keep working meanwhile.',
+  ],
+  [
+    'nothing new',
+    { lastGoodAt: '2026-11-23T08:59:50Z' },
+    'Everything is backed up',
+    'Last good backup just now · nothing new since',
+  ],
+  [
+    'changes waiting',
+    { waiting: { reason: 'quiet', changes: 3 } },
+    'Everything up to 5 minutes ago is backed up',
+    'What changed since is backed up when the apps are quiet.',
+  ],
+  [
+    'held back',
+    { waiting: { reason: 'interval', changes: 3, until: '2026-11-23T09:10:00Z' } },
+    'Everything up to 5 minutes ago is backed up',
+    'What changed since is backed up at 09:10.',
+  ],
+  [
+    'by hand only',
+    { schedule: { kind: 'manual', at: '03:30', onChange: false } },
+    'Last good backup 5 minutes ago',
+    'Nothing is backed up by itself. What changed since is on this computer only.',
+  ],
+  ['read only', { sources: [] }, 'Ready to restore', 'No chats of this computer are chosen for backup.'],
+];
+for (const [what, changes, sentence, below] of cases) {
+  test(`${what}: “${sentence}”`, t => {
+    const words = sentenceFor(
+      changes === null ? null : someStatus({ lastGoodAt: '2026-11-23T08:55:00Z', ...changes }),
+      now,
+      utc,
+    );
+    t.is(words.sentence, sentence);
+    t.is(words.below, below);
+  });
+}
+
+test('a partial backup names the file and counts in the right number', t => {
+  const last = someStatus().lastBackup;
+  if (last === null) return t.fail();
+  const files = (paths: string[]) => ({
+    lastBackup: { ...last, filesUnreadable: paths.map(path => ({ path, reason: 'permission denied' })) },
+  });
+  const one = sentenceFor(someStatus(files(['chats-x/holiday.mp4'])), now, utc);
+  t.is(one.sentence, 'Backed up, except 1 file');
+  t.is(one.below, 'holiday.mp4 could not be read: permission denied. It is tried again next time.');
+  t.is(sentenceFor(someStatus(files(['a', 'b'])), now, utc).sentence, 'Backed up, except 2 files');
+});
+
+test('the status bar has a background for an alarm alone of the states there are', t => {
+  const bar = (status: Status | null) => statusBarText(status, now, utc);
+  t.like(bar(someStatus({ alarms: [alarm] })), { text: '$(error) Signet: Backups Missing', background: 'error' });
+  t.is(bar(null).text, '$(debug-disconnect) Signet: Not Running');
+  t.is(bar(someStatus({ vault: 'absent' })).text, '$(shield) Signet: Set Up');
+  t.is(bar(someStatus({ job })).text, '$(sync~spin) Signet 43%');
+  t.is(bar(someStatus({ vault: 'locked' })).text, '$(lock) Signet: Locked');
+  t.is(bar(someStatus({ lastError: failure('E_REMOTE_FULL') })).text, '$(cloud) Signet: Cloud Full');
+  t.is(bar(someStatus()).text, '$(check) Signet');
+  t.is(bar(someStatus()).background, undefined);
+  t.is(
+    bar(someStatus()).tooltip,
+    'Everything is backed up\nLast good backup 5 minutes ago · 4 new or changed files\nThe folder Backup on NAS',
+  );
+});
+
+for (const [bytes, text] of [
+  [0, '0 bytes'],
+  [1, '1 byte'],
+  [999, '999 bytes'],
+  [1000, '1.0 kB'],
+  [9949, '9.9 kB'],
+  [9950, '10 kB'],
+  [31_400_000, '31 MB'],
+  [812_345_678, '812 MB'],
+  [999_499_999, '999 MB'],
+  [999_500_000, '1.0 GB'],
+  [4_100_000_000, '4.1 GB'],
+  [6.5e15, '6.5 PB'],
+] as const) {
+  test(`${bytes} bytes read as ${text}`, t => t.is(size(bytes), text));
+}
+
+for (const [at, text, bare] of [
+  ['2026-11-23T08:59:01Z', 'just now', 'just now'],
+  ['2026-11-23T08:59:00Z', '1 minute ago', '1 minute ago'],
+  ['2026-11-23T08:00:01Z', '59 minutes ago', '59 minutes ago'],
+  ['2026-11-23T08:00:00Z', 'at 08:00', '08:00'],
+  ['2026-11-22T21:40:00Z', 'yesterday at 21:40', 'yesterday at 21:40'],
+  ['2026-11-24T03:30:00Z', 'tomorrow at 03:30', 'tomorrow at 03:30'],
+  ['2026-11-12T03:30:00Z', 'on 12 November', '12 November'],
+  ['2025-11-12T03:30:00Z', 'on 12 November 2025', '12 November 2025'],
+  ['nonsense', 'at an unknown time', 'at an unknown time'],
+] as const) {
+  test(`${at} is “${text}”`, t => {
+    t.is(ago(at, now, utc), text);
+    t.is(ago(at, now, { ...utc, bare: true }), bare);
+  });
+}
+
+test('yesterday is a matter of the calendar where the person is', t => {
+  t.is(ago('2026-11-22T23:30:00Z', now, { timeZone: 'Europe/Berlin' }), 'at 00:30');
+});
+
+test('percent rounds down, so that only all is 100 %', t => {
+  t.deepEqual(
+    [0, 0.299, 0.29, 0.999999, 1, 7].map(share => percent(share)),
+    ['0%', '29%', '29%', '99%', '100%', '100%'],
+  );
+});
+
+test('durations, counts and lists read well', t => {
+  t.deepEqual(
+    [0, 1000, 59_400, 60_000, 3_600_000, 7_200_000, 777_600_000].map(ms => duration(ms)),
+    ['0 seconds', '1 second', '59 seconds', '1 minute', '60 minutes', '2 hours', '9 days'],
+  );
+  t.is(counted(1, 'file', 'files'), '1 file');
+  t.is(counted(2310, 'file', 'files'), '2,310 files');
+  t.is(listed(['WhatsApp', 'Signal', 'Notes']), 'WhatsApp, Signal and Notes');
+});
