@@ -1,0 +1,232 @@
+// One backup, in the order that makes a crash harmless: lock, index, what changed, packs, index, snapshot, head, read back. Until the head is
+// read back nothing is reported as backed up; whatever was uploaded before a failure is used by the next run.
+
+import type { Alarm, UnreadableFile } from '../../protocol/status.ts';
+import { productVersion } from '../../protocol/version.ts';
+import { type ArchiveProgress, archiveSources, loadParent } from '../archive/archive.ts';
+import type { ArchiveOutcome, ArchiveSource, ManifestSource } from '../archive/model.ts';
+import { type Clock, rfc3339 } from '../base/clock.ts';
+import { SignetError } from '../base/errors.ts';
+import type { DatabaseCapture } from '../capture/capture.ts';
+import { snapshotTags, writeHead } from '../heads/heads.ts';
+import type { Remote } from '../remotes/remote.ts';
+import type { Repository, Snapshot, SnapshotId } from '../repository/model.ts';
+import { isAppendOnly, isExcluded } from '../sources/sources.ts';
+import type { BackupOrder, BackupOutcome, EngineProgress } from './engine-messages.ts';
+import { type KnownSnapshot, readHistory, type SnapshotHistory } from './history.ts';
+
+/** How often blobs that vanished under us are uploaded again before the backup is given up. */
+const triesToCommit = 3;
+
+export interface BackupContext {
+  readonly remote: Remote;
+  readonly repository: Repository;
+  readonly headsKey: Uint8Array;
+  readonly order: BackupOrder;
+  readonly startCapture: () => DatabaseCapture;
+  readonly clock: Clock;
+  readonly randomBytes: (count: number) => Uint8Array;
+  readonly onProgress: (step: EngineProgress) => void;
+  readonly signal: AbortSignal;
+}
+
+export async function runBackup(context: BackupContext): Promise<BackupOutcome> {
+  const { repository, order, clock } = context;
+  const startedAt = clock.monotonic();
+  const before = repository.traffic;
+  const report = progressTo(context);
+  report({ phase: 'preparing' });
+  const lock = await repository.lock('shared', { signal: context.signal });
+  const signal = AbortSignal.any([context.signal, lock.signal]);
+  let capture: DatabaseCapture | undefined;
+  try {
+    await repository.refreshIndex({ signal });
+    const history = await readHistory({ ...context, signal });
+    const parent = newestOwn(history, order.device.id);
+    const archive = async (): Promise<ArchiveOutcome> =>
+      archiveSources({
+        repository,
+        capture: () => {
+          capture ??= context.startCapture();
+          return capture;
+        },
+        sources: order.sources.map(archiveSource),
+        device: order.device.id,
+        parent: parent && (await loadParent(repository, parent.id, parent.snapshot.tree, signal)),
+        memory: order.memory ?? undefined,
+        now: () => clock.now(),
+        onProgress: report,
+        signal,
+      });
+    const startTime = rfc3339(clock.now());
+    const stored = await storeUntilKept(context, archive, signal);
+    const written = stored.changed ? await announce(context, history, parent, stored, startTime, signal) : undefined;
+    const after = repository.traffic;
+    const latest = written ?? { witness: order.witness, id: parent?.id, at: parent?.snapshot.time ?? startTime };
+    return {
+      ...(written !== undefined && { snapshot: written.id }),
+      at: latest.at,
+      reason: order.reason,
+      filesNew: stored.counts.filesNew,
+      filesChanged: stored.counts.filesChanged,
+      filesUnreadable: unreadable(stored.manifest.sources),
+      notVerified: notVerified(stored.manifest.sources),
+      bytesRead: stored.counts.bytesRead,
+      bytesAdded: stored.counts.dataAddedPacked,
+      bytesUploaded: after.bytesUploaded - before.bytesUploaded,
+      requests: after.requests - before.requests,
+      durationMs: Math.round(clock.monotonic() - startedAt),
+      sources: stored.manifest.sources.filter(each => !each.removed).map(sourceOutcome),
+      memory: { snapshot: latest.id ?? '', databases: stored.memory },
+      witness: latest.witness,
+      snapshots: history.snapshots.length + (written === undefined ? 0 : 1),
+      repositoryBytes: repository.size().packBytes,
+      alarms: history.findings.map(finding => alarmOf(finding, startTime)),
+    };
+  } finally {
+    await capture?.stop();
+    await lock.release();
+  }
+}
+
+/** Stores and commits; when somebody pruned blobs that this backup counts on, stores them again (DESIGN D11). */
+async function storeUntilKept(
+  context: BackupContext,
+  archive: () => Promise<ArchiveOutcome>,
+  signal: AbortSignal,
+): Promise<ArchiveOutcome> {
+  for (let attempt = 1; ; attempt++) {
+    const stored = await archive();
+    if (!stored.changed) return stored;
+    await context.repository.commitIndex({ signal });
+    const gone = await context.repository.confirmUsed({ signal });
+    if (gone.length === 0) return stored;
+    if (attempt === triesToCommit) {
+      throw new SignetError('E_MISSING', `${gone.length} blobs vanished from the repository while it was written`, {
+        retryable: true,
+      });
+    }
+  }
+}
+
+/** Snapshot, then head, then both read back: from here on the backup counts. */
+async function announce(
+  context: BackupContext,
+  history: SnapshotHistory,
+  parent: KnownSnapshot | undefined,
+  stored: ArchiveOutcome,
+  startTime: string,
+  signal: AbortSignal,
+): Promise<{ readonly id: SnapshotId; readonly at: string; readonly witness: BackupOrder['witness'] }> {
+  const { remote, repository, headsKey, order, clock, randomBytes } = context;
+  const { device, witness } = order;
+  if (stored.tree === undefined) throw new SignetError('E_INTERNAL', 'a changed archive has no tree');
+  progressTo(context)({ phase: 'finishing' });
+  const time = rfc3339(clock.now());
+  const own = history.heads.of(device.id);
+  const seq =
+    Math.max(own?.seq ?? 0, witness.ownHead?.seq ?? 0, ...history.heads.unannouncedSeqs(device.id, history.snapshots)) +
+    1;
+  const { counts, manifest } = stored;
+  const snapshot: Snapshot = {
+    time,
+    tree: stored.tree,
+    ...(parent !== undefined && { parent: parent.id }),
+    paths: manifest.sources.filter(each => !each.removed).map(each => `/${each.id}`),
+    hostname: device.label,
+    username: 'signet',
+    tags: snapshotTags({ key: headsKey, repositoryId: repository.id, device: device.id, seq, tree: stored.tree, time }),
+    programVersion: `signet ${productVersion}`,
+    summary: {
+      backupStart: startTime,
+      backupEnd: time,
+      filesNew: counts.filesNew,
+      filesChanged: counts.filesChanged,
+      filesUnmodified: counts.filesUnmodified,
+      dirsNew: counts.dirsNew,
+      dirsChanged: counts.dirsChanged,
+      dirsUnmodified: counts.dirsUnmodified,
+      dataBlobs: counts.dataBlobs,
+      treeBlobs: counts.treeBlobs,
+      dataAdded: counts.dataAdded,
+      dataAddedPacked: counts.dataAddedPacked,
+      totalFilesProcessed: counts.totalFiles,
+      totalBytesProcessed: counts.totalBytes,
+    },
+  };
+  const id = await repository.saveSnapshot(snapshot, { signal });
+  const head = await writeHead({
+    remote,
+    key: headsKey,
+    repositoryId: repository.id,
+    heads: history.heads,
+    snapshots: history.snapshots,
+    device,
+    seq,
+    snapshot: id,
+    time,
+    witness,
+    extent: repository.size(),
+    randomBytes,
+    signal,
+  });
+  return { id, at: time, witness: head.witness };
+}
+
+/** The newest snapshot of this device, announced or left unannounced by a crash: what the next one continues. */
+function newestOwn(history: SnapshotHistory, device: string): KnownSnapshot | undefined {
+  return history.snapshots.find(
+    ({ snapshot, standing }) =>
+      (standing === 'announced' || standing === 'unannounced') && snapshot.tags.includes(`signet-dev=${device}`),
+  );
+}
+
+function archiveSource(source: BackupOrder['sources'][number]): ArchiveSource {
+  return {
+    ...source,
+    rules: {
+      isExcluded: (path, kind) => isExcluded(source.profile, path, kind),
+      isAppendOnly: path => isAppendOnly(source.profile, path),
+    },
+  };
+}
+
+function unreadable(sources: readonly ManifestSource[]): readonly UnreadableFile[] {
+  return sources.flatMap(source => {
+    const carried = source.carriedFrom;
+    if (carried !== undefined && carried.reason !== 'not-due') return [{ path: source.id, reason: carried.reason }];
+    return source.omitted
+      .filter(each => each.reason !== 'special-file')
+      .map(each => ({ path: `${source.id}/${each.path}`, reason: each.reason }));
+  });
+}
+
+function notVerified(sources: readonly ManifestSource[]): readonly string[] {
+  return sources.flatMap(source =>
+    source.databases.filter(each => each.checked === 'none').map(each => `${source.id}/${each.path}`),
+  );
+}
+
+function sourceOutcome(source: ManifestSource): BackupOutcome['sources'][number] {
+  const { id, capturedAt, complete, carriedFrom, databases } = source;
+  const verified = databases.every(each => each.checked !== 'none');
+  return { id, capturedAt, complete, verified, ...(carriedFrom !== undefined && { carriedFrom }) };
+}
+
+function alarmOf(finding: SnapshotHistory['findings'][number], since: string): Alarm {
+  return { ...finding, since };
+}
+
+function progressTo({ repository, onProgress }: BackupContext) {
+  const uploadedBefore = repository.traffic.bytesUploaded;
+  return (step: Partial<ArchiveProgress> & { readonly phase: EngineProgress['phase'] }): void =>
+    onProgress({
+      filesDone: 0,
+      filesTotal: 0,
+      bytesDone: 0,
+      bytesTotal: 0,
+      item: '',
+      ...step,
+      bytesUploaded: repository.traffic.bytesUploaded - uploadedBefore,
+    });
+}

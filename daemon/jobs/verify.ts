@@ -1,0 +1,129 @@
+// Checks a repository from the outside in: every pack the index names is there with its size, every snapshot's trees are well formed and
+// name only blobs that exist, file sizes are the sums of their blobs; on demand the bytes of a share of the packs. Names what is wrong and
+// repairs nothing.
+
+import type { VerifyResult } from '../../protocol/status.ts';
+import { SignetError } from '../base/errors.ts';
+import type { Remote } from '../remotes/remote.ts';
+import type { BlobId, ObjectProblem, PackId, Repository, TreeNode } from '../repository/model.ts';
+import type { EngineProgress } from './engine-messages.ts';
+import { readHistory } from './history.ts';
+
+export interface VerifyContext {
+  readonly remote: Remote;
+  readonly repository: Repository;
+  readonly headsKey: Uint8Array;
+  /** Share of the packs whose bytes are read, 0 to 100; which ones is drawn anew each time. */
+  readonly readDataPercent: number;
+  readonly randomBytes: (count: number) => Uint8Array;
+  readonly onProgress: (step: EngineProgress) => void;
+  readonly signal: AbortSignal;
+}
+
+type Problem = VerifyResult['problems'][number];
+
+export async function runVerify(context: VerifyContext): Promise<VerifyResult> {
+  const { repository, remote, headsKey, signal } = context;
+  const problems: Problem[] = [];
+  const downloadedBefore = repository.traffic.bytesDownloaded;
+  await repository.refreshIndex({ signal });
+  problems.push(...(await repository.checkPacks({ signal })).map(problemOf));
+  const history = await readHistory({ remote, repository, headsKey, signal });
+  problems.push(...history.findings.map(({ code, detail }) => ({ object: 'signet/heads', code, detail })));
+
+  const seen = new Set<BlobId>();
+  for (const { id, snapshot } of history.snapshots) {
+    await checkTree(context, snapshot.tree, `snapshot ${id.slice(0, 8)}`, seen, problems);
+  }
+  const packs = choose(repository.packIds(), context.readDataPercent, context.randomBytes);
+  for (const [done, pack] of packs.entries()) {
+    signal.throwIfAborted();
+    problems.push(...(await repository.checkPackData(pack, { signal })).map(problemOf));
+    context.onProgress({
+      phase: 'checking',
+      filesDone: done + 1,
+      filesTotal: packs.length,
+      bytesDone: done + 1,
+      bytesTotal: packs.length,
+      bytesUploaded: 0,
+      item: '',
+    });
+  }
+  problems.push(...repository.problems.map(problemOf));
+  const unique = [...new Map(problems.map(each => [`${each.object} ${each.code} ${each.detail}`, each])).values()];
+  return {
+    type: 'result',
+    ok: unique.length === 0,
+    problems: unique,
+    snapshots: history.snapshots.length,
+    packs: repository.packIds().length,
+    bytesRead: repository.traffic.bytesDownloaded - downloadedBefore,
+  };
+}
+
+async function checkTree(
+  context: VerifyContext,
+  tree: BlobId,
+  where: string,
+  seen: Set<BlobId>,
+  problems: Problem[],
+): Promise<void> {
+  if (seen.has(tree)) return;
+  seen.add(tree);
+  const { repository, signal } = context;
+  signal.throwIfAborted();
+  let nodes: readonly TreeNode[];
+  try {
+    nodes = await repository.loadTree(tree, { signal });
+  } catch (error) {
+    if (!(error instanceof SignetError) || !/^E_(?:OBJECT_|MISSING)/.test(error.code)) throw error;
+    problems.push({ object: `tree ${tree.slice(0, 8)}`, code: error.code, detail: `${where}: ${error.message}` });
+    return;
+  }
+  for (const node of nodes) {
+    if (node.subtree !== undefined) await checkTree(context, node.subtree, where, seen, problems);
+    if (node.type === 'file') problems.push(...checkFile(repository, node, where));
+  }
+}
+
+function checkFile(repository: Pick<Repository, 'find'>, node: TreeNode, where: string): readonly Problem[] {
+  let bytes = 0;
+  for (const id of node.content ?? []) {
+    const blob = repository.find('data', id);
+    if (blob === undefined) {
+      return [
+        {
+          object: `blob ${id.slice(0, 8)}`,
+          code: 'E_MISSING',
+          detail: `${where}: a file's content is not in the index`,
+        },
+      ];
+    }
+    bytes += blob.plainBytes;
+  }
+  if (bytes === (node.sizeBytes ?? 0)) return [];
+  const detail = `${where}: a file announces ${node.sizeBytes} bytes, its blobs hold ${bytes}`;
+  return [{ object: 'file', code: 'E_OBJECT_LIMIT', detail }];
+}
+
+/** A random share of the packs, at least one when the share is not zero. */
+function choose(
+  packs: readonly PackId[],
+  percent: number,
+  randomBytes: (count: number) => Uint8Array,
+): readonly PackId[] {
+  if (percent >= 100) return packs;
+  if (percent <= 0 || packs.length === 0) return [];
+  const left = [...packs];
+  const chosen: PackId[] = [];
+  const wanted = Math.max(1, Math.round((packs.length * percent) / 100));
+  while (chosen.length < wanted && left.length > 0) {
+    const number = Buffer.from(randomBytes(6)).readUIntBE(0, 6);
+    chosen.push(...left.splice(number % left.length, 1));
+  }
+  return chosen;
+}
+
+function problemOf({ key, code, detail }: ObjectProblem): Problem {
+  return { object: key, code, detail };
+}

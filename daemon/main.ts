@@ -1,0 +1,145 @@
+// The daemon: one process per home that outlives the windows and terminals which use it. Constructs everything and wires it together; what
+// is decided is decided in the units below.
+
+import { randomBytes } from 'node:crypto';
+import { exitCode } from '../protocol/errors.ts';
+import { type Home, resolveHome } from '../protocol/home.ts';
+import type { Status } from '../protocol/status.ts';
+import { productVersion, protocolVersion } from '../protocol/version.ts';
+import { asBuffer } from './base/bytes.ts';
+import { systemClock } from './base/clock.ts';
+import { SignetError, toSignetError } from './base/errors.ts';
+import { openLog } from './base/log.ts';
+import { sweepStaging } from './capture/capture.ts';
+import { type Call, claimHome, type Handlers, type Secrets, startEndpoint } from './endpoint/endpoint.ts';
+import { Engine } from './jobs/engine.ts';
+import { type GivenSecrets, Jobs } from './jobs/jobs.ts';
+import { hardenProcess, hostLabel, machineId, memory, probeRuntime } from './platform/platform.ts';
+import { newSource, watchSources } from './sources/sources.ts';
+import { openState } from './state/state.ts';
+import { KeyProcess, openVaultState } from './vault/vault.ts';
+
+const maxReadBytes = 128 << 10;
+const listPage = 500;
+
+hardenProcess();
+try {
+  await runDaemon(resolveHome());
+} catch (thrown) {
+  const error = toSignetError(thrown);
+  // Whoever started the daemon by hand reads this; a client gets it from the exit status.
+  process.stderr.write(`signet: the daemon could not start: ${error.message} (${error.code})\n`);
+  process.exit(exitCode(error.code));
+}
+
+async function runDaemon(home: Home): Promise<void> {
+  const startedAt = systemClock.monotonic();
+  const broken = (await probeRuntime()).find(check => !check.ok);
+  if (broken !== undefined) {
+    throw new SignetError('E_RUNTIME', `${broken.name}: ${broken.detail}; ${broken.advice}`, {
+      params: { what: broken.name },
+    });
+  }
+  const claim = await claimHome(home);
+  const state = await openState(home, { clock: systemClock });
+  const log = openLog(home.logs, 'daemon');
+  log.info('daemon starts', { pid: process.pid, version: productVersion });
+  const swept = await sweepStaging(home.staging);
+  if (swept > 0) log.warn('staged copies of a killed run removed', { count: swept });
+
+  const keyWork = new KeyProcess();
+  const vault = await openVaultState({
+    clock: systemClock,
+    keyWork,
+    copy: state.vaultCopy,
+    phone: state.phone,
+    memory,
+  });
+  let announce: (status: Status) => void = () => undefined;
+  const engine = new Engine({
+    program: new URL('./engine.ts', import.meta.url),
+    home,
+    onFailure: error => jobs.engineFailed(error),
+  });
+  const jobs = await Jobs.open({
+    state,
+    vault,
+    engine,
+    clock: systemClock,
+    log,
+    machineId: await machineId(),
+    hostLabel: hostLabel(),
+    homeFolders: [home.config, home.state, home.cache],
+    newSource,
+    startWatching: (settings, listener) => watchSources({ ...settings, ...listener, clock: systemClock }),
+    randomBytes: count => new Uint8Array(randomBytes(count)),
+    onStatus: status => announce(status),
+  });
+
+  const stopping = Promise.withResolvers<void>();
+  const handlers: Handlers = {
+    setup: (params, call) => jobs.setup(params, given(call.secrets), call),
+    status: async ({ check }) => (check ? jobs.check() : jobs.status()),
+    backup: (_, call) => jobs.backup('user', undefined, call),
+    cancel: async () => ({ cancelled: jobs.cancel() }),
+    snapshots: ({ limit }, { signal }) => jobs.snapshots(limit ?? Number.MAX_SAFE_INTEGER, signal),
+    list: async ({ snapshot, path, offset = 0 }, { signal }) => {
+      const entries = await jobs.list(snapshot, path, signal);
+      return { entries: entries.slice(offset, offset + listPage), total: entries.length };
+    },
+    read: async ({ length, ...range }, { signal }) => {
+      const { bytes, sizeBytes } = await jobs.read({ ...range, length: Math.min(length, maxReadBytes) }, signal);
+      return { base64: asBuffer(bytes).toString('base64'), sizeBytes };
+    },
+    restore: (params, call) => jobs.restore({ include: [], dryRun: false, ...params }, call),
+    verify: ({ readDataPercent }, call) => jobs.verify(readDataPercent ?? 0, call),
+    unlock: async (_, { secrets }) => {
+      await jobs.unlock(given(secrets));
+      return {};
+    },
+    lock: async () => {
+      await jobs.lock();
+      return {};
+    },
+    setSchedule: change => jobs.setSchedule(change),
+    judgePassword: async (_, { secrets }) => {
+      const { password, phone } = given(secrets);
+      if (password === undefined)
+        throw new SignetError('E_USAGE', 'there is no password to judge', { params: { missing: 'password' } });
+      const number = phone === undefined ? undefined : asBuffer(phone).toString('utf8');
+      return { verdict: await vault.judgePassword(password, number) };
+    },
+    daemonInfo: async () => ({
+      pid: process.pid,
+      version: productVersion,
+      protocolVersion,
+      uptimeSeconds: Math.round((systemClock.monotonic() - startedAt) / 1000),
+    }),
+    stopDaemon: async () => {
+      stopping.resolve();
+      return {};
+    },
+    doctor: async () => probeRuntime({ kdfBackend: () => keyWork.backend() }),
+  };
+  const endpoint = await startEndpoint({
+    home,
+    handlers,
+    claim,
+    clock: systemClock,
+    log: { info: (fields, event) => log.info(event, fields), warn: (fields, event) => log.warn(event, fields) },
+  });
+  announce = status => endpoint.broadcast(status);
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stopping.resolve());
+
+  await stopping.promise;
+  await jobs.stop();
+  await endpoint.stop();
+  log.info('daemon ends', { pid: process.pid });
+  state.close();
+  claim.release();
+  process.exit(0);
+}
+
+function given(secrets: Call['secrets'] | Secrets): GivenSecrets {
+  return { password: secrets.get('password'), phone: secrets.get('phone'), recoveryKey: secrets.get('recoveryKey') };
+}
