@@ -32,7 +32,9 @@ const isZero = (bytes: Uint8Array): boolean => bytes.every(byte => byte === 0);
  */
 export function sealKeyFrom(bytes: Uint8Array): SealKey {
   if (bytes.length !== 64) throw new SignetError('E_INTERNAL', `a sealing key has 64 bytes, not ${bytes.length}`);
-  const key = { encrypt: bytes.slice(0, 32), macK: bytes.slice(32, 48), macR: bytes.slice(48, 64) };
+  // Not slice(): that of a Buffer is a view, and the caller wipes its bytes.
+  const part = (from: number, to: number): Uint8Array => new Uint8Array(bytes.subarray(from, to));
+  const key = { encrypt: part(0, 32), macK: part(32, 48), macR: part(48, 64) };
   refuseZeroKey(key);
   return key;
 }

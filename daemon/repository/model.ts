@@ -185,6 +185,9 @@ export interface Repository {
     readonly packs: number;
   };
 
+  /** What a head vouches for, as of the last refreshIndex and the indexes written since. */
+  extent(): RepositoryExtent;
+
   /** Wipes the keys, closes the outbox files. */
   close(): Promise<void>;
 }

@@ -1,0 +1,279 @@
+// A remote that is a folder: a disk, a mounted share, or one that a sync app carries to a cloud.
+// An object appears under its name only when it is whole and on the disk: written aside, synced, renamed, its folder synced.
+// A root that is missing is unreachable and is never created here, or an unplugged disk would be "backed up" to its mount point;
+// only prepareFolder, at set-up, creates one. Symbolic links below the root are not followed.
+
+import { randomBytes } from 'node:crypto';
+import { constants, type Dirent, type Stats } from 'node:fs';
+import { copyFile, type FileHandle, lstat, mkdir, open, opendir, realpath, rename, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { SignetError, systemCode } from '../base/errors.ts';
+import { privateFile, privateFolder, readFully, syncFolder } from '../base/files.ts';
+import { checkKey, temporaryPrefix } from './keys.ts';
+import type { Remote, RemoteBody, RemoteEntry, RemoteKey } from './remote.ts';
+
+/** How sync apps name the second version of a file ("x (conflicted copy 2026-01-02)", "x (1)"). Never a finished object's name. */
+const conflictName = /conflict|\(\d+\)$/i;
+/** Temporary files of ours that are older than this belong to a process that died. */
+const staleTemporaryMs = 24 * 3600 * 1000;
+
+/** Creates the folder for a new repository (and its parents). Existing content stays. */
+export async function prepareFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true, mode: privateFolder });
+    const found = await stat(path);
+    if (!found.isDirectory()) throw new SignetError('E_REMOTE_DENIED', `${path} is not a folder`, { params: { path } });
+  } catch (error) {
+    throw classify(error, path, label(path));
+  }
+}
+
+const label = (root: string): string => `the folder ${basename(resolve(root))}`;
+
+/** The one place where a system error becomes an error of the taxonomy. */
+function classify(error: unknown, what: string, place: string): unknown {
+  const code = systemCode(error);
+  if (code === undefined || error instanceof SignetError) return error;
+  const params = { remote: place };
+  switch (code) {
+    case 'ENOENT':
+      return new SignetError('E_MISSING', `${what}: no such object`, { params, cause: error });
+    case 'EACCES':
+    case 'EPERM':
+    case 'EROFS':
+    case 'ELOOP':
+      return new SignetError('E_REMOTE_DENIED', `${what}: ${place} refuses it (${code})`, { params, cause: error });
+    case 'ENOSPC':
+    case 'EDQUOT':
+    case 'EFBIG':
+      return new SignetError('E_REMOTE_FULL', `${what}: ${place} is full (${code})`, { params, cause: error });
+    default:
+      return new SignetError('E_UNREACHABLE', `${what}: ${place} does not answer (${code})`, { params, cause: error });
+  }
+}
+
+/** @param root absolute path of an existing folder */
+export function createFolderRemote(root: string): Remote {
+  const place = label(root);
+  let identity: Pick<Stats, 'dev' | 'ino'> | undefined;
+
+  const unreachable = (why: string, cause?: unknown): SignetError =>
+    new SignetError('E_UNREACHABLE', `${place} ${why}`, { params: { remote: place }, cause });
+
+  /** The real path of the root. A root that became another folder must hold the repository, else its disk is not mounted. */
+  async function reachRoot(): Promise<string> {
+    let found: Stats;
+    try {
+      found = await stat(root);
+    } catch (error) {
+      const code = systemCode(error);
+      if (code === 'EACCES' || code === 'EPERM') throw classify(error, root, place);
+      throw unreachable(`is not there (${code})`, error);
+    }
+    if (!found.isDirectory()) throw unreachable('is not a folder');
+    if (identity !== undefined && (identity.dev !== found.dev || identity.ino !== found.ino)) {
+      const config = await lstat(join(root, 'config')).catch(() => undefined);
+      if (config?.isFile() !== true) throw unreachable('is another folder than before and holds no backup');
+    }
+    identity = { dev: found.dev, ino: found.ino };
+    return realpath(root);
+  }
+
+  /** The object's path, after making sure that no link leads its folder out of the root. */
+  async function locate(key: RemoteKey): Promise<string> {
+    checkKey(key);
+    const realRoot = await reachRoot();
+    const path = join(realRoot, key);
+    const folder = dirname(path);
+    if ((await realpath(folder)) !== folder) {
+      throw new SignetError('E_REMOTE_DENIED', `${key}: a link leads out of ${place}`, { params: { remote: place } });
+    }
+    return path;
+  }
+
+  async function call<Result>(what: string, action: () => Promise<Result>): Promise<Result> {
+    try {
+      return await action();
+    } catch (error) {
+      throw classify(error, what, place);
+    }
+  }
+
+  /** Creates the folders above an object, each synced into the one above it. */
+  async function makeParents(key: RemoteKey): Promise<void> {
+    const realRoot = await reachRoot();
+    const folder = dirname(join(realRoot, key));
+    const first = await mkdir(folder, { recursive: true, mode: privateFolder });
+    if (first === undefined) return;
+    for (let made = folder; made.length >= first.length; made = dirname(made)) await syncFolder(dirname(made));
+  }
+
+  async function writeAside(temporary: string, body: RemoteBody): Promise<void> {
+    if (body instanceof Uint8Array) {
+      const file = await open(temporary, 'wx', privateFile);
+      try {
+        await file.writeFile(body);
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      return;
+    }
+    await copyFile(body.path, temporary, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
+    const file = await open(temporary, 'r+');
+    try {
+      const { size } = await file.stat();
+      if (size !== body.sizeBytes) {
+        throw new SignetError('E_INTERNAL', `the file to upload has ${size} bytes, ${body.sizeBytes} were told`);
+      }
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+  }
+
+  async function* walk(path: string, prefix: string, signal: AbortSignal | undefined): AsyncGenerator<RemoteEntry> {
+    let entries: AsyncIterable<Dirent>;
+    try {
+      entries = await opendir(path, { bufferSize: 256 });
+    } catch (error) {
+      if (systemCode(error) === 'ENOENT' || systemCode(error) === 'ENOTDIR') return;
+      throw error;
+    }
+    for await (const entry of entries) {
+      signal?.throwIfAborted();
+      const { name } = entry;
+      if (name.startsWith(temporaryPrefix) || conflictName.test(name)) continue;
+      const key = `${prefix}${name}`;
+      if (entry.isDirectory()) {
+        yield* walk(join(path, name), `${key}/`, signal);
+      } else if (entry.isFile()) {
+        const found = await lstat(join(path, name)).catch(() => undefined); // vanished meanwhile: not listed
+        if (found?.isFile()) yield { key, sizeBytes: found.size };
+      }
+    }
+  }
+
+  return {
+    kind: 'folder',
+    label: place,
+
+    put(key, body, options) {
+      return call(key, async () => {
+        options?.signal?.throwIfAborted();
+        checkKey(key);
+        await makeParents(key);
+        const path = await locate(key);
+        const temporary = join(dirname(path), `${temporaryPrefix}${randomBytes(8).toString('hex')}`);
+        try {
+          await writeAside(temporary, body);
+          options?.signal?.throwIfAborted();
+          await rename(temporary, path);
+        } catch (error) {
+          await rm(temporary, { force: true }).catch(() => undefined); // a best effort: the first error is the one to tell
+          throw error;
+        }
+        await syncFolder(dirname(path));
+      });
+    },
+
+    get(key, { maxBytes, offset = 0, length, signal }) {
+      return call(key, async () => {
+        signal?.throwIfAborted();
+        const path = await locate(key);
+        const file: FileHandle = await open(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0));
+        try {
+          const found = await file.stat();
+          if (!found.isFile()) throw new SignetError('E_MISSING', `${key}: not a file`);
+          const end = length === undefined ? found.size : offset + length;
+          if (offset > found.size || end > found.size) {
+            throw new SignetError(
+              'E_MISSING',
+              `${key}: bytes ${offset} to ${end} were asked for, it has ${found.size}`,
+            );
+          }
+          if (end - offset > maxBytes) {
+            throw new SignetError('E_OBJECT_LIMIT', `${key}: ${end - offset} bytes, at most ${maxBytes} are read`);
+          }
+          const bytes = new Uint8Array(end - offset);
+          const filled = await readFully(file, bytes, offset);
+          if (filled !== bytes.length)
+            throw new SignetError('E_MISSING', `${key}: ended after ${offset + filled} bytes`);
+          return bytes;
+        } finally {
+          await file.close();
+        }
+      });
+    },
+
+    stat(key, options) {
+      return call(key, async () => {
+        options?.signal?.throwIfAborted();
+        try {
+          const found = await lstat(await locate(key));
+          return found.isFile() ? { key, sizeBytes: found.size } : undefined;
+        } catch (error) {
+          if (systemCode(error) === 'ENOENT' || systemCode(error) === 'ENOTDIR') return undefined;
+          throw error;
+        }
+      });
+    },
+
+    async *list(folder, options) {
+      options?.signal?.throwIfAborted();
+      try {
+        const realRoot = await reachRoot();
+        if (folder === '') {
+          yield* walk(realRoot, '', options?.signal);
+        } else {
+          checkKey(folder);
+          const path = join(realRoot, folder);
+          const real = await realpath(path).catch(() => undefined);
+          if (real === path) yield* walk(path, `${folder}/`, options?.signal);
+        }
+      } catch (error) {
+        throw classify(error, folder, place);
+      }
+    },
+
+    remove(key, options) {
+      return call(key, async () => {
+        options?.signal?.throwIfAborted();
+        try {
+          const path = await locate(key);
+          await rm(path, { force: true });
+          await syncFolder(dirname(path));
+        } catch (error) {
+          if (systemCode(error) !== 'ENOENT') throw error;
+        }
+      });
+    },
+  };
+}
+
+/**
+ * Removes temporary files of writers that died more than a day ago; answers how many. They are not objects: no reader sees them.
+ *
+ * @param now milliseconds since 1970
+ */
+export async function sweepTemporaries(root: string, now: number): Promise<number> {
+  let swept = 0;
+  async function sweep(path: string): Promise<void> {
+    for await (const entry of await opendir(path)) {
+      const below = join(path, entry.name);
+      if (entry.isDirectory()) {
+        await sweep(below);
+      } else if (entry.isFile() && entry.name.startsWith(temporaryPrefix)) {
+        const found = await lstat(below);
+        if (now - found.mtimeMs > staleTemporaryMs) {
+          await rm(below, { force: true });
+          swept++;
+        }
+      }
+    }
+  }
+  await sweep(root).catch(error => {
+    throw classify(error, root, label(root));
+  });
+  return swept;
+}

@@ -1,0 +1,266 @@
+// Every blob of the repository in memory: 48 bytes each and a hash slot, in typed arrays, since a backup may have millions.
+// The same blob may lie in several packs; copies follow each other along the probe sequence. Packs know the index files that name
+// them; a pack that none names is pending (sealed by us, its index not yet written) or is dropped.
+
+import { asBuffer } from '../base/bytes.ts';
+import { blobIdFrom, idBytes } from './ids.ts';
+import type { BlobId, BlobType, IndexId, PackId } from './model.ts';
+import { type PlacedBlob, packSize } from './pack-format.ts';
+
+/** A pack as its index files describe it. */
+export interface IndexedPack {
+  readonly id: PackId;
+  readonly indexes: Set<IndexId>;
+  /** Uploaded or on its way, waiting for an index of ours. */
+  isPending: boolean;
+  /** End of the last blob. */
+  contentBytes: number;
+  compressed: number;
+  uncompressed: number;
+  type: BlobType | 'mixed';
+}
+
+/** Where one copy of a blob lies. */
+export interface BlobCopy extends PlacedBlob {
+  readonly pack: IndexedPack;
+}
+
+const segmentEntries = 8192;
+const entryWords = 12;
+/** After the eight words of the id: pack number, offset, sealed length, plain length with flags. */
+const packWord = 8;
+const offsetWord = 9;
+const sealedWord = 10;
+const plainWord = 11;
+const treeFlag = 0x80000000;
+const compressedFlag = 0x40000000;
+const usedFlag = 0x20000000;
+const plainMask = 0x1fffffff;
+
+interface Segment {
+  readonly bytes: Buffer;
+  readonly words: Uint32Array;
+}
+
+export function packBytes(pack: IndexedPack): number {
+  return packSize(pack.contentBytes, pack.compressed, pack.uncompressed);
+}
+
+export class BlobIndex {
+  #segments: Segment[] = [];
+  #slots = new Uint32Array(1024);
+  #count = 0;
+  #packNumbers = new Map<PackId, number>();
+  #packs: (IndexedPack | undefined)[] = [];
+
+  get packs(): Iterable<IndexedPack> {
+    return this.#packs.filter(pack => pack !== undefined);
+  }
+
+  pack(id: PackId): IndexedPack | undefined {
+    const number = this.#packNumbers.get(id);
+    return number === undefined ? undefined : this.#packs[number];
+  }
+
+  /** Adds the pack's blobs that are not known in it yet. Bounds were checked by the caller (placeProblem). */
+  add(
+    id: PackId,
+    blobs: readonly PlacedBlob[],
+    from: IndexId | 'pending',
+    options: { markUsed?: boolean } = {},
+  ): IndexedPack {
+    let number = this.#packNumbers.get(id);
+    if (number === undefined) {
+      number = this.#packs.length;
+      this.#packNumbers.set(id, number);
+      const type = blobs[0]?.type ?? 'data';
+      this.#packs.push({
+        id,
+        indexes: new Set(),
+        isPending: false,
+        contentBytes: 0,
+        compressed: 0,
+        uncompressed: 0,
+        type,
+      });
+    }
+    const pack = this.#packs[number];
+    if (pack === undefined) throw new Error('a numbered pack is in the list');
+    if (from === 'pending') pack.isPending = true;
+    else pack.indexes.add(from);
+    const isKnown = pack.compressed + pack.uncompressed > 0;
+    for (const blob of blobs) {
+      if (isKnown && this.#hasAt(number, blob)) continue;
+      this.#append(number, blob, options.markUsed === true);
+      pack.contentBytes = Math.max(pack.contentBytes, blob.offset + blob.sealedBytes);
+      if (blob.isCompressed) pack.compressed++;
+      else pack.uncompressed++;
+      if (blob.type !== pack.type) pack.type = 'mixed';
+    }
+    return pack;
+  }
+
+  /** All copies, the one added first first. */
+  copies(type: BlobType, id: BlobId): readonly BlobCopy[] {
+    const found: BlobCopy[] = [];
+    for (const entry of this.#matches(type, id)) {
+      const copy = this.#read(entry);
+      if (copy !== undefined) found.push(copy);
+    }
+    return found;
+  }
+
+  has(type: BlobType, id: BlobId): boolean {
+    return !this.#matches(type, id).next().done;
+  }
+
+  /** Notes that this session's snapshot will need the blob; answers whether it is known. */
+  markUsed(type: BlobType, id: BlobId): boolean {
+    const first = this.#matches(type, id).next();
+    if (first.done) return false;
+    const { words, at } = this.#locate(first.value);
+    words[at + plainWord] = ((words[at + plainWord] ?? 0) | usedFlag) >>> 0;
+    return true;
+  }
+
+  clearUsed(): void {
+    for (let entry = 0; entry < this.#count; entry++) {
+      const { words, at } = this.#locate(entry);
+      words[at + plainWord] = ((words[at + plainWord] ?? 0) & ~usedFlag) >>> 0;
+    }
+  }
+
+  /** The blobs of the packs, in the order of their offsets; `isUsed` as marked. One walk over the whole index. */
+  blobsOf(
+    packs: ReadonlySet<IndexedPack>,
+  ): ReadonlyMap<IndexedPack, readonly (PlacedBlob & { readonly isUsed: boolean })[]> {
+    const found = new Map<IndexedPack, (PlacedBlob & { readonly isUsed: boolean })[]>();
+    for (const pack of packs) found.set(pack, []);
+    for (let entry = 0; entry < this.#count; entry++) {
+      const copy = this.#read(entry);
+      if (copy === undefined) continue;
+      const { words, at } = this.#locate(entry);
+      const { pack, ...blob } = copy;
+      found.get(pack)?.push({ ...blob, isUsed: ((words[at + plainWord] ?? 0) & usedFlag) !== 0 });
+    }
+    for (const blobs of found.values()) blobs.sort((a, b) => a.offset - b.offset);
+    return found;
+  }
+
+  /** Forgets packs and their blobs. */
+  drop(packs: ReadonlySet<IndexedPack>): void {
+    if (packs.size === 0) return;
+    const old = { segments: this.#segments, count: this.#count };
+    for (const pack of packs) {
+      const number = this.#packNumbers.get(pack.id);
+      if (number !== undefined) this.#packs[number] = undefined;
+      this.#packNumbers.delete(pack.id);
+    }
+    this.#segments = [];
+    this.#slots = new Uint32Array(1024);
+    this.#count = 0;
+    for (let entry = 0; entry < old.count; entry++) {
+      const segment = old.segments[Math.floor(entry / segmentEntries)];
+      const at = (entry % segmentEntries) * entryWords;
+      if (segment === undefined || this.#packs[segment.words[at + packWord] ?? -1] === undefined) continue;
+      const target = this.#newEntry();
+      target.words.set(segment.words.subarray(at, at + entryWords), target.at);
+      this.#link(this.#count - 1);
+    }
+  }
+
+  counts(): {
+    readonly dataBlobs: number;
+    readonly treeBlobs: number;
+    readonly packs: number;
+    readonly packBytes: number;
+  } {
+    let treeBlobs = 0;
+    for (let entry = 0; entry < this.#count; entry++) {
+      const { words, at } = this.#locate(entry);
+      if (((words[at + plainWord] ?? 0) & treeFlag) !== 0) treeBlobs++;
+    }
+    let bytes = 0;
+    for (const pack of this.packs) bytes += packBytes(pack);
+    return { dataBlobs: this.#count - treeBlobs, treeBlobs, packs: this.#packNumbers.size, packBytes: bytes };
+  }
+
+  #locate(entry: number): { readonly bytes: Buffer; readonly words: Uint32Array; readonly at: number } {
+    const segment = this.#segments[Math.floor(entry / segmentEntries)];
+    if (segment === undefined) throw new Error('an entry lies in a segment');
+    return { bytes: segment.bytes, words: segment.words, at: (entry % segmentEntries) * entryWords };
+  }
+
+  #read(entry: number): BlobCopy | undefined {
+    const { bytes, words, at } = this.#locate(entry);
+    const pack = this.#packs[words[at + packWord] ?? -1];
+    if (pack === undefined) return undefined;
+    const plain = words[at + plainWord] ?? 0;
+    return {
+      id: blobIdFrom(bytes.subarray(at * 4, at * 4 + 32)),
+      type: (plain & treeFlag) !== 0 ? 'tree' : 'data',
+      pack,
+      offset: words[at + offsetWord] ?? 0,
+      sealedBytes: words[at + sealedWord] ?? 0,
+      plainBytes: plain & plainMask,
+      isCompressed: (plain & compressedFlag) !== 0,
+    };
+  }
+
+  *#matches(type: BlobType, id: BlobId): Generator<number, undefined> {
+    const wanted = asBuffer(idBytes(id));
+    const mask = this.#slots.length - 1;
+    for (let slot = wanted.readUInt32LE(0) & mask; ; slot = (slot + 1) & mask) {
+      const stored = this.#slots[slot] ?? 0;
+      if (stored === 0) return undefined;
+      const { bytes, words, at } = this.#locate(stored - 1);
+      const isTree = ((words[at + plainWord] ?? 0) & treeFlag) !== 0;
+      if (isTree === (type === 'tree') && wanted.compare(bytes, at * 4, at * 4 + 32) === 0) yield stored - 1;
+    }
+  }
+
+  #hasAt(packNumber: number, blob: PlacedBlob): boolean {
+    for (const entry of this.#matches(blob.type, blob.id)) {
+      const { words, at } = this.#locate(entry);
+      if (words[at + packWord] === packNumber && words[at + offsetWord] === blob.offset) return true;
+    }
+    return false;
+  }
+
+  #newEntry(): { readonly words: Uint32Array; readonly bytes: Buffer; readonly at: number } {
+    if (this.#count === this.#segments.length * segmentEntries) {
+      const words = new Uint32Array(segmentEntries * entryWords);
+      this.#segments.push({ words, bytes: Buffer.from(words.buffer) });
+    }
+    return this.#locate(this.#count++);
+  }
+
+  #append(packNumber: number, blob: PlacedBlob, isUsed: boolean): void {
+    const { words, bytes, at } = this.#newEntry();
+    bytes.set(idBytes(blob.id), at * 4);
+    words[at + packWord] = packNumber;
+    words[at + offsetWord] = blob.offset;
+    words[at + sealedWord] = blob.sealedBytes;
+    const flags =
+      (blob.type === 'tree' ? treeFlag : 0) | (blob.isCompressed ? compressedFlag : 0) | (isUsed ? usedFlag : 0);
+    words[at + plainWord] = (blob.plainBytes | flags) >>> 0;
+    this.#link(this.#count - 1);
+  }
+
+  /** Puts the newest entry into a slot; the table stays at most two thirds full. */
+  #link(entry: number): void {
+    if (this.#count * 3 > this.#slots.length * 2) {
+      this.#slots = new Uint32Array(this.#slots.length * 2);
+      for (let older = 0; older < entry; older++) this.#occupy(older);
+    }
+    this.#occupy(entry);
+  }
+
+  #occupy(entry: number): void {
+    const { bytes, at } = this.#locate(entry);
+    const mask = this.#slots.length - 1;
+    let slot = bytes.readUInt32LE(at * 4) & mask;
+    while (this.#slots[slot] !== 0) slot = (slot + 1) & mask;
+    this.#slots[slot] = entry + 1;
+  }
+}

@@ -1,0 +1,192 @@
+// restic's locks (design.rst "Locks"): small sealed objects, shared or exclusive, refreshed every five minutes, stale after thirty.
+// On clouds they are advice: deleting is safe by other rules too (docs/architecture.md). We remove only our own dead ones.
+// restic tells whether a lock's owner lives by sending SIGHUP to its pid: the process must handle that signal.
+
+import { type Clock, pause } from '../base/clock.ts';
+import { SignetError } from '../base/errors.ts';
+import { goJsonString, parseGoTime } from './go-text.ts';
+import { idInKey } from './ids.ts';
+import { limits } from './limits.ts';
+import type { RepositoryLock } from './model.ts';
+
+const refreshMs = 5 * 60 * 1000;
+const staleMs = 30 * 60 * 1000;
+/** A lock that could not be refreshed for so long is given up, well before others may call it stale. */
+const giveUpMs = 20 * 60 * 1000;
+/** restic's own pause between writing a lock and looking again (internal/restic/lock.go). */
+const settleMs = 200;
+const ownName = 'signet';
+
+export interface LockInfo {
+  readonly timeMs: number;
+  readonly isExclusive: boolean;
+  readonly hostname: string;
+  readonly username: string;
+  readonly pid: number;
+}
+
+export interface LockOptions {
+  readonly clock: Clock;
+  readonly host: { readonly hostname: string; readonly pid: number };
+  /** Whether a process of this machine lives. */
+  readonly isAlive: (pid: number) => boolean;
+  /** Seals and stores; answers the key. */
+  readonly write: (json: string, signal: AbortSignal | undefined) => Promise<string>;
+  readonly remove: (key: string) => Promise<void>;
+  readonly list: (signal: AbortSignal | undefined) => AsyncIterable<{ readonly key: string }>;
+  readonly exists: (key: string) => Promise<boolean>;
+  /** The lock's JSON, or undefined for what is no lock (reported by the callee). */
+  readonly read: (key: string, id: string, signal: AbortSignal | undefined) => Promise<unknown>;
+  readonly report: (key: string, detail: string) => void;
+}
+
+function decodeLock(parsed: unknown): LockInfo | undefined {
+  if (typeof parsed !== 'object' || parsed === null) return undefined;
+  const { time, exclusive, hostname, username, pid } = parsed as Record<string, unknown>; // judged field by field below
+  const ns = parseGoTime(time);
+  if (ns === undefined || typeof exclusive !== 'boolean' || typeof pid !== 'number' || !Number.isSafeInteger(pid))
+    return undefined;
+  if (typeof hostname !== 'string' || typeof username !== 'string') return undefined;
+  return { timeMs: Number(ns / 1_000_000n), isExclusive: exclusive, hostname, username, pid };
+}
+
+export class Locks {
+  readonly #options: LockOptions;
+  /** Locks never change, so each is read once. */
+  readonly #known = new Map<string, LockInfo | undefined>();
+  /** Keys of the locks this process holds now. */
+  readonly #held = new Set<string>();
+
+  constructor(options: LockOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Takes a lock, after removing our own dead ones.
+   *
+   * @throws SignetError E_REPOSITORY_LOCKED (params: hostname, exclusive, ageMs) when another's lock forbids it
+   */
+  async take(kind: 'shared' | 'exclusive', signal: AbortSignal | undefined): Promise<RepositoryLock> {
+    const { clock } = this.#options;
+    await this.#removeOwnDead(signal);
+    await this.#refuseConflict(kind, signal);
+    const key = await this.#write(kind, signal);
+    try {
+      await pause(clock, settleMs, signal);
+      await this.#refuseConflict(kind, signal);
+    } catch (error) {
+      await this.#drop(key);
+      throw error;
+    }
+    return this.#hold(kind, key);
+  }
+
+  async #write(kind: 'shared' | 'exclusive', signal?: AbortSignal): Promise<string> {
+    const { clock, host } = this.#options;
+    const fields = [
+      `"time":"${new Date(clock.now()).toISOString()}"`,
+      `"exclusive":${kind === 'exclusive'}`,
+      `"hostname":${goJsonString(host.hostname)}`,
+      `"username":"${ownName}"`,
+      `"pid":${host.pid}`,
+    ];
+    const key = await this.#options.write(`{${fields.join(',')}}`, signal);
+    this.#held.add(key);
+    return key;
+  }
+
+  async #drop(key: string): Promise<void> {
+    await this.#options.remove(key);
+    this.#held.delete(key);
+  }
+
+  /** The other locks. More lock files than anyone honest leaves are not read: a cloud must not be able to keep us busy. */
+  async #others(signal: AbortSignal | undefined): Promise<ReadonlyMap<string, LockInfo>> {
+    const found = new Map<string, LockInfo>();
+    let count = 0;
+    for await (const { key } of this.#options.list(signal)) {
+      const id = idInKey(key);
+      if (id === undefined || this.#held.has(key)) continue;
+      count++;
+      if (count > limits.lockFiles) {
+        this.#options.report('locks', `more than ${limits.lockFiles} lock files; the others are not read`);
+        break;
+      }
+      if (!this.#known.has(key)) this.#known.set(key, decodeLock(await this.#options.read(key, id, signal)));
+      const lock = this.#known.get(key);
+      if (lock === undefined) this.#options.report(key, 'not a lock');
+      else found.set(key, lock);
+    }
+    return found;
+  }
+
+  async #removeOwnDead(signal: AbortSignal | undefined): Promise<void> {
+    const { clock, host, isAlive } = this.#options;
+    for (const [key, lock] of await this.#others(signal)) {
+      if (lock.hostname !== host.hostname || lock.username !== ownName) continue;
+      if (!isAlive(lock.pid) || clock.now() - lock.timeMs > staleMs) await this.#options.remove(key);
+    }
+  }
+
+  async #refuseConflict(kind: 'shared' | 'exclusive', signal: AbortSignal | undefined): Promise<void> {
+    for (const lock of (await this.#others(signal)).values()) {
+      if (kind === 'shared' && !lock.isExclusive) continue;
+      const ageMs = this.#options.clock.now() - lock.timeMs;
+      const form = lock.isExclusive ? 'an exclusive' : 'a';
+      throw new SignetError(
+        'E_REPOSITORY_LOCKED',
+        `${lock.hostname} (process ${lock.pid}) holds ${form} lock that is ${Math.round(ageMs / 1000)} s old`,
+        { params: { hostname: lock.hostname, exclusive: lock.isExclusive, ageMs } },
+      );
+    }
+  }
+
+  #hold(kind: 'shared' | 'exclusive', first: string): RepositoryLock {
+    const { clock } = this.#options;
+    const lost = new AbortController();
+    let key = first;
+    let refreshedAt = clock.monotonic();
+    let isReleased = false;
+    let refreshing: Promise<void> = Promise.resolve();
+    let cancel = clock.timer(refreshMs, tick, { unref: true });
+
+    const lose = (why: string, cause?: unknown): void => {
+      lost.abort(new SignetError('E_REPOSITORY_LOCKED', `our lock ${why}`, { cause }));
+    };
+
+    const refresh = async (): Promise<void> => {
+      try {
+        if (!(await this.#options.exists(key))) {
+          lose('was removed by another program');
+          return;
+        }
+        const next = await this.#write(kind);
+        const old = key;
+        key = next;
+        refreshedAt = clock.monotonic();
+        await this.#drop(old);
+      } catch (error) {
+        // A remote that is away for a while is no loss yet; the next tick tries again.
+        if (clock.monotonic() - refreshedAt > giveUpMs) lose('could not be refreshed in time', error);
+      }
+    };
+
+    function tick(): void {
+      refreshing = refresh().then(() => {
+        if (!isReleased && !lost.signal.aborted) cancel = clock.timer(refreshMs, tick, { unref: true });
+      });
+    }
+
+    return {
+      signal: lost.signal,
+      release: async () => {
+        if (isReleased) return;
+        isReleased = true;
+        cancel();
+        await refreshing;
+        cancel();
+        await this.#drop(key);
+      },
+    };
+  }
+}

@@ -1,0 +1,556 @@
+// An opened repository: what is known (index), what is on its way (outbox), how blobs come back (reader), and who else is here (locks).
+
+import { concat, fromHex, utf8 } from '../base/bytes.ts';
+import type { Clock } from '../base/clock.ts';
+import { SignetError } from '../base/errors.ts';
+import { looksIncompressible } from '../kernel/entropy.ts';
+import { hkdfSha512, sha256Hex } from '../kernel/hash.ts';
+import { ivBytes, open, type SealKey, seal, sealOverhead, wipeSealKey } from '../kernel/seal.ts';
+import { compressedFrame, rawFrame } from '../kernel/zstd.ts';
+import type { Remote } from '../remotes/remote.ts';
+import { type BlobCopy, BlobIndex, type IndexedPack, packBytes } from './blob-index.ts';
+import { BlobReader, openBlob } from './blob-reader.ts';
+import { asBlobId, asIndexId, asSnapshotId, blobKey, idInKey, packKey } from './ids.ts';
+import { decodeIndex, encodeIndex, groupForIndexes, type PackListing } from './index-codec.ts';
+import { limits } from './limits.ts';
+import { Locks } from './locks.ts';
+import type {
+  BlobId,
+  BlobType,
+  IndexId,
+  ObjectProblem,
+  PackedBlob,
+  PackId,
+  PackJournal,
+  Repository,
+  RepositoryExtent,
+  RepositoryLock,
+  SavedBlob,
+  Snapshot,
+  SnapshotId,
+  TrafficCount,
+  TreeNode,
+} from './model.ts';
+import { Outbox, type UploadedPack } from './outbox.ts';
+import { decodeHeader, type PlacedBlob, trailerBytes } from './pack-format.ts';
+import { decodeSnapshot, encodeSnapshot } from './snapshot-codec.ts';
+import { decodeTree, encodeTree, nameText } from './tree-codec.ts';
+import { openUnpacked, sealUnpacked } from './unpacked.ts';
+
+/** Compressions under way at once; each holds a blob and its frame. */
+const parallelSaves = 2;
+const parallelLoads = 4;
+const treeCacheBytes = 8 * 1024 * 1024;
+
+export interface OpenedOptions {
+  readonly remote: Remote;
+  readonly traffic: TrafficCount;
+  readonly id: string;
+  readonly keyFileId: string;
+  readonly masterKey: SealKey;
+  readonly problems: ObjectProblem[];
+  readonly clock: Clock;
+  readonly randomBytes: (length: number) => Uint8Array;
+  readonly outboxFolder: string;
+  readonly journal: PackJournal;
+  readonly host: { readonly hostname: string; readonly pid: number };
+  readonly isAlive: (pid: number) => boolean;
+  readonly packTargetBytes: number;
+  readonly allowRawObjects: boolean;
+  readonly signal?: AbortSignal | undefined;
+}
+
+type Call = { readonly signal?: AbortSignal | undefined };
+
+const problemCodes = [
+  'E_OBJECT_AUTH',
+  'E_OBJECT_ID',
+  'E_OBJECT_TYPE',
+  'E_OBJECT_LIMIT',
+  'E_MISSING',
+  'E_VERSION',
+] as const;
+
+/** The problem of one object, or undefined when the error is about something else (the remote, the caller). */
+function problemFrom(key: string, error: unknown): ObjectProblem | undefined {
+  if (!(error instanceof SignetError)) return undefined;
+  const code = problemCodes.find(known => known === error.code);
+  return code === undefined ? undefined : { key, code, detail: error.message };
+}
+
+export class OpenedRepository implements Repository {
+  readonly id: string;
+  readonly keyFileId: string;
+  readonly masterKeyFingerprint: string;
+  readonly traffic: TrafficCount;
+  readonly #options: OpenedOptions;
+  readonly #remote: Remote;
+  readonly #key: SealKey;
+  readonly #index = new BlobIndex();
+  readonly #outbox: Outbox;
+  readonly #reader: BlobReader;
+  readonly #locks: Locks;
+  /** Blobs on their way into a pack or in an open one. */
+  readonly #unsealed = new Map<string, Promise<number>>();
+  readonly #indexIds = new Set<IndexId>();
+  readonly #snapshots = new Map<SnapshotId, Snapshot>();
+  /** Keys of objects that were read and refused: they never change, so they are not read again. */
+  readonly #refused = new Set<string>();
+  /** Plaintexts of trees, least recently used first. */
+  readonly #trees = new Map<BlobId, Uint8Array>();
+  #treeBytes = 0;
+  #freeSlots = parallelSaves;
+  readonly #slotQueue: (() => void)[] = [];
+
+  constructor(options: OpenedOptions) {
+    this.#options = options;
+    this.#remote = options.remote;
+    this.#key = options.masterKey;
+    this.id = options.id;
+    this.keyFileId = options.keyFileId;
+    this.traffic = options.traffic;
+    this.#reader = new BlobReader(options.remote, options.masterKey);
+    const secret = this.#masterBytes();
+    this.masterKeyFingerprint = sha256Hex(concat(utf8('signet/fingerprint/v1'), secret)).slice(0, 16);
+    secret.fill(0);
+    this.#outbox = new Outbox({
+      key: options.masterKey,
+      remote: options.remote,
+      folder: options.outboxFolder,
+      journal: options.journal,
+      clock: options.clock,
+      randomBytes: options.randomBytes,
+      packTargetBytes: options.packTargetBytes,
+      signal: options.signal,
+      onSealed: (id, blobs, from) => {
+        this.#index.add(id, blobs, 'pending', { markUsed: from === 'session' });
+        for (const blob of blobs) this.#unsealed.delete(blobKey(blob.type, blob.id));
+      },
+      onLost: blobs => {
+        for (const blob of blobs) this.#unsealed.delete(blobKey(blob.type, blob.id));
+      },
+      writeIndex: packs => this.#writeIndex(packs),
+    });
+    this.#locks = new Locks({
+      clock: options.clock,
+      host: options.host,
+      isAlive: options.isAlive,
+      write: (json, signal) => this.#saveUnpacked('locks', json, signal),
+      remove: key => this.#remote.remove(key),
+      list: signal => this.#remote.list('locks', { signal }),
+      exists: async key => (await this.#remote.stat(key)) !== undefined,
+      read: async (key, id, signal) => (await this.#loadUnpacked(key, id, { signal }))?.json,
+      report: (key, detail) => this.#report({ key, code: 'E_OBJECT_TYPE', detail }),
+    });
+  }
+
+  get problems(): readonly ObjectProblem[] {
+    return this.#options.problems;
+  }
+
+  deriveKey(label: string, lengthBytes = 32): Uint8Array {
+    const secret = this.#masterBytes();
+    try {
+      return hkdfSha512(secret, fromHex(this.id) ?? new Uint8Array(0), utf8(label), lengthBytes);
+    } finally {
+      secret.fill(0);
+    }
+  }
+
+  lock(kind: 'shared' | 'exclusive', options: Call = {}): Promise<RepositoryLock> {
+    return this.#locks.take(kind, options.signal);
+  }
+
+  async refreshIndex(options: Call = {}): Promise<void> {
+    this.#index.clearUsed();
+    await this.#reconcileIndex(options.signal);
+    this.#index.drop(this.#unnamedPacks());
+    await this.#outbox.recover(id => (this.#index.pack(id)?.indexes.size ?? 0) > 0);
+  }
+
+  find(type: BlobType, id: BlobId): PackedBlob | undefined {
+    const [copy] = this.#index.copies(type, id);
+    if (copy === undefined) return undefined;
+    this.#index.markUsed(type, id);
+    const { pack, offset, sealedBytes, plainBytes } = copy;
+    return { id, type, pack: pack.id, offset, sealedBytes, plainBytes };
+  }
+
+  async saveBlob(type: BlobType, plaintext: Uint8Array, options: Call = {}): Promise<SavedBlob> {
+    options.signal?.throwIfAborted();
+    this.#outbox.throwIfFailed();
+    const maxBytes = type === 'data' ? limits.dataBlobBytes : limits.treeBlobBytes;
+    if (plaintext.length > maxBytes) {
+      throw new SignetError('E_OBJECT_LIMIT', `a ${type} blob of ${plaintext.length} bytes: at most ${maxBytes} fit`);
+    }
+    const id = asBlobId(sha256Hex(plaintext));
+    if (this.#index.markUsed(type, id)) return { id, isNew: false, sealedBytes: 0 };
+    const name = blobKey(type, id);
+    const underWay = this.#unsealed.get(name);
+    if (underWay !== undefined) {
+      await underWay;
+      return { id, isNew: false, sealedBytes: 0 };
+    }
+    const saving = this.#sealBlob(type, id, plaintext, options.signal);
+    this.#unsealed.set(name, saving);
+    try {
+      return { id, isNew: true, sealedBytes: await saving };
+    } catch (error) {
+      this.#unsealed.delete(name);
+      throw error;
+    }
+  }
+
+  async #sealBlob(type: BlobType, id: BlobId, plaintext: Uint8Array, signal: AbortSignal | undefined): Promise<number> {
+    await this.#takeSlot(signal);
+    try {
+      const frame = await frameFor(plaintext);
+      const sealed = seal(this.#key, this.#options.randomBytes(ivBytes), frame);
+      const blob = { id, type, sealedBytes: sealed.length, plainBytes: plaintext.length, isCompressed: true };
+      await this.#outbox.add(blob, sealed);
+      return sealed.length;
+    } finally {
+      this.#freeSlots++;
+      this.#slotQueue.shift()?.();
+    }
+  }
+
+  async #takeSlot(signal: AbortSignal | undefined): Promise<void> {
+    while (this.#freeSlots === 0) {
+      await new Promise<void>(resolve => this.#slotQueue.push(resolve));
+    }
+    if (signal?.aborted === true) {
+      this.#slotQueue.shift()?.();
+      signal.throwIfAborted();
+    }
+    this.#freeSlots--;
+  }
+
+  async loadBlob(type: BlobType, id: BlobId, options: Call = {}): Promise<Uint8Array> {
+    const cached = type === 'tree' ? this.#trees.get(id) : undefined;
+    if (cached !== undefined) {
+      this.#keepTree(id, cached);
+      return new Uint8Array(cached);
+    }
+    if (this.#unsealed.has(blobKey(type, id))) await this.#outbox.commit();
+    const copies = this.#index.copies(type, id);
+    if (copies.some(copy => copy.pack.isPending)) await this.#outbox.settle();
+    let failure: unknown = new SignetError('E_MISSING', `${type} blob ${id}: no index names it`);
+    for (const copy of copies) {
+      try {
+        const plaintext = await this.#reader.load(copy, options.signal);
+        if (type !== 'tree') return plaintext;
+        this.#keepTree(id, plaintext);
+        return new Uint8Array(plaintext);
+      } catch (error) {
+        const problem = problemFrom(packKey(copy.pack.id), error);
+        if (problem === undefined) throw error;
+        this.#report(problem);
+        failure = error;
+      }
+    }
+    throw failure;
+  }
+
+  #keepTree(id: BlobId, plaintext: Uint8Array): void {
+    if (this.#trees.delete(id)) this.#treeBytes -= plaintext.length;
+    if (plaintext.length > treeCacheBytes / 4) return;
+    this.#trees.set(id, plaintext);
+    this.#treeBytes += plaintext.length;
+    for (const [oldest, bytes] of this.#trees) {
+      if (this.#treeBytes <= treeCacheBytes) break;
+      this.#trees.delete(oldest);
+      this.#treeBytes -= bytes.length;
+    }
+  }
+
+  saveTree(nodes: readonly TreeNode[], options: Call = {}): Promise<SavedBlob> {
+    return this.saveBlob('tree', encodeTree(nodes), options);
+  }
+
+  async loadTree(id: BlobId, options: Call = {}): Promise<readonly TreeNode[]> {
+    const what = `tree ${id.slice(0, 16)}`;
+    const { nodes, skipped } = decodeTree(await this.loadBlob('tree', id, options), what);
+    for (const { name, type } of skipped) {
+      this.#report({ key: `tree/${id}/${nameText(name)}`, code: 'E_OBJECT_TYPE', detail: `a ${type} is left out` });
+    }
+    return nodes;
+  }
+
+  commitIndex(options: Call = {}): Promise<void> {
+    options.signal?.throwIfAborted();
+    return this.#outbox.commit();
+  }
+
+  async confirmUsed(options: Call = {}): Promise<readonly BlobId[]> {
+    await this.#outbox.commit();
+    await this.#reconcileIndex(options.signal);
+    const unnamed = this.#unnamedPacks();
+    if (unnamed.size === 0) return [];
+    const again: UploadedPack[] = [];
+    const gone = new Set<IndexedPack>();
+    const maybeGone: (PlacedBlob & { readonly isUsed: boolean })[] = [];
+    for (const [pack, blobs] of this.#index.blobsOf(unnamed)) {
+      const used = blobs.filter(blob => blob.isUsed);
+      const isNeeded = used.some(blob => this.#copiesElsewhere(blob, unnamed).length === 0);
+      const isThere = isNeeded && (await this.#hasPack(pack, options.signal));
+      if (isThere) {
+        again.push({ id: pack.id, blobs });
+        continue;
+      }
+      gone.add(pack);
+      maybeGone.push(...used);
+    }
+    if (again.length > 0) await this.#writeIndex(again);
+    this.#index.drop(gone);
+    return maybeGone.filter(({ type, id }) => !this.#index.markUsed(type, id)).map(({ id }) => id);
+  }
+
+  #copiesElsewhere(blob: PlacedBlob, unnamed: ReadonlySet<IndexedPack>): readonly BlobCopy[] {
+    return this.#index.copies(blob.type, blob.id).filter(({ pack }) => !unnamed.has(pack));
+  }
+
+  async #hasPack(pack: IndexedPack, signal: AbortSignal | undefined): Promise<boolean> {
+    return (await this.#remote.stat(packKey(pack.id), { signal }))?.sizeBytes === packBytes(pack);
+  }
+
+  async saveSnapshot(snapshot: Snapshot, options: Call = {}): Promise<SnapshotId> {
+    await this.#outbox.commit();
+    if (!this.#index.has('tree', snapshot.tree)) {
+      throw new SignetError('E_MISSING', `snapshot: its tree ${snapshot.tree} is in no index`);
+    }
+    const key = await this.#saveUnpacked('snapshots', encodeSnapshot(snapshot), options.signal);
+    const id = asSnapshotId(idInKey(key) ?? '');
+    const stored = await this.#remote.get(key, { maxBytes: limits.unpackedSealedBytes, signal: options.signal });
+    if (sha256Hex(stored) !== id)
+      throw new SignetError('E_OBJECT_ID', `${key}: the remote gave back other bytes than were stored`);
+    this.#snapshots.set(id, snapshot);
+    return id;
+  }
+
+  async snapshots(options: Call = {}): Promise<ReadonlyMap<SnapshotId, Snapshot>> {
+    const listed = await this.#listIds('snapshots', options.signal);
+    for (const id of this.#snapshots.keys()) if (!listed.has(id)) this.#snapshots.delete(id);
+    const missing = [...listed].map(asSnapshotId).filter(id => !this.#snapshots.has(id));
+    await inParallel(missing, parallelLoads, async id => {
+      const key = `snapshots/${id}`;
+      const object = await this.#loadUnpacked(key, id, options);
+      if (object === undefined) return;
+      const snapshot = decodeSnapshot(object.json);
+      if (snapshot === undefined) this.#refuse({ key, code: 'E_OBJECT_TYPE', detail: 'not a snapshot' });
+      else this.#snapshots.set(id, snapshot);
+    });
+    return new Map(this.#snapshots);
+  }
+
+  async checkPacks(options: Call = {}): Promise<readonly ObjectProblem[]> {
+    const sizes = new Map<string, number>();
+    for await (const { key, sizeBytes } of this.#remote.list('data', options)) sizes.set(key, sizeBytes);
+    const problems: ObjectProblem[] = [];
+    for (const pack of this.#index.packs) {
+      if (pack.indexes.size === 0) continue;
+      const key = packKey(pack.id);
+      const found = sizes.get(key);
+      const wanted = packBytes(pack);
+      if (found === undefined)
+        problems.push({ key, code: 'E_MISSING', detail: 'the index names it, the remote lacks it' });
+      else if (found !== wanted)
+        problems.push({ key, code: 'E_OBJECT_ID', detail: `${found} bytes, the index says ${wanted}` });
+    }
+    return problems;
+  }
+
+  async checkPackData(id: PackId, options: Call = {}): Promise<readonly ObjectProblem[]> {
+    const key = packKey(id);
+    const problems: ObjectProblem[] = [];
+    const note = (error: unknown): void => {
+      const problem = problemFrom(key, error);
+      if (problem === undefined) throw error;
+      problems.push(problem);
+    };
+    try {
+      const bytes = await this.#remote.get(key, { maxBytes: limits.packBytes, signal: options.signal });
+      if (sha256Hex(bytes) !== id) {
+        problems.push({ key, code: 'E_OBJECT_ID', detail: `its ${bytes.length} bytes do not hash to its name` });
+      }
+      const blobs = this.#readHeader(bytes, key);
+      const pack = this.#index.pack(id);
+      if (pack !== undefined && pack.compressed + pack.uncompressed !== blobs.length) {
+        const named = pack.compressed + pack.uncompressed;
+        problems.push({
+          key,
+          code: 'E_OBJECT_ID',
+          detail: `${blobs.length} blobs in the header, ${named} in the index`,
+        });
+      }
+      for (const blob of blobs) {
+        const sealed = bytes.subarray(blob.offset, blob.offset + blob.sealedBytes);
+        await openBlob(this.#key, sealed, blob).catch(note);
+      }
+    } catch (error) {
+      note(error);
+    }
+    return problems;
+  }
+
+  #readHeader(pack: Uint8Array, what: string): readonly PlacedBlob[] {
+    const length =
+      pack.length < trailerBytes
+        ? 0
+        : new DataView(pack.buffer, pack.byteOffset).getUint32(pack.length - trailerBytes, true);
+    if (length < sealOverhead || length > limits.packHeaderBytes || length > pack.length - trailerBytes) {
+      throw new SignetError('E_OBJECT_LIMIT', `${what}: header says ${length} bytes, remote has ${pack.length}`);
+    }
+    const contentBytes = pack.length - trailerBytes - length;
+    return decodeHeader(open(this.#key, pack.subarray(contentBytes, contentBytes + length), what), contentBytes, what);
+  }
+
+  packIds(): readonly PackId[] {
+    return [...this.#index.packs].filter(pack => pack.indexes.size > 0).map(pack => pack.id);
+  }
+
+  size(): ReturnType<Repository['size']> {
+    return this.#index.counts();
+  }
+
+  extent(): RepositoryExtent {
+    const ids = [...this.#indexIds].sort();
+    const packs = [...this.#index.packs].filter(pack => pack.indexes.size > 0);
+    return {
+      indexSetSha256: sha256Hex(utf8(ids.join(''))),
+      packCount: packs.length,
+      packBytes: packs.reduce((sum, pack) => sum + packBytes(pack), 0),
+    };
+  }
+
+  async close(): Promise<void> {
+    try {
+      await this.#outbox.close();
+    } finally {
+      wipeSealKey(this.#key);
+      this.#trees.clear();
+      this.#snapshots.clear();
+    }
+  }
+
+  #masterBytes(): Uint8Array {
+    const bytes = new Uint8Array(64);
+    bytes.set(this.#key.encrypt, 0);
+    bytes.set(this.#key.macK, 32);
+    bytes.set(this.#key.macR, 48);
+    return bytes;
+  }
+
+  /** Loads new index files and takes the names of vanished ones off their packs. */
+  async #reconcileIndex(signal: AbortSignal | undefined): Promise<void> {
+    const listed = await this.#listIds('index', signal);
+    for (const id of this.#indexIds) {
+      if (listed.has(id)) continue;
+      this.#indexIds.delete(id);
+      for (const pack of this.#index.packs) pack.indexes.delete(id);
+    }
+    const missing = [...listed].map(asIndexId).filter(id => !this.#indexIds.has(id));
+    await inParallel(missing, parallelLoads, async id => {
+      const key = `index/${id}`;
+      const object = await this.#loadUnpacked(key, id, { signal });
+      if (object === undefined) return;
+      const index = decodeIndex(object.json);
+      if (index === undefined) {
+        this.#refuse({ key, code: 'E_OBJECT_TYPE', detail: 'not an index' });
+        return;
+      }
+      for (const detail of index.problems) this.#report({ key, code: 'E_OBJECT_LIMIT', detail });
+      for (const pack of index.packs) this.#index.add(pack.id, pack.blobs, id);
+      this.#indexIds.add(id);
+    });
+  }
+
+  #unnamedPacks(): Set<IndexedPack> {
+    return new Set([...this.#index.packs].filter(pack => pack.indexes.size === 0 && !pack.isPending));
+  }
+
+  async #writeIndex(packs: readonly PackListing[]): Promise<void> {
+    for (const group of groupForIndexes(packs)) {
+      const key = await this.#saveUnpacked('index', encodeIndex(group), this.#options.signal);
+      const id = asIndexId(idInKey(key) ?? '');
+      for (const { id: packId, blobs } of group) this.#index.add(packId, blobs, id).isPending = false;
+      this.#indexIds.add(id);
+    }
+  }
+
+  async #saveUnpacked(
+    folder: 'index' | 'snapshots' | 'locks',
+    json: string,
+    signal: AbortSignal | undefined,
+  ): Promise<string> {
+    const { id, bytes } = await sealUnpacked(this.#key, this.#options.randomBytes, json);
+    const key = `${folder}/${id}`;
+    await this.#remote.put(key, bytes, { signal });
+    return key;
+  }
+
+  /** The object, or undefined when it is not what it claims to be: then it is reported and not read again. */
+  async #loadUnpacked(key: string, id: string, options: Call): Promise<{ readonly json: unknown } | undefined> {
+    if (this.#refused.has(key)) return undefined;
+    let stored: Uint8Array;
+    try {
+      stored = await this.#remote.get(key, { maxBytes: limits.unpackedSealedBytes, signal: options.signal });
+    } catch (error) {
+      const problem = problemFrom(key, error);
+      if (problem === undefined) throw error;
+      this.#report(problem); // it may come back, so it is read again next time
+      return undefined;
+    }
+    try {
+      const object = await openUnpacked(this.#key, { key, id, stored }, this.#options.allowRawObjects);
+      if (object.isRaw) this.#report({ key, code: 'E_OBJECT_TYPE', detail: 'stored uncompressed: injection risk' });
+      return object;
+    } catch (error) {
+      const problem = problemFrom(key, error);
+      if (problem === undefined) throw error;
+      this.#refuse(problem);
+      return undefined;
+    }
+  }
+
+  async #listIds(folder: 'index' | 'snapshots', signal: AbortSignal | undefined): Promise<Set<string>> {
+    const ids = new Set<string>();
+    for await (const { key } of this.#remote.list(folder, { signal })) {
+      const id = idInKey(key);
+      if (id !== undefined && key === `${folder}/${id}`) ids.add(id);
+    }
+    return ids;
+  }
+
+  #refuse(problem: ObjectProblem): void {
+    this.#refused.add(problem.key);
+    this.#report(problem);
+  }
+
+  #report(problem: ObjectProblem): void {
+    const { problems } = this.#options;
+    const isKnown = problems.some(
+      ({ key, code, detail }) => key === problem.key && code === problem.code && detail === problem.detail,
+    );
+    if (!isKnown && problems.length < 1000) problems.push(problem);
+  }
+}
+
+/** The smaller of the two frames; compressing is not even tried where it is known not to help. */
+async function frameFor(plaintext: Uint8Array): Promise<Uint8Array> {
+  if (looksIncompressible(plaintext)) return rawFrame(plaintext);
+  const frame = await compressedFrame(plaintext);
+  return frame.length < plaintext.length ? frame : rawFrame(plaintext);
+}
+
+async function inParallel<Item>(
+  items: readonly Item[],
+  width: number,
+  work: (item: Item) => Promise<void>,
+): Promise<void> {
+  const queue = items.values();
+  const worker = async (): Promise<void> => {
+    for (const item of queue) await work(item);
+  };
+  await Promise.all(Array.from({ length: Math.min(width, items.length) }, worker));
+}

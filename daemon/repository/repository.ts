@@ -1,0 +1,135 @@
+// The door to repositories in restic's format v2. The nouns are in model.ts; how the pieces fit is told in opened-repository.ts.
+
+import type { Clock } from '../base/clock.ts';
+import { SignetError, systemCode } from '../base/errors.ts';
+import { ensurePrivateFolder } from '../base/files.ts';
+import type { CallOptions, Remote } from '../remotes/remote.ts';
+import { isId } from './ids.ts';
+import { createConfig, createKeyFile, loadConfig, openMasterKey, randomMasterKey, sealConfig } from './master-key.ts';
+import type { ObjectProblem, PackJournal, Repository } from './model.ts';
+import { OpenedRepository } from './opened-repository.ts';
+import { countingRemote, type Traffic } from './traffic.ts';
+
+const defaultPackTargetBytes = 16 * 1024 * 1024;
+
+export interface RepositoryOptions {
+  readonly remote: Remote;
+  /** 32 bytes. restic's password is their 64 lower-case hex digits. Not kept; the caller wipes it. */
+  readonly recoveryKey: Uint8Array;
+  readonly clock: Clock;
+  readonly randomBytes: (length: number) => Uint8Array;
+  /** Private folder for sealed packs on their way; belongs to this repository alone. */
+  readonly outboxFolder: string;
+  /** Private folder for sealed copies of index, snapshots and tree packs. Without one, they are read from the remote each time. */
+  readonly cacheFolder?: string | undefined;
+  readonly journal: PackJournal;
+  /** What locks say about this process. */
+  readonly host: { readonly hostname: string; readonly pid: number };
+  /** The key file to try first. */
+  readonly keyFileId?: string | undefined;
+  readonly packTargetBytes?: number | undefined;
+  /**
+   * Read index, snapshot and lock files stored as plain JSON, which stock restic may write and a hostile cloud could forge from
+   * uncompressed blobs; each is reported in `problems`. Only for repositories without Signet heads. Default false.
+   */
+  readonly allowRawObjects?: boolean | undefined;
+  /** Whether a process of this machine lives; tests inject one. */
+  readonly isAlive?: ((pid: number) => boolean) | undefined;
+  /** Stops uploads in the background. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+function processLives(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return systemCode(error) !== 'ESRCH';
+  }
+}
+
+/** Files that operating systems and sync apps leave in folders by themselves. */
+const litter = new Set(['.DS_Store', 'desktop.ini', 'Desktop.ini', 'Thumbs.db', '.dropbox', 'Icon\r']);
+
+/**
+ * What a place holds, without any key: 'repository' also for a damaged one, so that nothing is ever created over it. Key files alone
+ * are what a broken set-up leaves behind, and count as empty.
+ */
+export async function inspectPlace(
+  remote: Pick<Remote, 'list'>,
+  options: CallOptions = {},
+): Promise<'empty' | 'repository' | 'other'> {
+  let isEmpty = true;
+  for await (const { key } of remote.list('', options)) {
+    const [folder = '', name = ''] = key.split('/');
+    if (key === 'config') return 'repository';
+    if (key.startsWith('data/') || key.startsWith('index/') || key.startsWith('snapshots/')) {
+      if (isId(key.slice(key.lastIndexOf('/') + 1))) return 'repository';
+    }
+    if (folder === 'keys' && isId(name)) continue;
+    if (!litter.has(key)) isEmpty = false;
+  }
+  return isEmpty ? 'empty' : 'other';
+}
+
+/**
+ * Makes a new repository with a new master key and opens it.
+ *
+ * @throws SignetError E_ALREADY_SET_UP when a repository is there · E_TARGET_NOT_EMPTY for foreign files · what the remote throws
+ */
+export async function createRepository(options: RepositoryOptions): Promise<Repository> {
+  const { remote, randomBytes, clock, recoveryKey, signal } = options;
+  const place = await inspectPlace(remote, { signal });
+  if (place === 'repository') throw new SignetError('E_ALREADY_SET_UP', `${remote.label} holds a repository already`);
+  if (place === 'other') throw new SignetError('E_TARGET_NOT_EMPTY', `${remote.label} holds other files`);
+  const masterKey = randomMasterKey(randomBytes);
+  const keyFile = await createKeyFile(masterKey, recoveryKey, clock.now(), randomBytes);
+  await remote.put(`keys/${keyFile.id}`, keyFile.bytes, { signal });
+  const { config, json } = createConfig(randomBytes);
+  // config comes last: before it is there, the place counts as empty and set-up can be repeated.
+  await remote.put('config', sealConfig(masterKey, randomBytes, json), { signal });
+  return opened(options, { id: config.id, keyFileId: keyFile.id, masterKey, problems: [], traffic: noTraffic() });
+}
+
+/**
+ * Opens an existing repository. Nothing is listed but its key files; call refreshIndex under a lock before backing up.
+ *
+ * @throws SignetError E_NOT_FOUND (no repository) · E_WRONG_SECRET · E_MISSING, E_OBJECT_AUTH, E_OBJECT_TYPE, E_VERSION (config)
+ *   · what the remote throws
+ */
+export async function openRepository(options: RepositoryOptions): Promise<Repository> {
+  const { recoveryKey, keyFileId, signal } = options;
+  const traffic = noTraffic();
+  const remote = countingRemote(options.remote, traffic);
+  const problems: ObjectProblem[] = [];
+  const report = (problem: ObjectProblem): void => {
+    problems.push(problem);
+  };
+  const found = await openMasterKey(remote, recoveryKey, { keyFileId, report, signal });
+  const { id } = await loadConfig(remote, found.masterKey, signal);
+  return opened(options, { id, ...found, problems, traffic });
+}
+
+const noTraffic = (): Traffic => ({ bytesUploaded: 0, bytesDownloaded: 0, requests: 0 });
+
+async function opened(
+  options: RepositoryOptions,
+  found: Pick<ConstructorParameters<typeof OpenedRepository>[0], 'id' | 'keyFileId' | 'masterKey' | 'problems'> & {
+    readonly traffic: Traffic;
+  },
+): Promise<Repository> {
+  await ensurePrivateFolder(options.outboxFolder);
+  return new OpenedRepository({
+    ...found,
+    remote: countingRemote(options.remote, found.traffic),
+    clock: options.clock,
+    randomBytes: options.randomBytes,
+    outboxFolder: options.outboxFolder,
+    journal: options.journal,
+    host: options.host,
+    isAlive: options.isAlive ?? processLives,
+    packTargetBytes: options.packTargetBytes ?? defaultPackTargetBytes,
+    allowRawObjects: options.allowRawObjects ?? false,
+    signal: options.signal,
+  });
+}
