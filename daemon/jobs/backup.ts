@@ -192,7 +192,7 @@ function archiveSource(source: BackupOrder['sources'][number]): ArchiveSource {
 }
 
 function unreadable(sources: readonly ManifestSource[]): readonly UnreadableFile[] {
-  return sources.flatMap(source => {
+  return sources.flatMap((source): UnreadableFile[] => {
     const carried = source.carriedFrom;
     if (carried !== undefined && carried.reason !== 'not-due') return [{ path: source.id, reason: carried.reason }];
     return source.omitted
@@ -219,7 +219,7 @@ function alarmOf(finding: SnapshotHistory['findings'][number], since: string): A
 
 function progressTo({ repository, onProgress }: BackupContext) {
   const uploadedBefore = repository.traffic.bytesUploaded;
-  return (step: Partial<ArchiveProgress> & { readonly phase: EngineProgress['phase'] }): void =>
+  return (step: Partial<Omit<ArchiveProgress, 'phase'>> & { readonly phase: EngineProgress['phase'] }): void =>
     onProgress({
       filesDone: 0,
       filesTotal: 0,

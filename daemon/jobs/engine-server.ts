@@ -256,7 +256,7 @@ class EngineServer {
     type: RequestType<Params, Result, WireError>,
     work: (params: Params, signal: AbortSignal) => Promise<Result>,
   ): void {
-    this.#connection.onRequest(type.method, async (params: Params, token: CancellationToken) => {
+    const answer = async (params: Params, token: CancellationToken): Promise<unknown> => {
       const controller = new AbortController();
       token.onCancellationRequested(() =>
         controller.abort(new SignetError('E_CANCELLED', 'stopped at the request of the user')),
@@ -267,6 +267,7 @@ class EngineServer {
         const wire = toSignetError(controller.signal.aborted ? controller.signal.reason : error).toWire();
         return new ResponseError(1, wire.code, wire);
       }
-    });
+    };
+    this.#connection.onRequest(type.method, answer);
   }
 }

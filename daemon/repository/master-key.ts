@@ -1,7 +1,7 @@
 // config and key files: the two objects that stand before all others (design.rst "Keys, Encryption and MAC").
 // Key files are plain JSON that a cloud may rewrite at will: their names and parameters are judged before the KDF runs.
 
-import { asBuffer, fromHex, fromUtf8, toHex, utf8, wipe } from '../base/bytes.ts';
+import { asBuffer, concat, fromHex, fromUtf8, toHex, utf8, wipe } from '../base/bytes.ts';
 import { isCode, SignetError } from '../base/errors.ts';
 import { sha256Hex } from '../kernel/hash.ts';
 import { randomPolynomial53 } from '../kernel/polynomial.ts';
@@ -33,6 +33,21 @@ function fromBase64(text: unknown, lengthBytes?: number): Uint8Array | undefined
   if (typeof text !== 'string' || !/^[A-Za-z0-9+/]*={0,2}$/.test(text)) return undefined;
   const bytes = new Uint8Array(Buffer.from(text, 'base64'));
   return lengthBytes === undefined || bytes.length === lengthBytes ? bytes : undefined;
+}
+
+/** encrypt(32) ‖ mac.k(16) ‖ mac.r(16), the input of every derived key (docs/format.md). The caller wipes it. */
+export function masterBytes({ encrypt, macK, macR }: SealKey): Uint8Array {
+  return concat(encrypt, macK, macR);
+}
+
+/** First 16 hex digits of SHA-256 over the master key under a label: tells one from another and reveals neither. */
+export function fingerprintOf(masterKey: SealKey): string {
+  const secret = masterBytes(masterKey);
+  try {
+    return sha256Hex(concat(utf8('signet/fingerprint/v1'), secret)).slice(0, 16);
+  } finally {
+    wipe(secret);
+  }
 }
 
 export function randomMasterKey(randomBytes: RandomBytes): SealKey {

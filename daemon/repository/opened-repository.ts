@@ -1,6 +1,6 @@
 // An opened repository: what is known (index), what is on its way (outbox), how blobs come back (reader), and who else is here (locks).
 
-import { concat, fromHex, utf8 } from '../base/bytes.ts';
+import { fromHex, utf8 } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { SignetError } from '../base/errors.ts';
 import { looksIncompressible } from '../kernel/entropy.ts';
@@ -14,6 +14,7 @@ import { asBlobId, asIndexId, asSnapshotId, blobKey, idInKey, packKey } from './
 import { decodeIndex, encodeIndex, groupForIndexes, type PackListing } from './index-codec.ts';
 import { limits } from './limits.ts';
 import { Locks } from './locks.ts';
+import { fingerprintOf, masterBytes } from './master-key.ts';
 import type {
   BlobId,
   BlobType,
@@ -110,9 +111,7 @@ export class OpenedRepository implements Repository {
     this.keyFileId = options.keyFileId;
     this.traffic = options.traffic;
     this.#reader = new BlobReader(options.remote, options.masterKey);
-    const secret = this.#masterBytes();
-    this.masterKeyFingerprint = sha256Hex(concat(utf8('signet/fingerprint/v1'), secret)).slice(0, 16);
-    secret.fill(0);
+    this.masterKeyFingerprint = fingerprintOf(options.masterKey);
     this.#outbox = new Outbox({
       key: options.masterKey,
       remote: options.remote,
@@ -149,7 +148,7 @@ export class OpenedRepository implements Repository {
   }
 
   deriveKey(label: string, lengthBytes = 32): Uint8Array {
-    const secret = this.#masterBytes();
+    const secret = masterBytes(this.#key);
     try {
       return hkdfSha512(secret, fromHex(this.id) ?? new Uint8Array(0), utf8(label), lengthBytes);
     } finally {
@@ -431,14 +430,6 @@ export class OpenedRepository implements Repository {
       this.#trees.clear();
       this.#snapshots.clear();
     }
-  }
-
-  #masterBytes(): Uint8Array {
-    const bytes = new Uint8Array(64);
-    bytes.set(this.#key.encrypt, 0);
-    bytes.set(this.#key.macK, 32);
-    bytes.set(this.#key.macR, 48);
-    return bytes;
   }
 
   /** Loads new index files and takes the names of vanished ones off their packs. */

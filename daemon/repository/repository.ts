@@ -5,7 +5,15 @@ import { SignetError, systemCode } from '../base/errors.ts';
 import { ensurePrivateFolder } from '../base/files.ts';
 import type { CallOptions, Remote } from '../remotes/remote.ts';
 import { isId } from './ids.ts';
-import { createConfig, createKeyFile, loadConfig, openMasterKey, randomMasterKey, sealConfig } from './master-key.ts';
+import {
+  createConfig,
+  createKeyFile,
+  fingerprintOf,
+  loadConfig,
+  openMasterKey,
+  randomMasterKey,
+  sealConfig,
+} from './master-key.ts';
 import type { ObjectProblem, PackJournal, Repository } from './model.ts';
 import { OpenedRepository } from './opened-repository.ts';
 import { countingRemote, type Traffic } from './traffic.ts';
@@ -72,23 +80,45 @@ export async function inspectPlace(
   return isEmpty ? 'empty' : 'other';
 }
 
+/** A repository that is drawn but not written: its ids are known, the place is untouched. */
+export interface PreparedRepository {
+  readonly id: string;
+  readonly keyFileId: string;
+  readonly masterKeyFingerprint: string;
+  /** Writes key file and config and opens the repository. To be called once. */
+  create(): Promise<Repository>;
+}
+
 /**
- * Makes a new repository with a new master key and opens it.
+ * Draws the keys and ids of a new repository, so that what names them can be stored before it exists.
  *
  * @throws SignetError E_ALREADY_SET_UP when a repository is there · E_TARGET_NOT_EMPTY for foreign files · what the remote throws
  */
-export async function createRepository(options: RepositoryOptions): Promise<Repository> {
+export async function prepareRepository(options: RepositoryOptions): Promise<PreparedRepository> {
   const { remote, randomBytes, clock, recoveryKey, signal } = options;
   const place = await inspectPlace(remote, { signal });
   if (place === 'repository') throw new SignetError('E_ALREADY_SET_UP', `${remote.label} holds a repository already`);
   if (place === 'other') throw new SignetError('E_TARGET_NOT_EMPTY', `${remote.label} holds other files`);
   const masterKey = randomMasterKey(randomBytes);
   const keyFile = await createKeyFile(masterKey, recoveryKey, clock.now(), randomBytes);
-  await remote.put(`keys/${keyFile.id}`, keyFile.bytes, { signal });
   const { config, json } = createConfig(randomBytes);
-  // config comes last: before it is there, the place counts as empty and set-up can be repeated.
-  await remote.put('config', sealConfig(masterKey, randomBytes, json), { signal });
-  return opened(options, { id: config.id, keyFileId: keyFile.id, masterKey, problems: [], traffic: noTraffic() });
+  const sealedConfig = sealConfig(masterKey, randomBytes, json);
+  return {
+    id: config.id,
+    keyFileId: keyFile.id,
+    masterKeyFingerprint: fingerprintOf(masterKey),
+    async create() {
+      await remote.put(`keys/${keyFile.id}`, keyFile.bytes, { signal });
+      // config comes last: before it is there, the place counts as empty and set-up can be repeated.
+      await remote.put('config', sealedConfig, { signal });
+      return opened(options, { id: config.id, keyFileId: keyFile.id, masterKey, problems: [], traffic: noTraffic() });
+    },
+  };
+}
+
+/** Makes a new repository with a new master key and opens it. @throws as `prepareRepository` */
+export async function createRepository(options: RepositoryOptions): Promise<Repository> {
+  return (await prepareRepository(options)).create();
 }
 
 /**
