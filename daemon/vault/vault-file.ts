@@ -4,10 +4,11 @@
 // AES-GCM alone would let one ciphertext open under many passwords (Len, Grubbs, Ristenpart 2021). All checks that need no
 // password come before the key derivation.
 
-import { createCipheriv, createDecipheriv, createHash, hkdfSync, timingSafeEqual } from 'node:crypto';
+import { createCipheriv, createDecipheriv } from 'node:crypto';
 import * as v from 'valibot';
 import { concat, fromBase64Url, fromUtf8, toBase64Url, utf8, wipe } from '../base/bytes.ts';
 import { SignetError } from '../base/errors.ts';
+import { equalBytes, hkdfSha512, sha256, sha256Hex } from '../kernel/hash.ts';
 import { checkKdf } from './kdf-policy.ts';
 import type { KdfCost, VaultIdentity } from './model.ts';
 import { isE164, phoneRule } from './phone.ts';
@@ -53,7 +54,7 @@ export interface ParsedVault {
 }
 
 export function vaultSha256(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
+  return sha256Hex(bytes);
 }
 
 export function vaultKey(sha256: string): string {
@@ -133,7 +134,7 @@ export function parseVault(bytes: Uint8Array): ParsedVault {
 export function openVault(vault: ParsedVault, ikm: Uint8Array): VaultPayload {
   const { commitment, wrappingKey } = vaultKeys(ikm, vault.protected);
   try {
-    if (!timingSafeEqual(commitment, vault.commitment)) throw wrongSecret();
+    if (!equalBytes(commitment, vault.commitment)) throw wrongSecret();
     const decipher = createDecipheriv('aes-256-gcm', wrappingKey, vault.nonce, { authTagLength: tagBytes });
     decipher.setAAD(associatedData(vault.protected, commitment));
     decipher.setAuthTag(vault.sealed.subarray(payloadBytes));
@@ -188,10 +189,10 @@ export function vaultKeys(
   ikm: Uint8Array,
   protectedHeader: string,
 ): { commitment: Uint8Array; wrappingKey: Uint8Array } {
-  const salt = createHash('sha256').update(protectedHeader, 'ascii').digest();
+  const salt = sha256(utf8(protectedHeader));
   return {
-    commitment: new Uint8Array(hkdfSync('sha512', ikm, salt, 'signet/vault/v1/commit', keyBytes)),
-    wrappingKey: new Uint8Array(hkdfSync('sha512', ikm, salt, 'signet/vault/v1/wrap', keyBytes)),
+    commitment: hkdfSha512(ikm, salt, utf8('signet/vault/v1/commit'), keyBytes),
+    wrappingKey: hkdfSha512(ikm, salt, utf8('signet/vault/v1/wrap'), keyBytes),
   };
 }
 
