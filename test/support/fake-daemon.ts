@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { SignetError } from '../../daemon/base/errors.ts';
 import { type Handlers, type RequestName, startEndpoint } from '../../daemon/endpoint/endpoint.ts';
-import type { ErrorCode, ErrorParams } from '../../protocol/errors.ts';
+import { type ErrorCode, type ErrorParams, wireErrorOf } from '../../protocol/errors.ts';
 import { resolveHome } from '../../protocol/home.ts';
 import type { JobProgress } from '../../protocol/status.ts';
 import { type Asked, fakeHandlers } from './fake-handlers.ts';
@@ -21,7 +21,9 @@ export interface Part {
 
 export type Script = { readonly [name in RequestName]?: Part };
 
-const [line] = await once(createInterface({ input: process.stdin }), 'line');
+// Without a line (started by launch.ts, with no standard input) it plays the usual part.
+const input = createInterface({ input: process.stdin });
+const [line = '{}'] = await Promise.race([once(input, 'line'), once(input, 'close')]);
 const script = JSON.parse(line) as Script;
 
 const asked: Asked[] = [];
@@ -51,19 +53,19 @@ const played = Object.fromEntries(
 );
 
 const quiet = { info: () => {}, warn: () => {} };
-const endpoint = await startEndpoint({
-  home: resolveHome(),
-  log: quiet,
-  handlers: fakeHandlers(
-    {
-      stopDaemon: async () => {
-        setTimeout(stop, 20);
-        return {};
-      },
-      ...(played as Partial<Handlers>),
+const handlers = fakeHandlers(
+  {
+    stopDaemon: async () => {
+      setTimeout(stop, 20);
+      return {};
     },
-    asked,
-  ),
+    ...(played as Partial<Handlers>),
+  },
+  asked,
+);
+const endpoint = await startEndpoint({ home: resolveHome(), log: quiet, handlers }).catch(error => {
+  process.stderr.write(`${JSON.stringify({ error: wireErrorOf(error) })}\n`);
+  process.exit(1);
 });
 process.stdout.write('"ready"\n');
 process.on('SIGTERM', stop);

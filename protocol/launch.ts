@@ -1,0 +1,282 @@
+// Finds the daemon of a home, or starts one. Clients that start one at the same time may start two processes: only one gets the home's
+// claim, the other ends with E_BUSY, and every client ends up with the one that listens. A client replaces a daemon of an older protocol
+// when it is idle; it never stops a newer one.
+
+import { spawn, spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { closeSync, existsSync, openSync, readSync, rmSync, statSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { createMessageConnection, type MessageConnection, NullLogger } from 'vscode-jsonrpc/node';
+import { ensurePrivate } from './claim.ts';
+import { isErrorCode, PeerError, wireErrorOf } from './errors.ts';
+import type { Home } from './home.ts';
+import { daemonInfo, initialize, status, stopDaemon } from './messages.ts';
+import type { SecretChannel } from './secrets.ts';
+import { type Dialed, dial } from './socket.ts';
+import { productVersion, protocolVersion } from './version.ts';
+
+/** First Node that runs our sources and has what the daemon uses. */
+export const oldestNode = [24, 12] as const;
+
+export interface LaunchOptions {
+  readonly home: Home;
+  /** The daemon's main file; default: beside this one, as source or bundled. */
+  readonly entry?: string;
+  /** How long a new daemon may take until it listens; default 20 s. */
+  readonly deadlineMs?: number;
+  readonly env?: Readonly<Record<string, string | undefined>>;
+}
+
+/** A connection past its `initialize`. */
+export interface Connected {
+  readonly connection: MessageConnection;
+  readonly secrets: SecretChannel;
+  readonly daemon: { readonly protocolVersion: number; readonly daemonVersion: string };
+  close(): void;
+}
+
+/** Connects to the daemon that runs. Throws E_DAEMON_MISSING when there is none. */
+export async function connect(home: Home): Promise<Connected> {
+  const dialed = await dial(home);
+  const connection = createMessageConnection(dialed.reader, dialed.writer, NullLogger);
+  connection.onClose(() => connection.dispose()); // only dispose() rejects the requests still pending
+  connection.listen();
+  try {
+    const { signet } = await connection.sendRequest(initialize, {
+      initializationOptions: { protocolVersion, version: productVersion },
+    });
+    return { connection, secrets: dialed.secrets, daemon: signet, close: () => dialed.close() };
+  } catch (error) {
+    dialed.close();
+    throw wireErrorOf(error)
+      ? error
+      : new PeerError('E_DAEMON_MISSING', 'the daemon ended the connection', { cause: error });
+  }
+}
+
+/**
+ * Connects, starting a daemon when none runs and replacing an idle one of an older protocol. Throws E_DAEMON_INCOMPATIBLE when the daemon
+ * is newer, or older and at work; E_DAEMON_MISSING or the daemon's own error when it cannot be started.
+ */
+export async function connectOrLaunch(options: LaunchOptions): Promise<Connected> {
+  await launchWhenMissing(options);
+  const connected = await connect(options.home);
+  const theirs = connected.daemon.protocolVersion;
+  if (theirs === protocolVersion) return connected;
+  try {
+    if (theirs > protocolVersion) throw incompatible('daemon', connected);
+    await retire(options.home, connected);
+  } finally {
+    connected.close();
+  }
+  await launchWhenMissing(options);
+  const next = await connect(options.home);
+  if (next.daemon.protocolVersion === protocolVersion) return next;
+  next.close();
+  throw incompatible(next.daemon.protocolVersion > protocolVersion ? 'daemon' : 'client', next);
+}
+
+/** For vscode-languageclient's ServerOptions: the transports of the daemon that runs, or of a new one. */
+export async function dialOrLaunch(options: LaunchOptions): Promise<Dialed> {
+  await launchWhenMissing(options);
+  return dial(options.home);
+}
+
+async function launchWhenMissing(options: LaunchOptions): Promise<void> {
+  if (!(await answers(options.home))) await launch(options);
+}
+
+/** Whether a daemon serves the home. Throws when something else does, or the place is not private. */
+async function answers(home: Home): Promise<boolean> {
+  try {
+    (await dial(home)).close();
+    return true;
+  } catch (error) {
+    if (wireErrorOf(error)?.code === 'E_DAEMON_MISSING') return false;
+    throw error;
+  }
+}
+
+/** Asks an idle daemon to end and waits until it is gone. */
+async function retire(home: Home, connected: Connected): Promise<void> {
+  const { job } = await connected.connection.sendRequest(status, {});
+  if (job !== null) throw incompatible('client', connected);
+  const { pid } = await connected.connection.sendRequest(daemonInfo);
+  const closed = new Promise<void>(done => connected.connection.onClose(() => done()));
+  await connected.connection.sendRequest(stopDaemon);
+  await Promise.race([closed, pause(10_000, undefined, { ref: false })]);
+  const deadline = Date.now() + 10_000;
+  while ((await answers(home)) || isAlive(pid)) {
+    if (Date.now() > deadline) throw incompatible('client', connected);
+    await pause(25);
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false; // ESRCH: gone. EPERM cannot be: it is a process of this user
+  }
+}
+
+function incompatible(newer: 'daemon' | 'client', { daemon }: Connected): PeerError {
+  return new PeerError(
+    'E_DAEMON_INCOMPATIBLE',
+    `the daemon speaks protocol ${daemon.protocolVersion} (version ${daemon.daemonVersion}), this client ${protocolVersion}`,
+    { params: { newer } },
+  );
+}
+
+/**
+ * Starts a daemon that outlives this process and waits until it, or another that was quicker, listens. It gets no terminal, no
+ * NODE_OPTIONS, and no argument but its file. What it says before it listens tells why it could not.
+ */
+async function launch(options: LaunchOptions): Promise<void> {
+  const { home, env = process.env } = options;
+  const entry = options.entry ?? findEntry();
+  const { node, flags, extraEnv } = findNode(env, entry);
+  for (const folder of [home.state, home.logs]) await ensurePrivate(folder);
+  const said = join(home.logs, `start-${randomBytes(6).toString('hex')}.log`);
+  const output = openSync(said, 'wx', 0o600);
+  try {
+    const child = spawn(node, [...flags, entry], {
+      detached: true,
+      cwd: home.state,
+      env: { ...cleaned(env), ...extraEnv },
+      stdio: ['ignore', output, output],
+      windowsHide: true,
+    });
+    let ended: string | undefined;
+    child.on('error', error => {
+      ended = error.message;
+    });
+    child.on('exit', (code, signal) => {
+      ended = `it ended with ${signal ?? code}`;
+    });
+    child.unref();
+    const deadline = Date.now() + (options.deadlineMs ?? 20_000);
+    for (let waitMs = 20; ; waitMs = Math.min(100, waitMs * 1.3)) {
+      const over = ended; // read before dialling: another daemon may have been quicker
+      if (await answers(home)) return;
+      if (over !== undefined) {
+        const why = failureIn(said);
+        // E_BUSY: another start was quicker, and is about to listen.
+        if (why?.code !== 'E_BUSY') throw why ?? new PeerError('E_DAEMON_MISSING', `the daemon did not start: ${over}`);
+      }
+      if (Date.now() > deadline) throw new PeerError('E_DAEMON_MISSING', 'the daemon does not listen in time');
+      await pause(waitMs);
+    }
+  } finally {
+    closeSync(output);
+    rmSync(said, { force: true }); // from here on the daemon writes its own log
+  }
+}
+
+/** A daemon that cannot start says so in one line of JSON, `{"error": {code, params, retryable}}`. */
+function failureIn(path: string): PeerError | undefined {
+  const file = openSync(path, 'r');
+  try {
+    const bytes = Buffer.alloc(Math.min(statSync(path).size, 64 * 1024));
+    readSync(file, bytes, 0, bytes.length, 0);
+    for (const line of bytes.toString('utf8').split('\n')) {
+      const error = parsedError(line);
+      if (error !== undefined)
+        return new PeerError(error.code, String(error.params['detail'] ?? ''), { params: error.params });
+    }
+    return undefined;
+  } finally {
+    closeSync(file);
+  }
+}
+
+function parsedError(line: string) {
+  if (!line.startsWith('{')) return undefined;
+  try {
+    const { error } = JSON.parse(line);
+    return isErrorCode(error?.code) ? wireErrorOf(error) : undefined;
+  } catch {
+    return undefined; // some other line of output
+  }
+}
+
+function cleaned(env: Readonly<Record<string, string | undefined>>): Record<string, string | undefined> {
+  const { NODE_OPTIONS: _options, NODE_INSPECT_RESUME_ON_START: _inspect, ...rest } = env;
+  return rest;
+}
+
+/** The daemon's main file: a source beside this one, or bundled beside the bundle that this is part of. */
+export function findEntry(): string {
+  const candidates = ['../daemon/main.ts', './daemon/main.mjs', '../daemon/main.mjs', './main.mjs'];
+  const found = candidates.map(path => fileURLToPath(new URL(path, import.meta.url))).find(path => existsSync(path));
+  if (found === undefined) throw new PeerError('E_DAEMON_MISSING', 'the daemon is not installed beside this program');
+  return found;
+}
+
+interface Runtime {
+  readonly node: string;
+  readonly flags: readonly string[];
+  readonly extraEnv: Readonly<Record<string, string>>;
+}
+
+/** A Node that is new enough: the one named in SIGNET_NODE, the one that runs this, or the one that npm brought along. */
+export function findNode(env: Readonly<Record<string, string | undefined>>, entry: string): Runtime {
+  // A signal of any process of this user would otherwise open a debugger port.
+  const flags = ['--disable-sigusr1', '--no-warnings'];
+  const named = env['SIGNET_NODE'];
+  if (named !== undefined && named !== '') {
+    const version = spawnSync(named, ['--version'], {
+      encoding: 'utf8',
+      timeout: 10_000,
+      env: cleaned(env) as NodeJS.ProcessEnv,
+    }).stdout;
+    if (!isNewEnough(version ?? '')) {
+      throw new PeerError(
+        'E_DAEMON_MISSING',
+        `SIGNET_NODE names ${version?.trim() || 'no Node'}, ${oldestNode.join('.')} or newer is needed`,
+        {
+          params: { advice: installAdvice },
+        },
+      );
+    }
+    return { node: named, flags, extraEnv: {} };
+  }
+  if (isNewEnough(process.version)) {
+    const electron = process.versions['electron'] !== undefined;
+    return {
+      node: process.execPath,
+      flags: electron ? ['--no-warnings'] : flags,
+      extraEnv: electron ? { ELECTRON_RUN_AS_NODE: '1' } : {},
+    };
+  }
+  const brought = broughtAlong(entry);
+  if (brought !== undefined) return { node: brought, flags, extraEnv: {} };
+  throw new PeerError(
+    'E_DAEMON_MISSING',
+    `this is Node ${process.version}, ${oldestNode.join('.')} or newer is needed`,
+    {
+      params: { advice: installAdvice },
+    },
+  );
+}
+
+const installAdvice = `install Node ${oldestNode.join('.')} or newer from nodejs.org, or name one in SIGNET_NODE`;
+
+function broughtAlong(entry: string): string | undefined {
+  const platform = process.platform === 'win32' ? 'win' : process.platform;
+  try {
+    const manifest = createRequire(entry).resolve(`node-${platform}-${process.arch}/package.json`);
+    const path = join(dirname(manifest), 'bin', process.platform === 'win32' ? 'node.exe' : 'node');
+    return existsSync(path) ? path : undefined;
+  } catch {
+    return undefined; // not installed: npm leaves optional dependencies out where they do not fit
+  }
+}
+
+export function isNewEnough(version: string): boolean {
+  const [, major = 0, minor = 0] = /^v(\d+)\.(\d+)\./.exec(version)?.map(Number) ?? [];
+  return major > oldestNode[0] || (major === oldestNode[0] && minor >= oldestNode[1]);
+}

@@ -1,0 +1,94 @@
+import { readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import test, { type ExecutionContext } from 'ava';
+import { type Home, resolveHome } from '../../protocol/home.ts';
+import { type Connected, connect, connectOrLaunch, findNode, isNewEnough } from '../../protocol/launch.ts';
+import { daemonInfo, stopDaemon } from '../../protocol/messages.ts';
+import { temporaryFolder } from '../support/temporary-home.ts';
+
+const support = (name: string) => fileURLToPath(new URL(`../support/${name}`, import.meta.url));
+
+async function homeFor(t: ExecutionContext) {
+  const folder = await temporaryFolder(t);
+  const home = resolveHome({ env: { SIGNET_HOME: folder } });
+  const env = { ...process.env, SIGNET_HOME: folder, NODE_OPTIONS: '--no-such-option' };
+  return { folder, home, launch: { home, env, entry: support('fake-daemon.ts') } };
+}
+
+async function pidOf({ connection }: Connected): Promise<number> {
+  return (await connection.sendRequest(daemonInfo)).pid;
+}
+
+async function stop(home: Home): Promise<void> {
+  const { connection } = await connect(home);
+  const closed = new Promise<void>(done => connection.onClose(() => done()));
+  await connection.sendRequest(stopDaemon);
+  await closed;
+}
+
+test('a missing daemon is started, outlives the client, and is found by the next', async t => {
+  const { home, launch } = await homeFor(t);
+  const first = await connectOrLaunch(launch);
+  t.teardown(() => stop(home));
+  const pid = await pidOf(first);
+  t.not(pid, process.pid);
+  first.close();
+  const second = await connectOrLaunch(launch);
+  t.is(await pidOf(second), pid);
+  second.close();
+  t.deepEqual(await readdir(home.logs), []);
+});
+
+test('clients that start at once meet at one daemon', async t => {
+  const { home, launch } = await homeFor(t);
+  const clients = await Promise.all([1, 2, 3].map(() => connectOrLaunch(launch)));
+  t.teardown(() => stop(home));
+  const pids = await Promise.all(clients.map(pidOf));
+  t.is(new Set(pids).size, 1);
+  for (const client of clients) client.close();
+});
+
+test('a daemon that cannot start hands over its own error', async t => {
+  const { launch } = await homeFor(t);
+  const error = await t.throwsAsync(connectOrLaunch({ ...launch, entry: support('daemon-that-fails.ts') }));
+  t.like(error, { code: 'E_RUNTIME', params: { detail: 'no zstd here' } });
+});
+
+test('a daemon that ends without a word is missing, and so is one that never listens', async t => {
+  const { folder, launch } = await homeFor(t);
+  const ends = join(folder, 'ends.mjs');
+  await writeFile(ends, '');
+  t.like(await t.throwsAsync(connectOrLaunch({ ...launch, entry: ends })), { code: 'E_DAEMON_MISSING' });
+  const sleeps = join(folder, 'sleeps.mjs');
+  await writeFile(sleeps, 'setTimeout(() => {}, 2000)');
+  t.like(await t.throwsAsync(connectOrLaunch({ ...launch, entry: sleeps, deadlineMs: 100 })), {
+    code: 'E_DAEMON_MISSING',
+  });
+});
+
+test('connecting alone starts nothing', async t => {
+  const { home } = await homeFor(t);
+  t.like(await t.throwsAsync(connect(home)), { code: 'E_DAEMON_MISSING' });
+});
+
+for (const [version, fits] of [
+  ['v24.11.9', false],
+  ['v24.12.0', true],
+  ['v24.21.0', true],
+  ['v25.0.0', true],
+  ['v22.99.0', false],
+  ['', false],
+] as const) {
+  test(`Node ${version || 'that says nothing'} is ${fits ? '' : 'not '}new enough`, t =>
+    t.is(isNewEnough(version), fits));
+}
+
+test('a Node named by the user is checked, and refused with how to install one', t => {
+  const error = t.throws(() => findNode({ ...process.env, SIGNET_NODE: '/bin/false' }, support('fake-daemon.ts')));
+  t.like(error, { code: 'E_DAEMON_MISSING' });
+  t.true(JSON.stringify(error).includes('nodejs.org'));
+  const own = findNode({ ...process.env, SIGNET_NODE: process.execPath }, support('fake-daemon.ts'));
+  t.is(own.node, process.execPath);
+  t.true(own.flags.includes('--disable-sigusr1'));
+});
