@@ -8,7 +8,16 @@ import type { ArchiveOutcome, ArchiveSource, ManifestSource } from '../archive/m
 import { type Clock, rfc3339 } from '../base/clock.ts';
 import { SignetError } from '../base/errors.ts';
 import type { DatabaseCapture } from '../capture/capture.ts';
-import { snapshotTags, writeHead } from '../heads/heads.ts';
+import {
+  formatVersion,
+  newestPerDevice,
+  planHeadRemoval,
+  readTags,
+  seenMarks,
+  snapshotTags,
+  writeHead,
+} from '../heads/heads.ts';
+import type { StoredHead } from '../heads/model.ts';
 import type { Remote } from '../remotes/remote.ts';
 import type { Repository, Snapshot, SnapshotId } from '../repository/model.ts';
 import { isAppendOnly, isExcluded } from '../sources/sources.ts';
@@ -41,7 +50,10 @@ export async function runBackup(context: BackupContext): Promise<BackupOutcome> 
   let capture: DatabaseCapture | undefined;
   try {
     await repository.refreshIndex({ signal });
-    const history = await readHistory({ ...context, signal });
+    const history = await readHistory({ ...context, witness: order.witness, signal });
+    if (!history.heads.writable) {
+      throw new SignetError('E_VERSION', 'a newer version wrote here and asks older ones to read only');
+    }
     const parent = newestOwn(history, order.device.id);
     const archive = async (): Promise<ArchiveOutcome> =>
       archiveSources({
@@ -123,10 +135,8 @@ async function announce(
   if (stored.tree === undefined) throw new SignetError('E_INTERNAL', 'a changed archive has no tree');
   progressTo(context)({ phase: 'finishing' });
   const time = rfc3339(clock.now());
-  const own = history.heads.of(device.id);
-  const seq =
-    Math.max(own?.seq ?? 0, witness.ownHead?.seq ?? 0, ...history.heads.unannouncedSeqs(device.id, history.snapshots)) +
-    1;
+  const own = newestPerDevice(history.heads.heads).get(device.id);
+  const seq = Math.max(own?.head.seq ?? 0, witness.ownHead?.seq ?? 0) + 1;
   const { counts, manifest } = stored;
   const snapshot: Snapshot = {
     time,
@@ -135,7 +145,7 @@ async function announce(
     paths: manifest.sources.filter(each => !each.removed).map(each => `/${each.id}`),
     hostname: device.label,
     username: 'signet',
-    tags: snapshotTags({ key: headsKey, repositoryId: repository.id, device: device.id, seq, tree: stored.tree, time }),
+    tags: snapshotTags({ device: device.id, seq, tree: stored.tree, time }, history.tagKey),
     programVersion: `signet ${productVersion}`,
     summary: {
       backupStart: startTime,
@@ -155,29 +165,58 @@ async function announce(
     },
   };
   const id = await repository.saveSnapshot(snapshot, { signal });
-  const head = await writeHead({
+  const head = await writeHead(
     remote,
-    key: headsKey,
-    repositoryId: repository.id,
-    heads: history.heads,
-    snapshots: history.snapshots,
-    device,
-    seq,
-    snapshot: id,
-    time,
-    witness,
-    extent: repository.size(),
-    randomBytes,
-    signal,
-  });
-  return { id, at: time, witness: head.witness };
+    headsKey,
+    repository.id,
+    {
+      device: device.id,
+      label: device.label,
+      seq,
+      time,
+      snapshot: id,
+      live: [...(own?.head.live ?? []), ...unannouncedOwn(history, device.id), id],
+      gone: [],
+      extent: repository.extent(),
+      vaultSha256: witness.vaultSha256,
+      previous: previousOf(own, witness.ownHead),
+      seen: seenMarks(history.heads.heads, device.id),
+      acknowledged: own?.head.acknowledged ?? [],
+      minReader: formatVersion,
+      minWriter: formatVersion,
+    },
+    { randomBytes, signal },
+  );
+  // The new head stands: what falls off the end of the chain can go.
+  const listed = [...history.heads.listed, { key: head.key, device: device.id, seq, sha256: head.sha256 }];
+  for (const key of planHeadRemoval(listed, { device: device.id, seq })) await remote.remove(key, { signal });
+  const seen = Object.fromEntries(Object.entries(head.head.seen).map(([other, mark]) => [other, mark.seq]));
+  return {
+    id,
+    at: time,
+    witness: { ...witness, ownHead: { seq, sha256: head.sha256 }, seen: { ...witness.seen, ...seen } },
+  };
+}
+
+/** The chain goes on from the newest head this device wrote, also when the place does not show it any more. */
+function previousOf(own: StoredHead | undefined, remembered: BackupOrder['witness']['ownHead']): string | null {
+  if (own === undefined || (remembered !== null && remembered.seq > own.head.seq)) return remembered?.sha256 ?? null;
+  return own.sha256;
+}
+
+/** Snapshots of this device that a crash left without a head: the next head names them. */
+function unannouncedOwn(history: SnapshotHistory, device: string): readonly SnapshotId[] {
+  return history.snapshots
+    .filter(each => each.standing === 'unannounced' && readTags(each.snapshot, history.tagKey)?.device === device)
+    .map(each => each.id)
+    .toReversed();
 }
 
 /** The newest snapshot of this device, announced or left unannounced by a crash: what the next one continues. */
 function newestOwn(history: SnapshotHistory, device: string): KnownSnapshot | undefined {
   return history.snapshots.find(
     ({ snapshot, standing }) =>
-      (standing === 'announced' || standing === 'unannounced') && snapshot.tags.includes(`signet-dev=${device}`),
+      (standing === 'announced' || standing === 'unannounced') && readTags(snapshot, history.tagKey)?.device === device,
   );
 }
 
@@ -213,8 +252,8 @@ function sourceOutcome(source: ManifestSource): BackupOutcome['sources'][number]
   return { id, capturedAt, complete, verified, ...(carriedFrom !== undefined && { carriedFrom }) };
 }
 
-function alarmOf(finding: SnapshotHistory['findings'][number], since: string): Alarm {
-  return { ...finding, since };
+function alarmOf({ code, detail }: SnapshotHistory['findings'][number], since: string): Alarm {
+  return { code, detail, since };
 }
 
 function progressTo({ repository, onProgress }: BackupContext) {

@@ -2,9 +2,11 @@
 // that a device vouches for is the default everywhere.
 
 import { SignetError } from '../base/errors.ts';
-import { classifySnapshot, type Finding, type HeadSet, readHeads, type SnapshotStanding } from '../heads/heads.ts';
+import { classifySnapshot, compareWithWitness, readHeads, type TagKey } from '../heads/heads.ts';
+import type { Finding, HeadsFound, SnapshotStanding } from '../heads/model.ts';
 import type { Remote } from '../remotes/remote.ts';
 import type { Repository, Snapshot, SnapshotId } from '../repository/model.ts';
+import type { Witness } from '../state/model.ts';
 
 export interface KnownSnapshot {
   readonly id: SnapshotId;
@@ -15,27 +17,35 @@ export interface KnownSnapshot {
 export interface SnapshotHistory {
   /** Newest first. */
   readonly snapshots: readonly KnownSnapshot[];
-  readonly heads: HeadSet;
-  readonly findings: readonly Pick<Finding, 'code' | 'detail'>[];
+  readonly heads: HeadsFound;
+  readonly tagKey: TagKey;
+  /** What an honest place would not show. */
+  readonly findings: readonly Finding[];
 }
 
-/** Snapshots are listed before heads: a backup that ends in between then looks unannounced, never withheld. */
+/**
+ * Snapshots are listed before heads: a backup of another device that ends in between then looks unannounced, never withheld.
+ *
+ * @param context.witness what this machine remembers; without it only contradictions inside the place are found
+ */
 export async function readHistory(context: {
   readonly remote: Remote;
   readonly repository: Pick<Repository, 'id' | 'snapshots'>;
   readonly headsKey: Uint8Array;
+  readonly witness?: Witness | undefined;
   readonly signal: AbortSignal;
 }): Promise<SnapshotHistory> {
-  const { remote, repository, headsKey, signal } = context;
+  const { remote, repository, headsKey, witness, signal } = context;
   const stored = await repository.snapshots({ signal });
-  const heads = await readHeads({ remote, key: headsKey, repositoryId: repository.id, signal });
+  const heads = await readHeads(remote, headsKey, repository.id, { signal });
+  const tagKey = { key: headsKey, repositoryId: repository.id };
   const snapshots = [...stored].map(([id, snapshot]) => ({
     id,
     snapshot,
-    standing: classifySnapshot({ id, snapshot, heads, key: headsKey, repositoryId: repository.id }),
+    standing: classifySnapshot(id, snapshot, heads.heads, tagKey),
   }));
   snapshots.sort((a, b) => timeOf(b.snapshot) - timeOf(a.snapshot));
-  return { snapshots, heads, findings: heads.problems };
+  return { snapshots, heads, tagKey, findings: compareWithWitness(witness, heads.heads, stored, tagKey) };
 }
 
 /**
