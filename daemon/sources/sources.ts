@@ -19,7 +19,15 @@ export {
   profiles,
 } from './profiles.ts';
 export { nextRunAt, type PendingChanges, type QuietSettings } from './timing.ts';
-export { type ChangeSet, type Watching, type WatchOptions, watchSources } from './watch.ts';
+export {
+  type ChangeSet,
+  problemOf,
+  type Watching,
+  type WatchListener,
+  type WatchOptions,
+  type WatchProblem,
+  watchSources,
+} from './watch.ts';
 
 /** What the archive asks about each path of a source. */
 export function rulesOf(profile: string): SourceRules {
