@@ -1,0 +1,169 @@
+// What to back up and when it changed: profiles of known apps, the sources a person chose, and the watcher.
+
+import { stat } from 'node:fs/promises';
+import { posix, win32 } from 'node:path';
+import type { SourceRules } from '../archive/model.ts';
+import { SignetError, systemCode } from '../base/errors.ts';
+import type { SourceSetting } from '../state/model.ts';
+import { probeFolder } from './probe.ts';
+import { isAppendOnly, isExcluded, isProfileId, type Place, type ProfileId, profileOf, profiles } from './profiles.ts';
+
+export {
+  isAppendOnly,
+  isExcluded,
+  isOpaque,
+  type Place,
+  type Profile,
+  type ProfileId,
+  profileOf,
+  profiles,
+} from './profiles.ts';
+export { nextRunAt, type PendingChanges, type QuietSettings } from './timing.ts';
+export {
+  type ChangeSet,
+  problemOf,
+  type Watching,
+  type WatchListener,
+  type WatchOptions,
+  type WatchProblem,
+  watchSources,
+} from './watch.ts';
+
+/** What the archive asks about each path of a source. */
+export function rulesOf(profile: string): SourceRules {
+  return {
+    isExcluded: (path, kind) => isExcluded(profile, path, kind),
+    isAppendOnly: path => isAppendOnly(profile, path),
+  };
+}
+
+export interface SourceSpec {
+  /** Undefined: to be recognised from the folder. */
+  readonly profile?: ProfileId;
+  /** Absolute. Undefined: the profile's own place on this computer. */
+  readonly root?: string;
+}
+
+/**
+ * Reads `<dir>`, `<profile>` or `<profile>:<dir>`. A folder named like a profile is written `./name`.
+ * @param where.cwd what a relative folder is relative to
+ * @throws SignetError E_USAGE for an unknown profile or an empty folder
+ */
+export function parseSourceSpec(text: string, where: Place & { readonly cwd: string }): SourceSpec {
+  const { platform, home, cwd } = where;
+  const paths = platform === 'win32' ? win32 : posix;
+  const absolute = (folder: string) =>
+    paths.resolve(
+      cwd,
+      folder.replace(/^~(?=$|[/\\])/, () => home),
+    );
+  if (isProfileId(text)) return { profile: text };
+  // Two letters at least: `C:\chats` is a folder.
+  const [, name, folder] = /^([a-z][a-z0-9-]+):(.*)$/s.exec(text) ?? [];
+  if (name === undefined || folder === undefined) {
+    if (text === '') throw unusable(text);
+    return { root: absolute(text) };
+  }
+  if (!isProfileId(name) || folder === '') throw unusable(text);
+  return { profile: name, root: absolute(folder) };
+}
+
+/** The most particular profile whose rule fits the folder; 'generic' when none does. */
+export async function detectProfile(root: string): Promise<ProfileId> {
+  const folder = probeFolder(root);
+  for (const profile of Object.values(profiles)) {
+    if (profile.id !== 'generic' && (await profile.detect(folder))) return profile.id;
+  }
+  return 'generic';
+}
+
+export interface FoundSource {
+  readonly profile: ProfileId;
+  readonly label: string;
+  readonly root: string;
+}
+
+/** Apps whose usual folder exists on this computer and is recognised. */
+export async function discoverSources(place: Place): Promise<readonly FoundSource[]> {
+  const found: FoundSource[] = [];
+  for (const { id, label, defaultRoots, detect } of Object.values(profiles)) {
+    for (const root of defaultRoots(place)) {
+      if (await detect(probeFolder(root))) found.push({ profile: id, label, root });
+    }
+  }
+  return found;
+}
+
+/**
+ * A new source with an id of its own; the same folder added twice gets two.
+ * @param spec.root absolute
+ * @throws SignetError E_USAGE (unknown profile, or no folder and the profile has none here) · E_SOURCE_UNREADABLE (no such folder)
+ */
+export async function newSource(
+  spec: {
+    readonly profile?: string | undefined;
+    readonly root?: string | undefined;
+    readonly label?: string | undefined;
+  },
+  outside: { readonly place: Place; readonly randomBytes: (count: number) => Uint8Array },
+): Promise<SourceSetting> {
+  if (spec.profile !== undefined && !isProfileId(spec.profile)) throw unusable(spec.profile);
+  const root = spec.root ?? (await defaultRoot(spec.profile ?? 'generic', outside.place));
+  await checkFolder(root);
+  const profile = spec.profile ?? (await detectProfile(root));
+  const folderName = root.split(/[/\\]/).findLast(part => part !== '') ?? root;
+  const label = spec.label ?? (profile === 'generic' ? folderName : profileOf(profile).label);
+  return { id: `${profile}-${base32(outside.randomBytes(5))}`, profile, label, root };
+}
+
+async function defaultRoot(profile: string, place: Place): Promise<string> {
+  const candidates = profileOf(profile).defaultRoots(place);
+  for (const root of candidates) if (await isFolder(root)) return root;
+  throw new SignetError('E_USAGE', `source ${profile}: there is no usual folder of it on this computer, so name one`, {
+    params: { what: 'source', value: profile },
+  });
+}
+
+async function checkFolder(root: string): Promise<void> {
+  try {
+    if ((await stat(root)).isDirectory()) return;
+  } catch (cause) {
+    const code = systemCode(cause);
+    const reason = code === 'ENOENT' || code === 'ENOTDIR' ? 'vanished' : code === 'EACCES' ? 'permission' : 'io';
+    throw new SignetError('E_SOURCE_UNREADABLE', 'the folder of a new source cannot be read', {
+      params: { reason, path: root },
+      cause,
+    });
+  }
+  throw new SignetError('E_SOURCE_UNREADABLE', 'a source is a folder, and this is a file', {
+    params: { reason: 'io', path: root },
+  });
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
+}
+
+function unusable(text: string): SignetError {
+  const known = Object.keys(profiles).join(', ');
+  return new SignetError(
+    'E_USAGE',
+    `source "${text}": expected a folder, a profile or profile:folder (profiles: ${known})`,
+    {
+      params: { what: 'source', value: text },
+    },
+  );
+}
+
+/** RFC 4648 in lower case; `bytes` is a multiple of five long. */
+function base32(bytes: Uint8Array): string {
+  const alphabet = 'abcdefghijklmnopqrstuvwxyz234567';
+  let value = 0n;
+  for (const byte of bytes) value = (value << 8n) | BigInt(byte);
+  let text = '';
+  for (let i = 0; i < (bytes.length * 8) / 5; i++) {
+    text = (alphabet[Number(value & 31n)] ?? '') + text;
+    value >>= 5n;
+  }
+  return text;
+}

@@ -1,0 +1,193 @@
+// Watches the folders of all sources and says when what changed has settled. Events are hints: the rescan is the truth and
+// goes on when watching fails. Traces of our own captures (shared memory, empty logs, access times) are no changes.
+
+import { realpath } from 'node:fs/promises';
+import { relative, sep } from 'node:path';
+import { type FSWatcher, watch } from 'chokidar';
+import { utf8 } from '../base/bytes.ts';
+import type { Clock } from '../base/clock.ts';
+import { systemCode } from '../base/errors.ts';
+import type { SourceSetting } from '../state/model.ts';
+import { isExcluded } from './profiles.ts';
+import { nextRunAt, type PendingChanges, type QuietSettings } from './timing.ts';
+
+export interface ChangeSet {
+  readonly reason: 'change' | 'rescan';
+  /** Undefined at a rescan: anything may have changed. */
+  readonly sourceIds: ReadonlySet<string> | undefined;
+  /** Events that were counted; none at a rescan. */
+  readonly changes: number;
+}
+
+export interface WatchOptions extends QuietSettings {
+  readonly sources: readonly Pick<SourceSetting, 'id' | 'profile' | 'root'>[];
+  readonly clock: Clock;
+  /** 'off' leaves the rescan alone. */
+  readonly watch?: 'chokidar' | 'off';
+  /** Milliseconds between looks at everything; 0: none. */
+  readonly rescanMs: number;
+  /** When a run last began for any reason, where the caller knows of others than those asked for here. */
+  readonly lastRunAt?: () => number | undefined;
+}
+
+/** 'watch-limit': the system has no watches or handles left; 'watch-failed': anything else. */
+export type WatchProblem = 'watch-limit' | 'watch-failed';
+
+export interface WatchListener {
+  onDue(changes: ChangeSet): void;
+  /** Once for each source and code. */
+  onProblem(code: WatchProblem, sourceId: string): void;
+}
+
+export interface Watching {
+  close(): Promise<void>;
+}
+
+/** Resolves when every source is being watched (or cannot be, which was reported). */
+export async function watchSources(options: WatchOptions, listener: WatchListener): Promise<Watching> {
+  const settling = new Settling(options, listener);
+  const watchers = options.watch === 'off' ? [] : options.sources.map(source => watchOne(source, settling, listener));
+  const watching = await Promise.all(watchers);
+  return {
+    async close() {
+      settling.close();
+      await Promise.all(watching.map(each => each.close()));
+    },
+  };
+}
+
+/** Collects changes until the pure decision says that they are due. */
+class Settling {
+  readonly #options: WatchOptions;
+  readonly #listener: WatchListener;
+  readonly #sourceIds = new Set<string>();
+  #changes = 0;
+  #pending: PendingChanges | undefined;
+  #lastRunAt: number | undefined;
+  #lastRescanAt: number;
+  #cancelTimer: () => void = () => {};
+  #isClosed = false;
+
+  constructor(options: WatchOptions, listener: WatchListener) {
+    this.#options = options;
+    this.#listener = listener;
+    this.#lastRescanAt = options.clock.now();
+    this.#schedule();
+  }
+
+  changed(sourceId: string): void {
+    if (this.#isClosed) return;
+    const now = this.#options.clock.now();
+    this.#sourceIds.add(sourceId);
+    this.#changes += 1;
+    this.#pending = { firstAt: this.#pending?.firstAt ?? now, lastAt: now };
+    this.#schedule();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#cancelTimer();
+  }
+
+  #schedule(): void {
+    this.#cancelTimer();
+    const { clock } = this.#options;
+    const now = clock.now();
+    const due = [this.#changesAt(now), this.#rescanAt(now)].filter(time => time !== undefined);
+    if (due.length === 0) return;
+    const waitMs = Math.min(Math.max(0, Math.min(...due) - now), longestTimerMs);
+    this.#cancelTimer = clock.timer(waitMs, () => this.#wake(), { unref: true });
+  }
+
+  #wake(): void {
+    const { clock } = this.#options;
+    const now = clock.now();
+    // A rescan looks at everything, so it takes the pending changes along.
+    if ((this.#rescanAt(now) ?? Number.POSITIVE_INFINITY) <= now) {
+      this.#lastRescanAt = now;
+      this.#run(now, { reason: 'rescan', sourceIds: undefined, changes: this.#changes });
+    } else if ((this.#changesAt(now) ?? Number.POSITIVE_INFINITY) <= now) {
+      this.#run(now, { reason: 'change', sourceIds: new Set(this.#sourceIds), changes: this.#changes });
+    }
+    if (!this.#isClosed) this.#schedule();
+  }
+
+  #run(now: number, changes: ChangeSet): void {
+    this.#lastRunAt = now;
+    this.#pending = undefined;
+    this.#sourceIds.clear();
+    this.#changes = 0;
+    this.#listener.onDue(changes);
+  }
+
+  #changesAt(now: number): number | undefined {
+    const known = this.#options.lastRunAt?.();
+    const lastRunAt = Math.max(known ?? Number.NEGATIVE_INFINITY, this.#lastRunAt ?? Number.NEGATIVE_INFINITY);
+    return nextRunAt(this.#pending, now, Number.isFinite(lastRunAt) ? lastRunAt : undefined, this.#options);
+  }
+
+  #rescanAt(now: number): number | undefined {
+    const { rescanMs } = this.#options;
+    return rescanMs === 0 ? undefined : Math.min(this.#lastRescanAt, now) + rescanMs;
+  }
+}
+
+/** A timer counts in 32 bits; waking early only looks at the clock again. */
+const longestTimerMs = 2 ** 31 - 1;
+
+async function watchOne(
+  source: WatchOptions['sources'][number],
+  settling: Settling,
+  listener: WatchListener,
+): Promise<FSWatcher> {
+  // Links inside are stored as links and not followed, but the folder itself may be named by one.
+  const root = await realpath(source.root).catch(() => source.root);
+  const reported = new Set<string>();
+  const isOutside = (path: string, stats?: { isDirectory(): boolean }): boolean => {
+    const inside = relative(root, path);
+    if (inside === '' || inside === '..' || inside.startsWith(`..${sep}`)) return false;
+    const bytes = utf8(sep === '/' ? inside : inside.replaceAll(sep, '/'));
+    if (stats === undefined) {
+      // Asked by name alone: only what is excluded either way can be skipped.
+      return isExcluded(source.profile, bytes, 'dir') && isExcluded(source.profile, bytes, 'file');
+    }
+    return isExcluded(source.profile, bytes, stats.isDirectory() ? 'dir' : 'file');
+  };
+  const watcher = watch(root, {
+    ignored: isOutside,
+    ignoreInitial: true,
+    followSymlinks: false,
+    ignorePermissionErrors: true,
+    atomic: false,
+    alwaysStat: true,
+  });
+  watcher.on('all', (event, path, stats) => {
+    if (isOwnTrace(event, path, stats?.size)) return;
+    if (event === 'unlink' && isOutside(path, { isDirectory: () => false })) return;
+    settling.changed(source.id);
+  });
+  watcher.on('error', error => {
+    const code = problemOf(error);
+    if (reported.has(code)) return;
+    reported.add(code);
+    listener.onProblem(code, source.id);
+  });
+  const { promise: ready, resolve } = Promise.withResolvers<void>();
+  watcher.once('ready', resolve);
+  watcher.once('error', () => resolve()); // reported above; the rescan covers what is not watched
+  await ready;
+  return watcher;
+}
+
+/**
+ * What reading a database leaves behind: an empty log. A log that goes away was written back into its database first, which
+ * is a change of its own.
+ */
+function isOwnTrace(event: string, path: string, sizeBytes: number | undefined): boolean {
+  return path.endsWith('-wal') && (event === 'unlink' || sizeBytes === 0);
+}
+
+/** inotify says ENOSPC when a user has no watch left, EMFILE when no instance. */
+export function problemOf(error: unknown): WatchProblem {
+  return ['ENOSPC', 'EMFILE', 'ENFILE'].includes(systemCode(error) ?? '') ? 'watch-limit' : 'watch-failed';
+}
