@@ -5,7 +5,19 @@
 
 import { randomBytes } from 'node:crypto';
 import { constants, type Dirent, type Stats } from 'node:fs';
-import { copyFile, type FileHandle, lstat, mkdir, open, opendir, realpath, rename, rm, stat } from 'node:fs/promises';
+import {
+  access,
+  copyFile,
+  type FileHandle,
+  lstat,
+  mkdir,
+  open,
+  opendir,
+  realpath,
+  rename,
+  rm,
+  stat,
+} from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { SignetError, systemCode } from '../base/errors.ts';
 import { privateFile, privateFolder, readFully, syncFolder } from '../base/files.ts';
@@ -79,15 +91,15 @@ export function createFolderRemote(root: string): Remote {
     return realpath(root);
   }
 
+  const leadsOut = (key: RemoteKey): SignetError =>
+    new SignetError('E_REMOTE_DENIED', `${key}: a link leads out of ${place}`, { params: { remote: place } });
+
   /** The object's path, after making sure that no link leads its folder out of the root. */
   async function locate(key: RemoteKey): Promise<string> {
     checkKey(key);
-    const realRoot = await reachRoot();
-    const path = join(realRoot, key);
+    const path = join(await reachRoot(), key);
     const folder = dirname(path);
-    if ((await realpath(folder)) !== folder) {
-      throw new SignetError('E_REMOTE_DENIED', `${key}: a link leads out of ${place}`, { params: { remote: place } });
-    }
+    if ((await realpath(folder)) !== folder) throw leadsOut(key);
     return path;
   }
 
@@ -99,13 +111,26 @@ export function createFolderRemote(root: string): Remote {
     }
   }
 
-  /** Creates the folders above an object, each synced into the one above it. */
-  async function makeParents(key: RemoteKey): Promise<void> {
-    const realRoot = await reachRoot();
-    const folder = dirname(join(realRoot, key));
-    const first = await mkdir(folder, { recursive: true, mode: privateFolder });
-    if (first === undefined) return;
-    for (let made = folder; made.length >= first.length; made = dirname(made)) await syncFolder(dirname(made));
+  /** As `locate`, for an object to be written: missing folders are made, each synced into the one above it. */
+  async function locateOrMake(key: RemoteKey): Promise<string> {
+    try {
+      return await locate(key);
+    } catch (error) {
+      if (systemCode(error) !== 'ENOENT') throw error;
+    }
+    let folder = await reachRoot();
+    for (const name of key.split('/').slice(0, -1)) {
+      const above = folder;
+      folder = join(above, name);
+      try {
+        await mkdir(folder, { mode: privateFolder });
+        await syncFolder(above);
+      } catch (error) {
+        if (systemCode(error) !== 'EEXIST') throw error;
+        if (!(await lstat(folder)).isDirectory()) throw leadsOut(key);
+      }
+    }
+    return locate(key);
   }
 
   async function writeAside(temporary: string, body: RemoteBody): Promise<void> {
@@ -119,7 +144,11 @@ export function createFolderRemote(root: string): Remote {
       }
       return;
     }
-    await copyFile(body.path, temporary, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
+    const { path } = body;
+    await access(path).catch(error => {
+      throw new SignetError('E_INTERNAL', `${path}: the file to upload cannot be read`, { cause: error });
+    });
+    await copyFile(path, temporary, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
     const file = await open(temporary, 'r+');
     try {
       const { size } = await file.stat();
@@ -161,9 +190,7 @@ export function createFolderRemote(root: string): Remote {
     put(key, body, options) {
       return call(key, async () => {
         options?.signal?.throwIfAborted();
-        checkKey(key);
-        await makeParents(key);
-        const path = await locate(key);
+        const path = await locateOrMake(key);
         const temporary = join(dirname(path), `${temporaryPrefix}${randomBytes(8).toString('hex')}`);
         try {
           await writeAside(temporary, body);
