@@ -2,6 +2,7 @@
 // is decided is decided in the units below.
 
 import { randomBytes } from 'node:crypto';
+import { homedir } from 'node:os';
 import { exitCode } from '../protocol/errors.ts';
 import { type Home, resolveHome } from '../protocol/home.ts';
 import type { Status } from '../protocol/status.ts';
@@ -11,7 +12,7 @@ import { systemClock } from './base/clock.ts';
 import { SignetError, toSignetError } from './base/errors.ts';
 import { openLog } from './base/log.ts';
 import { sweepStaging } from './capture/capture.ts';
-import { type Call, claimHome, type Handlers, type Secrets, startEndpoint } from './endpoint/endpoint.ts';
+import { claimHome, type Handlers, type Secrets, startEndpoint } from './endpoint/endpoint.ts';
 import { Engine } from './jobs/engine.ts';
 import { type GivenSecrets, Jobs } from './jobs/jobs.ts';
 import { hardenProcess, hostLabel, machineId, memory, probeRuntime } from './platform/platform.ts';
@@ -19,6 +20,7 @@ import { newSource, watchSources } from './sources/sources.ts';
 import { openState } from './state/state.ts';
 import { KeyProcess, openVaultState } from './vault/vault.ts';
 
+const bytes = (count: number): Uint8Array => new Uint8Array(randomBytes(count));
 const maxReadBytes = 128 << 10;
 const listPage = 500;
 
@@ -70,9 +72,10 @@ async function runDaemon(home: Home): Promise<void> {
     machineId: await machineId(),
     hostLabel: hostLabel(),
     homeFolders: [home.config, home.state, home.cache],
-    newSource,
-    startWatching: (settings, listener) => watchSources({ ...settings, ...listener, clock: systemClock }),
-    randomBytes: count => new Uint8Array(randomBytes(count)),
+    newSource: spec =>
+      newSource(spec, { place: { platform: process.platform, home: homedir(), env: process.env }, randomBytes: bytes }),
+    startWatching: (settings, listener) => watchSources({ ...settings, clock: systemClock }, listener),
+    randomBytes: bytes,
     onStatus: status => announce(status),
   });
 
@@ -88,8 +91,8 @@ async function runDaemon(home: Home): Promise<void> {
       return { entries: entries.slice(offset, offset + listPage), total: entries.length };
     },
     read: async ({ length, ...range }, { signal }) => {
-      const { bytes, sizeBytes } = await jobs.read({ ...range, length: Math.min(length, maxReadBytes) }, signal);
-      return { base64: asBuffer(bytes).toString('base64'), sizeBytes };
+      const part = await jobs.read({ ...range, length: Math.min(length, maxReadBytes) }, signal);
+      return { base64: asBuffer(part.bytes).toString('base64'), sizeBytes: part.sizeBytes };
     },
     restore: (params, call) => jobs.restore({ include: [], dryRun: false, ...params }, call),
     verify: ({ readDataPercent }, call) => jobs.verify(readDataPercent ?? 0, call),
@@ -140,6 +143,6 @@ async function runDaemon(home: Home): Promise<void> {
   process.exit(0);
 }
 
-function given(secrets: Call['secrets'] | Secrets): GivenSecrets {
+function given(secrets: Secrets): GivenSecrets {
   return { password: secrets.get('password'), phone: secrets.get('phone'), recoveryKey: secrets.get('recoveryKey') };
 }

@@ -20,7 +20,7 @@ import {
 import type { StoredHead } from '../heads/model.ts';
 import type { Remote } from '../remotes/remote.ts';
 import type { Repository, Snapshot, SnapshotId } from '../repository/model.ts';
-import { isAppendOnly, isExcluded } from '../sources/sources.ts';
+import { rulesOf } from '../sources/sources.ts';
 import type { BackupOrder, BackupOutcome, EngineProgress } from './engine-messages.ts';
 import { type KnownSnapshot, readHistory, type SnapshotHistory } from './history.ts';
 
@@ -221,13 +221,7 @@ function newestOwn(history: SnapshotHistory, device: string): KnownSnapshot | un
 }
 
 function archiveSource(source: BackupOrder['sources'][number]): ArchiveSource {
-  return {
-    ...source,
-    rules: {
-      isExcluded: (path, kind) => isExcluded(source.profile, path, kind),
-      isAppendOnly: path => isAppendOnly(source.profile, path),
-    },
-  };
+  return { ...source, rules: rulesOf(source.profile) };
 }
 
 function unreadable(sources: readonly ManifestSource[]): readonly UnreadableFile[] {
