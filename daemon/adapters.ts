@@ -1,6 +1,8 @@
 // From the text of a remote to the adapter that speaks to it: the one place that names the adapters.
 
-import { SignetError } from './base/errors.ts';
+import { stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { SignetError, systemCode } from './base/errors.ts';
 import { createFolderRemote, prepareFolder } from './remotes/folder.ts';
 import type { Remote } from './remotes/remote.ts';
 
@@ -11,9 +13,26 @@ export async function openRemote(spec: string): Promise<Remote> {
   return createFolderRemote(folderOf(spec));
 }
 
-/** Makes the place ready for a new repository: a folder is created when only it is missing. */
+/**
+ * Whether the place is only missing: a folder that is not there inside one that is. A missing parent is more likely an unmounted disk, on
+ * whose mount point nothing must be created.
+ */
+export async function isMissing(spec: string): Promise<boolean> {
+  const folder = folderOf(spec);
+  const isThere = async (path: string): Promise<boolean> => {
+    try {
+      return (await stat(path)).isDirectory();
+    } catch (error) {
+      if (systemCode(error) === 'ENOENT') return false;
+      throw error;
+    }
+  };
+  return !(await isThere(folder)) && (await isThere(dirname(folder)));
+}
+
+/** Makes the place ready for a new repository: creates the folder when only it is missing. @throws E_UNREACHABLE · E_REMOTE_DENIED */
 export async function prepareRemote(spec: string): Promise<void> {
-  await prepareFolder(folderOf(spec));
+  if (await isMissing(spec)) await prepareFolder(folderOf(spec));
 }
 
 function folderOf(spec: string): string {

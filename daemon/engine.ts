@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
-import { openRemote, prepareRemote } from './adapters.ts';
+import { isMissing, openRemote, prepareRemote } from './adapters.ts';
 import { systemClock } from './base/clock.ts';
 import { SignetError } from './base/errors.ts';
 import { startDatabaseCapture } from './capture/capture.ts';
@@ -22,6 +22,7 @@ serveEngine({
   home,
   openRemote,
   prepareRemote,
+  isMissing,
   journal: openPackJournal<PackId>(home),
   startCapture: () => startDatabaseCapture({ stagingFolder: home.staging, nodePath: process.execPath }),
   freeBytes: freeDiskBytes,

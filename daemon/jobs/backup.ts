@@ -42,7 +42,7 @@ export interface BackupContext {
 export async function runBackup(context: BackupContext): Promise<BackupOutcome> {
   const { repository, order, clock } = context;
   const startedAt = clock.monotonic();
-  const before = repository.traffic;
+  const before = { ...repository.traffic };
   const report = progressTo(context);
   report({ phase: 'preparing' });
   const lock = await repository.lock('shared', { signal: context.signal });

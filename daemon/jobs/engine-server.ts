@@ -41,6 +41,8 @@ export interface EngineOptions {
   readonly home: Home;
   readonly openRemote: (spec: string) => Promise<Remote>;
   readonly prepareRemote: (spec: string) => Promise<void>;
+  /** Whether set-up could make the place. */
+  readonly isMissing: (spec: string) => Promise<boolean>;
   readonly journal: PackJournal;
   readonly startCapture: () => DatabaseCapture;
   readonly freeBytes: (folder: string) => Promise<number>;
@@ -76,7 +78,9 @@ class EngineServer {
 
   listen(): void {
     this.#answer(engine.inspect, async ({ remote }, signal) =>
-      inspectPlace(await this.#options.openRemote(remote), { signal }),
+      (await this.#options.isMissing(remote))
+        ? 'empty'
+        : inspectPlace(await this.#options.openRemote(remote), { signal }),
     );
     this.#answer(engine.prepare, order => this.#prepare(order));
     this.#answer(engine.create, () => this.#create());
