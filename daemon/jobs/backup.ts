@@ -166,7 +166,7 @@ async function announce(
     snapshot: id,
     time,
     witness,
-    extent: repository.size(),
+    extent: repository.extent(),
     randomBytes,
     signal,
   });
