@@ -3,8 +3,9 @@
 
 import type { Snapshot, SnapshotId } from '../repository/model.ts';
 import type { Witness } from '../state/model.ts';
-import type { Finding, HeadMark, SnapshotStanding, StoredHead } from './model.ts';
-import { readTags, type TagKey } from './tags.ts';
+import { type HeadSet, newestPerDevice } from './head-set.ts';
+import type { Finding, HeadMark, HeadsKey, SnapshotStanding, StandingSnapshot, StoredHead } from './model.ts';
+import { readTags } from './tags.ts';
 
 /** The parts of the witness that heads are measured against. */
 export type KnownHeads = Pick<Witness, 'device' | 'ownHead' | 'seen'>;
@@ -15,30 +16,30 @@ export type KnownHeads = Pick<Witness, 'device' | 'ownHead' | 'seen'>;
  * back (replayed); or not made by Signet with this key (foreign).
  */
 export function classifySnapshot(
-  id: SnapshotId,
-  snapshot: Pick<Snapshot, 'tree' | 'time' | 'tags'>,
-  heads: readonly StoredHead[],
-  tagKey: TagKey,
+  asked: HeadsKey & {
+    readonly id: SnapshotId;
+    readonly snapshot: Pick<Snapshot, 'tree' | 'time' | 'tags'>;
+    readonly heads: HeadSet;
+  },
 ): SnapshotStanding {
-  const newest = newestPerDevice(heads);
-  if ([...newest.values()].some(({ head }) => head.live.includes(id))) return 'announced';
-  const backup = readTags(snapshot, tagKey);
+  const { id, snapshot, heads } = asked;
+  if (heads.isLive(id)) return 'announced';
+  const backup = readTags(snapshot, asked);
   if (backup === undefined) return 'foreign';
-  return backup.seq > (newest.get(backup.device)?.head.seq ?? 0) ? 'unannounced' : 'replayed';
+  return backup.seq > (heads.of(backup.device)?.seq ?? 0) ? 'unannounced' : 'replayed';
 }
 
 /**
- * Compares what the place shows with what this machine remembers and with what the heads say of each other.
+ * Compares what the place shows with what this machine remembers and with what the heads say of each other. Whether a finding is an
+ * alarm is decided by the caller, who knows whether the place may lag.
  *
  * @param known undefined on a machine without memory: then only contradictions inside the place are found
- * @param heads as `readHeads` answered them, several of each device
- * @param snapshots all that can be read
+ * @param snapshots all that can be read, with their standing
  */
 export function compareWithWitness(
   known: KnownHeads | undefined,
-  heads: readonly StoredHead[],
-  snapshots: ReadonlyMap<SnapshotId, Pick<Snapshot, 'tree' | 'time' | 'tags'>>,
-  tagKey: TagKey,
+  { heads }: HeadSet,
+  snapshots: readonly Pick<StandingSnapshot, 'id' | 'standing'>[],
 ): readonly Finding[] {
   return [
     ...(known === undefined ? [] : memoryFindings(known, heads)),
@@ -47,7 +48,7 @@ export function compareWithWitness(
     ...seenFindings(heads),
     ...mutualBlindness(heads),
     ...withheld(heads, snapshots),
-    ...foreign(heads, snapshots, tagKey),
+    ...foreign(heads, snapshots),
   ].filter(once());
 }
 
@@ -77,7 +78,7 @@ function markFindings(device: string, mark: HeadMark, heads: readonly StoredHead
 
 function seenFindings(heads: readonly StoredHead[]): Finding[] {
   return heads.flatMap(({ head }) =>
-    Object.entries(head.seen).flatMap(([device, mark]) => markFindings(device, mark, heads, `${head.label} saw it`)),
+    Object.entries(head.seen).flatMap(([device, mark]) => markFindings(device, mark, heads, `${head.device} saw it`)),
   );
 }
 
@@ -121,7 +122,7 @@ function mutualBlindness(heads: readonly StoredHead[]): Finding[] {
           fork(
             a.head.device,
             a.head.seq,
-            `${a.head.label} and ${b.head.label} were shown different backups of each other`,
+            `${a.head.device} and ${b.head.device} were shown different backups of each other`,
           ),
         );
       }
@@ -130,50 +131,33 @@ function mutualBlindness(heads: readonly StoredHead[]): Finding[] {
   return findings;
 }
 
-function withheld(heads: readonly StoredHead[], snapshots: ReadonlyMap<SnapshotId, unknown>): Finding[] {
+function withheld(heads: readonly StoredHead[], snapshots: readonly Pick<StandingSnapshot, 'id'>[]): Finding[] {
   const settled = new Set(heads.flatMap(({ head }) => [...head.acknowledged, ...head.gone.map(({ id }) => id)]));
+  const present = new Set(snapshots.map(({ id }) => id));
   return [...newestPerDevice(heads).values()].flatMap(({ head }): Finding[] => {
-    const missing = head.live.filter(id => !snapshots.has(id) && !settled.has(id));
-    return missing.length === 0
-      ? []
-      : [
-          {
-            code: 'E_WITHHELD',
-            device: head.device,
-            snapshots: missing,
-            detail: `${missing.length} backups that ${head.label} reported are missing`,
-          },
-        ];
+    const missing = head.live.filter(id => !present.has(id) && !settled.has(id));
+    if (missing.length === 0) return [];
+    const detail = `${missing.length} backups that ${head.device} reported are missing`;
+    return [{ code: 'E_WITHHELD', device: head.device, snapshots: missing, detail }];
   });
 }
 
 function foreign(
   heads: readonly StoredHead[],
-  snapshots: ReadonlyMap<SnapshotId, Pick<Snapshot, 'tree' | 'time' | 'tags'>>,
-  tagKey: TagKey,
+  snapshots: readonly Pick<StandingSnapshot, 'id' | 'standing'>[],
 ): Finding[] {
   const acknowledged = new Set(heads.flatMap(({ head }) => head.acknowledged));
-  const found = [...snapshots].filter(
-    ([id, snapshot]) => !acknowledged.has(id) && classifySnapshot(id, snapshot, heads, tagKey) === 'foreign',
-  );
-  return found.length === 0
-    ? []
-    : [
-        {
-          code: 'E_FOREIGN_SNAPSHOT',
-          snapshots: found.map(([id]) => id),
-          detail: `${found.length} snapshots were reported by none of the devices`,
-        },
-      ];
-}
-
-export function newestPerDevice(heads: readonly StoredHead[]): ReadonlyMap<string, StoredHead> {
-  const newest = new Map<string, StoredHead>();
-  for (const stored of heads) {
-    const before = newest.get(stored.head.device);
-    if (before === undefined || before.head.seq < stored.head.seq) newest.set(stored.head.device, stored);
-  }
-  return newest;
+  const found = snapshots
+    .filter(({ id, standing }) => standing === 'foreign' && !acknowledged.has(id))
+    .map(({ id }) => id);
+  if (found.length === 0) return [];
+  return [
+    {
+      code: 'E_FOREIGN_SNAPSHOT',
+      snapshots: found,
+      detail: `${found.length} snapshots were reported by none of the devices`,
+    },
+  ];
 }
 
 function rollback(device: string, expectedSeq: number, foundSeq: number, how: string): Finding {

@@ -14,7 +14,7 @@ export const headsFolder = 'signet/heads';
 export const formatVersion = 1;
 
 const magic = utf8('SGH1');
-const nonceBytes = 12;
+export const nonceBytes = 12;
 const tagBytes = 16;
 const overhead = magic.length + nonceBytes + tagBytes;
 const smallestClass = 4096;

@@ -2,26 +2,30 @@
 // format cannot tell that newer snapshots were hidden; heads and this machine's memory of them can. This door writes and reads them;
 // what they mean together is in compare.ts, and what to do about it is decided by the jobs.
 
-import { randomBytes } from 'node:crypto';
 import { compareBytes } from '../base/bytes.ts';
 import { SignetError } from '../base/errors.ts';
-import type { CallOptions, Remote, RemoteKey } from '../remotes/remote.ts';
-import type { ObjectProblem } from '../repository/model.ts';
+import type { Remote, RemoteKey } from '../remotes/remote.ts';
+import type { ObjectProblem, RepositoryExtent, SnapshotId } from '../repository/model.ts';
+import type { Witness } from '../state/model.ts';
 import {
   formatVersion,
   headKey,
   headSha256,
   headsFolder,
   maxHeadBytes,
+  nonceBytes,
   openHead,
   parseHeadKey,
   sealHead,
 } from './head-file.ts';
-import type { Head, HeadMark, HeadsFound, ListedHead, StoredHead } from './model.ts';
+import { HeadSet, unannouncedOf } from './head-set.ts';
+import type { Head, HeadMark, HeadsKey, ListedHead, StandingSnapshot, StoredHead } from './model.ts';
 
-export { classifySnapshot, compareWithWitness, type KnownHeads, newestPerDevice } from './compare.ts';
+export { classifySnapshot, compareWithWitness, type KnownHeads } from './compare.ts';
 export { formatVersion, headsLabel } from './head-file.ts';
-export { readTags, snapshotTags, type TaggedBackup, type TagKey } from './tags.ts';
+export type { HeadSet } from './head-set.ts';
+export type { Finding, Head, SnapshotStanding } from './model.ts';
+export { readTags, snapshotTags, type TaggedBackup } from './tags.ts';
 
 /** Names beyond this are not looked at; a device keeps 32, so this is room for hundreds of devices and much junk. */
 const mostListed = 20_000;
@@ -31,21 +35,53 @@ const keptPerDevice = 32;
 const readPerDevice = 2;
 const triedPerDevice = 16;
 
+/** The place, and what opens its heads. */
+export interface HeadsAccess extends HeadsKey {
+  readonly remote: Pick<Remote, 'put' | 'get' | 'list'>;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What one backup adds to what was known before it. */
+export interface HeadOrder extends HeadsAccess {
+  /** As read at the start of this backup, under its lock. */
+  readonly heads: HeadSet;
+  readonly snapshots: readonly StandingSnapshot[];
+  readonly device: { readonly id: string; readonly label: string };
+  /** Above every number this device used. */
+  readonly seq: number;
+  readonly snapshot: SnapshotId;
+  /** RFC 3339. */
+  readonly time: string;
+  readonly witness: Witness;
+  readonly extent: RepositoryExtent;
+  /** Own snapshots that were removed since the previous head, or others' at the user's word. */
+  readonly gone?: Head['gone'];
+  /** Decisions of the user since the previous head. */
+  readonly acknowledged?: readonly SnapshotId[];
+  readonly randomBytes: (count: number) => Uint8Array;
+}
+
+export interface WrittenHead {
+  readonly stored: StoredHead;
+  /** What this machine is to remember from now on. */
+  readonly witness: Witness;
+  /** Own heads beyond the last 32, to be removed now unless an alarm stands. */
+  readonly removable: readonly RemoteKey[];
+}
+
 /**
- * Writes the head and reads it back.
+ * Writes the next head of this device and reads it back; only then the backup counts.
  *
- * @param key 32 bytes, label signet/heads/v1
- * @throws E_OBJECT_ID when the place gives other bytes back · E_OBJECT_LIMIT · what the remote throws
+ * @throws E_VERSION when a head demands a newer writer · E_OBJECT_ID when the place gives other bytes back · E_OBJECT_LIMIT · what
+ *   the remote throws
  */
-export async function writeHead(
-  remote: Pick<Remote, 'put' | 'get'>,
-  key: Uint8Array,
-  repositoryId: string,
-  head: Head,
-  options: CallOptions & { randomBytes?: (count: number) => Uint8Array } = {},
-): Promise<StoredHead> {
-  const { signal } = options;
-  const bytes = sealHead(key, repositoryId, head, (options.randomBytes ?? randomBytes)(12));
+export async function writeHead(order: HeadOrder): Promise<WrittenHead> {
+  const { remote, key, repositoryId, signal } = order;
+  if (!order.heads.isWritable) {
+    throw new SignetError('E_VERSION', `a device demands a newer writer; this program writes format ${formatVersion}`);
+  }
+  const head = nextHead(order);
+  const bytes = sealHead(key, repositoryId, head, order.randomBytes(nonceBytes));
   const sha256 = headSha256(bytes);
   const name = headKey(head.device, head.seq, sha256);
   await remote.put(name, bytes, { signal });
@@ -56,28 +92,82 @@ export async function writeHead(
       `${name}: read back ${stored.length} bytes that are not the ${bytes.length} written`,
     );
   }
-  return { key: name, sha256, head };
+  return {
+    stored: { key: name, sha256, head },
+    witness: { ...order.witness, ownHead: { seq: head.seq, sha256 }, seen: highestSeen(order) },
+    removable: planHeadRemoval(order.heads.listed, head),
+  };
+}
+
+/**
+ * The head that follows. What the previous one named stays named, also when the place does not show it now: a snapshot leaves `live`
+ * only by being forgotten here, so that one which was hidden stays missed.
+ */
+export function nextHead(order: Omit<HeadOrder, 'remote' | 'randomBytes' | keyof HeadsKey>): Head {
+  const { heads, snapshots, device, seq, snapshot, time, witness, extent } = order;
+  const own = heads.of(device.id);
+  const gone = order.gone ?? [];
+  const forgotten = new Set(gone.map(({ id }) => id));
+  const cutOff = unannouncedOf(device.id, snapshots).map(({ id }) => id);
+  const live = new Set([...(own?.live ?? []), ...cutOff, snapshot].filter(id => !forgotten.has(id)));
+  return {
+    device: device.id,
+    label: device.label.slice(0, 64).toWellFormed(),
+    seq,
+    time,
+    snapshot,
+    live: [...live],
+    gone,
+    extent,
+    vaultSha256: witness.vaultSha256,
+    previous: previousHead(heads.markOf(device.id), witness),
+    seen: seenMarks(heads, device.id),
+    acknowledged: [...new Set([...(own?.acknowledged ?? []), ...(order.acknowledged ?? [])])],
+    minReader: formatVersion,
+    minWriter: formatVersion,
+  };
+}
+
+/** The newest head this machine knows to be its own, shown or not: a hidden one must not drop out of the chain. */
+function previousHead(found: HeadMark | undefined, { ownHead }: Witness): string | null {
+  if (ownHead !== null && ownHead.seq >= (found?.seq ?? 0)) return ownHead.sha256;
+  return found?.sha256 ?? null;
+}
+
+/** Newest mark of each other device; one that was seen before and is not shown now is still said to have been seen. */
+function seenMarks(heads: HeadSet, self: string): Readonly<Record<string, HeadMark>> {
+  const seen: Record<string, HeadMark> = { ...heads.of(self)?.seen };
+  for (const device of heads.devices()) {
+    const mark = heads.markOf(device);
+    if (device !== self && mark !== undefined && mark.seq >= (seen[device]?.seq ?? 0)) seen[device] = mark;
+  }
+  return seen;
+}
+
+function highestSeen({ heads, device, witness }: HeadOrder): Readonly<Record<string, number>> {
+  const seen: Record<string, number> = { ...witness.seen };
+  for (const other of heads.devices()) {
+    const seq = heads.of(other)?.seq ?? 0;
+    if (other !== device.id) seen[other] = Math.max(seq, seen[other] ?? 0);
+  }
+  return seen;
 }
 
 /**
  * The newest heads of every device. Junk is reported and passed over; nothing is removed.
  *
- * @param key 32 bytes, label signet/heads/v1
  * @throws E_VERSION when an authenticated head demands a newer reader: then nothing may be done with this repository · what the
  *   remote throws
  */
 export async function readHeads(
-  remote: Pick<Remote, 'list' | 'get'>,
-  key: Uint8Array,
-  repositoryId: string,
-  options: CallOptions = {},
-): Promise<HeadsFound> {
+  access: Omit<HeadsAccess, 'remote'> & { readonly remote: Pick<Remote, 'get' | 'list'> },
+): Promise<HeadSet> {
   const problems: ObjectProblem[] = [];
-  const listed = await listHeads(remote, problems, options);
+  const listed = await listHeads(access, problems);
   const byDevice = Map.groupBy(listed, ({ device }) => device);
   const heads: StoredHead[] = [];
   for (const [device, own] of [...byDevice].slice(0, mostDevices)) {
-    heads.push(...(await readDevice(remote, key, repositoryId, { device, own, problems, options })));
+    heads.push(...(await readDevice(access, { device, own, problems })));
   }
   if (byDevice.size > mostDevices) {
     problems.push({
@@ -86,17 +176,15 @@ export async function readHeads(
       detail: `${byDevice.size} devices, ${mostDevices} were read`,
     });
   }
-  return { heads, problems, listed, writable: heads.every(({ head }) => head.minWriter <= formatVersion) };
+  return new HeadSet({ heads, problems, listed });
 }
 
-async function listHeads(
-  remote: Pick<Remote, 'list'>,
-  problems: ObjectProblem[],
-  options: CallOptions,
-): Promise<ListedHead[]> {
+type Reading = Parameters<typeof readHeads>[0];
+
+async function listHeads({ remote, signal }: Reading, problems: ObjectProblem[]): Promise<ListedHead[]> {
   const listed: ListedHead[] = [];
   let count = 0;
-  for await (const { key, sizeBytes } of remote.list(headsFolder, options)) {
+  for await (const { key, sizeBytes } of remote.list(headsFolder, { signal })) {
     if (++count > mostListed) {
       problems.push({ key: headsFolder, code: 'E_OBJECT_LIMIT', detail: `more than ${mostListed} objects` });
       break;
@@ -115,16 +203,10 @@ interface DeviceReading {
   /** Newest first. */
   readonly own: readonly ListedHead[];
   readonly problems: ObjectProblem[];
-  readonly options: CallOptions;
 }
 
 /** Reads down from the newest name until two numbers are known; all heads of one number are read, for two of them are a fork. */
-async function readDevice(
-  remote: Pick<Remote, 'get'>,
-  key: Uint8Array,
-  repositoryId: string,
-  { device, own, problems, options }: DeviceReading,
-): Promise<readonly StoredHead[]> {
+async function readDevice(access: Reading, { device, own, problems }: DeviceReading): Promise<readonly StoredHead[]> {
   const heads: StoredHead[] = [];
   let tried = 0;
   for (const entry of own) {
@@ -138,7 +220,7 @@ async function readDevice(
       });
       break;
     }
-    const found = await readOne(remote, key, repositoryId, entry, options);
+    const found = await readOne(access, entry);
     if ('head' in found) heads.push(found);
     else problems.push(found);
   }
@@ -146,14 +228,11 @@ async function readDevice(
 }
 
 async function readOne(
-  remote: Pick<Remote, 'get'>,
-  key: Uint8Array,
-  repositoryId: string,
+  { remote, key, repositoryId, signal }: Reading,
   entry: ListedHead,
-  options: CallOptions,
 ): Promise<StoredHead | ObjectProblem> {
   try {
-    const bytes = await remote.get(entry.key, { ...options, maxBytes: maxHeadBytes });
+    const bytes = await remote.get(entry.key, { signal, maxBytes: maxHeadBytes });
     const sha256 = headSha256(bytes);
     if (sha256 !== entry.sha256)
       return { key: entry.key, code: 'E_OBJECT_ID', detail: `its bytes have the hash ${sha256.slice(0, 8)}…` };
@@ -184,15 +263,4 @@ export function planHeadRemoval(
   return listed
     .filter(({ device, seq }) => device === newest.device && seq <= newest.seq - keptPerDevice)
     .map(({ key }) => key);
-}
-
-/** What the next head says it has seen: the newest authenticated head of each other device. */
-export function seenMarks(heads: readonly StoredHead[], self: string): Readonly<Record<string, HeadMark>> {
-  const seen: Record<string, HeadMark> = {};
-  for (const { head, sha256 } of heads) {
-    const before = seen[head.device];
-    if (head.device !== self && (before === undefined || before.seq < head.seq))
-      seen[head.device] = { seq: head.seq, sha256 };
-  }
-  return seen;
 }

@@ -1,9 +1,9 @@
 // What a head says, and what comparing heads with memory can find.
 
 import type { ErrorCode } from '../../protocol/errors.ts';
-import type { ObjectProblem, RepositoryExtent, SnapshotId } from '../repository/model.ts';
+import type { ObjectProblem, RepositoryExtent, Snapshot, SnapshotId } from '../repository/model.ts';
 
-/** One device's word about the repository after one backup. Chained by `previous`, numbered without gaps. */
+/** One device's word about the repository after one backup. Chained by `previous`; numbers rise, and may skip after a crash. */
 export interface Head {
   /** 16 hex digits. */
   readonly device: string;
@@ -24,7 +24,7 @@ export interface Head {
   readonly vaultSha256: string | null;
   /** SHA-256 of the head before; null for the first. */
   readonly previous: string | null;
-  /** The newest head of each other device that was known when this one was written. */
+  /** The newest head of each other device, listed after this device's previous head was written. */
   readonly seen: Readonly<Record<string, HeadMark>>;
   /** Snapshots that the user decided about: foreign ones adopted, missing ones given up. For good, copied from head to head. */
   readonly acknowledged: readonly SnapshotId[];
@@ -51,21 +51,12 @@ export interface ListedHead extends HeadMark {
   readonly device: string;
 }
 
-export interface HeadsFound {
-  /** Authenticated heads, of each device the newest ones, newest first. */
-  readonly heads: readonly StoredHead[];
-  /** Objects that are not what their names say. They are left where they are. */
-  readonly problems: readonly ObjectProblem[];
-  readonly listed: readonly ListedHead[];
-  /** False when a head demands a newer writer: then nothing may be written or removed, only read. */
-  readonly writable: boolean;
-}
-
 export type FindingCode = Extract<ErrorCode, 'E_ROLLBACK' | 'E_FORK' | 'E_WITHHELD' | 'E_FOREIGN_SNAPSHOT'>;
 
 /** Something that an honest place would not show. Whether it is an alarm (a synced folder may lag) is decided by the caller. */
 export interface Finding {
-  readonly code: FindingCode;
+  /** The codes of objects stand for heads that are not what their names say. */
+  readonly code: FindingCode | ObjectProblem['code'];
   /** The device whose things are missing or doubled; undefined for foreign snapshots. */
   readonly device?: string;
   /** Numbers of backups (E_ROLLBACK, E_FORK): what was known, and what is there (0: nothing). */
@@ -77,3 +68,18 @@ export interface Finding {
 }
 
 export type SnapshotStanding = 'announced' | 'unannounced' | 'replayed' | 'foreign';
+
+/** A snapshot of the repository with its standing; what `classifySnapshot` was asked about. */
+export interface StandingSnapshot {
+  readonly id: SnapshotId;
+  readonly snapshot: Snapshot;
+  readonly standing: SnapshotStanding;
+}
+
+/** What a head is authenticated with. */
+export interface HeadsKey {
+  /** 32 bytes, label signet/heads/v1. */
+  readonly key: Uint8Array;
+  /** 64 hex digits. */
+  readonly repositoryId: string;
+}

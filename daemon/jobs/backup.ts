@@ -8,21 +8,13 @@ import type { ArchiveOutcome, ArchiveSource, ManifestSource } from '../archive/m
 import { type Clock, rfc3339 } from '../base/clock.ts';
 import { SignetError } from '../base/errors.ts';
 import type { DatabaseCapture } from '../capture/capture.ts';
-import {
-  formatVersion,
-  newestPerDevice,
-  planHeadRemoval,
-  readTags,
-  seenMarks,
-  snapshotTags,
-  writeHead,
-} from '../heads/heads.ts';
-import type { StoredHead } from '../heads/model.ts';
+import { readTags, snapshotTags, writeHead } from '../heads/heads.ts';
+import type { StandingSnapshot } from '../heads/model.ts';
 import type { Remote } from '../remotes/remote.ts';
 import type { Repository, Snapshot, SnapshotId } from '../repository/model.ts';
 import { rulesOf } from '../sources/sources.ts';
 import type { BackupOrder, BackupOutcome, EngineProgress } from './engine-messages.ts';
-import { type KnownSnapshot, readHistory, type SnapshotHistory } from './history.ts';
+import { readHistory, type SnapshotHistory } from './history.ts';
 
 /** How often blobs that vanished under us are uploaded again before the backup is given up. */
 const triesToCommit = 3;
@@ -51,7 +43,7 @@ export async function runBackup(context: BackupContext): Promise<BackupOutcome> 
   try {
     await repository.refreshIndex({ signal });
     const history = await readHistory({ ...context, witness: order.witness, signal });
-    if (!history.heads.writable) {
+    if (!history.heads.isWritable) {
       throw new SignetError('E_VERSION', 'a newer version wrote here and asks older ones to read only');
     }
     const parent = newestOwn(history, order.device.id);
@@ -125,18 +117,18 @@ async function storeUntilKept(
 async function announce(
   context: BackupContext,
   history: SnapshotHistory,
-  parent: KnownSnapshot | undefined,
+  parent: StandingSnapshot | undefined,
   stored: ArchiveOutcome,
   startTime: string,
   signal: AbortSignal,
 ): Promise<{ readonly id: SnapshotId; readonly at: string; readonly witness: BackupOrder['witness'] }> {
-  const { remote, repository, headsKey, order, clock, randomBytes } = context;
+  const { remote, repository, order, clock, randomBytes } = context;
   const { device, witness } = order;
   if (stored.tree === undefined) throw new SignetError('E_INTERNAL', 'a changed archive has no tree');
   progressTo(context)({ phase: 'finishing' });
   const time = rfc3339(clock.now());
-  const own = newestPerDevice(history.heads.heads).get(device.id);
-  const seq = Math.max(own?.head.seq ?? 0, witness.ownHead?.seq ?? 0) + 1;
+  // Without gaps: a snapshot that a crash left unannounced shares its number with the backup whose head takes it in.
+  const seq = Math.max(history.heads.of(device.id)?.seq ?? 0, witness.ownHead?.seq ?? 0) + 1;
   const { counts, manifest } = stored;
   const snapshot: Snapshot = {
     time,
@@ -145,7 +137,7 @@ async function announce(
     paths: manifest.sources.filter(each => !each.removed).map(each => `/${each.id}`),
     hostname: device.label,
     username: 'signet',
-    tags: snapshotTags({ device: device.id, seq, tree: stored.tree, time }, history.tagKey),
+    tags: snapshotTags({ ...history.headsKey, device: device.id, seq, tree: stored.tree, time }),
     programVersion: `signet ${productVersion}`,
     summary: {
       backupStart: startTime,
@@ -165,58 +157,31 @@ async function announce(
     },
   };
   const id = await repository.saveSnapshot(snapshot, { signal });
-  const head = await writeHead(
+  const written = await writeHead({
+    ...history.headsKey,
     remote,
-    headsKey,
-    repository.id,
-    {
-      device: device.id,
-      label: device.label,
-      seq,
-      time,
-      snapshot: id,
-      live: [...(own?.head.live ?? []), ...unannouncedOwn(history, device.id), id],
-      gone: [],
-      extent: repository.extent(),
-      vaultSha256: witness.vaultSha256,
-      previous: previousOf(own, witness.ownHead),
-      seen: seenMarks(history.heads.heads, device.id),
-      acknowledged: own?.head.acknowledged ?? [],
-      minReader: formatVersion,
-      minWriter: formatVersion,
-    },
-    { randomBytes, signal },
-  );
+    heads: history.heads,
+    snapshots: history.snapshots,
+    device,
+    seq,
+    snapshot: id,
+    time,
+    witness,
+    extent: repository.extent(),
+    randomBytes,
+    signal,
+  });
   // The new head stands: what falls off the end of the chain can go.
-  const listed = [...history.heads.listed, { key: head.key, device: device.id, seq, sha256: head.sha256 }];
-  for (const key of planHeadRemoval(listed, { device: device.id, seq })) await remote.remove(key, { signal });
-  const seen = Object.fromEntries(Object.entries(head.head.seen).map(([other, mark]) => [other, mark.seq]));
-  return {
-    id,
-    at: time,
-    witness: { ...witness, ownHead: { seq, sha256: head.sha256 }, seen: { ...witness.seen, ...seen } },
-  };
-}
-
-/** The chain goes on from the newest head this device wrote, also when the place does not show it any more. */
-function previousOf(own: StoredHead | undefined, remembered: BackupOrder['witness']['ownHead']): string | null {
-  if (own === undefined || (remembered !== null && remembered.seq > own.head.seq)) return remembered?.sha256 ?? null;
-  return own.sha256;
-}
-
-/** Snapshots of this device that a crash left without a head: the next head names them. */
-function unannouncedOwn(history: SnapshotHistory, device: string): readonly SnapshotId[] {
-  return history.snapshots
-    .filter(each => each.standing === 'unannounced' && readTags(each.snapshot, history.tagKey)?.device === device)
-    .map(each => each.id)
-    .toReversed();
+  for (const key of written.removable) await remote.remove(key, { signal });
+  return { id, at: time, witness: written.witness };
 }
 
 /** The newest snapshot of this device, announced or left unannounced by a crash: what the next one continues. */
-function newestOwn(history: SnapshotHistory, device: string): KnownSnapshot | undefined {
+function newestOwn(history: SnapshotHistory, device: string): StandingSnapshot | undefined {
   return history.snapshots.find(
     ({ snapshot, standing }) =>
-      (standing === 'announced' || standing === 'unannounced') && readTags(snapshot, history.tagKey)?.device === device,
+      (standing === 'announced' || standing === 'unannounced') &&
+      readTags(snapshot, history.headsKey)?.device === device,
   );
 }
 

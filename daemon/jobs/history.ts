@@ -2,23 +2,17 @@
 // that a device vouches for is the default everywhere.
 
 import { SignetError } from '../base/errors.ts';
-import { classifySnapshot, compareWithWitness, readHeads, type TagKey } from '../heads/heads.ts';
-import type { Finding, HeadsFound, SnapshotStanding } from '../heads/model.ts';
+import { classifySnapshot, compareWithWitness, type Finding, type HeadSet, readHeads } from '../heads/heads.ts';
+import type { HeadsKey, StandingSnapshot } from '../heads/model.ts';
 import type { Remote } from '../remotes/remote.ts';
-import type { Repository, Snapshot, SnapshotId } from '../repository/model.ts';
+import type { Repository, Snapshot } from '../repository/model.ts';
 import type { Witness } from '../state/model.ts';
-
-export interface KnownSnapshot {
-  readonly id: SnapshotId;
-  readonly snapshot: Snapshot;
-  readonly standing: SnapshotStanding;
-}
 
 export interface SnapshotHistory {
   /** Newest first. */
-  readonly snapshots: readonly KnownSnapshot[];
-  readonly heads: HeadsFound;
-  readonly tagKey: TagKey;
+  readonly snapshots: readonly StandingSnapshot[];
+  readonly heads: HeadSet;
+  readonly headsKey: HeadsKey;
   /** What an honest place would not show. */
   readonly findings: readonly Finding[];
 }
@@ -35,17 +29,17 @@ export async function readHistory(context: {
   readonly witness?: Witness | undefined;
   readonly signal: AbortSignal;
 }): Promise<SnapshotHistory> {
-  const { remote, repository, headsKey, witness, signal } = context;
+  const { remote, repository, witness, signal } = context;
   const stored = await repository.snapshots({ signal });
-  const heads = await readHeads(remote, headsKey, repository.id, { signal });
-  const tagKey = { key: headsKey, repositoryId: repository.id };
+  const headsKey = { key: context.headsKey, repositoryId: repository.id };
+  const heads = await readHeads({ ...headsKey, remote, signal });
   const snapshots = [...stored].map(([id, snapshot]) => ({
     id,
     snapshot,
-    standing: classifySnapshot(id, snapshot, heads.heads, tagKey),
+    standing: classifySnapshot({ ...headsKey, id, snapshot, heads }),
   }));
   snapshots.sort((a, b) => timeOf(b.snapshot) - timeOf(a.snapshot));
-  return { snapshots, heads, tagKey, findings: compareWithWitness(witness, heads.heads, stored, tagKey) };
+  return { snapshots, heads, headsKey, findings: compareWithWitness(witness, heads, snapshots) };
 }
 
 /**
@@ -54,7 +48,7 @@ export async function readHistory(context: {
  *
  * @throws E_NOT_FOUND with `params.what`, and `params.ambiguous` when the beginning fits several
  */
-export function resolveSnapshot(snapshots: readonly KnownSnapshot[], named: string): KnownSnapshot {
+export function resolveSnapshot(snapshots: readonly StandingSnapshot[], named: string): StandingSnapshot {
   if (named === 'latest') {
     const trusted = snapshots.filter(each => each.standing === 'announced' || each.standing === 'unannounced');
     const latest = trusted[0] ?? snapshots.find(each => each.standing !== 'replayed');
