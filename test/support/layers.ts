@@ -19,18 +19,24 @@ const floors: Readonly<Record<string, number>> = {
   jobs: 5,
   endpoint: 6,
   main: 6,
+  engine: 6,
 };
 
 /** Pairs on one floor where the first may use the second. */
 const beside = new Set(['kernel → base', 'main → endpoint']);
 
-/** Units whose door is not named after them. */
-const doors: Readonly<Record<string, string>> = { remotes: 'remote.ts' };
+/** Units with another door than the file named after them, or with several. */
+const doors: Readonly<Record<string, readonly string[]>> = {
+  remotes: ['remote.ts'],
+  archive: ['archive.ts', 'restore.ts', 'browse.ts'],
+};
+/** Entry files: they construct the adapters and wire the units together. */
+const entries = new Set(['main', 'engine']);
 /** Units that are a set of small tools rather than one door. */
 const withoutDoor = new Set(['base', 'kernel']);
 
 /** Protocol files anyone may use; the others only those who speak the protocol. */
-const commonProtocol = new Set(['errors.ts', 'words.ts', 'status.ts', 'version.ts']);
+const commonProtocol = new Set(['errors.ts', 'words.ts', 'status.ts', 'version.ts', 'home.ts']);
 const speakers = new Set(['endpoint', 'cli', 'extension', 'protocol']);
 
 /** Packages that only some may know, by unit or by exact file. */
@@ -99,7 +105,7 @@ function fileRule(file: string, target: string): string | undefined {
 function doorRule(from: string, to: string, target: string): string | undefined {
   if (withoutDoor.has(to)) return undefined;
   const name = target.split('/').slice(2).join('/');
-  if (name === 'model.ts' || name === (doors[to] ?? `${to}.ts`)) return undefined;
-  if (from === 'main') return undefined; // main constructs the adapters
-  return `${to} is entered by its door, ${doors[to] ?? `${to}.ts`} or model.ts`;
+  const through = doors[to] ?? [`${to}.ts`];
+  if (name === 'model.ts' || through.includes(name) || entries.has(from)) return undefined;
+  return `${to} is entered by its door, ${through.join(', ')} or model.ts`;
 }
