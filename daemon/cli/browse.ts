@@ -1,0 +1,79 @@
+// Looking into backups: snapshots, ls, cat.
+
+import { PeerError } from '../../protocol/errors.ts';
+import { count, moment, size } from '../../protocol/formats.ts';
+import type { Connected } from '../../protocol/launch.ts';
+import * as messages from '../../protocol/messages.ts';
+import type { ListEntry } from '../../protocol/status.ts';
+import { type CommonOptions, withDaemon } from './session.ts';
+import { harmless, print, printJson, table } from './terminal.ts';
+
+export async function snapshots(options: CommonOptions): Promise<void> {
+  const entries = await withDaemon(({ connection }) => connection.sendRequest(messages.snapshots, {}));
+  if (options.json) return printJson(entries);
+  if (entries.length === 0) return print('Nothing has been backed up yet.');
+  const rows = entries.map(entry => [
+    entry.id.slice(0, 8),
+    moment(entry.at),
+    harmless(entry.device),
+    count(entry.files),
+    size(entry.sizeBytes),
+    `+${size(entry.bytesAdded)}`,
+    entry.announced ? '' : 'not announced by any device',
+  ]);
+  print(table([['ID', 'Made', 'Device', 'Files', 'Size', 'Added', ''], ...rows], [3, 4, 5]));
+}
+
+export async function ls(snapshot: string, path: string | undefined, options: CommonOptions): Promise<void> {
+  const entries = await withDaemon(daemon => everyEntry(daemon, snapshot, inner(path)));
+  if (options.json) return printJson(entries);
+  if (entries.length === 0) return print('The folder is empty.');
+  const rows = entries.map(entry => [
+    entry.type === 'file' ? size(entry.sizeBytes) : '',
+    moment(entry.modifiedAt),
+    `${harmless(entry.name)}${entry.type === 'dir' ? '/' : entry.type === 'symlink' ? '@' : ''}`,
+  ]);
+  print(table(rows, [0]));
+}
+
+async function everyEntry({ connection }: Connected, snapshot: string, path: string): Promise<readonly ListEntry[]> {
+  const found: ListEntry[] = [];
+  for (;;) {
+    const { entries, total } = await connection.sendRequest(messages.list, { snapshot, path, offset: found.length });
+    found.push(...entries);
+    if (entries.length === 0 || found.length >= total) return found;
+  }
+}
+
+const chunkBytes = 128 * 1024;
+
+/** The bytes of one file to standard output; with `--json` as lines of base64. */
+export async function cat(snapshot: string, path: string, options: CommonOptions): Promise<void> {
+  await withDaemon(async ({ connection }) => {
+    let offset = 0;
+    for (;;) {
+      const { base64, sizeBytes } = await connection.sendRequest(messages.read, {
+        snapshot,
+        path: inner(path),
+        offset,
+        length: chunkBytes,
+      });
+      const bytes = Buffer.from(base64, 'base64');
+      if (options.json) printJson({ type: 'chunk', offset, base64 });
+      else if (!process.stdout.write(bytes))
+        await new Promise<void>(done => process.stdout.once('drain', () => done()));
+      offset += bytes.length;
+      if (offset >= sizeBytes) {
+        if (options.json) printJson({ type: 'result', path, sizeBytes });
+        return;
+      }
+      if (bytes.length === 0)
+        throw new PeerError('E_OBJECT_LIMIT', `the file ends after ${offset} of ${sizeBytes} bytes`);
+    }
+  });
+}
+
+/** Paths in a backup are `<source id>/<path>`; a slash at either end is forgiven. */
+function inner(path = ''): string {
+  return path.replace(/^\/+|\/+$/g, '');
+}

@@ -1,0 +1,134 @@
+// The commands that take time: backup, restore, verify, and stopping them.
+
+import { resolve } from 'node:path';
+import { type ErrorCode, exitCode, exitPartial } from '../../protocol/errors.ts';
+import { counted, duration, size } from '../../protocol/formats.ts';
+import * as messages from '../../protocol/messages.ts';
+import type { BackupResult, RestoreResult, VerifyResult } from '../../protocol/status.ts';
+import { wordsFor } from '../../protocol/words.ts';
+import { type CommonOptions, Exit, longRequest, usage, withDaemon } from './session.ts';
+import { harmless, print, printJson } from './terminal.ts';
+
+export async function backup(options: CommonOptions): Promise<void> {
+  const result = await withDaemon(daemon =>
+    longRequest(daemon, messages.backup, {}, { ...options, detach: 'The backup goes on. `signet cancel` stops it.' }),
+  );
+  if (options.json) printJson(result);
+  else print(backupWords(result));
+  if (result.filesUnreadable.length > 0) throw new Exit(exitPartial);
+}
+
+function backupWords(result: BackupResult): string {
+  const unreadable = result.filesUnreadable.map(file => `  ${harmless(file.path)}: ${harmless(file.reason)}`);
+  const heading =
+    result.snapshot === undefined && unreadable.length === 0
+      ? 'Everything is backed up. Nothing was new.'
+      : `${unreadable.length === 0 ? 'Everything is backed up' : `Backed up, except ${counted(unreadable.length, 'file', 'files')}`}: ${news(result)}.`;
+  const lines = [heading, ...unreadable];
+  if (unreadable.length > 0) lines.push('What could not be read is tried again next time.');
+  for (const path of result.notVerified) lines.push(`Not verified: ${harmless(path)}`);
+  for (const alarm of result.alarms) lines.push(alarmWords(alarm.code));
+  return lines.join('\n');
+}
+
+function news({ filesNew, filesChanged, bytesUploaded, durationMs }: BackupResult): string {
+  const files = [counted(filesNew, 'new file', 'new files'), counted(filesChanged, 'changed file', 'changed files')];
+  return `${files.join(', ')}, ${size(bytesUploaded)} uploaded in ${duration(durationMs)}`;
+}
+
+function alarmWords(code: ErrorCode): string {
+  const { message, advice } = wordsFor({ code, params: {} });
+  return `Alarm: ${message} ${advice}`;
+}
+
+export async function cancel(options: CommonOptions): Promise<void> {
+  const result = await withDaemon(({ connection }) => connection.sendRequest(messages.cancel));
+  if (options.json) printJson(result);
+  else
+    print(
+      result.cancelled
+        ? 'Stopping. What is already uploaded is kept and need not be sent again.'
+        : 'Nothing is running.',
+    );
+}
+
+export interface RestoreOptions extends CommonOptions {
+  readonly to: string;
+  readonly include?: readonly string[];
+  readonly dryRun?: boolean;
+}
+
+export async function restore(snapshot: string, options: RestoreOptions): Promise<void> {
+  const result = await withDaemon(daemon =>
+    longRequest(
+      daemon,
+      messages.restore,
+      {
+        snapshot,
+        target: resolve(options.to),
+        ...(options.include === undefined ? {} : { include: options.include }),
+        ...(options.dryRun ? { dryRun: true } : {}),
+      },
+      options,
+    ),
+  );
+  if (options.json) printJson(result);
+  else print(restoreWords(result));
+  if (result.skipped.length > 0 || unsound(result).length > 0) throw new Exit(exitPartial);
+}
+
+function unsound(result: RestoreResult) {
+  return result.databases.filter(({ check }) => check !== 'ok' && check !== 'opaque');
+}
+
+function restoreWords(result: RestoreResult): string {
+  const what = `${counted(result.files, 'file', 'files')}, ${size(result.bytes)}`;
+  const lines = [
+    result.dryRun
+      ? `${what} would come back to ${harmless(result.target)}. Nothing was written.`
+      : `Restored ${what} to ${harmless(result.target)}.`,
+  ];
+  const bad = unsound(result);
+  if (!result.dryRun && result.databases.length > 0 && bad.length === 0) {
+    lines.push(`${counted(result.databases.length, 'database was', 'databases were')} checked.`);
+  }
+  for (const { path, check } of bad) lines.push(`Damaged: ${harmless(path)}: ${harmless(check)}`);
+  for (const { path, reason } of result.skipped) lines.push(`Left out: ${harmless(path)}: ${harmless(reason)}`);
+  return lines.join('\n');
+}
+
+export interface VerifyOptions extends CommonOptions {
+  readonly readData?: string | true;
+}
+
+export async function verify(options: VerifyOptions): Promise<void> {
+  const readDataPercent = percentOf(options.readData);
+  const result = await withDaemon(daemon =>
+    longRequest(daemon, messages.verify, readDataPercent === undefined ? {} : { readDataPercent }, options),
+  );
+  if (options.json) printJson(result);
+  else print(verifyWords(result));
+  if (result.ok) return;
+  throw new Exit(
+    Math.max(1, ...result.problems.map(({ code }) => (exitCode(code) === exitCode('E_ROLLBACK') ? exitCode(code) : 1))),
+  );
+}
+
+function percentOf(given: string | true | undefined): number | undefined {
+  if (given === undefined) return undefined;
+  if (given === true) return 100;
+  const [, digits] = /^(\d{1,3}(?:\.\d{1,3})?)%?$/.exec(given) ?? [];
+  const percent = Number(digits);
+  if (digits === undefined || percent === 0 || percent > 100)
+    throw usage('--read-data takes a share from 0.001 to 100 percent');
+  return percent;
+}
+
+function verifyWords(result: VerifyResult): string {
+  const checked = `${counted(result.snapshots, 'backup', 'backups')} checked, ${size(result.bytesRead)} read.`;
+  if (result.ok) return `No problems. ${checked}`;
+  const problems = result.problems.map(
+    ({ object, code, detail }) => `  ${code}: ${harmless(object)}: ${harmless(detail)}`,
+  );
+  return [`${counted(result.problems.length, 'problem', 'problems')}. ${checked}`, ...problems].join('\n');
+}

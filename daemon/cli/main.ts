@@ -1,0 +1,126 @@
+#!/usr/bin/env node
+// The command line: what can be said, and which module does it. Commands are loaded when they run, so that help and mistakes are fast;
+// everything that touches chats or keys happens in the daemon.
+
+import { Command, CommanderError, Option } from 'commander';
+import { productVersion } from '../../protocol/version.ts';
+
+const json = () => new Option('--json', 'machine-readable output');
+const secretOptions = () => [
+  new Option('--secrets-stdin', 'read {"password", "phone", "recoveryKey"} as JSON from standard input'),
+  new Option('--password-stdin', 'read the password from the first line of standard input'),
+  new Option('--recovery-key-stdin', 'read the recovery key from the first line of standard input'),
+  new Option('--recovery-key', 'ask for the recovery key in place of the password'),
+  new Option('--phone <number>', 'phone number with country code, such as +15550100'),
+];
+const gather = (value: string, before: readonly string[] = []) => [...before, value];
+
+const program = new Command('signet')
+  .description('End-to-end encrypted backup of the chats on this computer, to a cloud that cannot read them.')
+  .version(productVersion, '--version', 'print the version')
+  .helpOption('-h, --help', 'print help')
+  .helpCommand('help [command]', 'print help for a command')
+  .showSuggestionAfterError(true)
+  .addHelpText(
+    'after',
+    `
+Begin with:
+  signet setup --source ~/Chats --remote folder:/media/disk/Backup
+  signet backup
+  signet status
+
+Exit codes: 0 done, 1 failed, 2 wrong use, 3 done with gaps, 10 not set up, 11 in use by another computer, 12 wrong password or
+phone number, 13 locked, 14 cloud not reachable, 15 cloud or disk full, 16 sign-in needed, 17 alarm, 18 background part missing,
+130 cancelled.`,
+  );
+
+function command(words: string, description: string, parent: Command = program): Command {
+  return parent.command(words).description(description).addOption(json());
+}
+
+const setup = command('setup', 'create a backup, or join the one that is there')
+  .option('--source <dir>', 'folder with chats, or <profile>:<dir>; may be given several times', gather)
+  .requiredOption('--remote <spec>', 'where the copies go: folder:<path>')
+  .addOption(new Option('--schedule <kind>', 'back up by itself or not').choices(['manual', 'never']))
+  .addOption(new Option('--on-change <switch>', 'back up when chats change').choices(['on', 'off']))
+  .option('--new', 'only create: fail when a backup is there')
+  .option('--read-only', 'join only to look and restore');
+for (const option of secretOptions()) setup.addOption(option);
+setup.action(async options => (await import('./setup.ts')).setup(options));
+
+command('status', 'show how things are')
+  .option('--check', 'look at the cloud first; exit 13 when locked')
+  .option('--max-age <age>', 'with --check: exit 1 when the last good backup is older, such as 26h')
+  .action(async options => (await import('./state.ts')).status(options));
+
+command('backup', 'back up now').action(async options => (await import('./jobs.ts')).backup(options));
+command('cancel', 'stop what is running').action(async options => (await import('./jobs.ts')).cancel(options));
+
+command('snapshots', 'list the backups').action(async options => (await import('./browse.ts')).snapshots(options));
+command('ls <snapshot> [path]', 'list a folder of a backup').action(async (snapshot, path, options) =>
+  (await import('./browse.ts')).ls(snapshot, path, options),
+);
+command('cat <snapshot> <path>', 'write a file of a backup to standard output').action(
+  async (snapshot, path, options) => (await import('./browse.ts')).cat(snapshot, path, options),
+);
+command('restore <snapshot>', 'bring back files of a backup: an id, or latest')
+  .requiredOption('--to <dir>', 'new or empty folder')
+  .option('--include <glob>', 'only what matches <source id>/<path>; may be given several times', gather)
+  .option('--dry-run', 'only say what would come back')
+  .action(async (snapshot, options) => (await import('./jobs.ts')).restore(snapshot, options));
+
+const unlock = command('unlock', 'open the backup with the password');
+for (const option of secretOptions()) unlock.addOption(option);
+unlock.action(async options => (await import('./state.ts')).unlock(options));
+command('lock', 'forget the keys until the password is given again').action(async options =>
+  (await import('./state.ts')).lock(options),
+);
+
+command('verify', 'check the backups')
+  .option('--read-data [percent]', 'also read that share of the stored data; all without a number')
+  .action(async options => (await import('./jobs.ts')).verify(options));
+
+command('schedule', 'choose when to back up by itself')
+  .argument('<kind>', 'manual or never')
+  .addOption(new Option('--on-change <switch>', 'back up when chats change').choices(['on', 'off']).default('off'))
+  .action(async (kind, options) => {
+    const { usage } = await import('./session.ts');
+    if (kind !== 'manual' && kind !== 'never') throw usage('the schedule is manual or never');
+    await (await import('./state.ts')).schedule(kind, options);
+  });
+
+const daemon = program.command('daemon').description("Signet's background part");
+command('run', 'run it in the foreground', daemon).action(async () => (await import('./service.ts')).run());
+command('start', 'start it', daemon).action(async options => (await import('./service.ts')).start(options));
+command('stop', 'end it', daemon).action(async options => (await import('./service.ts')).stop(options));
+command('status', 'show whether it runs, without starting it', daemon).action(async options =>
+  (await import('./service.ts')).status(options),
+);
+command('doctor', 'check that this computer has what Signet needs').action(async options =>
+  (await import('./service.ts')).doctor(options),
+);
+
+for (const each of [program, ...program.commands, ...daemon.commands]) {
+  each.exitOverride().configureOutput({ outputError: () => {} }); // said in our own form, below
+}
+
+// `signet ls … | head` closes the pipe early: that is no failure, and nobody is left to read about it.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+}
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode = await failed(error);
+}
+
+async function failed(error: unknown): Promise<number> {
+  const { report, usage } = await import('./session.ts');
+  const asJson = process.argv.includes('--json');
+  if (!(error instanceof CommanderError)) return report(error, asJson);
+  if (error.exitCode === 0) return 0; // help or version, already printed
+  if (error.code === 'commander.help') return 2; // a command is missing; the help was printed
+  // A value behind an unknown option may be a secret in the wrong place.
+  return report(usage(error.message.replace(/^error: /, '').replace(/=[^']*'/, "'")), asJson);
+}

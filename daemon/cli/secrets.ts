@@ -1,0 +1,286 @@
+// How secrets reach a command: by hidden question on a terminal, or on standard input. Never by argument (the phone number may, for
+// convenience) and never from the environment. Without a terminal nothing is asked: what is missing is a usage error naming the option.
+
+import { timingSafeEqual } from 'node:crypto';
+import { PeerError, wireErrorOf } from '../../protocol/errors.ts';
+import type { Connected } from '../../protocol/launch.ts';
+import { judgePassword } from '../../protocol/messages.ts';
+import { parseRecoveryKey } from '../../protocol/recovery-key.ts';
+import { type SecretName, Secrets, secretNames } from '../../protocol/secrets.ts';
+import { wordsFor } from '../../protocol/words.ts';
+import { usage } from './session.ts';
+import { canAsk, note, Questions } from './terminal.ts';
+
+export interface SecretOptions {
+  readonly secretsStdin?: boolean;
+  readonly passwordStdin?: boolean;
+  readonly recoveryKeyStdin?: boolean;
+  /** Ask for the recovery key in place of the password. */
+  readonly recoveryKey?: boolean;
+  readonly phone?: string;
+}
+
+type Values = { [name in SecretName]?: Uint8Array };
+
+const maxInput = 64 * 1024;
+const maxTries = 3;
+
+/** What standard input and `--phone` gave. Reads standard input only when an option says so. */
+export async function givenSecrets(options: SecretOptions): Promise<Values> {
+  const ways = [options.secretsStdin, options.passwordStdin, options.recoveryKeyStdin].filter(way => way === true);
+  if (ways.length > 1)
+    throw usage('only one of --secrets-stdin, --password-stdin and --recovery-key-stdin can read standard input');
+  const values: Values = {};
+  if (options.secretsStdin) Object.assign(values, fromJson(await readInput()));
+  if (options.passwordStdin) values.password = nonEmpty(firstLine(await readInput()), '--password-stdin');
+  if (options.recoveryKeyStdin) values.recoveryKey = nonEmpty(firstLine(await readInput()), '--recovery-key-stdin');
+  if (options.phone !== undefined) {
+    if (values.phone !== undefined) throw usage('the phone number is given twice, by --phone and by --secrets-stdin');
+    values.phone = phoneForm(Buffer.from(options.phone));
+  }
+  if (values.recoveryKey !== undefined) {
+    values.recoveryKey = keyForm(values.recoveryKey);
+    // Whoever comes with the key sets a new password: either name means that one.
+    if (values.newPassword !== undefined) values.password ??= values.newPassword;
+    delete values.newPassword;
+  }
+  return values;
+}
+
+/** What `setup` needs. Throws a usage error when some of it is missing and nobody can be asked. */
+export function neededForSetup(
+  options: SecretOptions & { readonly readOnly?: boolean },
+  given: Values,
+): readonly SecretName[] {
+  const byKey = given.recoveryKey !== undefined || options.recoveryKey === true;
+  const needed: SecretName[] = byKey ? ['recoveryKey'] : ['password', 'phone'];
+  if (byKey && options.readOnly !== true) needed.push('password', 'phone');
+  refuseWithoutTerminal(needed.filter(name => given[name] === undefined));
+  return needed;
+}
+
+/** Secrets for `setup`: a new password is judged and typed twice, the phone number typed twice, on a terminal. */
+export async function secretsForSetup(
+  options: SecretOptions & { readonly readOnly?: boolean },
+  given: Values,
+  joins: boolean,
+  judge: (password: Uint8Array) => Promise<Verdict>,
+): Promise<Secrets> {
+  const needed = neededForSetup(options, given);
+  const byKey = needed.includes('recoveryKey');
+  const values: Values = { ...given };
+  return asking(async questions => {
+    if (byKey) values.recoveryKey ??= await askKey(questions);
+    if (needed.includes('password') && values.password === undefined) {
+      const existing = joins && !byKey;
+      values.password = existing
+        ? await questions.ask('Password of the backup:', { hidden: true })
+        : await askNewPassword(questions, judge);
+    }
+    if (needed.includes('phone')) {
+      const typedByOption = options.phone !== undefined;
+      if (values.phone === undefined) {
+        note(
+          'Your phone number, with country code. It becomes part of the lock. It stays on this computer and is never sent.',
+        );
+        values.phone = phoneForm(await questions.ask('Phone number (example: +1 555 0100):', { hidden: false }));
+        await confirmPhone(questions, values.phone);
+      } else if (typedByOption && canAsk()) await confirmPhone(questions, values.phone);
+    }
+    return toSecrets(values);
+  });
+}
+
+/** Throws a usage error when neither password nor key was given and nobody can be asked. */
+export function refuseEmptyUnlock(options: SecretOptions, given: Values): void {
+  if (given.password === undefined && given.recoveryKey === undefined) {
+    refuseWithoutTerminal([options.recoveryKey === true ? 'recoveryKey' : 'password']);
+  }
+}
+
+/** Secrets for `unlock`: the recovery key, or the password with the phone number where this computer does not remember it. */
+export async function secretsForUnlock(options: SecretOptions, given: Values, knowsPhone: boolean): Promise<Secrets> {
+  const byKey = given.recoveryKey !== undefined || options.recoveryKey === true;
+  const needed: SecretName[] = byKey ? ['recoveryKey'] : knowsPhone ? ['password'] : ['password', 'phone'];
+  const values: Values = { ...given };
+  refuseWithoutTerminal(needed.filter(name => values[name] === undefined));
+  return asking(async questions => {
+    if (byKey) values.recoveryKey ??= await askKey(questions);
+    else {
+      values.password ??= await questions.ask('Your backup password (it stays on this computer):', { hidden: true });
+      if (!knowsPhone) values.phone ??= phoneForm(await questions.ask('Phone number:', { hidden: false }));
+    }
+    return toSecrets(values);
+  });
+}
+
+export type Verdict = 'refused' | 'weak' | 'good' | 'strong';
+
+export function judgeBy({ connection, secrets: channel }: Connected): (password: Uint8Array) => Promise<Verdict> {
+  return async password => {
+    const secrets = Secrets.of({ password });
+    try {
+      return (await connection.sendRequest(judgePassword, { secrets: channel.seal(judgePassword.method, secrets) }))
+        .verdict;
+    } finally {
+      secrets.wipe();
+    }
+  };
+}
+
+const optionFor: { readonly [name in SecretName]?: string } = {
+  password: '--password-stdin or --secrets-stdin',
+  phone: '--phone or --secrets-stdin',
+  recoveryKey: '--recovery-key-stdin or --secrets-stdin',
+};
+const nameOf: { readonly [name in SecretName]?: string } = {
+  password: 'password',
+  phone: 'phone number',
+  recoveryKey: 'recovery key',
+};
+
+function refuseWithoutTerminal(missing: readonly SecretName[]): void {
+  const [first] = missing;
+  if (first === undefined || canAsk()) return;
+  throw usage(
+    `the ${nameOf[first] ?? first} is missing, and there is no terminal to ask: use ${optionFor[first] ?? '--secrets-stdin'}`,
+  );
+}
+
+async function asking<T>(run: (questions: Questions) => Promise<T>): Promise<T> {
+  const questions = new Questions();
+  try {
+    return await run(questions);
+  } finally {
+    questions.close();
+  }
+}
+
+const verdictWords = {
+  refused: 'Too easy to guess. Add a word or two.',
+  weak: 'Weak, but accepted. A word or two more would make it good.',
+  good: 'Good.',
+  strong: 'Strong.',
+} as const;
+
+async function askNewPassword(
+  questions: Questions,
+  judge: (password: Uint8Array) => Promise<Verdict>,
+): Promise<Uint8Array> {
+  note('Choose a password. It is asked for once after each login, and nobody can reset it.');
+  for (let tries = 1; ; tries += 1) {
+    const password = await questions.ask('Password:', { hidden: true });
+    const verdict = await judge(password);
+    note(verdictWords[verdict]);
+    if (verdict !== 'refused') {
+      const again = await questions.ask('Type the password again:', { hidden: true });
+      try {
+        if (!same(password, again)) throw secondTyping('the two passwords are not the same');
+      } finally {
+        again.fill(0);
+      }
+      return password;
+    }
+    password.fill(0);
+    if (tries === maxTries) throw new PeerError('E_WEAK_PASSWORD', 'the password is too easy to guess');
+  }
+}
+
+async function confirmPhone(questions: Questions, first: Uint8Array): Promise<void> {
+  const again = await questions.ask('Type the number again:', { hidden: false });
+  if (digitsOf(first) !== digitsOf(again)) throw secondTyping('the two phone numbers are not the same');
+}
+
+async function askKey(questions: Questions): Promise<Uint8Array> {
+  for (let tries = 1; ; tries += 1) {
+    const typed = await questions.ask('Recovery key, the 16 groups and the check group (it is not shown):', {
+      hidden: true,
+    });
+    try {
+      return keyForm(typed);
+    } catch (error) {
+      const wire = wireErrorOf(error);
+      if (wire === undefined || tries === maxTries) throw error;
+      note(wordsFor(wire).message);
+    } finally {
+      typed.fill(0);
+    }
+  }
+}
+
+function secondTyping(detail: string): PeerError {
+  return new PeerError('E_SECOND_TYPING', detail);
+}
+
+function same(one: Uint8Array, other: Uint8Array): boolean {
+  return one.length === other.length && timingSafeEqual(one, other);
+}
+
+function keyForm(typed: Uint8Array): Uint8Array {
+  return Buffer.from(parseRecoveryKey(Buffer.from(typed).toString('latin1')));
+}
+
+/** What cannot be a number is refused here; the daemon knows the countries. */
+function phoneForm(typed: Buffer): Uint8Array {
+  if (!/^\s*\+[0-9][0-9 ()./-]{4,40}\s*$/.test(typed.toString('utf8'))) {
+    throw new PeerError('E_PHONE_FORM', 'a number starts with + and the country code');
+  }
+  return typed;
+}
+
+function digitsOf(phone: Uint8Array): string {
+  return Buffer.from(phone).toString('utf8').replace(/\D/g, '');
+}
+
+function toSecrets(values: Values): Secrets {
+  const secrets = Secrets.of(values);
+  for (const value of Object.values(values)) value.fill(0);
+  return secrets;
+}
+
+async function readInput(): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  let length = 0;
+  for await (const part of process.stdin) {
+    const bytes = Buffer.from(part);
+    length += bytes.length;
+    if (length > maxInput) throw usage(`standard input has more than ${maxInput} bytes`);
+    parts.push(bytes);
+  }
+  return Buffer.concat(parts);
+}
+
+/** Up to the first line end; the rest is not looked at. */
+function firstLine(input: Buffer): Buffer {
+  const end = input.indexOf(0x0a);
+  const line = end === -1 ? input : input.subarray(0, end);
+  return line.at(-1) === 0x0d ? line.subarray(0, -1) : line;
+}
+
+function nonEmpty(bytes: Buffer, option: string): Buffer {
+  if (bytes.length === 0) throw usage(`${option}: standard input is empty`);
+  return bytes;
+}
+
+/** No message quotes the input: it holds the secrets. */
+function fromJson(input: Buffer): Values {
+  const refused = (why: string) => usage(`--secrets-stdin: ${why}`);
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(input.toString('utf8'));
+  } catch {
+    throw refused('standard input is not JSON');
+  } finally {
+    input.fill(0);
+  }
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))
+    throw refused('one JSON object is expected');
+  const values: Values = {};
+  for (const [name, value] of Object.entries(parsed)) {
+    const known = secretNames.find(one => one === name);
+    if (known === undefined) throw refused(`only ${secretNames.join(', ')} can be given`);
+    if (typeof value !== 'string' || value === '') throw refused(`${known} is not a text`);
+    values[known] = known === 'phone' ? phoneForm(Buffer.from(value)) : Buffer.from(value);
+  }
+  return values;
+}

@@ -1,0 +1,72 @@
+// The background part itself: run, start, stop, status, doctor.
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { constants } from 'node:os';
+import { wireErrorOf } from '../../protocol/errors.ts';
+import { duration } from '../../protocol/formats.ts';
+import { findEntry, findNode } from '../../protocol/launch.ts';
+import * as messages from '../../protocol/messages.ts';
+import { type CommonOptions, Exit, withDaemon } from './session.ts';
+import { harmless, print, printJson } from './terminal.ts';
+
+/** In the foreground, until it is told to end: for service managers and for looking on. */
+export async function run(): Promise<void> {
+  const entry = findEntry();
+  const { node, flags, extraEnv } = findNode(process.env, entry);
+  const { NODE_OPTIONS: _dropped, ...env } = process.env;
+  const child = spawn(node, [...flags, entry], { stdio: 'inherit', env: { ...env, ...extraEnv } });
+  const pass = (signal: NodeJS.Signals) => void child.kill(signal);
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, pass);
+  const [code, signal]: [number | null, NodeJS.Signals | null] = (await once(child, 'exit')) as never;
+  throw new Exit(code ?? 128 + (signal === null ? 0 : constants.signals[signal]));
+}
+
+export async function start(options: CommonOptions): Promise<void> {
+  const info = await withDaemon(({ connection }) => connection.sendRequest(messages.daemonInfo));
+  show(info, options);
+}
+
+export async function status(options: CommonOptions): Promise<void> {
+  const info = await withDaemon(({ connection }) => connection.sendRequest(messages.daemonInfo), { start: false });
+  show(info, options);
+}
+
+function show(info: { pid: number; version: string; uptimeSeconds: number }, options: CommonOptions): void {
+  const { pid, version, uptimeSeconds } = info;
+  if (options.json) printJson({ pid, version, uptimeSeconds });
+  else print(`Signet ${version} is running for ${duration(uptimeSeconds * 1000)} (process ${pid}).`);
+}
+
+/** Ends the daemon of this user's choice, whatever its version. Says so when there is none: that is what was wanted. */
+export async function stop(options: CommonOptions): Promise<void> {
+  let stopped = true;
+  try {
+    await withDaemon(
+      async ({ connection }) => {
+        const closed = new Promise<void>(done => connection.onClose(() => done()));
+        await connection.sendRequest(messages.stopDaemon);
+        await closed;
+      },
+      { start: false },
+    );
+  } catch (error) {
+    if (wireErrorOf(error)?.code !== 'E_DAEMON_MISSING') throw error;
+    stopped = false;
+  }
+  if (options.json) printJson({ stopped });
+  else print(stopped ? 'Signet has ended. No backups are made until it is started.' : 'Signet is not running.');
+}
+
+export async function doctor(options: CommonOptions): Promise<void> {
+  const checks = await withDaemon(({ connection }) => connection.sendRequest(messages.doctor));
+  if (options.json) printJson(checks);
+  else {
+    for (const { name, ok, detail, advice } of checks) {
+      print(
+        `${ok ? 'ok  ' : 'BAD '}  ${harmless(name)}: ${harmless(detail)}${advice === undefined ? '' : `\n      ${harmless(advice)}`}`,
+      );
+    }
+  }
+  if (checks.some(({ ok }) => !ok)) throw new Exit(1);
+}

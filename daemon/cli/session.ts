@@ -1,0 +1,131 @@
+// What every command shares: a connection to the daemon, failures turned into sentences and exit codes, and what Ctrl-C means.
+
+import {
+  type CancellationToken,
+  CancellationTokenSource,
+  ErrorCodes,
+  type RequestType,
+  ResponseError,
+} from 'vscode-jsonrpc/node';
+import { type ErrorCode, exitCode, PeerError, type WireError, wireErrorOf } from '../../protocol/errors.ts';
+import { resolveHome } from '../../protocol/home.ts';
+import { type Connected, connect, connectOrLaunch } from '../../protocol/launch.ts';
+import { progress, type WithProgress } from '../../protocol/messages.ts';
+import { wordsFor } from '../../protocol/words.ts';
+import { harmless, note, progressView } from './terminal.ts';
+
+export interface CommonOptions {
+  readonly json?: boolean;
+}
+
+/** Runs with a connection to the daemon, started when none runs unless `start` is false. */
+export async function withDaemon<T>(run: (daemon: Connected) => Promise<T>, { start = true } = {}): Promise<T> {
+  const home = resolveHome();
+  const daemon = start ? await connectOrLaunch({ home }) : await connect(home);
+  try {
+    return await run(daemon);
+  } finally {
+    daemon.close();
+  }
+}
+
+/** A request whose progress is shown, and which Ctrl-C cancels or, with `detach`, leaves to the daemon. */
+export async function longRequest<P extends WithProgress, R>(
+  daemon: Connected,
+  type: RequestType<P, R, WireError>,
+  params: Omit<P, 'progressToken'>,
+  options: CommonOptions & { readonly detach?: string },
+): Promise<R> {
+  const view = progressView(options.json === true);
+  const progressToken = 'p';
+  const listener = daemon.connection.onProgress(progress, progressToken, job => view.show(job));
+  const source = new CancellationTokenSource();
+  let interrupts = 0;
+  const interrupted = () => {
+    interrupts += 1;
+    if (interrupts === 1 && options.detach !== undefined) {
+      view.end();
+      note(options.detach);
+    }
+    if (interrupts > 1) process.exit(exitCode('E_CANCELLED'));
+    source.cancel();
+  };
+  process.on('SIGINT', interrupted).on('SIGTERM', interrupted);
+  try {
+    return await send(daemon, type, { ...params, progressToken } as unknown as P, source.token);
+  } finally {
+    process.off('SIGINT', interrupted).off('SIGTERM', interrupted);
+    listener.dispose();
+    view.end();
+  }
+}
+
+async function send<P, R>(
+  daemon: Connected,
+  type: RequestType<P, R, WireError>,
+  params: P,
+  token: CancellationToken,
+): Promise<R> {
+  return daemon.connection.sendRequest<R>(type.method, params, token);
+}
+
+/** Thrown to end with an exit code after everything was said. */
+export class Exit extends Error {
+  readonly status: number;
+  constructor(status: number) {
+    super(`exit ${status}`);
+    this.status = status;
+  }
+}
+
+/** A mistake in how the command was called; `detail` names the option. */
+export function usage(detail: string): PeerError {
+  return new PeerError('E_USAGE', detail);
+}
+
+/** Says what went wrong, on standard error, and answers the exit code. */
+export function report(thrown: unknown, json: boolean): number {
+  if (thrown instanceof Exit) return thrown.status;
+  const wire = toWire(thrown);
+  const { message, advice } = inCommands(wire);
+  if (json) {
+    const { code, retryable } = wire;
+    process.stderr.write(`${JSON.stringify({ error: { code, message, advice, retryable } })}\n`);
+  } else {
+    const detail = wire.params['detail'];
+    const details = showsDetails(wire.code) && detail !== undefined ? `Details: ${wire.code}: ${detail}` : '';
+    note(
+      [message, advice, details]
+        .filter(line => line !== '')
+        .map(harmless)
+        .join('\n'),
+    );
+  }
+  return exitCode(wire.code);
+}
+
+function toWire(thrown: unknown): WireError {
+  const wire = wireErrorOf(thrown);
+  if (wire !== undefined) return wire;
+  if (thrown instanceof ResponseError && thrown.code === ErrorCodes.PendingResponseRejected) {
+    return new PeerError('E_DAEMON_MISSING', 'the daemon ended while it was asked');
+  }
+  return new PeerError('E_INTERNAL', thrown instanceof Error ? thrown.name : 'unknown', { cause: thrown });
+}
+
+/** Codes whose sentence already holds the detail, or whose detail helps nobody at the terminal. */
+function showsDetails(code: ErrorCode): boolean {
+  return exitCode(code) === 1 || exitCode(code) === 18 || exitCode(code) === 14;
+}
+
+/** The shared sentences, with the commands of this tool where they name the editor's. */
+function inCommands(wire: WireError): { readonly message: string; readonly advice: string } {
+  const words = wordsFor(wire);
+  const advice: { readonly [code in ErrorCode]?: string } = {
+    E_NOT_SET_UP: 'Run `signet setup`.',
+    E_VAULT_LOCKED: 'Run `signet unlock` first.',
+    E_BUSY: 'Try again when it is done, or stop it with `signet cancel`.',
+    E_NOT_FOUND: 'See `signet snapshots` and `signet ls` for what there is.',
+  };
+  return { message: words.message, advice: advice[wire.code] ?? words.advice };
+}

@@ -1,0 +1,105 @@
+// `signet setup`: creates a backup or joins the one that is there, and shows the recovery key this one time.
+
+import { existsSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { counted } from '../../protocol/formats.ts';
+import { type SetupParams, setup as setupRequest } from '../../protocol/messages.ts';
+import { groupsOf } from '../../protocol/recovery-key.ts';
+import type { Schedule } from '../../protocol/status.ts';
+import { givenSecrets, judgeBy, neededForSetup, type SecretOptions, secretsForSetup } from './secrets.ts';
+import { type CommonOptions, longRequest, usage, withDaemon } from './session.ts';
+import { note, print, printJson } from './terminal.ts';
+
+export interface SetupOptions extends CommonOptions, SecretOptions {
+  readonly source?: readonly string[];
+  readonly remote: string;
+  readonly schedule?: 'manual' | 'never';
+  readonly onChange?: 'on' | 'off';
+  readonly new?: boolean;
+  readonly readOnly?: boolean;
+}
+
+export async function setup(options: SetupOptions): Promise<void> {
+  const remote = remoteOf(options.remote);
+  const sources = (options.source ?? []).map(sourceOf);
+  if (options.readOnly && options.new) throw usage('--new and --read-only exclude each other');
+  if (options.readOnly && sources.length > 0) throw usage('--read-only takes no --source');
+  const joins = !options.new && looksLikeBackup(remote);
+  if (!joins && !options.readOnly && sources.length === 0) throw usage('--source is missing: name a folder with chats');
+  const given = await givenSecrets(options);
+  if (given.recoveryKey !== undefined && options.new) throw usage('--new makes a recovery key; none can be given');
+  neededForSetup(options, given); // before a daemon is started for nothing
+  await withDaemon(async daemon => {
+    const secrets = await secretsForSetup(options, given, joins, judgeBy(daemon));
+    try {
+      const schedule = scheduleOf(options);
+      const params: Omit<SetupParams, 'progressToken'> = {
+        sources,
+        remote,
+        ...(schedule === undefined ? {} : { schedule }),
+        ...(options.new ? { createOnly: true } : {}),
+        ...(options.readOnly ? { readOnly: true } : {}),
+        secrets: daemon.secrets.seal(setupRequest.method, secrets),
+      };
+      const { sealedKey, ...answer } = await longRequest(daemon, setupRequest, params, options);
+      const opened = sealedKey === undefined ? undefined : daemon.secrets.open(setupRequest.method, sealedKey);
+      const recoveryKey =
+        opened === undefined ? undefined : Buffer.from(opened.get('recoveryKey') ?? []).toString('latin1');
+      opened?.wipe();
+      if (options.json) {
+        const { repositoryId, joined, snapshots } = answer;
+        return printJson({ repositoryId, ...(recoveryKey === undefined ? {} : { recoveryKey }), joined, snapshots });
+      }
+      if (answer.joined) note(`Joined. ${counted(answer.snapshots, 'backup is', 'backups are')} there.`);
+      else note('Your backup is set up.');
+      if (recoveryKey !== undefined) showKey(recoveryKey);
+      if (!options.readOnly) note('`signet backup` backs up now; `signet status` shows how things are.');
+    } finally {
+      secrets.wipe();
+    }
+  });
+}
+
+function showKey(recoveryKey: string): void {
+  const groups = groupsOf(recoveryKey);
+  const rows = [0, 4, 8, 12].map(start => `    ${groups.slice(start, start + 4).join(' ')}`);
+  note(
+    '\nThis is your recovery key. It opens the backup if the password is lost. It is shown now, and later only to someone',
+  );
+  note('who knows the password.\n');
+  print([...rows, `    ${groups[16]}    (check group: it catches typing mistakes)`].join('\n'));
+  note('\nWrite it down or print it, and keep it away from this computer. Whoever has it can open the backup.\n');
+}
+
+/** Only to ask the fitting questions; whether a backup is there is for the daemon to say. */
+function looksLikeBackup(remote: string): boolean {
+  return remote.startsWith('folder:') && existsSync(join(remote.slice('folder:'.length), 'config'));
+}
+
+/** `folder:` paths become absolute, with `~` for the home folder as a shell would do at the start of a word. */
+function remoteOf(spec: string): string {
+  const [, kind, place] = /^([a-z0-9]{2,16}):(.+)$/.exec(spec) ?? [];
+  if (kind === undefined || place === undefined)
+    throw usage('--remote names a kind and a place, such as folder:/media/disk/Backup');
+  return kind === 'folder' ? `folder:${absolute(place)}` : spec;
+}
+
+function sourceOf(spec: string): { readonly root: string; readonly profile?: string } {
+  // A single letter before the colon is a drive on Windows.
+  const [, profile, folder] = /^([a-z][a-z0-9-]{1,39}):(.+)$/.exec(spec) ?? [];
+  if (profile === undefined || folder === undefined) return { root: absolute(spec) };
+  return { root: absolute(folder), profile };
+}
+
+function absolute(path: string): string {
+  return path === '~' || path.startsWith('~/') ? join(homedir(), path.slice(1)) : resolve(path);
+}
+
+function scheduleOf({ schedule, onChange }: SetupOptions): Partial<Schedule> | undefined {
+  if (schedule === undefined && onChange === undefined) return undefined;
+  return {
+    ...(schedule === undefined ? {} : { kind: schedule }),
+    onChange: onChange === 'on' || (onChange === undefined && schedule === undefined),
+  };
+}

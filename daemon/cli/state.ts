@@ -1,0 +1,123 @@
+// How things are, and the small switches: status, unlock, lock, schedule.
+
+import { exitCode } from '../../protocol/errors.ts';
+import { ago, counted, size } from '../../protocol/formats.ts';
+import * as messages from '../../protocol/messages.ts';
+import { Secrets } from '../../protocol/secrets.ts';
+import type { Schedule, Status } from '../../protocol/status.ts';
+import { sentenceFor } from '../../protocol/words.ts';
+import { givenSecrets, refuseEmptyUnlock, type SecretOptions, secretsForUnlock } from './secrets.ts';
+import { type CommonOptions, Exit, usage, withDaemon } from './session.ts';
+import { harmless, print, printJson, table } from './terminal.ts';
+
+export interface StatusOptions extends CommonOptions {
+  readonly check?: boolean;
+  readonly maxAge?: string;
+}
+
+export async function status(options: StatusOptions): Promise<void> {
+  if (options.maxAge !== undefined && !options.check) throw usage('--max-age needs --check');
+  const maxAgeMs = options.maxAge === undefined ? undefined : ageOf(options.maxAge);
+  const found = await withDaemon(({ connection }) =>
+    connection.sendRequest(messages.status, options.check ? { check: true } : {}),
+  );
+  const now = Date.now();
+  if (options.json) printJson(found);
+  else print(statusWords(found, now));
+  const code = statusExit(found, options.check === true, maxAgeMs, now);
+  if (code !== 0) throw new Exit(code);
+}
+
+/** 17 if an alarm stands, also while locked; else 10; with `--check` else 13 when locked and 1 when older than `--max-age`. */
+export function statusExit(found: Status, check: boolean, maxAgeMs: number | undefined, now: number): number {
+  if (found.alarms.length > 0) return exitCode('E_ROLLBACK');
+  if (found.vault === 'absent') return exitCode('E_NOT_SET_UP');
+  if (!check) return 0;
+  if (found.vault === 'locked') return exitCode('E_VAULT_LOCKED');
+  if (maxAgeMs === undefined) return 0;
+  return found.lastGoodAt === null || now - Date.parse(found.lastGoodAt) > maxAgeMs ? 1 : 0;
+}
+
+function ageOf(text: string): number {
+  const units = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+  const [, digits, unit] = /^(\d{1,6})([smhd])$/.exec(text) ?? [];
+  if (digits === undefined || unit === undefined)
+    throw usage('--max-age takes a number with s, m, h or d, such as 26h');
+  return Number(digits) * units[unit as keyof typeof units];
+}
+
+function statusWords(found: Status, now: number): string {
+  const { state, sentence, below } = sentenceFor(found, now);
+  const facts: string[][] = [];
+  if (found.vault !== 'absent') {
+    if (found.remote !== null) facts.push(['Place', harmless(found.remote.label)]);
+    if (found.repository?.snapshots != null) {
+      const stored = found.repository.sizeBytes === null ? '' : `, ${size(found.repository.sizeBytes)}`;
+      facts.push(['Backups', `${found.repository.snapshots}${stored}`]);
+    }
+    for (const [index, source] of found.sources.entries()) {
+      const sized = source.sizeBytes === undefined ? '' : `, ${size(source.sizeBytes)}`;
+      const problem = source.problem === undefined ? '' : `, ${harmless(source.problem)}`;
+      facts.push([index === 0 ? 'Chats' : '', `${harmless(source.label)}${sized}${problem}`]);
+    }
+    facts.push(['Automatic', scheduleWords(found.schedule)]);
+    if (found.nextRun !== null) facts.push(['Next', ago(found.nextRun, now, { bare: true })]);
+    if (state !== 'locked')
+      facts.push(['Lock', found.vault === 'locked' ? 'locked' : 'end-to-end encrypted, unlocked']);
+  }
+  const others =
+    found.alarms.length > 1 ? [`${counted(found.alarms.length - 1, 'more alarm stands', 'more alarms stand')}.`] : [];
+  const next = { 'not set up': ['Run `signet setup`.'], locked: ['Run `signet unlock`.'] }[state as string] ?? [];
+  const heading = [`${harmless(sentence)}.`, harmless(below), ...others, ...next].filter(line => line !== '');
+  return [...heading, ...(facts.length === 0 ? [] : ['', table(facts)])].join('\n');
+}
+
+function scheduleWords({ kind, at, onChange }: Schedule): string {
+  const timed = {
+    never: 'never',
+    manual: 'only when asked',
+    daily: `daily at ${at}`,
+    weekly: `weekly at ${at}`,
+    monthly: `monthly at ${at}`,
+  }[kind];
+  if (!onChange) return timed;
+  return kind === 'manual' || kind === 'never' ? 'when chats change' : `${timed}, and when chats change`;
+}
+
+export async function unlock(options: CommonOptions & SecretOptions): Promise<void> {
+  const given = await givenSecrets(options);
+  refuseEmptyUnlock(options, given);
+  await withDaemon(async ({ connection, secrets: channel }) => {
+    const found = await connection.sendRequest(messages.status, {});
+    // Not set up, nothing is asked: the daemon says so.
+    const secrets =
+      found.vault === 'absent' ? undefined : await secretsForUnlock(options, given, found.phoneEnding !== null);
+    try {
+      await connection.sendRequest(messages.unlock, {
+        secrets: channel.seal(messages.unlock.method, secrets ?? new Secrets()),
+      });
+    } finally {
+      secrets?.wipe();
+    }
+  });
+  if (options.json) printJson({ vault: 'unlocked' });
+  else print('Unlocked.');
+}
+
+export async function lock(options: CommonOptions): Promise<void> {
+  await withDaemon(({ connection }) => connection.sendRequest(messages.lock));
+  if (options.json) printJson({ vault: 'locked' });
+  else print('Locked. Backups wait for your password.');
+}
+
+export interface ScheduleOptions extends CommonOptions {
+  readonly onChange?: 'on' | 'off';
+}
+
+/** `never` and `manual` switch backups on change off, unless they are asked for. */
+export async function schedule(kind: 'manual' | 'never', options: ScheduleOptions): Promise<void> {
+  const params = { kind, onChange: options.onChange === 'on' };
+  const result = await withDaemon(({ connection }) => connection.sendRequest(messages.setSchedule, params));
+  if (options.json) printJson(result);
+  else print(`Automatic backup: ${scheduleWords(result)}.`);
+}
