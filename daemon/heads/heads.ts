@@ -7,6 +7,7 @@ import { compareBytes } from '../base/bytes.ts';
 import { SignetError } from '../base/errors.ts';
 import type { CallOptions, Remote, RemoteKey } from '../remotes/remote.ts';
 import type { ObjectProblem } from '../repository/model.ts';
+import { newestPerDevice } from './compare.ts';
 import {
   formatVersion,
   headKey,
@@ -186,13 +187,15 @@ export function planHeadRemoval(
     .map(({ key }) => key);
 }
 
-/** What the next head says it has seen: the newest authenticated head of each other device. */
+/**
+ * What the next head of `self` says it has seen: the newest authenticated head of each other device. One that was seen before and is
+ * not shown now is still said to have been seen, so that hiding it stays visible.
+ */
 export function seenMarks(heads: readonly StoredHead[], self: string): Readonly<Record<string, HeadMark>> {
-  const seen: Record<string, HeadMark> = {};
-  for (const { head, sha256 } of heads) {
-    const before = seen[head.device];
-    if (head.device !== self && (before === undefined || before.seq < head.seq))
-      seen[head.device] = { seq: head.seq, sha256 };
+  const newest = newestPerDevice(heads);
+  const seen: Record<string, HeadMark> = { ...newest.get(self)?.head.seen };
+  for (const [device, { head, sha256 }] of newest) {
+    if (device !== self && head.seq >= (seen[device]?.seq ?? 0)) seen[device] = { seq: head.seq, sha256 };
   }
   return seen;
 }

@@ -3,7 +3,7 @@
 import type { ErrorCode } from '../../protocol/errors.ts';
 import type { ObjectProblem, RepositoryExtent, SnapshotId } from '../repository/model.ts';
 
-/** One device's word about the repository after one backup. Chained by `previous`, numbered without gaps. */
+/** One device's word about the repository after one backup. Chained by `previous`; numbers rise, and may skip after a crash. */
 export interface Head {
   /** 16 hex digits. */
   readonly device: string;
@@ -24,7 +24,7 @@ export interface Head {
   readonly vaultSha256: string | null;
   /** SHA-256 of the head before; null for the first. */
   readonly previous: string | null;
-  /** The newest head of each other device that was known when this one was written. */
+  /** The newest head of each other device, listed after this device's previous head was written. */
   readonly seen: Readonly<Record<string, HeadMark>>;
   /** Snapshots that the user decided about: foreign ones adopted, missing ones given up. For good, copied from head to head. */
   readonly acknowledged: readonly SnapshotId[];
