@@ -29,8 +29,8 @@ try {
   await runDaemon(resolveHome());
 } catch (thrown) {
   const error = toSignetError(thrown);
-  // Whoever started the daemon by hand reads this; a client gets it from the exit status.
-  process.stderr.write(`signet: the daemon could not start: ${error.message} (${error.code})\n`);
+  // One line for whoever started the daemon (protocol/launch.ts), which puts it into words.
+  process.stderr.write(`${JSON.stringify({ error: error.toWire() })}\n`);
   process.exit(exitCode(error.code));
 }
 

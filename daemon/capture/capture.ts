@@ -210,7 +210,7 @@ function startChild(settings: CaptureSettings): CaptureChild {
 /** Nothing is inherited but what a process needs to run at all: no NODE_OPTIONS, no tokens of the user's shell. */
 function childEnvironment(stagingFolder: string): NodeJS.ProcessEnv {
   const environment: NodeJS.ProcessEnv = { SQLITE_TMPDIR: stagingFolder, TMPDIR: stagingFolder };
-  for (const name of ['SystemRoot', 'SYSTEMROOT', 'ELECTRON_RUN_AS_NODE', 'LD_LIBRARY_PATH']) {
+  for (const name of ['SystemRoot', 'SYSTEMROOT', 'ELECTRON_RUN_AS_NODE', 'LD_LIBRARY_PATH', 'NODE_COMPILE_CACHE']) {
     const value = process.env[name];
     if (value !== undefined) environment[name] = value;
   }

@@ -1,6 +1,6 @@
 // `signet setup`: creates a backup or joins the one that is there, and shows the recovery key this one time.
 
-import { existsSync } from 'node:fs';
+import { existsSync, existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { counted } from '../../protocol/formats.ts';
@@ -85,7 +85,9 @@ function remoteOf(spec: string): string {
   return kind === 'folder' ? `folder:${absolute(place)}` : spec;
 }
 
-function sourceOf(spec: string): { readonly root: string; readonly profile?: string } {
+function sourceOf(spec: string): { readonly root?: string; readonly profile?: string } {
+  // A word that is no folder here is the name of a profile, whose usual folder the daemon knows.
+  if (/^[a-z][a-z0-9-]*$/.test(spec) && !existsSync(spec)) return { profile: spec };
   // A single letter before the colon is a drive on Windows.
   const [, profile, folder] = /^([a-z][a-z0-9-]{1,39}):(.+)$/.exec(spec) ?? [];
   if (profile === undefined || folder === undefined) return { root: absolute(spec) };

@@ -36,7 +36,10 @@ const nothing = v.strictObject({});
 /** By the name of the request in messages.ts. */
 export const paramsOf = {
   setup: v.strictObject({
-    sources: v.pipe(v.array(v.strictObject({ root: absolutePath, profile: v.optional(profile) })), v.maxLength(64)),
+    sources: v.pipe(
+      v.array(v.strictObject({ root: v.optional(absolutePath), profile: v.optional(profile) })),
+      v.maxLength(64),
+    ),
     remote: v.pipe(path, v.regex(/^[a-z0-9]{2,16}:/, 'a kind, a colon, and a place')),
     schedule: v.optional(v.strictObject(schedule)),
     createOnly: v.optional(v.boolean()),

@@ -15,6 +15,9 @@ import { SignetError, toSignetError } from '../base/errors.ts';
 import type { Home } from '../state/model.ts';
 import { type EngineProgress, progress, progressToken } from './engine-messages.ts';
 
+/** Short-lived objects of a job are small; a larger nursery only raises the peak. */
+const youngGenerationMb = 8;
+
 export interface EngineCall {
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((step: EngineProgress) => void) | undefined;
@@ -78,7 +81,11 @@ export class Engine {
 
   #start(): { readonly worker: Worker; readonly connection: MessageConnection } {
     if (this.#running !== undefined) return this.#running;
-    const worker = new Worker(this.#program, { workerData: { home: this.#home }, name: 'signet engine' });
+    const worker = new Worker(this.#program, {
+      workerData: { home: this.#home },
+      name: 'signet engine',
+      resourceLimits: { maxYoungGenerationSizeMb: youngGenerationMb },
+    });
     const connection = createMessageConnection(new PortMessageReader(worker), new PortMessageWriter(worker));
     const running = { worker, connection };
     const end = (reason: unknown): void => {

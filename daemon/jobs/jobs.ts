@@ -42,7 +42,7 @@ export interface JobsOptions {
   readonly machineId: string;
   readonly hostLabel: string;
   readonly homeFolders: readonly string[];
-  readonly newSource: (spec: { readonly root: string; readonly profile?: string }) => Promise<SourceSetting>;
+  readonly newSource: (spec: SourceWish) => Promise<SourceSetting>;
   readonly startWatching: StartWatching;
   readonly randomBytes: (count: number) => Uint8Array;
   readonly onStatus: (status: Status) => void;
@@ -60,8 +60,14 @@ export interface GivenSecrets {
   readonly recoveryKey?: Uint8Array | undefined;
 }
 
+/** A folder, a profile with its usual folder, or both. */
+export interface SourceWish {
+  readonly root?: string | undefined;
+  readonly profile?: string | undefined;
+}
+
 export interface SetupOrder {
-  readonly sources: readonly { readonly root: string; readonly profile?: string }[];
+  readonly sources: readonly SourceWish[];
   readonly remote: string;
   readonly schedule?: Partial<Schedule>;
   readonly createOnly?: boolean;

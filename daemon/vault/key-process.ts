@@ -161,7 +161,7 @@ function parseReply(reply: Uint8Array, ended: number | NodeJS.Signals | null): {
 /** Nothing of the daemon's environment but what a process needs to start at all. */
 function childEnvironment(): NodeJS.ProcessEnv {
   const kept: NodeJS.ProcessEnv = {};
-  for (const name of ['SystemRoot', 'ELECTRON_RUN_AS_NODE']) {
+  for (const name of ['SystemRoot', 'ELECTRON_RUN_AS_NODE', 'NODE_COMPILE_CACHE']) {
     const value = process.env[name];
     if (value !== undefined) kept[name] = value;
   }
