@@ -1,6 +1,6 @@
 // `signet setup`: creates a backup or joins the one that is there, and shows the recovery key this one time.
 
-import { existsSync, existsSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { counted } from '../../protocol/formats.ts';
