@@ -1,11 +1,15 @@
 // A vault in memory with a key derivation that is counted and, unless asked otherwise, cheap.
 
 import { createHmac, randomBytes } from 'node:crypto';
-import { utf8 } from '../../daemon/base/bytes.ts';
+import type { ExecutionContext } from 'ava';
+import { fromBase64Url, fromUtf8, toBase64Url, utf8 } from '../../daemon/base/bytes.ts';
 import type { Clock } from '../../daemon/base/clock.ts';
-import type { DeriveRequest, KeyWork } from '../../daemon/vault/model.ts';
+import { SignetError } from '../../daemon/base/errors.ts';
+import type { DeriveRequest, KeyWork, VaultFile } from '../../daemon/vault/model.ts';
 import { normalisePassword } from '../../daemon/vault/password.ts';
 import { type NewVault, openVaultState, type Vault, type VaultOptions } from '../../daemon/vault/vault.ts';
+import { vaultKey, vaultSha256 } from '../../daemon/vault/vault-file.ts';
+import type { ErrorCode } from '../../protocol/errors.ts';
 
 /** Jumps to whatever is waited for. */
 export class JumpingClock implements Clock {
@@ -98,4 +102,46 @@ export function newVault(changes: Partial<NewVault> = {}): NewVault {
     device: 'laptop',
     ...changes,
   };
+}
+
+export async function fails(t: ExecutionContext, code: ErrorCode, work: () => unknown): Promise<SignetError> {
+  const error = await t.throwsAsync(async () => work(), { instanceOf: SignetError });
+  t.is(error?.code, code);
+  return error as SignetError;
+}
+
+/** A machine that was set up: created, uploaded, adopted, locked. */
+export async function setUp(changes = {}) {
+  const kit = await makeKit();
+  const from = newVault(changes);
+  const file = await kit.vault.create(from);
+  await kit.vault.adopt(file);
+  kit.vault.lock();
+  kit.keyWork.derived.length = 0;
+  return { ...kit, file, from };
+}
+
+export function candidate(bytes: Uint8Array) {
+  return { name: vaultKey(vaultSha256(bytes)), bytes };
+}
+
+/** The file with its parts as JSON, changed and put together again. */
+export function edited(
+  file: VaultFile | Uint8Array,
+  edit: (parts: Record<string, string>, header: Record<string, unknown>) => void,
+): Uint8Array {
+  const bytes = file instanceof Uint8Array ? file : file.bytes;
+  const parts = JSON.parse(fromUtf8(bytes) ?? '');
+  const header = JSON.parse(fromUtf8(fromBase64Url(parts.protected) ?? new Uint8Array()) ?? '');
+  const before = JSON.stringify(header);
+  edit(parts, header);
+  if (JSON.stringify(header) !== before) parts.protected = toBase64Url(utf8(JSON.stringify(header)));
+  return utf8(JSON.stringify(parts));
+}
+
+export function flip(text: string, bit: number): string {
+  const bytes = fromBase64Url(text) ?? new Uint8Array();
+  const index = (bit >> 3) % bytes.length;
+  bytes[index] = (bytes[index] ?? 0) ^ (1 << (bit & 7));
+  return toBase64Url(bytes);
 }
