@@ -44,9 +44,9 @@ export async function stop(options: CommonOptions): Promise<void> {
   try {
     await withDaemon(
       async ({ connection }) => {
-        const closed = new Promise<void>(done => connection.onClose(() => done()));
+        const { pid } = await connection.sendRequest(messages.daemonInfo);
         await connection.sendRequest(messages.stopDaemon);
-        await closed;
+        await untilGone(pid);
       },
       { start: false },
     );

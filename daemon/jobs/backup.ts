@@ -171,7 +171,8 @@ async function announce(
     randomBytes,
     signal,
   });
-  // The new head stands: what falls off the end of the chain can go.
+  // The new head stands: what falls off the end of the chain can go, unless something is wrong with the chain.
+  if (history.findings.length > 0) return { id, at: time, witness: written.witness };
   for (const key of written.removable) await remote.remove(key, { signal });
   return { id, at: time, witness: written.witness };
 }
