@@ -35,7 +35,7 @@ export interface LockOptions {
   readonly remove: (key: string) => Promise<void>;
   readonly list: (signal: AbortSignal | undefined) => AsyncIterable<{ readonly key: string }>;
   readonly exists: (key: string) => Promise<boolean>;
-  /** The lock's JSON, or undefined for what is no lock (reported by the callee). */
+  /** The object's JSON, or undefined when it cannot be read (then reported) or was just removed. */
   readonly read: (key: string, id: string, signal: AbortSignal | undefined) => Promise<unknown>;
   readonly report: (key: string, detail: string) => void;
 }
@@ -112,10 +112,14 @@ export class Locks {
         this.#options.report('locks', `more than ${limits.lockFiles} lock files; the others are not read`);
         break;
       }
-      if (!this.#known.has(key)) this.#known.set(key, decodeLock(await this.#options.read(key, id, signal)));
+      if (!this.#known.has(key)) {
+        const json = await this.#options.read(key, id, signal);
+        const lock = decodeLock(json);
+        if (json !== undefined && lock === undefined) this.#options.report(key, 'not a lock');
+        this.#known.set(key, lock);
+      }
       const lock = this.#known.get(key);
-      if (lock === undefined) this.#options.report(key, 'not a lock');
-      else found.set(key, lock);
+      if (lock !== undefined) found.set(key, lock);
     }
     return found;
   }

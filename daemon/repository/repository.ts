@@ -16,9 +16,11 @@ import {
 } from './master-key.ts';
 import type { ObjectProblem, PackJournal, Repository } from './model.ts';
 import { OpenedRepository } from './opened-repository.ts';
+import { SealedCache } from './sealed-cache.ts';
 import { countingRemote, type Traffic } from './traffic.ts';
 
 const defaultPackTargetBytes = 16 * 1024 * 1024;
+const defaultOutboxLimitBytes = 256 * 1024 * 1024;
 
 export interface RepositoryOptions {
   readonly remote: Remote;
@@ -35,7 +37,10 @@ export interface RepositoryOptions {
   readonly host: { readonly hostname: string; readonly pid: number };
   /** The key file to try first. */
   readonly keyFileId?: string | undefined;
+  /** Default 16 MiB; 32 MiB on Drive. */
   readonly packTargetBytes?: number | undefined;
+  /** What may lie in the outbox before saveBlob waits for uploads; default 256 MiB. */
+  readonly outboxLimitBytes?: number | undefined;
   /**
    * Read index, snapshot and lock files stored as plain JSON, which stock restic may write and a hostile cloud could forge from
    * uncompressed blobs; each is reported in `problems`. Only for repositories without Signet heads. Default false.
@@ -149,8 +154,10 @@ async function opened(
   },
 ): Promise<Repository> {
   await ensurePrivateFolder(options.outboxFolder);
+  const cache = options.cacheFolder === undefined ? undefined : await SealedCache.open(options.cacheFolder);
   return new OpenedRepository({
     ...found,
+    cache,
     remote: countingRemote(options.remote, found.traffic),
     clock: options.clock,
     randomBytes: options.randomBytes,
@@ -159,6 +166,7 @@ async function opened(
     host: options.host,
     isAlive: options.isAlive ?? processLives,
     packTargetBytes: options.packTargetBytes ?? defaultPackTargetBytes,
+    outboxLimitBytes: options.outboxLimitBytes ?? defaultOutboxLimitBytes,
     allowRawObjects: options.allowRawObjects ?? false,
     signal: options.signal,
   });
