@@ -136,7 +136,7 @@ export class OpenedRepository implements Repository {
       list: signal => this.#remote.list('locks', { signal }),
       exists: async key => (await this.#remote.stat(key)) !== undefined,
       read: (key, id, signal) => this.#objects.load(key, id, signal),
-      report: (key, detail) => this.#objects.report({ key, code: 'E_OBJECT_TYPE', detail }),
+      report: problem => this.#objects.report(problem),
     });
   }
 

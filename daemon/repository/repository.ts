@@ -65,8 +65,8 @@ function processLives(pid: number): boolean {
 const litter = new Set(['.DS_Store', 'desktop.ini', 'Desktop.ini', 'Thumbs.db', '.dropbox', 'Icon\r']);
 
 /**
- * What a place holds, without any key: 'repository' also for a damaged one, so that nothing is ever created over it. Key files alone
- * are what a broken set-up leaves behind, and count as empty.
+ * What a place holds, without any key: 'repository' also for a damaged one, so that nothing is ever created over it. Key files and
+ * vaults alone are what a set-up that broke off leaves behind, and count as empty.
  */
 export async function inspectPlace(
   remote: Pick<Remote, 'list'>,
@@ -79,7 +79,7 @@ export async function inspectPlace(
     if (key.startsWith('data/') || key.startsWith('index/') || key.startsWith('snapshots/')) {
       if (isId(key.slice(key.lastIndexOf('/') + 1))) return 'repository';
     }
-    if (folder === 'keys' && isId(name)) continue;
+    if ((folder === 'keys' && isId(name)) || key.startsWith('signet/vault/')) continue;
     if (!litter.has(key)) isEmpty = false;
   }
   return isEmpty ? 'empty' : 'other';
@@ -113,6 +113,10 @@ export async function prepareRepository(options: RepositoryOptions): Promise<Pre
     keyFileId: keyFile.id,
     masterKeyFingerprint: fingerprintOf(masterKey),
     async create() {
+      // A listing may have hidden it. Another config in its place would lock everyone out of what is there.
+      if ((await remote.stat('config', { signal })) !== undefined) {
+        throw new SignetError('E_ALREADY_SET_UP', `${remote.label} holds a repository already`);
+      }
       await remote.put(`keys/${keyFile.id}`, keyFile.bytes, { signal });
       // config comes last: before it is there, the place counts as empty and set-up can be repeated.
       await remote.put('config', sealedConfig, { signal });

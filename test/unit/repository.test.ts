@@ -96,9 +96,17 @@ test('the same place cannot be created twice, nor where other files are', async 
   t.is(await inspectPlace(place.remote), 'repository');
   await t.throwsAsync(place.create(), { code: 'E_ALREADY_SET_UP' });
   place.remote.objects.delete('config');
-  t.is(await inspectPlace(place.remote), 'empty', 'only a key file: a set-up that broke off');
+  place.remote.objects.set('signet/vault/v', new Uint8Array(1));
+  t.is(await inspectPlace(place.remote), 'empty', 'only a key file and a vault: a set-up that broke off');
   place.remote.objects.set(`data/00/${'0'.repeat(64)}`, new Uint8Array(1));
   t.is(await inspectPlace(place.remote), 'repository', 'damaged, but never to be created over');
+  const hiding = await memoryBench(t);
+  await (await hiding.create()).close();
+  const config = hiding.remote.objects.get('config');
+  const remote: Remote = { ...hiding.remote, async *list() {} };
+  const blind = await bench(t, { remote });
+  await t.throwsAsync(blind.create(), { code: 'E_ALREADY_SET_UP' }, 'a listing that hides everything');
+  t.is(hiding.remote.objects.get('config'), config);
   const other = await memoryBench(t);
   other.remote.objects.set('Holiday.jpg', new Uint8Array(1));
   await t.throwsAsync(other.create(), { code: 'E_TARGET_NOT_EMPTY' });
