@@ -6,15 +6,18 @@ import { sha256Hex } from '../kernel/hash.ts';
 import { open, type SealKey } from '../kernel/seal.ts';
 import { openFrame } from '../kernel/zstd.ts';
 import type { Remote } from '../remotes/remote.ts';
-import type { BlobCopy } from './blob-index.ts';
+import { type BlobCopy, type IndexedPack, packBytes } from './blob-index.ts';
 import { packKey } from './ids.ts';
 import type { PackId } from './model.ts';
 import type { PlacedBlob } from './pack-format.ts';
+import type { SealedCache } from './sealed-cache.ts';
 
 const maxWindowBytes = 4 * 1024 * 1024;
 const windows = 4;
 /** A reader may skip this much forwards and still count as reading on. */
 const nearBytes = 512 * 1024;
+/** Larger packs of trees (other programs') are not copied into the cache. */
+const maxCachedPackBytes = 40 * 1024 * 1024;
 
 /** A part of a pack that was read, or is being read. */
 interface Window {
@@ -49,12 +52,14 @@ export async function openBlob(
 export class BlobReader {
   readonly #remote: Pick<Remote, 'get'>;
   readonly #key: SealKey;
+  readonly #cache: SealedCache | undefined;
   /** Least recently used first. */
   #windows: Window[] = [];
 
-  constructor(remote: Pick<Remote, 'get'>, key: SealKey) {
+  constructor(remote: Pick<Remote, 'get'>, key: SealKey, cache: SealedCache | undefined) {
     this.#remote = remote;
     this.#key = key;
+    this.#cache = cache;
   }
 
   /** @throws SignetError as openBlob, and what the remote throws */
@@ -66,7 +71,9 @@ export class BlobReader {
       return await openBlob(this.#key, bytes.subarray(at, at + copy.sealedBytes), copy);
     } catch (error) {
       this.#windows = this.#windows.filter(other => other !== window); // reading again asks the remote again
-      throw error;
+      if (!isCached(copy.pack)) throw error;
+      await this.#cache?.drop('packs', copy.pack.id);
+      return openBlob(this.#key, await this.#read(copy.pack, copy.offset, copy.sealedBytes, signal), copy);
     }
   }
 
@@ -89,7 +96,7 @@ export class BlobReader {
     const start = copy.offset;
     const to = Math.max(end, Math.min(copy.pack.contentBytes, start + aheadBytes));
     const maxBytes = to - start;
-    const bytes = this.#remote.get(packKey(id), { offset: start, length: maxBytes, maxBytes, signal });
+    const bytes = this.#read(copy.pack, start, maxBytes, signal);
     bytes.catch(() => undefined); // whoever awaits the window is told
     const window = { pack: id, start, end: to, bytes };
     this.#windows = this.#windows.filter(other => other !== before);
@@ -97,4 +104,22 @@ export class BlobReader {
     if (this.#windows.length > windows) this.#windows.shift();
     return window;
   }
+
+  /** Trees are read over and over: their packs are kept whole in the cache. */
+  async #read(pack: IndexedPack, offset: number, length: number, signal: AbortSignal | undefined): Promise<Uint8Array> {
+    const key = packKey(pack.id);
+    const fromRemote = { offset, length, maxBytes: length, signal };
+    if (this.#cache === undefined || !isCached(pack)) return this.#remote.get(key, fromRemote);
+    const cached = await this.#cache.getRange('packs', pack.id, offset, length);
+    if (cached !== undefined) return cached;
+    const maxBytes = packBytes(pack);
+    const whole = await this.#remote.get(key, { maxBytes, signal }).catch(() => undefined); // damaged: the range may still be good
+    if (whole === undefined || sha256Hex(whole) !== pack.id) return this.#remote.get(key, fromRemote);
+    await this.#cache.put('packs', pack.id, whole);
+    return new Uint8Array(whole.subarray(offset, offset + length)); // a copy, so that the pack itself is not held
+  }
+}
+
+function isCached(pack: IndexedPack): boolean {
+  return pack.type === 'tree' && packBytes(pack) <= maxCachedPackBytes;
 }

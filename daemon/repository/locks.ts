@@ -7,7 +7,7 @@ import { SignetError } from '../base/errors.ts';
 import { goJsonString, parseGoTime } from './go-text.ts';
 import { idInKey } from './ids.ts';
 import { limits } from './limits.ts';
-import type { RepositoryLock } from './model.ts';
+import type { ObjectProblem, RepositoryLock } from './model.ts';
 
 const refreshMs = 5 * 60 * 1000;
 const staleMs = 30 * 60 * 1000;
@@ -35,9 +35,9 @@ export interface LockOptions {
   readonly remove: (key: string) => Promise<void>;
   readonly list: (signal: AbortSignal | undefined) => AsyncIterable<{ readonly key: string }>;
   readonly exists: (key: string) => Promise<boolean>;
-  /** The lock's JSON, or undefined for what is no lock (reported by the callee). */
+  /** The object's JSON, or undefined when it cannot be read (then reported) or was just removed. */
   readonly read: (key: string, id: string, signal: AbortSignal | undefined) => Promise<unknown>;
-  readonly report: (key: string, detail: string) => void;
+  readonly report: (problem: ObjectProblem) => void;
 }
 
 function decodeLock(parsed: unknown): LockInfo | undefined {
@@ -109,13 +109,20 @@ export class Locks {
       if (id === undefined || this.#held.has(key)) continue;
       count++;
       if (count > limits.lockFiles) {
-        this.#options.report('locks', `more than ${limits.lockFiles} lock files; the others are not read`);
+        const detail = `more than ${limits.lockFiles} lock files; the others are not read`;
+        this.#options.report({ key: 'locks', code: 'E_OBJECT_LIMIT', detail });
         break;
       }
-      if (!this.#known.has(key)) this.#known.set(key, decodeLock(await this.#options.read(key, id, signal)));
+      if (!this.#known.has(key)) {
+        const json = await this.#options.read(key, id, signal);
+        const lock = decodeLock(json);
+        if (json !== undefined && lock === undefined) {
+          this.#options.report({ key, code: 'E_OBJECT_TYPE', detail: 'not a lock' });
+        }
+        this.#known.set(key, lock);
+      }
       const lock = this.#known.get(key);
-      if (lock === undefined) this.#options.report(key, 'not a lock');
-      else found.set(key, lock);
+      if (lock !== undefined) found.set(key, lock);
     }
     return found;
   }

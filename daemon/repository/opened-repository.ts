@@ -1,5 +1,6 @@
 // An opened repository: what is known (index), what is on its way (outbox), how blobs come back (reader), and who else is here (locks).
 
+import { rm } from 'node:fs/promises';
 import { fromHex, utf8 } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { SignetError } from '../base/errors.ts';
@@ -10,7 +11,7 @@ import { compressedFrame, rawFrame } from '../kernel/zstd.ts';
 import type { Remote } from '../remotes/remote.ts';
 import { type BlobCopy, BlobIndex, type IndexedPack, packBytes } from './blob-index.ts';
 import { BlobReader, openBlob } from './blob-reader.ts';
-import { asBlobId, asIndexId, asSnapshotId, blobKey, idInKey, packKey } from './ids.ts';
+import { asBlobId, asIndexId, asPackId, asSnapshotId, blobKey, idInKey, packKey } from './ids.ts';
 import { decodeIndex, encodeIndex, groupForIndexes, type PackListing } from './index-codec.ts';
 import { limits } from './limits.ts';
 import { Locks } from './locks.ts';
@@ -32,11 +33,12 @@ import type {
   TrafficCount,
   TreeNode,
 } from './model.ts';
+import { ObjectStore, problemFrom } from './object-store.ts';
 import { Outbox, type UploadedPack } from './outbox.ts';
 import { decodeHeader, type PlacedBlob, trailerBytes } from './pack-format.ts';
+import type { SealedCache } from './sealed-cache.ts';
 import { decodeSnapshot, encodeSnapshot } from './snapshot-codec.ts';
 import { decodeTree, encodeTree, nameText } from './tree-codec.ts';
-import { openUnpacked, sealUnpacked } from './unpacked.ts';
 
 /** Compressions under way at once; each holds a blob and its frame. */
 const parallelSaves = 2;
@@ -57,27 +59,13 @@ export interface OpenedOptions {
   readonly host: { readonly hostname: string; readonly pid: number };
   readonly isAlive: (pid: number) => boolean;
   readonly packTargetBytes: number;
+  readonly outboxLimitBytes: number;
   readonly allowRawObjects: boolean;
+  readonly cache: SealedCache | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 type Call = { readonly signal?: AbortSignal | undefined };
-
-const problemCodes = [
-  'E_OBJECT_AUTH',
-  'E_OBJECT_ID',
-  'E_OBJECT_TYPE',
-  'E_OBJECT_LIMIT',
-  'E_MISSING',
-  'E_VERSION',
-] as const;
-
-/** The problem of one object, or undefined when the error is about something else (the remote, the caller). */
-function problemFrom(key: string, error: unknown): ObjectProblem | undefined {
-  if (!(error instanceof SignetError)) return undefined;
-  const code = problemCodes.find(known => known === error.code);
-  return code === undefined ? undefined : { key, code, detail: error.message };
-}
 
 export class OpenedRepository implements Repository {
   readonly id: string;
@@ -91,12 +79,11 @@ export class OpenedRepository implements Repository {
   readonly #outbox: Outbox;
   readonly #reader: BlobReader;
   readonly #locks: Locks;
+  readonly #objects: ObjectStore;
   /** Blobs on their way into a pack or in an open one. */
   readonly #unsealed = new Map<string, Promise<number>>();
   readonly #indexIds = new Set<IndexId>();
   readonly #snapshots = new Map<SnapshotId, Snapshot>();
-  /** Keys of objects that were read and refused: they never change, so they are not read again. */
-  readonly #refused = new Set<string>();
   /** Plaintexts of trees, least recently used first. */
   readonly #trees = new Map<BlobId, Uint8Array>();
   #treeBytes = 0;
@@ -110,7 +97,8 @@ export class OpenedRepository implements Repository {
     this.id = options.id;
     this.keyFileId = options.keyFileId;
     this.traffic = options.traffic;
-    this.#reader = new BlobReader(options.remote, options.masterKey);
+    this.#objects = new ObjectStore(options);
+    this.#reader = new BlobReader(options.remote, options.masterKey, options.cache);
     this.masterKeyFingerprint = fingerprintOf(options.masterKey);
     this.#outbox = new Outbox({
       key: options.masterKey,
@@ -120,13 +108,22 @@ export class OpenedRepository implements Repository {
       clock: options.clock,
       randomBytes: options.randomBytes,
       packTargetBytes: options.packTargetBytes,
+      limitBytes: options.outboxLimitBytes,
       signal: options.signal,
       onSealed: (id, blobs, from) => {
         this.#index.add(id, blobs, 'pending', { markUsed: from === 'session' });
         for (const blob of blobs) this.#unsealed.delete(blobKey(blob.type, blob.id));
       },
+      onForgotten: id => {
+        const pack = this.#index.pack(id);
+        if (pack !== undefined) this.#index.drop(new Set([pack]));
+      },
       onLost: blobs => {
         for (const blob of blobs) this.#unsealed.delete(blobKey(blob.type, blob.id));
+      },
+      retire: async (id, type, path) => {
+        if (type === 'tree' && options.cache !== undefined) await options.cache.adopt('packs', id, path);
+        else await rm(path, { force: true });
       },
       writeIndex: packs => this.#writeIndex(packs),
     });
@@ -134,12 +131,12 @@ export class OpenedRepository implements Repository {
       clock: options.clock,
       host: options.host,
       isAlive: options.isAlive,
-      write: (json, signal) => this.#saveUnpacked('locks', json, signal),
+      write: (json, signal) => this.#objects.save('locks', json, signal),
       remove: key => this.#remote.remove(key),
       list: signal => this.#remote.list('locks', { signal }),
       exists: async key => (await this.#remote.stat(key)) !== undefined,
-      read: async (key, id, signal) => (await this.#loadUnpacked(key, id, { signal }))?.json,
-      report: (key, detail) => this.#report({ key, code: 'E_OBJECT_TYPE', detail }),
+      read: (key, id, signal) => this.#objects.load(key, id, signal),
+      report: problem => this.#objects.report(problem),
     });
   }
 
@@ -165,6 +162,8 @@ export class OpenedRepository implements Repository {
     await this.#reconcileIndex(options.signal);
     this.#index.drop(this.#unnamedPacks());
     await this.#outbox.recover(id => (this.#index.pack(id)?.indexes.size ?? 0) > 0);
+    await this.#options.cache?.keepOnly('index', id => this.#indexIds.has(asIndexId(id)));
+    await this.#options.cache?.keepOnly('packs', id => this.#index.pack(asPackId(id)) !== undefined);
   }
 
   find(type: BlobType, id: BlobId): PackedBlob | undefined {
@@ -244,7 +243,7 @@ export class OpenedRepository implements Repository {
       } catch (error) {
         const problem = problemFrom(packKey(copy.pack.id), error);
         if (problem === undefined) throw error;
-        this.#report(problem);
+        this.#objects.report(problem);
         failure = error;
       }
     }
@@ -271,7 +270,11 @@ export class OpenedRepository implements Repository {
     const what = `tree ${id.slice(0, 16)}`;
     const { nodes, skipped } = decodeTree(await this.loadBlob('tree', id, options), what);
     for (const { name, type } of skipped) {
-      this.#report({ key: `tree/${id}/${nameText(name)}`, code: 'E_OBJECT_TYPE', detail: `a ${type} is left out` });
+      this.#objects.report({
+        key: `tree/${id}/${nameText(name)}`,
+        code: 'E_OBJECT_TYPE',
+        detail: `a ${type} is left out`,
+      });
     }
     return nodes;
   }
@@ -318,7 +321,7 @@ export class OpenedRepository implements Repository {
     if (!this.#index.has('tree', snapshot.tree)) {
       throw new SignetError('E_MISSING', `snapshot: its tree ${snapshot.tree} is in no index`);
     }
-    const key = await this.#saveUnpacked('snapshots', encodeSnapshot(snapshot), options.signal);
+    const key = await this.#objects.save('snapshots', encodeSnapshot(snapshot), options.signal);
     const id = asSnapshotId(idInKey(key) ?? '');
     const stored = await this.#remote.get(key, { maxBytes: limits.unpackedSealedBytes, signal: options.signal });
     if (sha256Hex(stored) !== id)
@@ -328,17 +331,18 @@ export class OpenedRepository implements Repository {
   }
 
   async snapshots(options: Call = {}): Promise<ReadonlyMap<SnapshotId, Snapshot>> {
-    const listed = await this.#listIds('snapshots', options.signal);
+    const listed = await this.#objects.list('snapshots', options.signal);
     for (const id of this.#snapshots.keys()) if (!listed.has(id)) this.#snapshots.delete(id);
     const missing = [...listed].map(asSnapshotId).filter(id => !this.#snapshots.has(id));
     await inParallel(missing, parallelLoads, async id => {
       const key = `snapshots/${id}`;
-      const object = await this.#loadUnpacked(key, id, options);
-      if (object === undefined) return;
-      const snapshot = decodeSnapshot(object.json);
-      if (snapshot === undefined) this.#refuse({ key, code: 'E_OBJECT_TYPE', detail: 'not a snapshot' });
+      const json = await this.#objects.load(key, id, options.signal);
+      if (json === undefined) return;
+      const snapshot = decodeSnapshot(json);
+      if (snapshot === undefined) this.#objects.refuse({ key, code: 'E_OBJECT_TYPE', detail: 'not a snapshot' });
       else this.#snapshots.set(id, snapshot);
     });
+    if (missing.length > 0) await this.#options.cache?.keepOnly('snapshots', id => listed.has(id));
     return new Map(this.#snapshots);
   }
 
@@ -434,7 +438,7 @@ export class OpenedRepository implements Repository {
 
   /** Loads new index files and takes the names of vanished ones off their packs. */
   async #reconcileIndex(signal: AbortSignal | undefined): Promise<void> {
-    const listed = await this.#listIds('index', signal);
+    const listed = await this.#objects.list('index', signal);
     for (const id of this.#indexIds) {
       if (listed.has(id)) continue;
       this.#indexIds.delete(id);
@@ -443,14 +447,14 @@ export class OpenedRepository implements Repository {
     const missing = [...listed].map(asIndexId).filter(id => !this.#indexIds.has(id));
     await inParallel(missing, parallelLoads, async id => {
       const key = `index/${id}`;
-      const object = await this.#loadUnpacked(key, id, { signal });
-      if (object === undefined) return;
-      const index = decodeIndex(object.json);
+      const json = await this.#objects.load(key, id, signal);
+      if (json === undefined) return;
+      const index = decodeIndex(json);
       if (index === undefined) {
-        this.#refuse({ key, code: 'E_OBJECT_TYPE', detail: 'not an index' });
+        this.#objects.refuse({ key, code: 'E_OBJECT_TYPE', detail: 'not an index' });
         return;
       }
-      for (const detail of index.problems) this.#report({ key, code: 'E_OBJECT_LIMIT', detail });
+      for (const detail of index.problems) this.#objects.report({ key, code: 'E_OBJECT_LIMIT', detail });
       for (const pack of index.packs) this.#index.add(pack.id, pack.blobs, id);
       this.#indexIds.add(id);
     });
@@ -462,68 +466,11 @@ export class OpenedRepository implements Repository {
 
   async #writeIndex(packs: readonly PackListing[]): Promise<void> {
     for (const group of groupForIndexes(packs)) {
-      const key = await this.#saveUnpacked('index', encodeIndex(group), this.#options.signal);
+      const key = await this.#objects.save('index', encodeIndex(group), this.#options.signal);
       const id = asIndexId(idInKey(key) ?? '');
       for (const { id: packId, blobs } of group) this.#index.add(packId, blobs, id).isPending = false;
       this.#indexIds.add(id);
     }
-  }
-
-  async #saveUnpacked(
-    folder: 'index' | 'snapshots' | 'locks',
-    json: string,
-    signal: AbortSignal | undefined,
-  ): Promise<string> {
-    const { id, bytes } = await sealUnpacked(this.#key, this.#options.randomBytes, json);
-    const key = `${folder}/${id}`;
-    await this.#remote.put(key, bytes, { signal });
-    return key;
-  }
-
-  /** The object, or undefined when it is not what it claims to be: then it is reported and not read again. */
-  async #loadUnpacked(key: string, id: string, options: Call): Promise<{ readonly json: unknown } | undefined> {
-    if (this.#refused.has(key)) return undefined;
-    let stored: Uint8Array;
-    try {
-      stored = await this.#remote.get(key, { maxBytes: limits.unpackedSealedBytes, signal: options.signal });
-    } catch (error) {
-      const problem = problemFrom(key, error);
-      if (problem === undefined) throw error;
-      this.#report(problem); // it may come back, so it is read again next time
-      return undefined;
-    }
-    try {
-      const object = await openUnpacked(this.#key, { key, id, stored }, this.#options.allowRawObjects);
-      if (object.isRaw) this.#report({ key, code: 'E_OBJECT_TYPE', detail: 'stored uncompressed: injection risk' });
-      return object;
-    } catch (error) {
-      const problem = problemFrom(key, error);
-      if (problem === undefined) throw error;
-      this.#refuse(problem);
-      return undefined;
-    }
-  }
-
-  async #listIds(folder: 'index' | 'snapshots', signal: AbortSignal | undefined): Promise<Set<string>> {
-    const ids = new Set<string>();
-    for await (const { key } of this.#remote.list(folder, { signal })) {
-      const id = idInKey(key);
-      if (id !== undefined && key === `${folder}/${id}`) ids.add(id);
-    }
-    return ids;
-  }
-
-  #refuse(problem: ObjectProblem): void {
-    this.#refused.add(problem.key);
-    this.#report(problem);
-  }
-
-  #report(problem: ObjectProblem): void {
-    const { problems } = this.#options;
-    const isKnown = problems.some(
-      ({ key, code, detail }) => key === problem.key && code === problem.code && detail === problem.detail,
-    );
-    if (!isKnown && problems.length < 1000) problems.push(problem);
   }
 }
 

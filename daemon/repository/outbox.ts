@@ -1,6 +1,6 @@
 // The way of a blob from "sealed" to "named by an index": open packs → sealed pack in the outbox folder, journalled → uploaded →
 // index. Packs upload in the background, two at a time; the journal row stays until an index names the pack. What is in the folder
-// is bounded: beyond 256 MiB, `add` waits for uploads.
+// is bounded (256 MiB): beyond that, `add` waits for uploads.
 // The first failure in the background is kept and thrown to whoever comes next; `recover` starts over from the journal.
 
 import { createHash } from 'node:crypto';
@@ -18,7 +18,6 @@ import type { BlobType, PackId, PackJournal } from './model.ts';
 import { OpenPack, openPackPrefix, type SealedPack } from './open-pack.ts';
 import { decodeHeader, type PlacedBlob, trailerBytes } from './pack-format.ts';
 
-const maxOutboxBytes = 256 * 1024 * 1024;
 const parallelUploads = 2;
 const indexIntervalMs = 10 * 60 * 1000;
 /** Data blobs go to one of two open packs at random, so that a pack's size tells less about neighbouring chunks (restic PR 5295). */
@@ -38,11 +37,17 @@ export interface OutboxOptions {
   readonly clock: Clock;
   readonly randomBytes: (length: number) => Uint8Array;
   readonly packTargetBytes: number;
+  /** `add` waits while more than this lies in the folder. */
+  readonly limitBytes: number;
   readonly signal?: AbortSignal | undefined;
   /** A pack was sealed and journalled: its blobs may be found from now on. */
   readonly onSealed: (id: PackId, blobs: readonly PlacedBlob[], from: 'session' | 'journal') => void;
   /** An open pack could not be written or sealed: its blobs are gone. */
   readonly onLost: (blobs: readonly PlacedBlob[]) => void;
+  /** A journalled pack turned out to be nowhere. */
+  readonly onForgotten: (id: PackId) => void;
+  /** The file of an uploaded pack is not needed here any more: removes it or moves it away. */
+  readonly retire: (id: PackId, type: BlobType, path: string) => Promise<void>;
   /** Writes index files naming the packs; durable on return. */
   readonly writeIndex: (packs: readonly UploadedPack[]) => Promise<void>;
 }
@@ -58,7 +63,7 @@ export class Outbox {
   readonly #dataPacks: (OpenPack | undefined)[] = [];
   #treePack: OpenPack | undefined;
   #failure: { readonly error: unknown } | undefined;
-  /** Bytes in the folder that are sealed and not uploaded. */
+  /** Bytes in the folder that are full or sealed, and not uploaded. */
   #sealedBytes = 0;
   #uploadQueue: WaitingPack[] = [];
   #uploading = 0;
@@ -80,7 +85,7 @@ export class Outbox {
   /** Puts a sealed blob into an open pack; a full pack is sealed and uploaded in the background. */
   async add(blob: Omit<PlacedBlob, 'offset'>, sealed: Uint8Array): Promise<void> {
     this.throwIfFailed();
-    while (this.#sealedBytes + this.#openBytes() > maxOutboxBytes && this.#tasks.size > 0) {
+    while (this.#sealedBytes + this.#openBytes() > this.#options.limitBytes && this.#tasks.size > 0) {
       await this.#changed.promise;
       this.throwIfFailed();
     }
@@ -89,7 +94,12 @@ export class Outbox {
     const isFull = pack.contentBytes >= this.#options.packTargetBytes || pack.blobs.length >= limits.packBlobs;
     if (isFull) {
       this.#detach(pack);
-      this.#background(this.#seal(pack));
+      const { contentBytes } = pack;
+      this.#sealedBytes += contentBytes;
+      const release = (): void => {
+        this.#sealedBytes -= contentBytes;
+      };
+      this.#background(this.#seal(pack).finally(release));
     }
     try {
       await written;
@@ -193,7 +203,7 @@ export class Outbox {
       throw error;
     }
     journal.markUploaded(pack.id);
-    await rm(path, { force: true });
+    await this.#options.retire(pack.id, pack.blobs[0]?.type ?? 'data', path);
     this.#sealedBytes -= pack.sizeBytes;
     this.#uploaded.push({ id: pack.id, blobs: pack.blobs });
     await this.#indexIfDue();
@@ -308,6 +318,7 @@ export class Outbox {
         this.#enqueue({ id, sizeBytes, blobs });
       } else {
         journal.remove([id]);
+        this.#options.onForgotten(id);
         await rm(path, { force: true });
       }
     }

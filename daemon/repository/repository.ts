@@ -16,9 +16,11 @@ import {
 } from './master-key.ts';
 import type { ObjectProblem, PackJournal, Repository } from './model.ts';
 import { OpenedRepository } from './opened-repository.ts';
+import { SealedCache } from './sealed-cache.ts';
 import { countingRemote, type Traffic } from './traffic.ts';
 
 const defaultPackTargetBytes = 16 * 1024 * 1024;
+const defaultOutboxLimitBytes = 256 * 1024 * 1024;
 
 export interface RepositoryOptions {
   readonly remote: Remote;
@@ -35,7 +37,10 @@ export interface RepositoryOptions {
   readonly host: { readonly hostname: string; readonly pid: number };
   /** The key file to try first. */
   readonly keyFileId?: string | undefined;
+  /** Default 16 MiB; 32 MiB on Drive. */
   readonly packTargetBytes?: number | undefined;
+  /** What may lie in the outbox before saveBlob waits for uploads; default 256 MiB. */
+  readonly outboxLimitBytes?: number | undefined;
   /**
    * Read index, snapshot and lock files stored as plain JSON, which stock restic may write and a hostile cloud could forge from
    * uncompressed blobs; each is reported in `problems`. Only for repositories without Signet heads. Default false.
@@ -60,8 +65,8 @@ function processLives(pid: number): boolean {
 const litter = new Set(['.DS_Store', 'desktop.ini', 'Desktop.ini', 'Thumbs.db', '.dropbox', 'Icon\r']);
 
 /**
- * What a place holds, without any key: 'repository' also for a damaged one, so that nothing is ever created over it. Key files alone
- * are what a broken set-up leaves behind, and count as empty.
+ * What a place holds, without any key: 'repository' also for a damaged one, so that nothing is ever created over it. Key files and
+ * vaults alone are what a set-up that broke off leaves behind, and count as empty.
  */
 export async function inspectPlace(
   remote: Pick<Remote, 'list'>,
@@ -74,7 +79,7 @@ export async function inspectPlace(
     if (key.startsWith('data/') || key.startsWith('index/') || key.startsWith('snapshots/')) {
       if (isId(key.slice(key.lastIndexOf('/') + 1))) return 'repository';
     }
-    if (folder === 'keys' && isId(name)) continue;
+    if ((folder === 'keys' && isId(name)) || key.startsWith('signet/vault/')) continue;
     if (!litter.has(key)) isEmpty = false;
   }
   return isEmpty ? 'empty' : 'other';
@@ -108,6 +113,10 @@ export async function prepareRepository(options: RepositoryOptions): Promise<Pre
     keyFileId: keyFile.id,
     masterKeyFingerprint: fingerprintOf(masterKey),
     async create() {
+      // A listing may have hidden it. Another config in its place would lock everyone out of what is there.
+      if ((await remote.stat('config', { signal })) !== undefined) {
+        throw new SignetError('E_ALREADY_SET_UP', `${remote.label} holds a repository already`);
+      }
       await remote.put(`keys/${keyFile.id}`, keyFile.bytes, { signal });
       // config comes last: before it is there, the place counts as empty and set-up can be repeated.
       await remote.put('config', sealedConfig, { signal });
@@ -149,8 +158,10 @@ async function opened(
   },
 ): Promise<Repository> {
   await ensurePrivateFolder(options.outboxFolder);
+  const cache = options.cacheFolder === undefined ? undefined : await SealedCache.open(options.cacheFolder);
   return new OpenedRepository({
     ...found,
+    cache,
     remote: countingRemote(options.remote, found.traffic),
     clock: options.clock,
     randomBytes: options.randomBytes,
@@ -159,6 +170,7 @@ async function opened(
     host: options.host,
     isAlive: options.isAlive ?? processLives,
     packTargetBytes: options.packTargetBytes ?? defaultPackTargetBytes,
+    outboxLimitBytes: options.outboxLimitBytes ?? defaultOutboxLimitBytes,
     allowRawObjects: options.allowRawObjects ?? false,
     signal: options.signal,
   });

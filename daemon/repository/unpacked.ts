@@ -7,7 +7,6 @@ import { sha256Hex } from '../kernel/hash.ts';
 import { padme } from '../kernel/padme.ts';
 import { ivBytes, open, type SealKey, seal, sealOverhead } from '../kernel/seal.ts';
 import { compressedFrame, extendFrame, minExtension, openFrame } from '../kernel/zstd.ts';
-import type { Remote } from '../remotes/remote.ts';
 import { limits } from './limits.ts';
 
 const compressedMark = 0x02;
@@ -37,7 +36,6 @@ export interface UnpackedObject {
   readonly json: unknown;
   /** Stored as plain JSON, which a repository of ours never does: a blob could have been re-filed as this object. */
   readonly isRaw: boolean;
-  readonly stored: Uint8Array;
 }
 
 /**
@@ -62,7 +60,7 @@ export async function openUnpacked(
     throw new SignetError('E_OBJECT_TYPE', `${what}: not stored as a snapshot, index or lock is`);
   }
   const plaintext = isRaw ? opened : await openFrame(opened.subarray(1), { maxBytes: limits.unpackedPlainBytes }, what);
-  return { json: parseJson(plaintext, what), isRaw, stored };
+  return { json: parseJson(plaintext, what), isRaw };
 }
 
 /** @throws SignetError E_OBJECT_TYPE */
@@ -74,15 +72,4 @@ export function parseJson(plaintext: Uint8Array, what: string): unknown {
     throw new SignetError('E_OBJECT_TYPE', `${what}: not JSON`, { cause: error });
   }
   throw new SignetError('E_OBJECT_TYPE', `${what}: not UTF-8`);
-}
-
-/** @throws SignetError as openUnpacked, and what the remote throws */
-export async function loadUnpacked(
-  remote: Pick<Remote, 'get'>,
-  key: SealKey,
-  object: { readonly key: string; readonly id: string },
-  options: { readonly allowRaw: boolean; readonly signal?: AbortSignal | undefined },
-): Promise<UnpackedObject> {
-  const stored = await remote.get(object.key, { maxBytes: limits.unpackedSealedBytes, signal: options.signal });
-  return openUnpacked(key, { ...object, stored }, options.allowRaw);
 }

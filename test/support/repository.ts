@@ -74,6 +74,12 @@ export function drivenClock(startMs = Date.UTC(2026, 10, 23, 9)): DrivenClock {
   return clock;
 }
 
+/** Waits for what is under way in threads and files, without a clock; the test's own timeout ends it. */
+export async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise(resolve => setImmediate(resolve));
+  await settled();
+}
+
 /** Lets promises and file operations that are under way go on for a few turns. */
 async function settled(): Promise<void> {
   for (let turn = 0; turn < 20; turn++) await new Promise(resolve => setImmediate(resolve));
