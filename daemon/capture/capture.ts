@@ -84,12 +84,12 @@ export function startDatabaseCapture(settings: CaptureSettings): DatabaseCapture
       const turn = queue.then(() => captureNow(path, options));
       queue = turn.catch(() => {});
       return turn.catch(error => {
-        throw options.signal?.aborted ? cancelled(error) : error;
+        throw isStopped || options.signal?.aborted ? cancelled(error) : error;
       });
     },
     async check(path, { signal } = {}) {
       signal?.throwIfAborted();
-      child ??= startChild(settings);
+      if (child === undefined || child.isGone) child = startChild(settings);
       const answer = await child.ask(path, { check: asBuffer(path).toString('base64') }, signal);
       if ('failed' in answer) throw failed(answer.failed, path);
       return 'checked' in answer ? answer.checked : 'unknown';

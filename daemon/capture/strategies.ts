@@ -127,6 +127,7 @@ async function copyBetweenLooks(path: Buffer, first: Look, options: LadderOption
       await wait(waitMs);
       before = fence.needsSettledLook ? await settledLook(path) : lookAt(path);
     }
+    if (before.wal !== undefined) return false; // the main file alone is not all any more
     if ((fence.needsSettledLook && before.isFresh) || !fence.holds(before, before)) continue;
     const header = parseDatabaseHeader(before.database.head);
     if (header === undefined) return false;

@@ -57,10 +57,8 @@ export const profiles: Readonly<Record<ProfileId, Profile>> = {
     id: 'whatsapp-android',
     label: 'WhatsApp (Android)',
     defaultRoots: () => [],
-    detect: async folder =>
-      (await folder.hasName('Databases', name => /^msgstore.*\.db/.test(name))) ||
-      (await folder.isFolder('Media/WhatsApp Images')) ||
-      (await folder.isDatabase('msgstore.db')),
+    // The folder of the app, or the one above it (com.whatsapp) that phones copy out.
+    detect: async folder => (await isWhatsAppFolder(folder, '')) || (await isWhatsAppFolder(folder, 'WhatsApp/')),
     // The dated msgstore-*.crypt copies stay in: each is yesterday's undated one, so its bytes are in the repository already.
     excludes: patterns(
       '**/.Shared',
@@ -94,6 +92,14 @@ export const profiles: Readonly<Record<ProfileId, Profile>> = {
     opaque: none,
   },
 };
+
+async function isWhatsAppFolder(folder: FolderProbe, prefix: string): Promise<boolean> {
+  return (
+    (await folder.hasName(`${prefix}Databases`, name => /^msgstore.*\.db/.test(name))) ||
+    (await folder.isFolder(`${prefix}Media/WhatsApp Images`)) ||
+    (await folder.isDatabase(`${prefix}msgstore.db`))
+  );
+}
 
 export function isProfileId(text: string): text is ProfileId {
   return Object.hasOwn(profiles, text);

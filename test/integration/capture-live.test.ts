@@ -62,7 +62,8 @@ for (const journalMode of ['wal', 'delete'] as const) {
           t.is(integrityOf(copy), 'ok');
           t.true(rowsIn(copy) >= atLeast, `round ${round}: ${rowsIn(copy)} rows, ${atLeast} were committed before`);
         }
-        t.true(slowestMs < 5000, `slowest ${slowestMs} ms`);
+        // Beside a flat-out writer in rollback mode the lock itself is what is waited for.
+        t.true(slowestMs < (journalMode === 'wal' ? 5_000 : 15_000), `slowest ${slowestMs} ms`);
         t.log(`slowest ${Math.round(slowestMs)} ms, writer failures ${writer.failures}: ${strategies.join(' ')}`);
       },
     );

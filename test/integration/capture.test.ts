@@ -48,6 +48,9 @@ function bench(t: ExecutionContext, settings: Partial<CaptureSettings> = {}): Be
 async function captureIt(t: ExecutionContext, from: Bench, path: string | Buffer): Promise<CapturedDatabase> {
   const captured = await from.capture.capture(Buffer.from(path), { fullCheck: true });
   if (captured.kind !== 'database') throw new Error(`not a database: ${captured.reason}`);
+  t.teardown(async () => {
+    for (const { image } of [captured, ...captured.companions]) await image.close();
+  });
   t.deepEqual(readdirSync(from.staging), [], 'nothing is left in the staging folder');
   return captured;
 }

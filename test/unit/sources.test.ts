@@ -180,6 +180,7 @@ test('folders are recognised by what lies in them', async t => {
   make('android-media', 'Media', 'WhatsApp Images');
   writeFileSync(join(make('android-crypt', 'Databases'), 'msgstore.db.crypt15'), 'x');
   makeDatabase(join(make('android-plain'), 'msgstore.db'));
+  make('android-above', 'WhatsApp', 'Media', 'WhatsApp Images');
   writeFileSync(join(make('not-android'), 'msgstore.db'), 'x');
   makeDatabase(join(make('apple'), 'ChatStorage.sqlite'));
   writeFileSync(join(make('claude', '-home-a-x'), '50a7220d-7250-46f3-b38e-b716ce25032e.jsonl'), '{"sessionId":"5"}\n');
@@ -189,6 +190,7 @@ test('folders are recognised by what lies in them', async t => {
     ['android-media', 'whatsapp-android'],
     ['android-crypt', 'whatsapp-android'],
     ['android-plain', 'whatsapp-android'],
+    ['android-above', 'whatsapp-android'],
     ['not-android', 'generic'],
     ['apple', 'whatsapp-apple'],
     ['claude', 'claude-code'],
