@@ -119,7 +119,7 @@ test('the progress line tells share, size, rate and what is left, and never wrap
   );
   for (const width of [1, 10, 40, 79, 120]) t.true(progressLine(job, 6000, width).length <= width);
   t.is(
-    progressLine({ ...job, bytesTotal: 0, filesTotal: 0, bytesDone: 0, phase: 'scanning' }, 0, 200).slice(0, 36),
+    progressLine({ ...job, bytesTotal: 0, filesTotal: 0, bytesDone: 0, phase: 'scanning' }, 0, 200).slice(0, 37),
     'Backing up  looking for what is new  ',
   );
 });
