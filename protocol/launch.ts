@@ -176,30 +176,19 @@ async function launch(options: LaunchOptions): Promise<void> {
   }
 }
 
-/** A daemon that cannot start says so in one line of JSON, `{"error": {code, params, retryable}}`. */
+/** A daemon that cannot start says why in a line that people can read too, and that ends with the code in brackets. */
 function failureIn(path: string): PeerError | undefined {
   const file = openSync(path, 'r');
   try {
     const bytes = Buffer.alloc(Math.min(statSync(path).size, 64 * 1024));
     readSync(file, bytes, 0, bytes.length, 0);
     for (const line of bytes.toString('utf8').split('\n')) {
-      const error = parsedError(line);
-      if (error !== undefined)
-        return new PeerError(error.code, String(error.params['detail'] ?? ''), { params: error.params });
+      const [, detail, code] = /^signet: (?:the daemon could not start: )?(.*) \((E_[A-Z_]+)\)$/.exec(line) ?? [];
+      if (detail !== undefined && isErrorCode(code)) return new PeerError(code, detail);
     }
     return undefined;
   } finally {
     closeSync(file);
-  }
-}
-
-function parsedError(line: string) {
-  if (!line.startsWith('{')) return undefined;
-  try {
-    const { error } = JSON.parse(line);
-    return isErrorCode(error?.code) ? wireErrorOf(error) : undefined;
-  } catch {
-    return undefined; // some other line of output
   }
 }
 

@@ -161,7 +161,7 @@ const sentences: { readonly [code in ErrorCode]: Sentence } = {
   E_VAULT_CHANGED: lockReplaced,
   E_VAULT_ROLLBACK: lockReplaced,
   E_DAEMON_MISSING: ({ text }) => ({
-    message: "Signet's background part is not running and could not be started.",
+    message: "Signet's background part is not running.",
     advice: sentence(text('advice', 'start it again, or reinstall')),
   }),
   E_DAEMON_INCOMPATIBLE: ({ text }) => ({

@@ -1,7 +1,7 @@
 // The one error type of the daemon. A code for machines and words.ts, a technical message for logs and reports,
 // parameters for the sentence. No secret, phone number or message text may enter either; file names only `params`.
 
-import { type ErrorCode, type ErrorParams, errorKinds, type WireError } from '../../protocol/errors.ts';
+import { type ErrorCode, type ErrorParams, errorKinds, type WireError, wireErrorOf } from '../../protocol/errors.ts';
 
 export class SignetError extends Error {
   override readonly name = 'SignetError';
@@ -37,6 +37,14 @@ export function toSignetError(thrown: unknown): SignetError {
     return thrown.cause instanceof SignetError
       ? thrown.cause
       : new SignetError('E_CANCELLED', 'stopped at the request of the user', { cause: thrown });
+  }
+  const wire = wireErrorOf(thrown); // the protocol's own floor throws errors of the same form
+  if (wire !== undefined && thrown instanceof Error) {
+    return new SignetError(wire.code, thrown.message, {
+      params: wire.params,
+      retryable: wire.retryable,
+      cause: thrown,
+    });
   }
   const code = systemCode(thrown);
   if (code === 'ENOSPC' || code === 'EDQUOT') {

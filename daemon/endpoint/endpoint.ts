@@ -153,6 +153,7 @@ export async function startEndpoint(options: EndpointOptions): Promise<Endpoint>
         const cancelTimer = clock.timer(farewellMs, resolve);
         await Promise.race([Promise.all([...clients].map(client => client.idle())), late]);
         cancelTimer();
+        await new Promise<void>(done => setImmediate(done)); // an answer is written just after its request is done
         await served.stop();
         ownClaim?.release();
       },

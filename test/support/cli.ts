@@ -2,7 +2,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { type IPty, spawn as spawnPty } from '@lydell/node-pty';
+import { spawn as spawnPty } from '@lydell/node-pty';
 import type { ExecutionContext } from 'ava';
 
 const main = fileURLToPath(new URL('../../daemon/cli/main.ts', import.meta.url));
@@ -46,7 +46,6 @@ export function runCli(
 }
 
 export interface TerminalRun {
-  readonly pty: IPty;
   /** Resolves when the screen has shown the text since the last one that was waited for. */
   see(text: string): Promise<void>;
   type(text: string): void;
@@ -54,31 +53,33 @@ export interface TerminalRun {
   ended: Promise<{ readonly status: number; readonly screen: string }>;
 }
 
+/** The shell around it keeps the terminal open until its last words were read: a closing one may lose them. */
+const lastWords = /\r\n<ended with (\d+)>$/;
+const wrapper = '"$@"; printf "\\n<ended with %s>" "$?"; read -r line';
+
 export function runOnTerminal(t: ExecutionContext, home: string, args: readonly string[]): TerminalRun {
-  const pty = spawnPty(process.execPath, argsFor(args), {
+  const pty = spawnPty('/bin/sh', ['-c', wrapper, 'sh', process.execPath, ...argsFor(args)], {
     cols: 100,
     rows: 30,
     env: { ...process.env, SIGNET_HOME: home, TZ: 'UTC' } as Record<string, string>,
   });
-  let running = true;
-  t.teardown(() => running && pty.kill('SIGKILL'));
+  let gone = false;
+  pty.onExit(() => {
+    gone = true;
+  });
+  t.teardown(() => gone || pty.kill('SIGKILL'));
   let screen = '';
   let seen = 0;
   let look = () => {};
+  const ended = Promise.withResolvers<{ status: number; screen: string }>();
   pty.onData(data => {
     screen += data;
     look();
+    const [words, status] = lastWords.exec(screen) ?? [];
+    if (words !== undefined) ended.resolve({ status: Number(status), screen: screen.slice(0, -words.length) });
   });
-  const ended = new Promise<{ status: number; screen: string }>(done =>
-    pty.onExit(({ exitCode }) => {
-      running = false;
-      look();
-      done({ status: exitCode, screen });
-    }),
-  );
   return {
-    pty,
-    ended,
+    ended: ended.promise,
     type: text => pty.write(text),
     see(text) {
       return new Promise((done, fail) => {
@@ -88,7 +89,7 @@ export function runOnTerminal(t: ExecutionContext, home: string, args: readonly 
             seen = at + text.length;
             look = () => {};
             done();
-          } else if (!running) fail(new Error(`ended without showing “${text}”:\n${screen}`));
+          } else if (lastWords.test(screen)) fail(new Error(`ended without showing “${text}”:\n${screen}`));
         };
         look();
       });

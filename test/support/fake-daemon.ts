@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { SignetError } from '../../daemon/base/errors.ts';
 import { type Handlers, type RequestName, startEndpoint } from '../../daemon/endpoint/endpoint.ts';
-import { type ErrorCode, type ErrorParams, wireErrorOf } from '../../protocol/errors.ts';
+import type { ErrorCode, ErrorParams } from '../../protocol/errors.ts';
 import { resolveHome } from '../../protocol/home.ts';
 import type { JobProgress } from '../../protocol/status.ts';
 import { type Asked, fakeHandlers } from './fake-handlers.ts';
@@ -64,7 +64,7 @@ const handlers = fakeHandlers(
   asked,
 );
 const endpoint = await startEndpoint({ home: resolveHome(), log: quiet, handlers }).catch(error => {
-  process.stderr.write(`${JSON.stringify({ error: wireErrorOf(error) })}\n`);
+  process.stderr.write(`signet: the daemon could not start: ${error.message} (${error.code})\n`);
   process.exit(1);
 });
 process.stdout.write('"ready"\n');

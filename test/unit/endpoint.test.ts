@@ -1,6 +1,5 @@
 import test, { type ExecutionContext } from 'ava';
 import { CancellationTokenSource, createMessageConnection, type MessageConnection } from 'vscode-jsonrpc/node';
-import type { Clock } from '../../daemon/base/clock.ts';
 import { SignetError } from '../../daemon/base/errors.ts';
 import { type EndpointOptions, type Handlers, startEndpoint } from '../../daemon/endpoint/endpoint.ts';
 import { wireErrorOf } from '../../protocol/errors.ts';
@@ -12,6 +11,7 @@ import type { JobProgress, Status } from '../../protocol/status.ts';
 import { productVersion, protocolVersion } from '../../protocol/version.ts';
 import { startFakeDaemon } from '../support/daemon-process.ts';
 import { type Asked, backupResult, fakeHandlers, recoveryKey, someStatus } from '../support/fake-handlers.ts';
+import { manualClock } from '../support/manual-clock.ts';
 import { temporaryFolder, temporaryHome } from '../support/temporary-home.ts';
 
 interface Given {
@@ -241,7 +241,7 @@ const step: JobProgress = {
 };
 
 test('progress reaches the client that named a token: the first at once, then the newest each 100 ms, none after the answer', async t => {
-  const clock = handClock();
+  const clock = manualClock();
   const release = Promise.withResolvers<void>();
   const { home } = await given(
     t,
@@ -336,7 +336,7 @@ test('a client that cancels its backup request stops waiting; the job goes on', 
 });
 
 test('the newest status goes to all initialized clients, at most every 100 ms', async t => {
-  const clock = handClock();
+  const clock = manualClock();
   const { home, endpoint } = await given(t, {}, { clock });
   const [one, two, stranger] = [await client(t, home), await client(t, home), await client(t, home, null)];
   const seen: string[] = [];
@@ -428,31 +428,3 @@ test('the socket of a killed daemon is replaced by the next', async t => {
   const second = await startFakeDaemon(t, root);
   await second.end('SIGTERM');
 });
-
-/** A clock that moves only by hand. */
-function handClock(): Clock & { advance(ms: number): void } {
-  let now = 0;
-  let timers: { at: number; callback: () => void }[] = [];
-  return {
-    now: () => now,
-    monotonic: () => now,
-    timer(ms, callback) {
-      const timer = { at: now + ms, callback };
-      timers.push(timer);
-      return () => {
-        timers = timers.filter(other => other !== timer);
-      };
-    },
-    advance(ms) {
-      const end = now + ms;
-      for (;;) {
-        const [next] = timers.filter(({ at }) => at <= end).sort((a, b) => a.at - b.at);
-        if (next === undefined) break;
-        now = next.at;
-        timers = timers.filter(other => other !== next);
-        next.callback();
-      }
-      now = end;
-    },
-  };
-}

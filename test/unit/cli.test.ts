@@ -1,0 +1,174 @@
+import test from 'ava';
+import { Exit, report } from '../../daemon/cli/session.ts';
+import { statusExit } from '../../daemon/cli/state.ts';
+import { harmless, progressLine, table } from '../../daemon/cli/terminal.ts';
+import { type ErrorCode, errorKinds, PeerError, wireErrorOf } from '../../protocol/errors.ts';
+import { groupsOf, parseRecoveryKey } from '../../protocol/recovery-key.ts';
+import type { JobProgress } from '../../protocol/status.ts';
+import { recoveryKey, someStatus } from '../support/fake-handlers.ts';
+
+const promised: { readonly [exit: number]: readonly ErrorCode[] } = {
+  2: [
+    'E_USAGE',
+    'E_WEAK_PASSWORD',
+    'E_PASSWORD_FORM',
+    'E_PHONE_FORM',
+    'E_SECOND_TYPING',
+    'E_RECOVERY_KEY_FORM',
+    'E_SETTING',
+    'E_ALREADY_SET_UP',
+  ],
+  10: ['E_NOT_SET_UP'],
+  11: ['E_REPOSITORY_LOCKED'],
+  12: ['E_WRONG_SECRET', 'E_TOO_MANY_TRIES'],
+  13: ['E_VAULT_LOCKED'],
+  14: ['E_UNREACHABLE'],
+  15: ['E_REMOTE_FULL', 'E_DISK_FULL'],
+  16: ['E_SIGN_IN'],
+  17: [
+    'E_ROLLBACK',
+    'E_FORK',
+    'E_WITHHELD',
+    'E_FOREIGN_SNAPSHOT',
+    'E_REPO_MISMATCH',
+    'E_VAULT_CHANGED',
+    'E_VAULT_ROLLBACK',
+  ],
+  18: ['E_DAEMON_MISSING', 'E_DAEMON_INCOMPATIBLE', 'E_RUNTIME'],
+  130: ['E_CANCELLED'],
+};
+
+test.serial('every code ends with the exit status that is promised for it, the rest with 1', t => {
+  const write = process.stderr.write;
+  process.stderr.write = () => true;
+  try {
+    for (const code of Object.keys(errorKinds) as ErrorCode[]) {
+      const [exit] = Object.entries(promised).find(([, codes]) => codes.includes(code)) ?? ['1'];
+      t.is(report(new PeerError(code, 'made up'), false), Number(exit), code);
+    }
+    t.is(report(new TypeError('never seen'), false), 1);
+    t.is(report(new Exit(3), false), 3);
+  } finally {
+    process.stderr.write = write;
+  }
+});
+
+test.serial('an unexpected error of the command line shows its kind, not its message', t => {
+  let said = '';
+  const write = process.stderr.write;
+  process.stderr.write = text => {
+    said += text;
+    return true;
+  };
+  report(new TypeError('correct horse'), false);
+  process.stderr.write = write;
+  t.true(said.includes('TypeError'));
+  t.false(said.includes('horse'));
+});
+
+test('a wire error is found in what a connection throws, and parameters that are no plain values are dropped', t => {
+  const data = { code: 'E_BUSY', params: { n: 1, nested: {}, text: 'x' }, retryable: false };
+  t.deepEqual(wireErrorOf({ code: 1, message: 'E_BUSY', data }), {
+    code: 'E_BUSY',
+    params: { n: 1, text: 'x' },
+    retryable: false,
+  });
+  for (const other of [
+    undefined,
+    null,
+    'E_BUSY',
+    {},
+    { code: 'ENOENT' },
+    { code: 'toString' },
+    { data: { data: {} } },
+  ]) {
+    t.is(wireErrorOf(other), undefined);
+  }
+});
+
+const now = Date.parse('2026-11-23T09:00:00Z');
+for (const [age, code] of [
+  [3_600_000, 0],
+  [3_600_001, 1],
+] as const) {
+  test(`a backup ${age} ms old ends a check for 1 h with ${code}`, t => {
+    const status = someStatus({ lastGoodAt: new Date(now - age).toISOString() });
+    t.is(statusExit(status, true, 3_600_000, now), code);
+    t.is(statusExit(status, false, undefined, now), 0);
+  });
+}
+
+const job: JobProgress = {
+  kind: 'backup',
+  phase: 'storing',
+  filesDone: 1,
+  filesTotal: 4,
+  bytesDone: 31_000_000,
+  bytesTotal: 73_000_000,
+  bytesUploaded: 0,
+  etaSeconds: 8,
+  item: 'WhatsApp\u001b[2J',
+  cancellable: true,
+};
+
+test('the progress line tells share, size, rate and what is left, and never wraps', t => {
+  const line = progressLine(job, 6000, 200);
+  t.is(
+    line,
+    `Backing up  [${'#'.repeat(10)}${'-'.repeat(14)}] 42%  31 MB of 73 MB  5.2 MB/s  about 8 seconds left  WhatsApp\\u{1b}[2J`,
+  );
+  for (const width of [1, 10, 40, 79, 120]) t.true(progressLine(job, 6000, width).length <= width);
+  t.is(
+    progressLine({ ...job, bytesTotal: 0, filesTotal: 0, bytesDone: 0, phase: 'scanning' }, 0, 200).slice(0, 37),
+    'Backing up  looking for what is new  ',
+  );
+});
+
+test('what others named is shown, not obeyed', t => {
+  t.is(harmless('plain ünïcode 日本 👍'), 'plain ünïcode 日本 👍');
+  t.is(harmless('\u009b31m\u2066\r\n'), '\\u{9b}31m\\u{2066}\\u{d}\\u{a}');
+});
+
+test('a table aligns its columns', t => {
+  t.is(
+    table(
+      [
+        ['a', '1'],
+        ['long', '22'],
+      ],
+      [1],
+    ),
+    'a      1\nlong  22',
+  );
+});
+
+test('a recovery key survives its groups, with and without the check group, in any case', t => {
+  const groups = groupsOf(recoveryKey);
+  t.is(groups.length, 17);
+  t.is(groups[16], 'a8ae');
+  for (const typed of [groups.join(' '), groups.join('-').toUpperCase(), recoveryKey, ` ${groups.join('\n')}\t`]) {
+    t.is(parseRecoveryKey(typed), recoveryKey);
+  }
+});
+
+test('a recovery key of which two digits changed places is caught by the check group', t => {
+  const typed = groupsOf(recoveryKey).join('').replace(/^01/, '10');
+  t.like(
+    t.throws(() => parseRecoveryKey(typed)),
+    { code: 'E_RECOVERY_KEY_FORM' },
+  );
+});
+
+for (const [typed, reason] of [
+  ['', '0 of 68 characters were typed'],
+  [recoveryKey.slice(1), '63 of 68 characters were typed'],
+  [`${recoveryKey}0`, '65 of 68 characters were typed'],
+  [`${recoveryKey.slice(1)}x`, 'only 0 to 9 and a to f belong into it'],
+] as const) {
+  test(`${typed.length} characters: ${reason}`, t => {
+    t.like(
+      t.throws(() => parseRecoveryKey(typed)),
+      { code: 'E_RECOVERY_KEY_FORM', params: { detail: reason, reason } },
+    );
+  });
+}
