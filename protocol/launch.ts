@@ -105,14 +105,18 @@ async function retire(home: Home, connected: Connected): Promise<void> {
   const { job } = await connected.connection.sendRequest(status, {});
   if (job !== null) throw incompatible('client', connected);
   const { pid } = await connected.connection.sendRequest(daemonInfo);
-  const closed = new Promise<void>(done => connected.connection.onClose(() => done()));
   await connected.connection.sendRequest(stopDaemon);
-  await Promise.race([closed, pause(10_000, undefined, { ref: false })]);
+  if (!(await isGone(pid)) || (await answers(home))) throw incompatible('client', connected);
+}
+
+/** Waits for a process to end, at most ten seconds; false when it still runs then. */
+export async function isGone(pid: number): Promise<boolean> {
   const deadline = Date.now() + 10_000;
-  while ((await answers(home)) || isAlive(pid)) {
-    if (Date.now() > deadline) throw incompatible('client', connected);
+  while (isAlive(pid)) {
+    if (Date.now() > deadline) return false;
     await pause(25);
   }
+  return true;
 }
 
 function isAlive(pid: number): boolean {

@@ -3,9 +3,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { constants } from 'node:os';
-import { wireErrorOf } from '../../protocol/errors.ts';
+import { PeerError, wireErrorOf } from '../../protocol/errors.ts';
 import { duration } from '../../protocol/formats.ts';
-import { findEntry, findNode } from '../../protocol/launch.ts';
+import { findEntry, findNode, isGone } from '../../protocol/launch.ts';
 import * as messages from '../../protocol/messages.ts';
 import { type CommonOptions, Exit, withDaemon } from './session.ts';
 import { harmless, print, printJson } from './terminal.ts';
@@ -46,7 +46,7 @@ export async function stop(options: CommonOptions): Promise<void> {
       async ({ connection }) => {
         const { pid } = await connection.sendRequest(messages.daemonInfo);
         await connection.sendRequest(messages.stopDaemon);
-        await untilGone(pid);
+        if (!(await isGone(pid))) throw new PeerError('E_BUSY', `process ${pid} is still ending`);
       },
       { start: false },
     );
