@@ -1,0 +1,196 @@
+// The extension's line to the daemon: dials it, starts it when asked to, and dials again when the line breaks. What comes back is
+// the whole status each time. vscode-languageclient carries the requests; it is loaded with this file, after the status bar shows.
+
+import type { CancellationToken, LogOutputChannel } from 'vscode';
+import {
+  CloseAction,
+  ErrorAction,
+  LanguageClient,
+  type RequestType,
+  type RequestType0,
+  RevealOutputChannelOn,
+} from 'vscode-languageclient/node';
+import { errorKinds, type WireError, wireErrorOf } from '../protocol/errors.ts';
+import { type Home, resolveHome } from '../protocol/home.ts';
+import { launchDaemon } from '../protocol/launch.ts';
+import { progress, type SealedSecrets, status as statusRequest, statusChanged } from '../protocol/messages.ts';
+import { type SecretName, Secrets } from '../protocol/secrets.ts';
+import { type Dialed, dial } from '../protocol/socket.ts';
+import type { JobProgress } from '../protocol/status.ts';
+import { productVersion, protocolVersion } from '../protocol/version.ts';
+import type { Known } from './views.ts';
+
+/** How to start the daemon: the program and the file it runs. */
+export interface DaemonCommand {
+  readonly node: string;
+  readonly entry: string;
+}
+
+export interface LinkOptions {
+  readonly daemon: () => DaemonCommand;
+  readonly log: LogOutputChannel;
+  readonly onChange: (known: Known) => void;
+}
+
+/** Milliseconds before each further try to reach a daemon that was lost; the last one repeats. */
+const redialMs = [500, 1000, 2000, 5000, 10_000];
+
+export class Link {
+  readonly #options: LinkOptions;
+  readonly #home: Home = resolveHome();
+  #line: { readonly client: LanguageClient; readonly dialed: Dialed } | undefined;
+  #redial: NodeJS.Timeout | undefined;
+  #connecting: Promise<void> | undefined;
+  #tokens = 0;
+  #disposed = false;
+
+  constructor(options: LinkOptions) {
+    this.#options = options;
+  }
+
+  /** Reaches the daemon and starts it when none runs. What fails is told through onChange as not running. */
+  connect(options: { readonly start: boolean }): Promise<void> {
+    if (this.#line !== undefined) return Promise.resolve();
+    clearTimeout(this.#redial);
+    this.#connecting ??= this.#open(options.start).finally(() => {
+      this.#connecting = undefined;
+    });
+    return this.#connecting;
+  }
+
+  request<P extends object, R>(
+    type: RequestType<P, R, WireError>,
+    params: P,
+    options?: { readonly onProgress?: (value: JobProgress) => void; readonly token?: CancellationToken },
+  ): Promise<R>;
+  request<R>(type: RequestType0<R, WireError>): Promise<R>;
+  async request(
+    type: { readonly method: string },
+    params: object = {},
+    options: { readonly onProgress?: (value: JobProgress) => void; readonly token?: CancellationToken } = {},
+  ): Promise<unknown> {
+    const { client } = await this.#needLine();
+    if (options.onProgress === undefined) return await client.sendRequest(type.method, params, options.token);
+    this.#tokens += 1;
+    const progressToken = `${process.pid}-${this.#tokens}`;
+    const listener = client.onProgress(progress, progressToken, options.onProgress);
+    try {
+      return await client.sendRequest(type.method, { ...params, progressToken }, options.token);
+    } finally {
+      listener.dispose();
+    }
+  }
+
+  /** Seals secrets for one request on the line that stands now. */
+  async seal(type: { readonly method: string }, values: { readonly [name in SecretName]?: string }): Promise<SealedSecrets> {
+    const { dialed } = await this.#needLine();
+    const secrets = Secrets.of(values);
+    try {
+      return dialed.secrets.seal(type.method, secrets);
+    } finally {
+      secrets.wipe();
+    }
+  }
+
+  /** Opens the recovery key that came back with an answer; the text lives as long as its caller keeps it. */
+  async openKey(type: { readonly method: string }, sealed: SealedSecrets): Promise<string> {
+    const { dialed } = await this.#needLine();
+    const secrets = dialed.secrets.open(type.method, sealed);
+    try {
+      return Buffer.from(secrets.get('recoveryKey') ?? []).toString('utf8');
+    } finally {
+      secrets.wipe();
+    }
+  }
+
+  /** Leaves the daemon running. */
+  async dispose(): Promise<void> {
+    this.#disposed = true;
+    clearTimeout(this.#redial);
+    const line = this.#line;
+    this.#line = undefined;
+    await line?.client.dispose().catch(() => line.dialed.close()); // it is gone already
+  }
+
+  async #needLine(): Promise<NonNullable<typeof this.#line>> {
+    await this.connect({ start: true });
+    if (this.#line === undefined) throw { code: 'E_DAEMON_MISSING', params: {}, retryable: false } satisfies WireError;
+    return this.#line;
+  }
+
+  async #open(start: boolean): Promise<void> {
+    const { log, onChange } = this.#options;
+    try {
+      const dialed = await this.#dial(start);
+      // A window that closed meanwhile wants no line any more.
+      if (this.#disposed) return dialed.close();
+      const client = this.#clientOn(dialed);
+      await client.start();
+      client.onNotification(statusChanged, status => onChange({ kind: 'connected', status }));
+      this.#line = { client, dialed };
+      onChange({ kind: 'connected', status: await client.sendRequest(statusRequest, {}) });
+    } catch (error) {
+      const { code } = asWireError(error);
+      log.warn(`no line to the background part: ${code}`);
+      onChange({ kind: 'notRunning', reason: code === 'E_DAEMON_MISSING' ? '' : code });
+      this.#tryAgain(0);
+    }
+  }
+
+  async #dial(start: boolean): Promise<Dialed> {
+    try {
+      return await dial(this.#home);
+    } catch (error) {
+      if (!start || asWireError(error).code !== 'E_DAEMON_MISSING') throw error;
+    }
+    const { node, entry } = this.#options.daemon();
+    this.#options.log.info('starting the background part');
+    return await launchDaemon(this.#home, { node, entry });
+  }
+
+  #clientOn(dialed: Dialed): LanguageClient {
+    return new LanguageClient('signet', 'Signet', async () => dialed, {
+      documentSelector: [],
+      outputChannel: this.#options.log,
+      revealOutputChannelOn: RevealOutputChannelOn.Never,
+      initializationOptions: { protocolVersion, version: productVersion },
+      initializationFailedHandler: () => false,
+      errorHandler: {
+        error: () => ({ action: ErrorAction.Shutdown, handled: true }),
+        closed: () => {
+          this.#lost();
+          return { action: CloseAction.DoNotRestart, handled: true };
+        },
+      },
+    });
+  }
+
+  /** A daemon that was stopped stays stopped until someone starts it; one that comes back is found again. */
+  #lost(): void {
+    this.#line = undefined;
+    if (this.#disposed) return;
+    this.#options.onChange({ kind: 'notRunning', reason: '' });
+    this.#tryAgain(0);
+  }
+
+  #tryAgain(tries: number): void {
+    if (this.#disposed) return;
+    clearTimeout(this.#redial);
+    this.#redial = setTimeout(
+      async () => {
+        const dialed = await dial(this.#home).catch(() => undefined); // still not there: what the screen says already
+        dialed?.close();
+        if (dialed === undefined) this.#tryAgain(tries + 1);
+        else await this.connect({ start: false });
+      },
+      redialMs[Math.min(tries, redialMs.length - 1)],
+    );
+  }
+}
+
+/** The protocol's error in whatever a request or a dial threw. */
+export function asWireError(error: unknown): WireError {
+  const data = typeof error === 'object' && error !== null && 'data' in error ? error.data : undefined;
+  const found = wireErrorOf(data) ?? wireErrorOf(error);
+  return found ?? { code: 'E_INTERNAL', params: {}, retryable: errorKinds.E_INTERNAL.retryable };
+}

@@ -1,0 +1,145 @@
+// The extension: one status bar item, one tree, and the commands. It shows what the daemon says and asks what the daemon needs to
+// know; it holds no key, no password and no state of its own. The line to the daemon is loaded after the item shows.
+
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import * as vscode from 'vscode';
+import { backup, cancel, lock } from '../protocol/messages.ts';
+import { explain } from './explain.ts';
+import type { DaemonCommand, Link } from './link.ts';
+import { type Known, linkedCommands, type Reader, type Row, stateOf, statusBar, statusRows } from './views.ts';
+
+export function activate(context: vscode.ExtensionContext): void {
+  const log = vscode.window.createOutputChannel('Signet', { log: true });
+  const item = vscode.window.createStatusBarItem('status', vscode.StatusBarAlignment.Left);
+  item.name = 'Signet';
+  const rows = new StatusTree();
+  const view = vscode.window.createTreeView('signet.status', { treeDataProvider: rows });
+  let known: Known = { kind: 'starting' };
+
+  const show = (next: Known) => {
+    known = next;
+    const shown = statusBar(known, reader());
+    item.text = shown.text;
+    item.tooltip = markdown(shown.tooltip);
+    item.command = shown.command;
+    item.backgroundColor = shown.isAlarm ? new vscode.ThemeColor('statusBarItem.errorBackground') : undefined;
+    item.accessibilityInformation = { label: ['Signet', ...shown.tooltip.filter(line => !line.includes('command:'))].join(', ') };
+    rows.show(statusRows(known, reader()));
+    const toAct = shown.isAlarm || stateOf(known) === 'needsYou' ? 1 : 0;
+    view.badge = toAct === 0 ? undefined : { value: toAct, tooltip: shown.tooltip[0] ?? '' };
+    setContext(known);
+  };
+  show(known);
+  item.show();
+
+  // Loading the language client takes longer than all the rest: it comes after the item is there.
+  const lazy = import('./link.ts').then(({ Link }) => new Link({ daemon: () => daemonCommand(context), log, onChange: show }));
+  lazy.then(
+    link => link.connect({ start: true }),
+    (error: unknown) => log.error(error instanceof Error ? error : String(error)),
+  );
+  // "5 minutes ago" grows old while nothing else happens.
+  const clock = setInterval(() => show(known), 60_000);
+
+  const commands: Record<string, (link: Link) => Promise<unknown>> = {
+    setUp: async link => (await import('./set-up.ts')).setUp(link),
+    backUpNow: link => link.request(backup, {}),
+    cancelBackup: link => link.request(cancel),
+    unlock: async link => (await import('./unlock.ts')).unlockVault(link),
+    lock: link => link.request(lock),
+    restore: async link => (await import('./restore.ts')).restoreBackup(link, reader),
+    start: link => link.connect({ start: true }),
+    showStatus: async () => vscode.commands.executeCommand('signet.status.focus'),
+    showLog: async () => log.show(),
+  };
+  const registered = Object.entries(commands).map(([name, run]) =>
+    vscode.commands.registerCommand(`signet.${name}`, async () => {
+      try {
+        return await run(await lazy);
+      } catch (error) {
+        const { asWireError } = await import('./link.ts');
+        const wire = asWireError(error);
+        if (wire.code === 'E_CANCELLED') return undefined;
+        log.error(`${name}: ${wire.code}`);
+        const showLog = 'Show Log';
+        const answer = await vscode.window.showErrorMessage(explain(wire), showLog);
+        if (answer === showLog) log.show();
+        return undefined;
+      }
+    }),
+  );
+  context.subscriptions.push(log, item, view, rows, ...registered, {
+    dispose: () => {
+      clearInterval(clock);
+      lazy.then(link => link.dispose()).catch(() => {}); // the window closes; the daemon notices by itself
+    },
+  });
+}
+
+function reader(): Reader {
+  return { now: new Date(), locale: vscode.env.language };
+}
+
+/** What the person set, else what came with the extension; the editor's own Node runs it unless another is named. */
+function daemonCommand(context: vscode.ExtensionContext): DaemonCommand {
+  const settings = vscode.workspace.getConfiguration('signet');
+  const own = ['daemon/main.mjs', 'daemon/main.ts'].map(file => join(context.extensionPath, file)).find(file => existsSync(file));
+  return {
+    node: settings.get<string>('nodePath') || process.execPath,
+    entry: settings.get<string>('daemonPath') || own || join(context.extensionPath, 'daemon', 'main.mjs'),
+  };
+}
+
+function setContext(known: Known): void {
+  const vault = known.kind === 'connected' ? known.status.vault : 'absent';
+  const facts = {
+    state: stateOf(known),
+    locked: vault === 'locked',
+    unlocked: vault === 'unlocked',
+    canBackUp: vault === 'unlocked' && known.kind === 'connected' && known.status.job === null,
+  };
+  for (const [name, value] of Object.entries(facts)) vscode.commands.executeCommand('setContext', `signet.${name}`, value);
+}
+
+/** The first line in bold; links lead to the commands above and nowhere else. */
+function markdown(lines: readonly string[]): vscode.MarkdownString {
+  const [first = '', ...rest] = lines.map(line => (line.includes('](command:') ? line : line.replace(/[\\`*_{}[\]()#+!<>|~-]/g, '\\$&')));
+  const text = new vscode.MarkdownString([`**${first}**`, ...rest].join('\n\n'));
+  text.isTrusted = { enabledCommands: linkedCommands };
+  return text;
+}
+
+class StatusTree implements vscode.TreeDataProvider<Row>, vscode.Disposable {
+  readonly #changed = new vscode.EventEmitter<void>();
+  readonly onDidChangeTreeData = this.#changed.event;
+  #rows: readonly Row[] = [];
+  #drawn = '';
+
+  show(rows: readonly Row[]): void {
+    const drawn = JSON.stringify(rows);
+    if (drawn === this.#drawn) return;
+    this.#drawn = drawn;
+    this.#rows = rows;
+    this.#changed.fire();
+  }
+
+  getChildren(row?: Row): Row[] {
+    return [...(row === undefined ? this.#rows : (row.children ?? []))];
+  }
+
+  getTreeItem(row: Row): vscode.TreeItem {
+    const { None, Collapsed } = vscode.TreeItemCollapsibleState;
+    const item = new vscode.TreeItem(row.label, (row.children?.length ?? 0) > 0 ? Collapsed : None);
+    item.description = row.description;
+    item.tooltip = row.tooltip;
+    item.iconPath = new vscode.ThemeIcon(row.icon, row.color === undefined ? undefined : new vscode.ThemeColor(row.color));
+    item.accessibilityInformation = { label: row.description === '' ? row.label : `${row.label}, ${row.description}` };
+    if (row.command !== undefined) item.command = { command: row.command, title: row.label };
+    return item;
+  }
+
+  dispose(): void {
+    this.#changed.dispose();
+  }
+}
