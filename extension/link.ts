@@ -10,10 +10,10 @@ import {
   type RequestType0,
   RevealOutputChannelOn,
 } from 'vscode-languageclient/node';
-import { errorKinds, type WireError, wireErrorOf } from '../protocol/errors.ts';
+import { PeerError, type WireError, wireErrorOf } from '../protocol/errors.ts';
 import { type Home, resolveHome } from '../protocol/home.ts';
 import { launchDaemon } from '../protocol/launch.ts';
-import { progress, type SealedSecrets, status as statusRequest, statusChanged } from '../protocol/messages.ts';
+import { progress, type SealedSecrets, statusChanged, status as statusRequest } from '../protocol/messages.ts';
 import { type SecretName, Secrets } from '../protocol/secrets.ts';
 import { type Dialed, dial } from '../protocol/socket.ts';
 import type { JobProgress } from '../protocol/status.ts';
@@ -35,10 +35,15 @@ export interface LinkOptions {
 /** Milliseconds before each further try to reach a daemon that was lost; the last one repeats. */
 const redialMs = [500, 1000, 2000, 5000, 10_000];
 
+interface Line {
+  readonly client: LanguageClient;
+  readonly dialed: Dialed;
+}
+
 export class Link {
   readonly #options: LinkOptions;
   readonly #home: Home = resolveHome();
-  #line: { readonly client: LanguageClient; readonly dialed: Dialed } | undefined;
+  #line: Line | undefined;
   #redial: NodeJS.Timeout | undefined;
   #connecting: Promise<void> | undefined;
   #tokens = 0;
@@ -70,19 +75,24 @@ export class Link {
     options: { readonly onProgress?: (value: JobProgress) => void; readonly token?: CancellationToken } = {},
   ): Promise<unknown> {
     const { client } = await this.#needLine();
-    if (options.onProgress === undefined) return await client.sendRequest(type.method, params, options.token);
+    // Without a token the argument has to be absent: the library would send `undefined` as a second parameter.
+    const token = options.token === undefined ? [] : [options.token];
+    if (options.onProgress === undefined) return await client.sendRequest(type.method, params, ...token);
     this.#tokens += 1;
     const progressToken = `${process.pid}-${this.#tokens}`;
     const listener = client.onProgress(progress, progressToken, options.onProgress);
     try {
-      return await client.sendRequest(type.method, { ...params, progressToken }, options.token);
+      return await client.sendRequest(type.method, { ...params, progressToken }, ...token);
     } finally {
       listener.dispose();
     }
   }
 
   /** Seals secrets for one request on the line that stands now. */
-  async seal(type: { readonly method: string }, values: { readonly [name in SecretName]?: string }): Promise<SealedSecrets> {
+  async seal(
+    type: { readonly method: string },
+    values: { readonly [name in SecretName]?: string },
+  ): Promise<SealedSecrets> {
     const { dialed } = await this.#needLine();
     const secrets = Secrets.of(values);
     try {
@@ -112,9 +122,9 @@ export class Link {
     await line?.client.dispose().catch(() => line.dialed.close()); // it is gone already
   }
 
-  async #needLine(): Promise<NonNullable<typeof this.#line>> {
+  async #needLine(): Promise<Line> {
     await this.connect({ start: true });
-    if (this.#line === undefined) throw { code: 'E_DAEMON_MISSING', params: {}, retryable: false } satisfies WireError;
+    if (this.#line === undefined) throw new PeerError('E_DAEMON_MISSING', 'no line to the daemon');
     return this.#line;
   }
 
@@ -190,7 +200,5 @@ export class Link {
 
 /** The protocol's error in whatever a request or a dial threw. */
 export function asWireError(error: unknown): WireError {
-  const data = typeof error === 'object' && error !== null && 'data' in error ? error.data : undefined;
-  const found = wireErrorOf(data) ?? wireErrorOf(error);
-  return found ?? { code: 'E_INTERNAL', params: {}, retryable: errorKinds.E_INTERNAL.retryable };
+  return wireErrorOf(error) ?? new PeerError('E_INTERNAL', error instanceof Error ? error.name : 'unknown');
 }

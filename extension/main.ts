@@ -24,7 +24,9 @@ export function activate(context: vscode.ExtensionContext): void {
     item.tooltip = markdown(shown.tooltip);
     item.command = shown.command;
     item.backgroundColor = shown.isAlarm ? new vscode.ThemeColor('statusBarItem.errorBackground') : undefined;
-    item.accessibilityInformation = { label: ['Signet', ...shown.tooltip.filter(line => !line.includes('command:'))].join(', ') };
+    item.accessibilityInformation = {
+      label: ['Signet', ...shown.tooltip.filter(line => !line.includes('command:'))].join(', '),
+    };
     rows.show(statusRows(known, reader()));
     const toAct = shown.isAlarm || stateOf(known) === 'needsYou' ? 1 : 0;
     view.badge = toAct === 0 ? undefined : { value: toAct, tooltip: shown.tooltip[0] ?? '' };
@@ -34,7 +36,9 @@ export function activate(context: vscode.ExtensionContext): void {
   item.show();
 
   // Loading the language client takes longer than all the rest: it comes after the item is there.
-  const lazy = import('./link.ts').then(({ Link }) => new Link({ daemon: () => daemonCommand(context), log, onChange: show }));
+  const lazy = import('./link.ts').then(
+    ({ Link }) => new Link({ daemon: () => daemonCommand(context), log, onChange: show }),
+  );
   lazy.then(
     link => link.connect({ start: true }),
     (error: unknown) => log.error(error instanceof Error ? error : String(error)),
@@ -84,7 +88,9 @@ function reader(): Reader {
 /** What the person set, else what came with the extension; the editor's own Node runs it unless another is named. */
 function daemonCommand(context: vscode.ExtensionContext): DaemonCommand {
   const settings = vscode.workspace.getConfiguration('signet');
-  const own = ['daemon/main.mjs', 'daemon/main.ts'].map(file => join(context.extensionPath, file)).find(file => existsSync(file));
+  const own = ['daemon/main.mjs', 'daemon/main.ts']
+    .map(file => join(context.extensionPath, file))
+    .find(file => existsSync(file));
   return {
     node: settings.get<string>('nodePath') || process.execPath,
     entry: settings.get<string>('daemonPath') || own || join(context.extensionPath, 'daemon', 'main.mjs'),
@@ -99,12 +105,15 @@ function setContext(known: Known): void {
     unlocked: vault === 'unlocked',
     canBackUp: vault === 'unlocked' && known.kind === 'connected' && known.status.job === null,
   };
-  for (const [name, value] of Object.entries(facts)) vscode.commands.executeCommand('setContext', `signet.${name}`, value);
+  for (const [name, value] of Object.entries(facts))
+    vscode.commands.executeCommand('setContext', `signet.${name}`, value);
 }
 
 /** The first line in bold; links lead to the commands above and nowhere else. */
 function markdown(lines: readonly string[]): vscode.MarkdownString {
-  const [first = '', ...rest] = lines.map(line => (line.includes('](command:') ? line : line.replace(/[\\`*_{}[\]()#+!<>|~-]/g, '\\$&')));
+  const [first = '', ...rest] = lines.map(line =>
+    line.includes('](command:') ? line : line.replace(/[\\`*_{}[\]()#+!<>|~-]/g, '\\$&'),
+  );
   const text = new vscode.MarkdownString([`**${first}**`, ...rest].join('\n\n'));
   text.isTrusted = { enabledCommands: linkedCommands };
   return text;
@@ -133,7 +142,10 @@ class StatusTree implements vscode.TreeDataProvider<Row>, vscode.Disposable {
     const item = new vscode.TreeItem(row.label, (row.children?.length ?? 0) > 0 ? Collapsed : None);
     item.description = row.description;
     item.tooltip = row.tooltip;
-    item.iconPath = new vscode.ThemeIcon(row.icon, row.color === undefined ? undefined : new vscode.ThemeColor(row.color));
+    item.iconPath = new vscode.ThemeIcon(
+      row.icon,
+      row.color === undefined ? undefined : new vscode.ThemeColor(row.color),
+    );
     item.accessibilityInformation = { label: row.description === '' ? row.label : `${row.label}, ${row.description}` };
     if (row.command !== undefined) item.command = { command: row.command, title: row.label };
     return item;

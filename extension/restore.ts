@@ -28,7 +28,12 @@ export async function restoreBackup(link: Link, reader: () => Reader): Promise<R
     return undefined;
   }
   const start: Answers = { snapshot: undefined, sources: [], target: '' };
-  const answers = await askInOrder(start, [whichBackup(list, reader), what(now.sources, reader), whereTo, preview(link, reader)]);
+  const answers = await askInOrder(start, [
+    whichBackup(list, reader),
+    what(now.sources, reader),
+    whereTo,
+    preview(link, reader),
+  ]);
   if (answers?.snapshot === undefined) return undefined;
   const result = await carryOut(link, answers, reader);
   if (result !== undefined) await report(result, reader);
@@ -40,7 +45,8 @@ function whichBackup(list: readonly SnapshotEntry[], reader: () => Reader): Step
   const others = list.filter(entry => !entry.announced);
   return async (answers, place) => {
     const { now, locale } = reader();
-    const time = (entry: SnapshotEntry) => new Date(entry.at).toLocaleTimeString(locale, { hour: '2-digit', minute: '2-digit' });
+    const time = (entry: SnapshotEntry) =>
+      new Date(entry.at).toLocaleTimeString(locale, { hour: '2-digit', minute: '2-digit' });
     const entry = (snapshot: SnapshotEntry, label: string): Choice<SnapshotEntry> => ({
       label,
       description: `${count(snapshot.files, 'file', reader())} · ${size(snapshot.sizeBytes, reader())}`,
@@ -55,9 +61,14 @@ function whichBackup(list: readonly SnapshotEntry[], reader: () => Reader): Step
       day = its;
       items.push(entry(snapshot, index === 0 ? `$(history) Newest, ${time(snapshot)}` : time(snapshot)));
     });
-    if (others.length > 0) items.push({ label: 'Reported by none of your devices', kind: vscode.QuickPickItemKind.Separator });
-    for (const snapshot of others) items.push(entry(snapshot, `$(warning) ${dayOf(snapshot.at, { now, locale })} ${time(snapshot)}`));
-    const chosen = await choose({ title: 'Restore: Which Backup', placeholder: 'From which day? Type to search.', ...place }, items);
+    if (others.length > 0)
+      items.push({ label: 'Reported by none of your devices', kind: vscode.QuickPickItemKind.Separator });
+    for (const snapshot of others)
+      items.push(entry(snapshot, `$(warning) ${dayOf(snapshot.at, { now, locale })} ${time(snapshot)}`));
+    const chosen = await choose(
+      { title: 'Restore: Which Backup', placeholder: 'From which day? Type to search.', ...place },
+      items,
+    );
     return chosen === back || chosen === cancelled ? chosen : { ...answers, snapshot: chosen };
   };
 }
@@ -68,10 +79,17 @@ function what(known: readonly SourceStatus[], reader: () => Reader): Step<Answer
     if (snapshot === undefined) return back;
     const everything = '';
     const labels = new Map(known.map(source => [source.id, source]));
-    const chosen = await chooseMany<string>({ title: 'Restore: What', placeholder: 'What do you want back?', ...place }, [
-      { label: 'Everything', description: size(snapshot.sizeBytes, reader()), answer: everything, picked: true },
-      ...snapshot.sources.map(id => ({ label: labels.get(id)?.label ?? id, description: labels.get(id)?.root ?? '', answer: id })),
-    ]);
+    const chosen = await chooseMany<string>(
+      { title: 'Restore: What', placeholder: 'What do you want back?', ...place },
+      [
+        { label: 'Everything', description: size(snapshot.sizeBytes, reader()), answer: everything, picked: true },
+        ...snapshot.sources.map(id => ({
+          label: labels.get(id)?.label ?? id,
+          description: labels.get(id)?.root ?? '',
+          answer: id,
+        })),
+      ],
+    );
     if (chosen === back || chosen === cancelled) return chosen;
     return { ...answers, sources: chosen.includes(everything) ? [] : chosen };
   };
@@ -123,13 +141,17 @@ function carryOut(link: Link, answers: Answers, reader: () => Reader): Thenable<
         token,
         onProgress: job => {
           const share = job.bytesTotal > 0 ? (100 * job.bytesDone) / job.bytesTotal : 0;
-          shown.report({ increment: share - told, message: `${size(job.bytesDone, reader())} of ${size(job.bytesTotal, reader())}` });
+          shown.report({
+            increment: share - told,
+            message: `${size(job.bytesDone, reader())} of ${size(job.bytesTotal, reader())}`,
+          });
           told = share;
         },
       });
     } catch (error) {
       const wire = asWireError(error);
-      if (wire.code === 'E_CANCELLED' || token.isCancellationRequested) vscode.window.showInformationMessage('Stopped. The chats you had are as they were.');
+      if (wire.code === 'E_CANCELLED' || token.isCancellationRequested)
+        vscode.window.showInformationMessage('Stopped. The chats you had are as they were.');
       else vscode.window.showErrorMessage(explain(wire));
       return undefined;
     }

@@ -21,7 +21,15 @@ const nothingYet: Answers = { folders: [], remote: '', password: '', phone: '', 
 
 /** True when a backup was set up. */
 export async function setUp(link: Link): Promise<boolean> {
-  const answers = await askInOrder(nothingYet, [whichChats, whereTo, newPassword(link), passwordAgain, phone, phoneAgain, howOften]);
+  const answers = await askInOrder(nothingYet, [
+    whichChats,
+    whereTo,
+    newPassword(link),
+    passwordAgain,
+    phone,
+    phoneAgain,
+    howOften,
+  ]);
   if (answers === undefined) return false;
   const outcome = await sendSetUp(link, answers);
   if (outcome === undefined) return false;
@@ -36,10 +44,13 @@ const whichChats: Step<Answers> = async (answers, place) => {
   let folders = answers.folders;
   while (true) {
     if (folders.length > 0) {
-      const chosen = await chooseMany<string>({ title: 'Set Up Backup: Chats', placeholder: 'Which chats do you want to back up?', ...place }, [
-        ...folders.map(folder => ({ label: `$(folder-opened) ${folder}`, answer: folder, picked: true })),
-        { label: '$(folder-opened) Another folder…', answer: other },
-      ]);
+      const chosen = await chooseMany<string>(
+        { title: 'Set Up Backup: Chats', placeholder: 'Which chats do you want to back up?', ...place },
+        [
+          ...folders.map(folder => ({ label: `$(folder-opened) ${folder}`, answer: folder, picked: true })),
+          { label: '$(folder-opened) Another folder…', answer: other },
+        ],
+      );
       if (chosen === back || chosen === cancelled) return chosen;
       if (!chosen.includes(other)) return { ...answers, folders: chosen };
       folders = chosen.filter(folder => folder !== other);
@@ -57,19 +68,22 @@ const whichChats: Step<Answers> = async (answers, place) => {
 };
 
 const whereTo: Step<Answers> = async (answers, place) => {
-  const kind = await choose<'folder' | 'here'>({ title: 'Set Up Backup: Place', placeholder: 'Where should the copies go?', ...place }, [
-    {
-      label: '$(folder) A folder',
-      description: 'recommended to begin',
-      detail: 'A disk, a network folder, or one that a sync app uploads',
-      answer: 'folder',
-    },
-    {
-      label: '$(device-desktop) This computer only, for now',
-      detail: 'Protects against deletion, not against loss of this computer',
-      answer: 'here',
-    },
-  ]);
+  const kind = await choose<'folder' | 'here'>(
+    { title: 'Set Up Backup: Place', placeholder: 'Where should the copies go?', ...place },
+    [
+      {
+        label: '$(folder) A folder',
+        description: 'recommended to begin',
+        detail: 'A disk, a network folder, or one that a sync app uploads',
+        answer: 'folder',
+      },
+      {
+        label: '$(device-desktop) This computer only, for now',
+        detail: 'Protects against deletion, not against loss of this computer',
+        answer: 'here',
+      },
+    ],
+  );
   if (kind === back || kind === cancelled) return kind;
   if (kind === 'here') return { ...answers, remote: `folder:${join(homedir(), 'Signet Backup')}` };
   const chosen = await vscode.window.showOpenDialog({
@@ -117,7 +131,8 @@ const passwordAgain: Step<Answers> = async (answers, place) => {
     title: 'Set Up Backup: Password Again',
     prompt: 'Type the password again.',
     hidden: true,
-    check: async value => (value.normalize('NFC') === answers.password.normalize('NFC') ? undefined : 'The two are not the same.'),
+    check: async value =>
+      value.normalize('NFC') === answers.password.normalize('NFC') ? undefined : 'The two are not the same.',
   });
   return typeof again === 'string' ? answers : again;
 };
@@ -131,7 +146,8 @@ const phone: Step<Answers> = async (answers, place) => {
     prompt:
       'Your phone number, with country code. It becomes part of the lock. It stays on this computer and is never sent. Example: +1 555 0100',
     value: answers.phone,
-    check: async value => (/^\+\d{7,15}$/.test(digits(value)) ? undefined : 'A number starts with + and the country code.'),
+    check: async value =>
+      /^\+\d{7,15}$/.test(digits(value)) ? undefined : 'A number starts with + and the country code.',
   });
   return typeof number === 'string' ? { ...answers, phone: digits(number) } : number;
 };
@@ -154,13 +170,16 @@ const phoneAgain: Step<Answers> = async (answers, place) => {
 };
 
 const howOften: Step<Answers> = async (answers, place) => {
-  const schedule = await choose<ScheduleKind>({ title: 'Set Up Backup: How Often', placeholder: 'When should Signet back up?', ...place }, [
-    { label: 'Daily', description: 'recommended', detail: 'At 03:30, and when chats change', answer: 'daily' },
-    { label: 'Weekly', detail: 'Sundays at 03:30', answer: 'weekly' },
-    { label: 'Monthly', detail: 'The 1st at 03:30', answer: 'monthly' },
-    { label: 'Only when I tap "Back up"', answer: 'manual' },
-    { label: 'Never', answer: 'never' },
-  ]);
+  const schedule = await choose<ScheduleKind>(
+    { title: 'Set Up Backup: How Often', placeholder: 'When should Signet back up?', ...place },
+    [
+      { label: 'Daily', description: 'recommended', detail: 'At 03:30, and when chats change', answer: 'daily' },
+      { label: 'Weekly', detail: 'Sundays at 03:30', answer: 'weekly' },
+      { label: 'Monthly', detail: 'The 1st at 03:30', answer: 'monthly' },
+      { label: 'Only when I tap "Back up"', answer: 'manual' },
+      { label: 'Never', answer: 'never' },
+    ],
+  );
   return schedule === back || schedule === cancelled ? schedule : { ...answers, schedule };
 };
 
@@ -170,7 +189,13 @@ async function sendSetUp(link: Link, answers: Answers): Promise<{ readonly key: 
   const send = async (createOnly: boolean) => {
     const secrets = await link.seal(setup, { password, phone: number });
     const sources = folders.map(root => ({ root }));
-    const answer = await link.request(setup, { sources, remote, schedule: { kind }, ...(createOnly ? { createOnly } : {}), secrets });
+    const answer = await link.request(setup, {
+      sources,
+      remote,
+      schedule: { kind },
+      ...(createOnly ? { createOnly } : {}),
+      secrets,
+    });
     return { key: answer.sealedKey === undefined ? undefined : await link.openKey(setup, answer.sealedKey) };
   };
   const working = { location: vscode.ProgressLocation.Notification, title: 'Setting up your backup' };
@@ -182,7 +207,10 @@ async function sendSetUp(link: Link, answers: Answers): Promise<{ readonly key: 
   const join = 'Join It…';
   const answer = await vscode.window.showInformationMessage(
     'There is already a backup in this place.',
-    { modal: true, detail: 'It can be joined with its own password and phone number. Nothing there is changed before it is opened.' },
+    {
+      modal: true,
+      detail: 'It can be joined with its own password and phone number. Nothing there is changed before it is opened.',
+    },
     join,
   );
   return answer === join ? await vscode.window.withProgress(working, () => send(false)) : undefined;
@@ -206,6 +234,7 @@ async function showRecoveryKey(key: string): Promise<void> {
   await ask({
     title: 'Recovery Key',
     prompt: `To make sure it is readable, type group ${asked + 1} of the key.`,
-    check: async value => (value.trim().toLowerCase() === groups[asked] ? undefined : `That is not group ${asked + 1}. Look again.`),
+    check: async value =>
+      value.trim().toLowerCase() === groups[asked] ? undefined : `That is not group ${asked + 1}. Look again.`,
   });
 }

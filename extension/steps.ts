@@ -15,7 +15,10 @@ export interface Place {
   readonly totalSteps?: number;
 }
 
-export type Step<State> = (state: State, place: { readonly step: number; readonly totalSteps: number }) => Promise<Answer<State>>;
+export type Step<State> = (
+  state: State,
+  place: { readonly step: number; readonly totalSteps: number },
+) => Promise<Answer<State>>;
 
 /** Runs the steps in order; Back goes to the one before with its answer kept. Undefined when the person gave up. */
 export async function askInOrder<State>(start: State, steps: readonly Step<State>[]): Promise<State | undefined> {
@@ -56,18 +59,19 @@ export function ask(question: Question): Promise<Answer<string>> {
   box.password = question.hidden ?? false;
   box.value = question.value ?? '';
   const extras = new Map<vscode.QuickInputButton, string>();
-  for (const { icon, tooltip, answer } of question.buttons ?? []) extras.set({ iconPath: new vscode.ThemeIcon(icon), tooltip }, answer);
+  for (const { icon, tooltip, answer } of question.buttons ?? [])
+    extras.set({ iconPath: new vscode.ThemeIcon(icon), tooltip }, answer);
   box.buttons = [...backButton(question), ...extras.keys()];
-  return answered<string>(box, done => {
+  return answered<string>(box, (done, fail) => {
     let turn = 0;
-    box.onDidChangeValue(async value => {
+    const hint = async (value: string) => {
       turn += 1;
       const mine = turn;
       const message = await question.live?.(value);
       if (mine === turn) box.validationMessage = message;
-    });
-    box.onDidAccept(async () => {
-      const value = box.value;
+    };
+    const accept = async (value: string) => {
+      turn += 1; // what a hint still on its way has to say is out of date
       box.busy = true;
       box.enabled = false;
       const reason = await question.check?.(value);
@@ -75,7 +79,9 @@ export function ask(question: Question): Promise<Answer<string>> {
       box.enabled = true;
       if (reason === undefined) done(value);
       else box.validationMessage = { message: reason, severity: vscode.InputBoxValidationSeverity.Error };
-    });
+    };
+    box.onDidChangeValue(value => hint(value).catch(fail));
+    box.onDidAccept(() => accept(box.value).catch(fail));
     box.onDidTriggerButton(button => done(extras.get(button) ?? back));
   });
 }
@@ -86,7 +92,10 @@ export interface Choice<T> extends vscode.QuickPickItem {
 }
 
 /** One entry of a list. */
-export function choose<T>(place: Place & { readonly placeholder: string }, items: readonly Choice<T>[]): Promise<Answer<T>> {
+export function choose<T>(
+  place: Place & { readonly placeholder: string },
+  items: readonly Choice<T>[],
+): Promise<Answer<T>> {
   const pick = vscode.window.createQuickPick<Choice<T>>();
   Object.assign(pick, counted(place));
   pick.placeholder = place.placeholder;
@@ -103,7 +112,10 @@ export function choose<T>(place: Place & { readonly placeholder: string }, items
 }
 
 /** Any number of entries, at least one. */
-export function chooseMany<T>(place: Place & { readonly placeholder: string }, items: readonly Choice<T>[]): Promise<Answer<readonly T[]>> {
+export function chooseMany<T>(
+  place: Place & { readonly placeholder: string },
+  items: readonly Choice<T>[],
+): Promise<Answer<readonly T[]>> {
   const pick = vscode.window.createQuickPick<Choice<T>>();
   Object.assign(pick, counted(place));
   pick.placeholder = place.placeholder;
@@ -128,13 +140,20 @@ function backButton({ step }: Place): vscode.QuickInputButton[] {
   return step !== undefined && step > 1 ? [vscode.QuickInputButtons.Back] : [];
 }
 
-function answered<T>(input: vscode.QuickInput, listen: (done: (answer: Answer<T>) => void) => void): Promise<Answer<T>> {
-  return new Promise(resolve => {
+function answered<T>(
+  input: vscode.QuickInput,
+  listen: (done: (answer: Answer<T>) => void, fail: (error: unknown) => void) => void,
+): Promise<Answer<T>> {
+  return new Promise((resolve, reject) => {
     const done = (answer: Answer<T>) => {
       resolve(answer);
       input.dispose();
     };
-    listen(done);
+    const fail = (error: unknown) => {
+      reject(error);
+      input.dispose();
+    };
+    listen(done, fail);
     input.onDidHide(() => done(cancelled));
     input.show();
   });

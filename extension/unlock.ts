@@ -35,7 +35,10 @@ async function unlockWithKey(link: Link): Promise<boolean> {
 }
 
 /** The reason why it did not open, in the words for the input box; undefined when it did. */
-async function send(link: Link, values: { readonly password?: string; readonly recoveryKey?: string }): Promise<string | undefined> {
+async function send(
+  link: Link,
+  values: { readonly password?: string; readonly recoveryKey?: string },
+): Promise<string | undefined> {
   try {
     await link.request(unlock, { secrets: await link.seal(unlock, values) });
     return undefined;

@@ -65,17 +65,41 @@ export function statusBar(known: Known, reader: Reader): BarItem {
   const actions = `${link('Back Up Now')} ${link('Restore…')}`;
   switch (state) {
     case 'alarm':
-      return item(`$(error) Signet: ${alarmWords(status).short}`, [alarmWords(status).sentence, last], 'signet.showStatus');
+      return item(
+        `$(error) Signet: ${alarmWords(status).short}`,
+        [alarmWords(status).sentence, last],
+        'signet.showStatus',
+      );
     case 'notSetUp':
-      return item('$(shield) Signet: Set Up', ['Your chats are not backed up yet.', link('Set Up Backup…')], 'signet.setUp');
+      return item(
+        '$(shield) Signet: Set Up',
+        ['Your chats are not backed up yet.', link('Set Up Backup…')],
+        'signet.setUp',
+      );
     case 'running':
-      return item(`$(sync~spin) Signet${percentOf(status)}`, [jobWords(status), jobLine(status, reader), link('Cancel Backup')], 'signet.showStatus');
+      return item(
+        `$(sync~spin) Signet${percentOf(status)}`,
+        [jobWords(status), jobLine(status, reader), link('Cancel Backup')],
+        'signet.showStatus',
+      );
     case 'locked':
-      return item('$(lock) Signet: Locked', ['Backups wait for your password.', last, link('Unlock…')], 'signet.unlock');
+      return item(
+        '$(lock) Signet: Locked',
+        ['Backups wait for your password.', last, link('Unlock…')],
+        'signet.unlock',
+      );
     case 'needsYou':
-      return item(`${needs(status).icon} Signet: ${needs(status).short}`, [needs(status).sentence, last, actions], 'signet.showStatus');
+      return item(
+        `${needs(status).icon} Signet: ${needs(status).short}`,
+        [needs(status).sentence, last, actions],
+        'signet.showStatus',
+      );
     default:
-      return item('$(check) Signet', [goodSentence(status), last, nextLine(status, reader), actions], 'signet.showStatus');
+      return item(
+        '$(check) Signet',
+        [goodSentence(status), last, nextLine(status, reader), actions],
+        'signet.showStatus',
+      );
   }
 }
 
@@ -94,7 +118,10 @@ export function statusRows(known: Known, reader: Reader): readonly Row[] {
       icon: 'lock',
       label: 'End-to-end encrypted',
       description: status.vault,
-      tooltip: status.vault === 'unlocked' ? 'Sealed on this computer; Signet is unlocked.' : 'Sealed on this computer; Signet is locked.',
+      tooltip:
+        status.vault === 'unlocked'
+          ? 'Sealed on this computer; Signet is unlocked.'
+          : 'Sealed on this computer; Signet is locked.',
     },
     chatsRow(status, reader),
   ];
@@ -110,7 +137,10 @@ function stateRow(status: Status, state: State, reader: Reader): Row {
   });
   switch (state) {
     case 'alarm':
-      return row('error', alarmWords(status).short, 'see the log', { color: 'charts.red', tooltip: alarmWords(status).sentence });
+      return row('error', alarmWords(status).short, 'see the log', {
+        color: 'charts.red',
+        tooltip: alarmWords(status).sentence,
+      });
     case 'running':
       return row('sync~spin', jobWords(status), percentOf(status).trim(), { tooltip: jobLine(status, reader) });
     case 'locked':
@@ -161,7 +191,12 @@ function newestRows({ lastBackup }: Status, reader: Reader): readonly Row[] {
       label: `${count(unreadable.length, 'file', reader)} not read`,
       description: '',
       tooltip: 'They are tried again next time.',
-      children: unreadable.map(({ path, reason }) => ({ icon: 'file', label: path, description: reason, tooltip: `${path} could not be read: ${reason}` })),
+      children: unreadable.map(({ path, reason }) => ({
+        icon: 'file',
+        label: path,
+        description: reason,
+        tooltip: `${path} could not be read: ${reason}`,
+      })),
     });
   }
   return rows;
@@ -169,7 +204,9 @@ function newestRows({ lastBackup }: Status, reader: Reader): readonly Row[] {
 
 function nextRows(status: Status, reader: Reader): readonly Row[] {
   const words = nextWords(status, reader);
-  return words === '' ? [] : [{ icon: 'calendar', label: 'Next backup', description: words, tooltip: `Next backup: ${words}` }];
+  return words === ''
+    ? []
+    : [{ icon: 'calendar', label: 'Next backup', description: words, tooltip: `Next backup: ${words}` }];
 }
 
 function remoteRows({ remote, repository }: Status, reader: Reader): readonly Row[] {
@@ -180,7 +217,14 @@ function remoteRows({ remote, repository }: Status, reader: Reader): readonly Ro
     held === null ? '' : count(held, 'backup', reader),
     repository?.sizeBytes == null ? '' : size(repository.sizeBytes, reader),
   ].filter(fact => fact !== '');
-  return [{ icon: 'cloud', label: remote.label, description: facts.join(' · '), tooltip: `${remote.label}: ${facts.join(', ') || 'not looked at yet'}` }];
+  return [
+    {
+      icon: 'cloud',
+      label: remote.label,
+      description: facts.join(' · '),
+      tooltip: `${remote.label}: ${facts.join(', ') || 'not looked at yet'}`,
+    },
+  ];
 }
 
 function chatsRow({ sources }: Status, reader: Reader): Row {
@@ -233,7 +277,9 @@ function goodSentence(status: Status): string {
 }
 
 function lastGood(status: Status, reader: Reader): string {
-  return status.lastGoodAt === null ? 'There is no good backup yet.' : `Last good backup ${ago(status.lastGoodAt, reader)}.`;
+  return status.lastGoodAt === null
+    ? 'There is no good backup yet.'
+    : `Last good backup ${ago(status.lastGoodAt, reader)}.`;
 }
 
 function jobWords({ job }: Status): string {
@@ -250,7 +296,10 @@ function jobLine(status: Status, reader: Reader): string {
   const { job } = status;
   if (job === null) return '';
   if (job.phase === 'cancelling') return 'What is already uploaded is kept and need not be sent again.';
-  const parts = [job.item ?? '', job.bytesTotal > 0 ? `${size(job.bytesDone, reader)} of ${size(job.bytesTotal, reader)}` : ''];
+  const parts = [
+    job.item ?? '',
+    job.bytesTotal > 0 ? `${size(job.bytesDone, reader)} of ${size(job.bytesTotal, reader)}` : '',
+  ];
   return parts.filter(part => part !== '').join(' · ');
 }
 
@@ -281,14 +330,23 @@ function needs({ lastError, remote }: Status): Needs {
     case 'E_DISK_FULL':
       return { icon: '$(database)', short: 'Disk Full', sentence: "This computer's disk is full." };
     case 'E_UNREACHABLE':
-      return { icon: '$(cloud)', short: 'Offline', sentence: `${place} cannot be reached. Signet tries again by itself.` };
+      return {
+        icon: '$(cloud)',
+        short: 'Offline',
+        sentence: `${place} cannot be reached. Signet tries again by itself.`,
+      };
     default:
-      return { icon: '$(warning)', short: 'Backup Failed', sentence: 'The last backup stopped before its end. Nothing is lost; Signet tries again.' };
+      return {
+        icon: '$(warning)',
+        short: 'Backup Failed',
+        sentence: 'The last backup stopped before its end. Nothing is lost; Signet tries again.',
+      };
   }
 }
 
 function alarmWords({ alarms }: Status): Omit<Needs, 'icon'> {
-  const safe = 'Your chats on this computer are safe. New backups go on. Nothing is deleted or tidied up until you decide.';
+  const safe =
+    'Your chats on this computer are safe. New backups go on. Nothing is deleted or tidied up until you decide.';
   const words = (short: string, sentence: string) => ({ short, sentence: `${sentence} ${safe}` });
   switch (alarms[0]?.code) {
     case 'E_FORK':
@@ -313,7 +371,8 @@ export function ago(at: string, { now, locale }: Reader): string {
   const then = new Date(at);
   const minutes = Math.round((now.getTime() - then.getTime()) / 60_000);
   if (minutes < 1 && minutes > -60) return 'just now';
-  if (minutes > 0 && minutes < 60) return new Intl.RelativeTimeFormat(locale, { numeric: 'always' }).format(-minutes, 'minute');
+  if (minutes > 0 && minutes < 60)
+    return new Intl.RelativeTimeFormat(locale, { numeric: 'always' }).format(-minutes, 'minute');
   return `${isSameDay(then, now) ? 'at ' : ''}${moment(at, { now, locale })}`;
 }
 
@@ -322,7 +381,8 @@ export function moment(at: string, { now, locale }: Reader): string {
   const then = new Date(at);
   const time: Intl.DateTimeFormatOptions = { hour: '2-digit', minute: '2-digit' };
   if (isSameDay(then, now)) return then.toLocaleTimeString(locale, time);
-  if (then.getFullYear() === now.getFullYear()) return then.toLocaleString(locale, { day: 'numeric', month: 'long', ...time });
+  if (then.getFullYear() === now.getFullYear())
+    return then.toLocaleString(locale, { day: 'numeric', month: 'long', ...time });
   return then.toLocaleDateString(locale, { day: 'numeric', month: 'long', year: 'numeric' });
 }
 
@@ -348,7 +408,11 @@ export function size(bytes: number, { locale }: Reader): string {
   const step = bytes < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log10(bytes) / 3));
   const value = bytes / 1000 ** step;
   const digits = step > 0 && value < 10 ? 1 : 0;
-  const style: Intl.NumberFormatOptions = { style: 'unit', unit: units[step] ?? 'byte', unitDisplay: step === 0 ? 'long' : 'short' };
+  const style: Intl.NumberFormatOptions = {
+    style: 'unit',
+    unit: units[step] ?? 'byte',
+    unitDisplay: step === 0 ? 'long' : 'short',
+  };
   return value.toLocaleString(locale, { ...style, maximumFractionDigits: digits });
 }
 

@@ -1,0 +1,5 @@
+import type { WireError } from '../protocol/errors.ts';
+
+export function explain({ code }: WireError): string {
+  return code;
+}
