@@ -142,7 +142,7 @@ export class Link {
     } catch (error) {
       const { code } = asWireError(error);
       log.warn(`no line to the background part: ${code}`);
-      onChange({ kind: 'notRunning', reason: code === 'E_DAEMON_MISSING' ? '' : code });
+      onChange({ kind: 'notRunning' });
       this.#tryAgain(0);
     }
   }
@@ -179,7 +179,7 @@ export class Link {
   #lost(): void {
     this.#line = undefined;
     if (this.#disposed) return;
-    this.#options.onChange({ kind: 'notRunning', reason: '' });
+    this.#options.onChange({ kind: 'notRunning' });
     this.#tryAgain(0);
   }
 

@@ -7,7 +7,16 @@ import * as vscode from 'vscode';
 import { backup, cancel, lock } from '../protocol/messages.ts';
 import { explain } from './explain.ts';
 import type { DaemonCommand, Link } from './link.ts';
-import { type Known, linkedCommands, type Reader, type Row, stateOf, statusBar, statusRows } from './views.ts';
+import {
+  type BarItem,
+  type Known,
+  offeredCommands,
+  type Reader,
+  type Row,
+  stateOf,
+  statusBar,
+  statusRows,
+} from './views.ts';
 
 export function activate(context: vscode.ExtensionContext): void {
   const log = vscode.window.createOutputChannel('Signet', { log: true });
@@ -20,17 +29,17 @@ export function activate(context: vscode.ExtensionContext): void {
   const show = (next: Known) => {
     known = next;
     const shown = statusBar(known, reader());
+    const [sentence = ''] = shown.tooltip;
     item.text = shown.text;
-    item.tooltip = markdown(shown.tooltip);
+    item.tooltip = markdown(shown);
     item.command = shown.command;
-    item.backgroundColor = shown.isAlarm ? new vscode.ThemeColor('statusBarItem.errorBackground') : undefined;
-    item.accessibilityInformation = {
-      label: ['Signet', ...shown.tooltip.filter(line => !line.includes('command:'))].join(', '),
-    };
+    item.backgroundColor =
+      shown.background === undefined ? undefined : new vscode.ThemeColor(`statusBarItem.${shown.background}Background`);
+    item.accessibilityInformation = { label: shown.label };
     rows.show(statusRows(known, reader()));
-    const toAct = shown.isAlarm || stateOf(known) === 'needsYou' ? 1 : 0;
-    view.badge = toAct === 0 ? undefined : { value: toAct, tooltip: shown.tooltip[0] ?? '' };
-    setContext(known);
+    const state = stateOf(known, reader());
+    view.badge = state === 'alarm' || state === 'needs you' ? { value: 1, tooltip: sentence } : undefined;
+    setContext(known, state);
   };
   show(known);
   item.show();
@@ -82,7 +91,7 @@ export function activate(context: vscode.ExtensionContext): void {
 }
 
 function reader(): Reader {
-  return { now: new Date(), locale: vscode.env.language };
+  return { now: Date.now(), locale: { locale: vscode.env.language } };
 }
 
 /** What the person set, else what came with the extension; the editor's own Node runs it unless another is named. */
@@ -97,10 +106,10 @@ function daemonCommand(context: vscode.ExtensionContext): DaemonCommand {
   };
 }
 
-function setContext(known: Known): void {
+function setContext(known: Known, state: ReturnType<typeof stateOf>): void {
   const vault = known.kind === 'connected' ? known.status.vault : 'absent';
   const facts = {
-    state: stateOf(known),
+    state,
     locked: vault === 'locked',
     unlocked: vault === 'unlocked',
     canBackUp: vault === 'unlocked' && known.kind === 'connected' && known.status.job === null,
@@ -109,13 +118,12 @@ function setContext(known: Known): void {
     vscode.commands.executeCommand('setContext', `signet.${name}`, value);
 }
 
-/** The first line in bold; links lead to the commands above and nowhere else. */
-function markdown(lines: readonly string[]): vscode.MarkdownString {
-  const [first = '', ...rest] = lines.map(line =>
-    line.includes('](command:') ? line : line.replace(/[\\`*_{}[\]()#+!<>|~-]/g, '\\$&'),
-  );
-  const text = new vscode.MarkdownString([`**${first}**`, ...rest].join('\n\n'));
-  text.isTrusted = { enabledCommands: linkedCommands };
+/** The first line in bold, then the facts, then what can be done; the links lead to our own commands and nowhere else. */
+function markdown({ tooltip, offers }: BarItem): vscode.MarkdownString {
+  const [first = '', ...rest] = tooltip.map(line => line.replace(/[\\`*_{}[\]()#+!<>|~-]/g, '\\$&'));
+  const links = offers.map(({ title, command }) => `[${title}](command:${command})`).join(' · ');
+  const text = new vscode.MarkdownString([`**${first}**`, ...rest, links].join('\n\n'));
+  text.isTrusted = { enabledCommands: offeredCommands };
   return text;
 }
 

@@ -3,13 +3,14 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import * as vscode from 'vscode';
+import { counted, size } from '../protocol/formats.ts';
 import { restore, snapshots, status as statusRequest } from '../protocol/messages.ts';
 import type { RestoreResult, SnapshotEntry, SourceStatus } from '../protocol/status.ts';
 import { explain } from './explain.ts';
 import { asWireError, type Link } from './link.ts';
 import { askInOrder, back, type Choice, cancelled, choose, chooseMany, type Step } from './steps.ts';
 import { unlockVault } from './unlock.ts';
-import { count, dayOf, type Reader, size } from './views.ts';
+import { dayOf, percentOf, type Reader, timeOf } from './views.ts';
 
 interface Answers {
   readonly snapshot: SnapshotEntry | undefined;
@@ -44,27 +45,29 @@ function whichBackup(list: readonly SnapshotEntry[], reader: () => Reader): Step
   const newestFirst = list.filter(entry => entry.announced).toSorted((a, b) => (a.at < b.at ? 1 : -1));
   const others = list.filter(entry => !entry.announced);
   return async (answers, place) => {
-    const { now, locale } = reader();
-    const time = (entry: SnapshotEntry) =>
-      new Date(entry.at).toLocaleTimeString(locale, { hour: '2-digit', minute: '2-digit' });
     const entry = (snapshot: SnapshotEntry, label: string): Choice<SnapshotEntry> => ({
       label,
-      description: `${count(snapshot.files, 'file', reader())} · ${size(snapshot.sizeBytes, reader())}`,
+      description: `${counted(snapshot.files, 'file', 'files', reader().locale)} · ${size(snapshot.sizeBytes, reader().locale)}`,
       detail: snapshot.device,
       answer: snapshot,
     });
     const items: Choice<SnapshotEntry>[] = [];
     let day = '';
     newestFirst.forEach((snapshot, index) => {
-      const its = dayOf(snapshot.at, { now, locale });
+      const its = dayOf(snapshot.at, reader());
       if (its !== day) items.push({ label: its, kind: vscode.QuickPickItemKind.Separator });
       day = its;
-      items.push(entry(snapshot, index === 0 ? `$(history) Newest, ${time(snapshot)}` : time(snapshot)));
+      items.push(
+        entry(
+          snapshot,
+          index === 0 ? `$(history) Newest, ${timeOf(snapshot.at, reader())}` : timeOf(snapshot.at, reader()),
+        ),
+      );
     });
     if (others.length > 0)
       items.push({ label: 'Reported by none of your devices', kind: vscode.QuickPickItemKind.Separator });
     for (const snapshot of others)
-      items.push(entry(snapshot, `$(warning) ${dayOf(snapshot.at, { now, locale })} ${time(snapshot)}`));
+      items.push(entry(snapshot, `$(warning) ${dayOf(snapshot.at, reader())} ${timeOf(snapshot.at, reader())}`));
     const chosen = await choose(
       { title: 'Restore: Which Backup', placeholder: 'From which day? Type to search.', ...place },
       items,
@@ -82,7 +85,12 @@ function what(known: readonly SourceStatus[], reader: () => Reader): Step<Answer
     const chosen = await chooseMany<string>(
       { title: 'Restore: What', placeholder: 'What do you want back?', ...place },
       [
-        { label: 'Everything', description: size(snapshot.sizeBytes, reader()), answer: everything, picked: true },
+        {
+          label: 'Everything',
+          description: size(snapshot.sizeBytes, reader().locale),
+          answer: everything,
+          picked: true,
+        },
         ...snapshot.sources.map(id => ({
           label: labels.get(id)?.label ?? id,
           description: labels.get(id)?.root ?? '',
@@ -122,7 +130,7 @@ function paramsOf({ snapshot, sources, target }: Answers) {
 function preview(link: Link, reader: () => Reader): Step<Answers> {
   return async (answers, place) => {
     const plan = await link.request(restore, { ...paramsOf(answers), dryRun: true });
-    const words = `${count(plan.files, 'file', reader())}, ${size(plan.bytes, reader())}, come back into ${answers.target}. Nothing is replaced or deleted.`;
+    const words = `${counted(plan.files, 'file', 'files', reader().locale)}, ${size(plan.bytes, reader().locale)}, come back into ${answers.target}. Nothing is replaced or deleted.`;
     const chosen = await choose<'restore' | 'cancel'>({ title: 'Restore: Preview', placeholder: words, ...place }, [
       { label: 'Restore', description: words, answer: 'restore' },
       { label: 'Cancel', answer: 'cancel' },
@@ -140,10 +148,10 @@ function carryOut(link: Link, answers: Answers, reader: () => Reader): Thenable<
       return await link.request(restore, paramsOf(answers), {
         token,
         onProgress: job => {
-          const share = job.bytesTotal > 0 ? (100 * job.bytesDone) / job.bytesTotal : 0;
+          const share = percentOf(job) ?? told;
           shown.report({
             increment: share - told,
-            message: `${size(job.bytesDone, reader())} of ${size(job.bytesTotal, reader())}`,
+            message: `${size(job.bytesDone, reader().locale)} of ${size(job.bytesTotal, reader().locale)}`,
           });
           told = share;
         },
@@ -161,11 +169,13 @@ function carryOut(link: Link, answers: Answers, reader: () => Reader): Thenable<
 async function report(result: RestoreResult, reader: () => Reader): Promise<void> {
   const lost = result.skipped.filter(entry => entry.code !== undefined);
   const broken = result.databases.filter(database => database.check !== 'ok' && database.check !== 'opaque');
-  const sums = `Restored ${count(result.files, 'file', reader())}, ${size(result.bytes, reader())}.`;
+  const sums = `Restored ${counted(result.files, 'file', 'files', reader().locale)}, ${size(result.bytes, reader().locale)}.`;
   const open = 'Open Folder';
   const gaps = [
-    lost.length > 0 ? `${count(lost.length, 'file', reader())} could not be restored.` : '',
-    broken.length > 0 ? `${count(broken.length, 'database', reader())} did not pass the check.` : '',
+    lost.length > 0 ? `${counted(lost.length, 'file', 'files', reader().locale)} could not be restored.` : '',
+    broken.length > 0
+      ? `${counted(broken.length, 'database', 'databases', reader().locale)} did not pass the check.`
+      : '',
   ].filter(gap => gap !== '');
   const answer =
     gaps.length === 0

@@ -1,5 +1,6 @@
 // Set Up Backup…: which chats, where to, password, phone, how often; then the recovery key, once, and the first backup.
 
+import { createHash } from 'node:crypto';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import * as vscode from 'vscode';
@@ -219,15 +220,17 @@ async function sendSetUp(link: Link, answers: Answers): Promise<{ readonly key: 
 /** Shows the key until it is kept and one group of it was typed back. Closing the box early is allowed: the password still opens. */
 async function showRecoveryKey(key: string): Promise<void> {
   const groups = key.match(/.{1,4}/g) ?? [];
+  const check = createHash('sha256').update(key).digest('hex').slice(0, 4);
   const lines = [0, 4, 8, 12].map(at => groups.slice(at, at + 4).join('  '));
-  const kept = 'I Wrote It Down';
-  const answer = await vscode.window.showInformationMessage(
+  const kept: vscode.MessageItem = { title: 'I Wrote It Down' };
+  const answer = await vscode.window.showInformationMessage<vscode.MessageItem>(
     'This is your recovery key.',
     {
       modal: true,
-      detail: `${lines.join('\n')}\n\nIt opens the backup if the password is lost. It is shown now; write it down and keep it away from this computer.`,
+      detail: `${lines.join('\n')}\n\nCheck group, to notice a typing mistake: ${check}\n\nIt opens the backup if the password is lost. It is shown this once; write it down and keep it away from this computer.`,
     },
     kept,
+    { title: 'Go On Without It', isCloseAffordance: true },
   );
   if (answer !== kept) return;
   const asked = Math.floor(Math.random() * groups.length);

@@ -89,11 +89,12 @@ export class Workbench {
   async chooseFolder(title: string, button: string, path: string): Promise<void> {
     const box = this.question(title);
     await box.waitFor();
-    await box.locator('input').first().fill(`${path}/`);
-    await box.locator('.monaco-list').first().waitFor({ state: 'attached' });
     const accept = box.locator('.monaco-button', { hasText: button });
-    // A click while the dialog still reads the folder is lost.
+    await accept.waitFor();
+    const input = box.locator('input').first();
+    // The dialog reads folders meanwhile: it puts its own path into the box, and a click that comes too early is lost.
     for (let tries = 0; tries < 20; tries += 1) {
+      if ((await input.inputValue()) !== `${path}/`) await input.fill(`${path}/`);
       await accept.click();
       const isGone = await accept.waitFor({ state: 'hidden', timeout: 1500 }).then(
         () => true,
