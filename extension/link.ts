@@ -12,18 +12,19 @@ import {
 } from 'vscode-languageclient/node';
 import { PeerError, type WireError, wireErrorOf } from '../protocol/errors.ts';
 import { type Home, resolveHome } from '../protocol/home.ts';
-import { launchDaemon } from '../protocol/launch.ts';
+import { dialOrLaunch } from '../protocol/launch.ts';
 import { progress, type SealedSecrets, statusChanged, status as statusRequest } from '../protocol/messages.ts';
 import { type SecretName, Secrets } from '../protocol/secrets.ts';
 import { type Dialed, dial } from '../protocol/socket.ts';
 import type { JobProgress } from '../protocol/status.ts';
 import { productVersion, protocolVersion } from '../protocol/version.ts';
+import { explain } from './explain.ts';
 import type { Known } from './views.ts';
 
-/** How to start the daemon: the program and the file it runs. */
+/** How to start the daemon: its main file, and the Node the person named for it. */
 export interface DaemonCommand {
-  readonly node: string;
   readonly entry: string;
+  readonly node: string | undefined;
 }
 
 export interface LinkOptions {
@@ -46,6 +47,7 @@ export class Link {
   #line: Line | undefined;
   #redial: NodeJS.Timeout | undefined;
   #connecting: Promise<void> | undefined;
+  #failure: unknown = new PeerError('E_DAEMON_MISSING', 'no line to the daemon');
   #tokens = 0;
   #disposed = false;
 
@@ -53,7 +55,12 @@ export class Link {
     this.#options = options;
   }
 
-  /** Reaches the daemon and starts it when none runs. What fails is told through onChange as not running. */
+  /** Like `connect`, for whom a failure matters: throws what stood in the way. */
+  async start(): Promise<void> {
+    await this.#needLine();
+  }
+
+  /** Reaches the daemon, and starts it when none runs and `start` is set. What fails is told through onChange as not running. */
   connect(options: { readonly start: boolean }): Promise<void> {
     if (this.#line !== undefined) return Promise.resolve();
     clearTimeout(this.#redial);
@@ -124,7 +131,7 @@ export class Link {
 
   async #needLine(): Promise<Line> {
     await this.connect({ start: true });
-    if (this.#line === undefined) throw new PeerError('E_DAEMON_MISSING', 'no line to the daemon');
+    if (this.#line === undefined) throw this.#failure;
     return this.#line;
   }
 
@@ -140,22 +147,19 @@ export class Link {
       this.#line = { client, dialed };
       onChange({ kind: 'connected', status: await client.sendRequest(statusRequest, {}) });
     } catch (error) {
-      const { code } = asWireError(error);
-      log.warn(`no line to the background part: ${code}`);
-      onChange({ kind: 'notRunning' });
+      const wire = asWireError(error);
+      this.#failure = error;
+      log.warn(`no line to the background part: ${wire.code}`);
+      onChange({ kind: 'notRunning', reason: start ? explain(wire) : '' });
       this.#tryAgain(0);
     }
   }
 
-  async #dial(start: boolean): Promise<Dialed> {
-    try {
-      return await dial(this.#home);
-    } catch (error) {
-      if (!start || asWireError(error).code !== 'E_DAEMON_MISSING') throw error;
-    }
+  #dial(start: boolean): Promise<Dialed> {
+    if (!start) return dial(this.#home);
     const { node, entry } = this.#options.daemon();
-    this.#options.log.info('starting the background part');
-    return await launchDaemon(this.#home, { node, entry });
+    const env = node === undefined ? process.env : { ...process.env, SIGNET_NODE: node };
+    return dialOrLaunch({ home: this.#home, entry, env });
   }
 
   #clientOn(dialed: Dialed): LanguageClient {
@@ -179,7 +183,7 @@ export class Link {
   #lost(): void {
     this.#line = undefined;
     if (this.#disposed) return;
-    this.#options.onChange({ kind: 'notRunning' });
+    this.#options.onChange({ kind: 'notRunning', reason: '' });
     this.#tryAgain(0);
   }
 

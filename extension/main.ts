@@ -1,7 +1,6 @@
 // The extension: one status bar item, one tree, and the commands. It shows what the daemon says and asks what the daemon needs to
 // know; it holds no key, no password and no state of its own. The line to the daemon is loaded after the item shows.
 
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import * as vscode from 'vscode';
 import { backup, cancel, lock } from '../protocol/messages.ts';
@@ -62,7 +61,7 @@ export function activate(context: vscode.ExtensionContext): void {
     unlock: async link => (await import('./unlock.ts')).unlockVault(link),
     lock: link => link.request(lock),
     restore: async link => (await import('./restore.ts')).restoreBackup(link, reader),
-    start: link => link.connect({ start: true }),
+    start: link => link.start(),
     showStatus: async () => vscode.commands.executeCommand('signet.status.focus'),
     showLog: async () => log.show(),
   };
@@ -94,15 +93,12 @@ function reader(): Reader {
   return { now: Date.now(), locale: { locale: vscode.env.language } };
 }
 
-/** What the person set, else what came with the extension; the editor's own Node runs it unless another is named. */
+/** What the person set, else the one that came with the extension. */
 function daemonCommand(context: vscode.ExtensionContext): DaemonCommand {
   const settings = vscode.workspace.getConfiguration('signet');
-  const own = ['daemon/main.mjs', 'daemon/main.ts']
-    .map(file => join(context.extensionPath, file))
-    .find(file => existsSync(file));
   return {
-    node: settings.get<string>('nodePath') || process.execPath,
-    entry: settings.get<string>('daemonPath') || own || join(context.extensionPath, 'daemon', 'main.mjs'),
+    entry: settings.get<string>('daemonPath') || join(context.extensionPath, 'daemon', 'main.mjs'),
+    node: settings.get<string>('nodePath') || undefined,
   };
 }
 

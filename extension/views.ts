@@ -8,7 +8,8 @@ import { type State, sentenceFor, shareOf, statusBarText } from '../protocol/wor
 /** What the extension knows at any time. */
 export type Known =
   | { readonly kind: 'starting' }
-  | { readonly kind: 'notRunning' }
+  /** Why it could not be started; empty when nobody tried. */
+  | { readonly kind: 'notRunning'; readonly reason: string }
   | { readonly kind: 'connected'; readonly status: Status };
 
 /** When "now" is (milliseconds since 1970), and how numbers and times are written. */
@@ -83,12 +84,18 @@ export function statusBar(known: Known, reader: Reader): BarItem {
       command: showStatus,
     };
   }
+  const reason = known.kind === 'notRunning' && known.reason !== '' ? [known.reason] : [];
   const { tooltip, ...words } = statusBarText(
     known.kind === 'connected' ? known.status : null,
     reader.now,
     reader.locale,
   );
-  return { ...words, tooltip: tooltip.split('\n'), offers: offersOf[state], command: clicks[state] ?? showStatus };
+  return {
+    ...words,
+    tooltip: [...tooltip.split('\n'), ...reason],
+    offers: offersOf[state],
+    command: clicks[state] ?? showStatus,
+  };
 }
 
 export interface Row {
