@@ -7,7 +7,7 @@ import { exitCode } from '../protocol/errors.ts';
 import { type Home, resolveHome } from '../protocol/home.ts';
 import type { Status } from '../protocol/status.ts';
 import { productVersion, protocolVersion } from '../protocol/version.ts';
-import { asBuffer } from './base/bytes.ts';
+import { asBuffer, wipe } from './base/bytes.ts';
 import { systemClock } from './base/clock.ts';
 import { SignetError, toSignetError } from './base/errors.ts';
 import { openLog } from './base/log.ts';
@@ -18,7 +18,7 @@ import { type GivenSecrets, Jobs } from './jobs/jobs.ts';
 import { hardenProcess, hostLabel, machineId, memory, probeRuntime } from './platform/platform.ts';
 import { newSource, watchSources } from './sources/sources.ts';
 import { openState } from './state/state.ts';
-import { KeyProcess, openVaultState } from './vault/vault.ts';
+import { KeyProcess, openVaultState, resticPassword } from './vault/vault.ts';
 
 const bytes = (count: number): Uint8Array => new Uint8Array(randomBytes(count));
 const maxReadBytes = 128 << 10;
@@ -81,7 +81,13 @@ async function runDaemon(home: Home): Promise<void> {
 
   const stopping = Promise.withResolvers<void>();
   const handlers: Handlers = {
-    setup: (params, call) => jobs.setup(params, given(call.secrets), call),
+    setup: async (params, call) => {
+      const { recoveryKey, ...rest } = await jobs.setup(params, given(call.secrets), call);
+      if (recoveryKey === undefined) return rest;
+      const digits = resticPassword(recoveryKey); // as it is shown, and as restic takes it
+      wipe(recoveryKey);
+      return { ...rest, recoveryKey: digits };
+    },
     status: async ({ check }) => (check ? jobs.check() : jobs.status()),
     backup: (_, call) => jobs.backup('user', undefined, call),
     cancel: async () => ({ cancelled: jobs.cancel() }),
