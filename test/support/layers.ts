@@ -46,10 +46,11 @@ const reservedPackages: Readonly<Record<string, readonly string[]>> = {
   'vscode-languageclient': ['extension'],
 };
 
-/** `daemon/vault/kdf.ts` is of unit vault, `daemon/main.ts` of unit main, `protocol/x.ts` of protocol. */
+/** `daemon/vault/kdf.ts` is of unit vault, `protocol/x.ts` of protocol; what lies in daemon/ itself puts the rest together: main. */
 function unitOf(path: string): string {
   const [top = '', second = ''] = path.split('/');
-  return top === 'daemon' ? second.replace(/\.ts$/, '') : top;
+  if (top !== 'daemon') return top;
+  return second.endsWith('.ts') ? 'main' : second;
 }
 
 export interface Violation {

@@ -1,0 +1,48 @@
+// Unlock…: the password, or the recovery key, once a login session.
+
+import { unlock } from '../protocol/messages.ts';
+import { explain } from './explain.ts';
+import { asWireError, type Link } from './link.ts';
+import { ask } from './steps.ts';
+
+const useKey = '\0recovery key';
+
+/** True when the vault is open afterwards. */
+export async function unlockVault(link: Link): Promise<boolean> {
+  const answer = await ask({
+    title: 'Unlock Signet',
+    prompt: 'Your backup password. It stays on this computer.',
+    hidden: true,
+    buttons: [{ icon: 'key', tooltip: 'Use the Recovery Key', answer: useKey }],
+    check: password => send(link, { password }),
+  });
+  return answer === useKey ? await unlockWithKey(link) : typeof answer === 'string';
+}
+
+async function unlockWithKey(link: Link): Promise<boolean> {
+  const answer = await ask({
+    title: 'Unlock Signet: Recovery Key',
+    prompt: 'The 16 groups, then the check group. Spaces do not matter.',
+    hidden: true,
+    live: async value => {
+      const typed = value.replace(/[\s-]/g, '');
+      const message = /^[0-9a-f]*$/i.test(typed) ? `${typed.length} of 68 characters` : 'Only 0 to 9 and a to f.';
+      return { message, severity: 1 };
+    },
+    check: recoveryKey => send(link, { recoveryKey: recoveryKey.replace(/[\s-]/g, '').toLowerCase() }),
+  });
+  return typeof answer === 'string';
+}
+
+/** The reason why it did not open, in the words for the input box; undefined when it did. */
+async function send(
+  link: Link,
+  values: { readonly password?: string; readonly recoveryKey?: string },
+): Promise<string | undefined> {
+  try {
+    await link.request(unlock, { secrets: await link.seal(unlock, values) });
+    return undefined;
+  } catch (error) {
+    return explain(asWireError(error));
+  }
+}

@@ -1,0 +1,172 @@
+// Builds what is installed into an editor: the extension as one file, the daemon as a few beside it, the native package that cannot be
+// bundled, notices of everything inside, and a .vsix around it. One .vsix per platform, for the platform it is built on.
+
+import { execFileSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join, relative, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build, type Metafile, type Plugin } from 'esbuild';
+import { productVersion } from '../../protocol/version.ts';
+
+export const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+
+/** Budgets of the design; more than that is a mistake in what gets bundled. */
+const maxBundleBytes = 600_000;
+const maxVsixBytes = 15_000_000;
+
+/** Loaded as they are: their binaries are looked up beside their own files. */
+const nativePackages = ['argon2', '@phc/format', 'node-gyp-build'];
+
+export interface Packaged {
+  /** The unpacked extension. */
+  readonly folder: string;
+  readonly vsix: string;
+  readonly bundleBytes: number;
+  readonly vsixBytes: number;
+}
+
+/** `out` is made when absent; its `extension` folder and .vsix are replaced. */
+export async function packageExtension(out: string): Promise<Packaged> {
+  const folder = join(out, 'extension');
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  const inputs = [await bundleExtension(folder), await bundleDaemon(folder)];
+  stageNative(join(folder, 'daemon', 'node_modules'));
+  writeFileSync(join(folder, 'package.json'), `${JSON.stringify(manifest(), null, 2)}\n`);
+  cpSync(join(root, 'extension', 'media'), join(folder, 'media'), { recursive: true });
+  for (const file of ['README.md', 'CHANGELOG.md', 'LICENSE']) cpSync(join(root, file), join(folder, file));
+  writeFileSync(join(folder, 'THIRD_PARTY_NOTICES.txt'), notices(inputs));
+
+  const target = `${process.platform}-${process.arch}`;
+  const vsix = join(out, `signet-${productVersion}-${target}.vsix`);
+  writeFileSync(join(folder, '.vscodeignore'), '**/.*\n');
+  // As a program of its own, since it prints every file it packs.
+  const vsce = join(root, 'node_modules', '@vscode', 'vsce', 'vsce');
+  const flags = ['--no-dependencies', '--allow-missing-repository', '--target', target, '--out', vsix];
+  execFileSync(process.execPath, [vsce, 'package', ...flags], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
+  const bundleBytes = statSync(join(folder, 'main.cjs')).size;
+  const vsixBytes = statSync(vsix).size;
+  if (bundleBytes > maxBundleBytes)
+    throw new Error(`the extension has ${bundleBytes} bytes, at most ${maxBundleBytes} are wanted`);
+  if (vsixBytes > maxVsixBytes)
+    throw new Error(`${basename(vsix)} has ${vsixBytes} bytes, at most ${maxVsixBytes} are wanted`);
+  return { folder, vsix, bundleBytes, vsixBytes };
+}
+
+/** The repository has one package.json; the editor's is extension/manifest.json with the version filled in. */
+function manifest(): object {
+  const fields = JSON.parse(readFileSync(join(root, 'extension', 'manifest.json'), 'utf8')) as object;
+  return { ...fields, version: productVersion };
+}
+
+async function bundleExtension(folder: string): Promise<Metafile> {
+  const { metafile } = await build({
+    entryPoints: [join(root, 'extension', 'main.ts')],
+    outfile: join(folder, 'main.cjs'),
+    bundle: true,
+    minify: true,
+    format: 'cjs',
+    platform: 'node',
+    target: 'node22',
+    external: ['vscode'],
+    metafile: true,
+    logLevel: 'warning',
+    // node-ipc asks for its own URL, which a CommonJS bundle does not have.
+    define: { 'import.meta.url': 'importMetaUrl' },
+    banner: { js: "const importMetaUrl = require('node:url').pathToFileURL(__filename).href;" },
+  });
+  return metafile;
+}
+
+/** All entries lie flat in daemon/, so that each finds the others beside it, whichever file names them. */
+async function bundleDaemon(folder: string): Promise<Metafile> {
+  const entries = daemonEntries();
+  const { metafile } = await build({
+    entryPoints: Object.fromEntries(entries.map(file => [flatName(file), file])),
+    outdir: join(folder, 'daemon'),
+    outExtension: { '.js': '.mjs' },
+    bundle: true,
+    minifySyntax: true,
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node24',
+    external: nativePackages,
+    metafile: true,
+    logLevel: 'warning',
+    plugins: [flatEntries],
+    // Packages written as CommonJS call require.
+    banner: {
+      js: "import { createRequire as bundleRequire } from 'node:module';\nconst require = bundleRequire(import.meta.url);",
+    },
+  });
+  return metafile;
+}
+
+const entryUrl = /new URL\(\s*'(\.[^']*\.ts)'\s*,\s*import\.meta\.url\s*\)/g;
+
+/** daemon/main.ts and every file that it or its parts start as a worker or a child process. */
+function daemonEntries(): readonly string[] {
+  const entries = [join(root, 'daemon', 'main.ts')];
+  for (const name of readdirSync(join(root, 'daemon'), { recursive: true, encoding: 'utf8' })) {
+    if (!name.endsWith('.ts') || name.startsWith('cli')) continue;
+    const file = join(root, 'daemon', name);
+    for (const [, specifier = ''] of readFileSync(file, 'utf8').matchAll(entryUrl))
+      entries.push(resolve(dirname(file), specifier));
+  }
+  return [...new Set(entries)].filter(file => existsSync(file));
+}
+
+function flatName(file: string): string {
+  return relative(join(root, 'daemon'), file).replace(/\.ts$/, '').replaceAll(/[\\/]/g, '-');
+}
+
+const flatEntries: Plugin = {
+  name: 'flat entries',
+  setup(builder) {
+    builder.onLoad({ filter: /[\\/](daemon|protocol)[\\/].*\.ts$/ }, ({ path }) => {
+      const source = readFileSync(path, 'utf8');
+      const contents = source.replace(entryUrl, (_, specifier: string) => {
+        return `new URL('./${flatName(resolve(dirname(path), specifier))}.mjs', import.meta.url)`;
+      });
+      return { contents, loader: 'ts' };
+    });
+  },
+};
+
+function stageNative(folder: string): void {
+  const platform = `${process.platform}-${process.arch}`;
+  for (const name of nativePackages) {
+    const from = join(root, 'node_modules', name);
+    cpSync(from, join(folder, name), {
+      recursive: true,
+      filter: path => {
+        const inside = relative(from, path).split(/[\\/]/);
+        if (inside[0] === 'prebuilds' && inside.length > 1) return inside[1] === platform;
+        return !/\.(cpp|gyp|map|md)$|^argon2$|^\.|^build-test|^node_modules$/.test(inside[0] ?? '') || inside[0] === '';
+      },
+    });
+  }
+}
+
+/** The licences of every package inside, once each. */
+function notices(metafiles: readonly Metafile[]): string {
+  const bundled = metafiles
+    .flatMap(({ inputs }) => Object.keys(inputs))
+    .flatMap(file => {
+      const found = /.*node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(file);
+      return found ? [found[1] ?? ''] : [];
+    });
+  const names = [...new Set([...bundled, ...nativePackages])].filter(name => name !== '').sort();
+  const texts = names.map(name => {
+    const folder = join(root, 'node_modules', name);
+    const { version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as {
+      version: string;
+      license?: string;
+    };
+    const file = readdirSync(folder).find(entry => /^licen[cs]e/i.test(entry));
+    const text = file === undefined ? '' : `\n\n${readFileSync(join(folder, file), 'utf8').trim()}`;
+    return `${name} ${version} (${license ?? 'see its files'})${text}`;
+  });
+  return `Signet contains the following packages.\n\n${texts.join(`\n\n${'-'.repeat(72)}\n\n`)}\n`;
+}

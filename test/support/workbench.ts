@@ -1,0 +1,140 @@
+// The moves of a workbench test, with playwright-core and the Chromium of this computer: run a command, answer a question, read the
+// status bar and the tree, take a picture.
+
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { chromium, type Locator, type Page } from 'playwright-core';
+import { systemPackages } from '../../scripts/lib/suites.ts';
+
+const flags = [
+  ...['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run'],
+  ...['--disable-background-networking', '--disable-component-update', '--disable-sync'],
+];
+
+export class Workbench {
+  readonly page: Page;
+  readonly #close: () => Promise<void>;
+
+  private constructor(page: Page, close: () => Promise<void>) {
+    this.page = page;
+    this.#close = close;
+  }
+
+  static async open(url: string): Promise<Workbench> {
+    const profile = mkdtempSync(join(tmpdir(), 'signet-chromium-'));
+    const context = await chromium.launchPersistentContext(profile, {
+      executablePath: systemPackages.chromium.provides[0],
+      headless: true,
+      viewport: { width: 1280, height: 800 },
+      locale: 'en-GB',
+      args: flags,
+    });
+    const close = async () => {
+      await context.close();
+      rmSync(profile, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+    };
+    try {
+      const page = context.pages()[0] ?? (await context.newPage());
+      page.setDefaultTimeout(30_000);
+      await page.goto(url, { waitUntil: 'domcontentloaded' });
+      await page.locator('.monaco-workbench .part.statusbar').waitFor({ timeout: 60_000 });
+      return new Workbench(page, close);
+    } catch (error) {
+      await close();
+      throw error;
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#close();
+  }
+
+  /** By its title in the palette, "Signet: Back Up Now". */
+  async runCommand(title: string): Promise<void> {
+    await this.page.keyboard.press('F1');
+    const input = this.page.locator('.quick-input-widget input').first();
+    await input.waitFor();
+    await input.fill(`>${title}`);
+    await this.page.locator('.quick-input-list .monaco-list-row', { hasText: title }).first().waitFor();
+    await this.page.keyboard.press('Enter');
+  }
+
+  /** The quick input whose title or prompt holds the text. */
+  question(text: string | RegExp): Locator {
+    return this.page.locator('.quick-input-widget', { hasText: text });
+  }
+
+  async answer(title: string, value: string): Promise<void> {
+    const box = this.question(title);
+    await box.waitFor();
+    await box.locator('input').first().fill(value);
+    await this.page.keyboard.press('Enter');
+  }
+
+  async choose(title: string, label: string): Promise<void> {
+    const box = this.question(title);
+    await box.waitFor();
+    await box.locator('.monaco-list-row', { hasText: label }).first().click();
+  }
+
+  /** Accepts a list of which any number may be chosen, as it stands. */
+  async accept(title: string): Promise<void> {
+    const box = this.question(title);
+    await box.waitFor();
+    await box.locator('.quick-input-action .monaco-button', { hasText: 'OK' }).click();
+  }
+
+  /** The editor's own dialog for a folder, which in a browser is a quick input too. */
+  async chooseFolder(title: string, button: string, path: string): Promise<void> {
+    const box = this.question(title);
+    await box.waitFor();
+    const accept = box.locator('.monaco-button', { hasText: button });
+    await accept.waitFor();
+    const input = box.locator('input').first();
+    // The dialog reads folders meanwhile: it puts its own path into the box, and a click that comes too early is lost.
+    for (let tries = 0; tries < 20; tries += 1) {
+      if ((await input.inputValue()) !== `${path}/`) await input.fill(`${path}/`);
+      await accept.click();
+      const isGone = await accept.waitFor({ state: 'hidden', timeout: 1500 }).then(
+        () => true,
+        () => false,
+      );
+      if (isGone) return;
+    }
+    throw new Error(`the dialog does not take ${path}`);
+  }
+
+  status(text: string | RegExp): Locator {
+    return this.page.locator('.part.statusbar .statusbar-item[id="signet.signet.status"]').filter({ hasText: text });
+  }
+
+  /** Rows of the Status tree. */
+  row(text: string | RegExp): Locator {
+    return this.page.locator('.part.sidebar .monaco-list-row').filter({ hasText: text });
+  }
+
+  notification(text: string | RegExp): Locator {
+    return this.page.locator('.notifications-toasts .notification-list-item').filter({ hasText: text });
+  }
+
+  dialog(): Locator {
+    return this.page.locator('.monaco-dialog-box');
+  }
+
+  /** Everything the status bar item says to a screen reader from now on, each once in a row. */
+  async listenToStatus(): Promise<() => Promise<readonly string[]>> {
+    // As text: the page's own types are no part of this project.
+    await this.page.evaluate(`{
+      globalThis.heard = [];
+      const listen = () => {
+        const item = document.querySelector('[id="signet.signet.status"]');
+        const label = item?.getAttribute('aria-label') ?? item?.querySelector('[aria-label]')?.getAttribute('aria-label') ?? '';
+        if (label !== '' && globalThis.heard.at(-1) !== label) globalThis.heard.push(label);
+      };
+      listen();
+      new MutationObserver(listen).observe(document.querySelector('.part.statusbar'), { subtree: true, childList: true, attributes: true });
+    }`);
+    return () => this.page.evaluate<readonly string[]>('globalThis.heard');
+  }
+}
