@@ -19,6 +19,8 @@ const cli = fileURLToPath(new URL('../../daemon/cli/main.ts', import.meta.url));
 const clockTicks = 100; // USER_HZ, the unit of /proc/<pid>/stat on every Linux
 const password = 'ostrich velvet canyon 42 mosaic';
 const idleSeconds = 10;
+/** The daemon's process of each round. */
+const daemons = new Map<number, number>();
 
 interface Cost {
   readonly cpuSeconds: number;
@@ -43,6 +45,13 @@ const folder = mkdtempSync(join(tmpdir(), 'signet-bench-'));
 try {
   await run();
 } finally {
+  for (const pid of daemons.values()) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      // ended as it was told to
+    }
+  }
   rmSync(folder, { recursive: true, force: true });
 }
 
@@ -68,7 +77,7 @@ async function run(): Promise<void> {
     appendMessages(database, 200, { seed: `bench ${round}` });
     database.close();
     for (const tool of tools) note('200 new messages', tool.name, await tool.backUp());
-    for (const tool of tools) note('restore', tool.name, await tool.restore(join(folder, `${tool.name}-${round}`)));
+    for (const tool of tools) note('restore', tool.name, await tool.restore(join(folder, `restored-${tool.name}-${round}`)));
     idle += await idleTicks(round);
     for (const tool of tools) await tool.tearDown();
   }
@@ -140,8 +149,6 @@ function signet(source: string, round: number): Tool {
     },
   };
 }
-
-const daemons = new Map<number, number>();
 
 function daemonPid(round: number): number {
   const pid = daemons.get(round);
