@@ -12,16 +12,16 @@ export function groupsOf(key: string): readonly string[] {
   return (key + checkOf(key)).match(/.{4}/g) ?? [];
 }
 
-/** The 64 digits of what was typed, with or without the check group, spaces and hyphens. Throws E_RECOVERY_KEY_FORM. */
+/** The 64 digits of what was typed, with or without the check group, spaces and hyphens of any kind. Throws E_RECOVERY_KEY_FORM. */
 export function parseRecoveryKey(typed: string): string {
-  const digits = typed.replace(/[\s-]/g, '').toLowerCase();
-  if (!/^[0-9a-f]*$/.test(digits)) throw malformed('only 0 to 9 and a to f belong into it');
+  const digits = typed.replace(/[\s\u00a0\u200b\u2010-\u2015\u2212-]/g, '').toLowerCase();
+  if (!/^[0-9a-f]*$/.test(digits)) throw malformed('character', 0);
   if (digits.length !== keyLength && digits.length !== keyLength + checkLength) {
-    throw malformed(`${digits.length} of ${keyLength + checkLength} characters were typed`);
+    throw malformed(digits.length < keyLength + checkLength ? 'short' : 'long', digits.length);
   }
   const key = digits.slice(0, keyLength);
   if (digits.length > keyLength && digits.slice(keyLength) !== checkOf(key)) {
-    throw malformed('the check group does not fit: somewhere there is a typing mistake');
+    throw malformed('check', digits.length);
   }
   return key;
 }
@@ -30,6 +30,7 @@ function checkOf(key: string): string {
   return createHash('sha256').update(key).digest('hex').slice(0, checkLength);
 }
 
-function malformed(reason: string): PeerError {
-  return new PeerError('E_RECOVERY_KEY_FORM', reason, { params: { reason } });
+/** With the parameters the daemon uses for the same mistakes, so that they read the same. */
+function malformed(problem: 'character' | 'short' | 'long' | 'check', count: number): PeerError {
+  return new PeerError('E_RECOVERY_KEY_FORM', `recovery key: ${problem}`, { params: { problem, count } });
 }

@@ -52,14 +52,17 @@ const sentences: { readonly [code in ErrorCode]: Sentence } = {
     advice: 'Nothing was lost. Try again; if it happens again, report it with the log.',
   }),
   E_BUSY: say('Signet is busy with something else.', 'Try again when it is done, or cancel it.'),
-  E_NOT_FOUND: ({ text }) => ({
-    message: `${text('name', 'What you asked for')} was not found.`,
-    advice: 'Look at the list of backups for what there is.',
-  }),
+  E_NOT_FOUND: ({ text }) =>
+    text('ambiguous', 'false') === 'true'
+      ? { message: `More than one backup begins with ${text('what', 'this')}.`, advice: 'Give more digits of its id.' }
+      : {
+          message: `${capital(text('what', 'what you asked for'))} was not found.`,
+          advice: 'Look at the list of backups for what there is.',
+        },
   E_TARGET_NOT_EMPTY: say('The folder is not empty.', 'Choose another, or an empty one inside it.'),
-  E_SOURCE_UNREADABLE: ({ text, detail }) => ({
-    message: `${text('app', 'The folder with your chats')} could not be read${reasonOr(text('reason', ''), detail)}.`,
-    advice: 'See that it is there and that Signet may read it. It is tried again next time.',
+  E_SOURCE_UNREADABLE: ({ text }) => ({
+    message: `${text('label', text('path', 'The folder with your chats'))} could not be read${reason(text('reason', ''))}.`,
+    advice: 'See that it is there and that Signet may read it.',
   }),
   E_REMOTE_DENIED: ({ place }) => ({
     message: `${capital(place)} does not let Signet read or write there.`,
@@ -97,18 +100,18 @@ const sentences: { readonly [code in ErrorCode]: Sentence } = {
   E_USAGE: ({ text }) => ({ message: sentence(text('detail', 'this was not understood')), advice: '' }),
   E_WEAK_PASSWORD: say('The password is too easy to guess.', 'Add a word or two.'),
   E_PASSWORD_FORM: ({ text }) => ({
-    message: sentence(text('reason', 'this cannot be used as a password')),
-    advice: 'Use any letters, digits and signs, up to 1,024 bytes.',
+    message: passwordProblems[text('problem', '')] ?? 'This cannot be used as a password.',
+    advice: 'Use letters, digits, signs and spaces, up to 1,024 bytes.',
   }),
   E_PHONE_FORM: say('A number starts with + and the country code.', 'Example: +1 555 0100'),
   E_SECOND_TYPING: say('The two are not the same.', 'Nothing was changed. Try again.'),
   E_RECOVERY_KEY_FORM: ({ text }) => ({
-    message: sentence(text('reason', 'the check group does not fit: somewhere there is a typing mistake')),
+    message: keyProblem(text('problem', ''), text('count', '?')),
     advice: 'Type the 16 groups, then the check group. Spaces do not matter.',
   }),
   E_SETTING: ({ text }) => ({
-    message: `The setting ${text('name', 'given')} cannot have this value.`,
-    advice: sentence(text('reason', '')),
+    message: `The setting${text('key', '') === '' ? 's file' : ` ${text('key', '')}`} cannot be used${text('problem', '') === '' ? '' : `: ${text('problem', '')}`}.`,
+    advice: 'It was left as it is; correct it or remove it.',
   }),
   E_ALREADY_SET_UP: say('Signet is already set up on this computer.', 'Nothing was changed.'),
   E_NOT_SET_UP: say('Signet is not set up on this computer.', 'Run Set Up Backup.'),
@@ -116,13 +119,19 @@ const sentences: { readonly [code in ErrorCode]: Sentence } = {
     message: `${text('device', 'Another computer')} is tidying up in ${place}.`,
     advice: `Signet goes on when it is done${time('until') === undefined ? '' : `, ${time('until')} at the latest`}.`,
   }),
-  E_WRONG_SECRET: ({ text }) => ({
-    message:
-      text('known', '') === 'phone'
-        ? 'The password is wrong. Nothing was changed.'
-        : 'The password or the phone number is wrong. Nothing was changed.',
-    advice: 'Try again, or use the recovery key.',
-  }),
+  E_WRONG_SECRET: ({ text }) => {
+    const left = Number(text('triesLeft', '-1'));
+    const tries =
+      left > 0
+        ? `${counted(left, 'more try', 'more tries')}, then a short wait.`
+        : left === 0
+          ? 'Wait a little before the next try.'
+          : 'Try again.';
+    return {
+      message: 'The password or the phone number is wrong. Nothing was changed.',
+      advice: `${tries} The recovery key opens the backup too.`,
+    };
+  },
   E_TOO_MANY_TRIES: ({ text }) => {
     const seconds = Number(text('seconds', ''));
     return {
@@ -196,13 +205,43 @@ function filled(params: ErrorParams, now: number, locale: Locale): Params {
     text,
     size: name => (typeof params[name] === 'number' ? size(params[name], locale) : undefined),
     time: name => (typeof params[name] === 'string' ? ago(params[name], now, locale) : undefined),
-    place: text('place', 'the place of your backups'),
+    place: text('place', text('remote', 'the place of your backups')),
     detail: params['detail'] === undefined ? '' : `: ${params['detail']}`,
   };
 }
 
-function reasonOr(reason: string, detail: string): string {
-  return reason === '' ? detail : `: ${reason}`;
+const passwordProblems: { readonly [problem: string]: string } = {
+  empty: 'The password is empty.',
+  long: 'The password is too long.',
+  control: 'The password contains a character that cannot be typed everywhere.',
+  encoding: 'The password is not text in UTF-8.',
+};
+
+function keyProblem(problem: string, typed: string): string {
+  if (problem === 'character') return 'Only 0 to 9 and a to f belong into the recovery key.';
+  if (problem === 'short' || problem === 'long') return `${typed} of 68 characters were typed.`;
+  return 'The check group does not fit: somewhere there is a typing mistake.';
+}
+
+const reasons: { readonly [code: string]: string } = {
+  permission: 'Signet may not read it',
+  io: 'the disk gives an error',
+  vanished: 'it is not there',
+  missing: 'it is not there',
+  unreadable: 'Signet may not read it',
+  empty: 'it was empty, so the last backup of it is kept',
+  changing: 'it was written without a pause',
+  'special-file': 'it is not a regular file',
+  'name-too-long': 'its name is too long',
+};
+
+/** Why a file or a folder was left out; what is no code is words already. */
+export function reasonWords(code: string): string {
+  return reasons[code] ?? code;
+}
+
+function reason(code: string): string {
+  return code === '' ? '' : `: ${reasonWords(code)}`;
 }
 
 function needed(need: string | undefined, have: string | undefined): string {
@@ -352,14 +391,14 @@ function goodWords(status: Status, good: string, now: number, locale: Locale): O
   if (last !== null && unreadable !== undefined) {
     return {
       sentence: `Backed up, except ${counted(last.filesUnreadable.length, 'file', 'files', locale)}`,
-      below: `${fileName(unreadable.path)} could not be read: ${unreadable.reason}. It is tried again next time.`,
+      below: `${fileName(unreadable.path)} could not be read: ${reasonWords(unreadable.reason)}. It is tried again next time.`,
     };
   }
   const troubled = status.sources.find(source => source.problem !== undefined);
   if (troubled !== undefined) {
     return {
       sentence: `Backed up, except ${troubled.label}`,
-      below: `${troubled.label}: ${troubled.problem}. It is tried again next time.`,
+      below: `${troubled.label}: ${reasonWords(troubled.problem ?? '')}. It is tried again next time.`,
     };
   }
   if (failed !== null && (status.lastGoodAt === null || Date.parse(failed.at) >= Date.parse(status.lastGoodAt))) {

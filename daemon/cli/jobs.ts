@@ -5,7 +5,7 @@ import { type ErrorCode, exitCode, exitPartial } from '../../protocol/errors.ts'
 import { counted, duration, size } from '../../protocol/formats.ts';
 import * as messages from '../../protocol/messages.ts';
 import type { BackupResult, RestoreResult, VerifyResult } from '../../protocol/status.ts';
-import { wordsFor } from '../../protocol/words.ts';
+import { reasonWords, wordsFor } from '../../protocol/words.ts';
 import { type CommonOptions, Exit, longRequest, usage, withDaemon } from './session.ts';
 import { harmless, print, printJson } from './terminal.ts';
 
@@ -19,7 +19,9 @@ export async function backup(options: CommonOptions): Promise<void> {
 }
 
 function backupWords(result: BackupResult): string {
-  const unreadable = result.filesUnreadable.map(file => `  ${harmless(file.path)}: ${harmless(file.reason)}`);
+  const unreadable = result.filesUnreadable.map(
+    file => `  ${harmless(file.path)}: ${harmless(reasonWords(file.reason))}`,
+  );
   const heading =
     result.snapshot === undefined && unreadable.length === 0
       ? 'Everything is backed up. Nothing was new.'
@@ -33,7 +35,7 @@ function backupWords(result: BackupResult): string {
 
 function news({ filesNew, filesChanged, bytesUploaded, durationMs }: BackupResult): string {
   const files = [counted(filesNew, 'new file', 'new files'), counted(filesChanged, 'changed file', 'changed files')];
-  return `${files.join(', ')}, ${size(bytesUploaded)} uploaded in ${duration(durationMs)}`;
+  return `${files.join(', ')}, ${size(bytesUploaded)} uploaded${durationMs < 1000 ? '' : ` in ${duration(durationMs)}`}`;
 }
 
 function alarmWords(code: ErrorCode): string {
@@ -93,7 +95,8 @@ function restoreWords(result: RestoreResult): string {
     lines.push(`${counted(result.databases.length, 'database was', 'databases were')} checked.`);
   }
   for (const { path, check } of bad) lines.push(`Damaged: ${harmless(path)}: ${harmless(check)}`);
-  for (const { path, reason } of result.skipped) lines.push(`Left out: ${harmless(path)}: ${harmless(reason)}`);
+  for (const { path, reason } of result.skipped)
+    lines.push(`Left out: ${harmless(path)}: ${harmless(reasonWords(reason))}`);
   return lines.join('\n');
 }
 

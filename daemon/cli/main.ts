@@ -39,7 +39,7 @@ function command(words: string, description: string, parent: Command = program):
 }
 
 const setup = command('setup', 'create a backup, or join the one that is there')
-  .option('--source <dir>', 'folder with chats, or <profile>:<dir>; may be given several times', gather)
+  .option('--source <dir>', 'folder with chats, <profile> or <profile>:<dir>; may be given several times', gather)
   .requiredOption('--remote <spec>', 'where the copies go: folder:<path>')
   .addOption(new Option('--schedule <kind>', 'back up by itself or not').choices(['manual', 'never']))
   .addOption(new Option('--on-change <switch>', 'back up when chats change').choices(['on', 'off']))

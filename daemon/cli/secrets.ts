@@ -217,7 +217,7 @@ function same(one: Uint8Array, other: Uint8Array): boolean {
 }
 
 function keyForm(typed: Uint8Array): Uint8Array {
-  return Buffer.from(parseRecoveryKey(Buffer.from(typed).toString('latin1')));
+  return Buffer.from(parseRecoveryKey(Buffer.from(typed).toString('utf8')));
 }
 
 /** What cannot be a number is refused here; the daemon knows the countries. */

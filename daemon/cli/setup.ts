@@ -85,13 +85,12 @@ function remoteOf(spec: string): string {
   return kind === 'folder' ? `folder:${absolute(place)}` : spec;
 }
 
+/** `<dir>`, `<profile>` or `<profile>:<dir>`. A word that is no folder here is a profile, if the daemon knows it. */
 function sourceOf(spec: string): { readonly root?: string; readonly profile?: string } {
-  // A word that is no folder here is the name of a profile, whose usual folder the daemon knows.
-  if (/^[a-z][a-z0-9-]*$/.test(spec) && !existsSync(spec)) return { profile: spec };
   // A single letter before the colon is a drive on Windows.
-  const [, profile, folder] = /^([a-z][a-z0-9-]{1,39}):(.+)$/.exec(spec) ?? [];
-  if (profile === undefined || folder === undefined) return { root: absolute(spec) };
-  return { root: absolute(folder), profile };
+  const [, profile, folder] = /^([a-z][a-z0-9-]{1,39})(?::(.+))?$/.exec(spec) ?? [];
+  if (profile === undefined || (folder === undefined && existsSync(spec))) return { root: absolute(spec) };
+  return folder === undefined ? { profile } : { root: absolute(folder), profile };
 }
 
 function absolute(path: string): string {

@@ -5,7 +5,7 @@ import { ago, counted, size } from '../../protocol/formats.ts';
 import * as messages from '../../protocol/messages.ts';
 import { Secrets } from '../../protocol/secrets.ts';
 import type { Schedule, Status } from '../../protocol/status.ts';
-import { sentenceFor } from '../../protocol/words.ts';
+import { reasonWords, sentenceFor } from '../../protocol/words.ts';
 import { givenSecrets, refuseEmptyUnlock, type SecretOptions, secretsForUnlock } from './secrets.ts';
 import { type CommonOptions, Exit, usage, withDaemon } from './session.ts';
 import { harmless, print, printJson, table } from './terminal.ts';
@@ -57,7 +57,7 @@ function statusWords(found: Status, now: number): string {
     }
     for (const [index, source] of found.sources.entries()) {
       const sized = source.sizeBytes === undefined ? '' : `, ${size(source.sizeBytes)}`;
-      const problem = source.problem === undefined ? '' : `, ${harmless(source.problem)}`;
+      const problem = source.problem === undefined ? '' : `, ${harmless(reasonWords(source.problem))}`;
       facts.push([index === 0 ? 'Chats' : '', `${harmless(source.label)}${sized}${problem}`]);
     }
     facts.push(['Automatic', scheduleWords(found.schedule)]);

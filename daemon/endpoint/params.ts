@@ -20,6 +20,10 @@ const innerPath = v.pipe(
 );
 const snapshot = v.pipe(v.string(), v.regex(/^(?:latest|[0-9a-f]{4,64})$/, 'latest, or 4 to 64 hex digits'));
 const profile = v.pipe(v.string(), v.regex(/^[a-z][a-z0-9-]{0,39}$/, 'a profile name'));
+const source = v.pipe(
+  v.strictObject({ root: v.optional(absolutePath), profile: v.optional(profile) }),
+  v.check(({ root, profile }) => root !== undefined || profile !== undefined, 'a folder or a profile'),
+);
 const count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(Number.MAX_SAFE_INTEGER));
 const progressToken = v.optional(v.pipe(v.string(), v.nonEmpty(), v.maxLength(64)));
 const secrets = v.strictObject({
@@ -36,10 +40,7 @@ const nothing = v.strictObject({});
 /** By the name of the request in messages.ts. */
 export const paramsOf = {
   setup: v.strictObject({
-    sources: v.pipe(
-      v.array(v.strictObject({ root: v.optional(absolutePath), profile: v.optional(profile) })),
-      v.maxLength(64),
-    ),
+    sources: v.pipe(v.array(source), v.maxLength(64)),
     remote: v.pipe(path, v.regex(/^[a-z0-9]{2,16}:/, 'a kind, a colon, and a place')),
     schedule: v.optional(v.strictObject(schedule)),
     createOnly: v.optional(v.boolean()),

@@ -140,6 +140,8 @@ test('setup hands over what came on standard input, prints the key once, and lea
     '/chats/a',
     '--source',
     'whatsapp:/chats/b',
+    '--source',
+    'claude-code',
     '--remote',
     'folder:/backup',
     '--schedule',
@@ -152,7 +154,7 @@ test('setup hands over what came on standard input, prints the key once, and lea
   t.deepEqual(daemon.asked[0], {
     name: 'setup',
     params: {
-      sources: [{ root: '/chats/a' }, { root: '/chats/b', profile: 'whatsapp' }],
+      sources: [{ root: '/chats/a' }, { root: '/chats/b', profile: 'whatsapp' }, { profile: 'claude-code' }],
       remote: 'folder:/backup',
       schedule: { kind: 'manual', onChange: false },
     },

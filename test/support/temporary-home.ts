@@ -8,7 +8,8 @@ import { type Home, resolveHome } from '../../protocol/home.ts';
 
 export async function temporaryFolder(t: ExecutionContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'signet-test-'));
-  t.teardown(() => rm(folder, { recursive: true, force: true }));
+  // A daemon that was told to end may write its last file while this runs.
+  t.teardown(() => rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 }));
   return folder;
 }
 

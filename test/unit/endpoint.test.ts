@@ -118,8 +118,9 @@ test('secrets arrive as bytes, are wiped afterwards, and the recovery key comes 
   const kept: (Uint8Array | undefined)[] = [];
   const { home, asked } = await given(t, {
     setup: async (_params, { secrets }) => {
-      kept.push(secrets.get('password'), secrets.get('phone'));
-      return { repositoryId: 'ff', joined: false, snapshots: 0, recoveryKey: new Uint8Array(Buffer.from(recoveryKey)) };
+      const key = new Uint8Array(Buffer.from(recoveryKey, 'hex'));
+      kept.push(secrets.get('password'), secrets.get('phone'), key);
+      return { repositoryId: 'ff', joined: false, snapshots: 0, recoveryKey: key };
     },
   });
   const { connection, dialed } = await client(t, home);
@@ -133,7 +134,7 @@ test('secrets arrive as bytes, are wiped afterwards, and the recovery key comes 
   t.is(Buffer.from(opened.get('recoveryKey') ?? []).toString(), recoveryKey);
   t.deepEqual(asked[0]?.secrets, { password, phone: '+15550100' });
   t.deepEqual(asked[0]?.params, { sources: [{ root: '/chats' }], remote: 'folder:/backup' });
-  t.is(kept.length, 2);
+  t.is(kept.length, 3);
   for (const bytes of kept) t.true(bytes?.every(byte => byte === 0));
   t.like(await errorOf(connection.sendRequest(messages.setup, params)), { code: 'E_USAGE' }, 'the same box again');
   t.is(asked.length, 1);
@@ -153,6 +154,12 @@ const bad: readonly (readonly [string, string, unknown, string])[] = [
   ['a list in place of parameters', 'signet/status', [{ check: true }, 2], 'expected'],
   ['a time that is none', 'signet/schedule/set', { at: '24:00' }, 'at: expected HH:MM'],
   ['__proto__', 'signet/status', JSON.parse('{"__proto__": {"check": true}}'), 'expected'],
+  [
+    'a source that is nowhere',
+    'signet/setup',
+    { sources: [{}], remote: 'folder:/x', secrets: { iv: '', box: '' } },
+    'a folder or a profile',
+  ],
   ['257 patterns', 'signet/restore', { snapshot: 'latest', target: '/x', include: Array(257).fill('a') }, 'include'],
 ];
 for (const [what, method, params, expected] of bad) {
