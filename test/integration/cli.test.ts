@@ -129,7 +129,7 @@ test('without a terminal nothing is asked: what is missing is wrong use that nam
   const notRemembered = await runCli(t, home, ['unlock', '--password-stdin'], { input: password });
   t.is(notRemembered.status, 2);
   t.true(notRemembered.stderr.includes('--phone'));
-  t.false(daemon.asked.some(({ name }) => name === 'setup' || name === 'unlock'));
+  t.false((await daemon.told()).some(({ name }) => name === 'setup' || name === 'unlock'));
 });
 
 test('setup hands over what came on standard input, prints the key once, and leaves no secret behind', async t => {
@@ -151,7 +151,12 @@ test('setup hands over what came on standard input, prints the key once, and lea
   const text = await runCli(t, home, [...args, '--secrets-stdin'], { input });
   t.is(text.status, 0, text.stderr);
   t.is(text.stdout.replaceAll(/\(.*\)|\s/g, ''), `${recoveryKey}a8ae`);
-  t.deepEqual(daemon.asked[0], {
+  const json = await runCli(t, home, [...args, '--json', '--password-stdin', '--phone', phone], {
+    input: `${password}\r\nmore`,
+  });
+  t.deepEqual(JSON.parse(json.stdout), { repositoryId: 'ff'.repeat(32), recoveryKey, joined: false, snapshots: 0 });
+  const asked = await daemon.told();
+  t.deepEqual(asked[0], {
     name: 'setup',
     params: {
       sources: [{ root: '/chats/a' }, { root: '/chats/b', profile: 'whatsapp' }, { profile: 'claude-code' }],
@@ -160,11 +165,7 @@ test('setup hands over what came on standard input, prints the key once, and lea
     },
     secrets: { password, phone },
   });
-  const json = await runCli(t, home, [...args, '--json', '--password-stdin', '--phone', phone], {
-    input: `${password}\r\nmore`,
-  });
-  t.deepEqual(JSON.parse(json.stdout), { repositoryId: 'ff'.repeat(32), recoveryKey, joined: false, snapshots: 0 });
-  t.deepEqual(daemon.asked[1]?.secrets, { password, phone });
+  t.deepEqual(asked[1]?.secrets, { password, phone });
   for (const entry of await readdir(home, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile()) continue;
     const bytes = await readFile(join(entry.parentPath, entry.name));
@@ -180,11 +181,12 @@ test('joining by recovery key takes a new password and the phone number, or noth
     input: JSON.stringify({ recoveryKey: spaced, newPassword: password, phone }),
   });
   t.deepEqual(JSON.parse(whole.stdout), { repositoryId: 'ff'.repeat(32), joined: true, snapshots: 0 });
-  t.deepEqual(daemon.asked[0]?.secrets, { recoveryKey, password, phone });
   const reading = await runCli(t, home, [...join, '--read-only', '--recovery-key-stdin'], { input: spaced });
   t.is(reading.status, 0, reading.stderr);
-  t.deepEqual(daemon.asked[1]?.secrets, { recoveryKey });
-  t.like(daemon.asked[1]?.params, { readOnly: true });
+  const asked = await daemon.told();
+  t.deepEqual(asked[0]?.secrets, { recoveryKey, password, phone });
+  t.deepEqual(asked[1]?.secrets, { recoveryKey });
+  t.like(asked[1]?.params, { readOnly: true });
 });
 
 for (const [what, input] of [
@@ -209,7 +211,7 @@ test('a recovery key with a typing mistake is refused before it is sent', async 
     t.is(status, 2);
     t.false(stderr.includes(recoveryKey.slice(8, 16)));
   }
-  t.deepEqual(daemon.asked, []);
+  t.deepEqual(await daemon.told(), []);
 });
 
 test('results with --json have the fields that are promised', async t => {
@@ -241,7 +243,8 @@ test('results with --json have the fields that are promised', async t => {
   t.deepEqual(await json('schedule', 'never'), { kind: 'never', at: '03:30', onChange: false });
   t.deepEqual(await json('cancel'), { cancelled: false });
   t.is((await json('doctor'))[0].name, 'sqlite');
-  const asked = (name: string) => daemon.asked.find(one => one.name === name)?.params;
+  const all = await daemon.told();
+  const asked = (name: string) => all.find(one => one.name === name)?.params;
   t.like(asked('restore'), { snapshot: 'latest', target: '/new', include: ['**/a', 'b'] });
   t.deepEqual(asked('list'), { snapshot: 'latest', path: 'x', offset: 0 });
   t.like(asked('verify'), { readDataPercent: 2.5 });
@@ -380,7 +383,7 @@ test('Ctrl-C leaves a backup to the daemon and says so', async t => {
   });
   t.is(status, 130);
   t.true(stderr.includes('The backup goes on. `signet cancel` stops it.'), stderr);
-  t.false(daemon.asked.some(({ name }) => name === 'cancel'));
+  t.false((await daemon.told()).some(({ name }) => name === 'cancel'));
 });
 
 test('Ctrl-C stops a restore', async t => {

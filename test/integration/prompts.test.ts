@@ -35,7 +35,7 @@ test('set-up asks for password and phone number twice, hides the password and sh
   t.false(screen.includes('horse'));
   t.true(screen.includes('+49 151 999999'));
   t.true(screen.includes('This is your recovery key.') && screen.includes('a8ae'));
-  const asked = daemon.asked.find(({ name }) => name === 'setup');
+  const asked = (await daemon.told()).find(({ name }) => name === 'setup');
   t.deepEqual(asked?.secrets, { password, phone: '+49 151 999999' });
 });
 
@@ -49,7 +49,7 @@ test('a password typed differently the second time is refused, and nothing is se
   const { status, screen } = await terminal.ended;
   t.is(status, 2);
   t.true(screen.includes('The two are not the same.'), screen);
-  t.false(daemon.asked.some(({ name }) => name === 'setup'));
+  t.false((await daemon.told()).some(({ name }) => name === 'setup'));
 });
 
 for (const given of ['typed', 'given by --phone'] as const) {
@@ -69,7 +69,7 @@ for (const given of ['typed', 'given by --phone'] as const) {
     const { status, screen } = await terminal.ended;
     t.is(status, 2);
     t.true(screen.includes('The two are not the same.'), screen);
-    t.false(daemon.asked.some(({ name }) => name === 'setup'));
+    t.false((await daemon.told()).some(({ name }) => name === 'setup'));
   });
 }
 
@@ -82,7 +82,7 @@ test('a password that stays too easy is refused after three tries', async t => {
   }
   const { status } = await terminal.ended;
   t.is(status, 2);
-  t.false(daemon.asked.some(({ name }) => name === 'setup'));
+  t.false((await daemon.told()).some(({ name }) => name === 'setup'));
 });
 
 test('what is no phone number is refused', async t => {
@@ -93,7 +93,7 @@ test('what is no phone number is refused', async t => {
   const { status, screen } = await terminal.ended;
   t.is(status, 2);
   t.true(screen.includes('A number starts with + and the country code.'));
-  t.false(daemon.asked.some(({ name }) => name === 'setup'));
+  t.false((await daemon.told()).some(({ name }) => name === 'setup'));
 });
 
 test('joining asks for the existing password once, without judging it', async t => {
@@ -106,11 +106,12 @@ test('joining asks for the existing password once, without judging it', async t 
   terminal.type('old\r+15550100\r+15550100\r');
   const { status, screen } = await terminal.ended;
   t.is(status, 0, screen);
+  const asked = await daemon.told();
   t.deepEqual(
-    daemon.asked.map(({ name }) => name),
+    asked.map(({ name }) => name),
     ['setup'],
   );
-  t.deepEqual(daemon.asked[0]?.secrets, { password: 'old', phone: '+15550100' });
+  t.deepEqual(asked[0]?.secrets, { password: 'old', phone: '+15550100' });
 });
 
 test('Ctrl-C at a question ends with 130 and asks the daemon nothing', async t => {
@@ -120,7 +121,7 @@ test('Ctrl-C at a question ends with 130 and asks the daemon nothing', async t =
   terminal.type('half a pass\u0003');
   const { status } = await terminal.ended;
   t.is(status, 130);
-  t.deepEqual(daemon.asked, []);
+  t.deepEqual(await daemon.told(), []);
 });
 
 test('unlock asks for the password, and for the number only where it is not remembered', async t => {
@@ -136,7 +137,7 @@ test('unlock asks for the password, and for the number only where it is not reme
     const { status, screen } = await terminal.ended;
     t.is(status, 0, screen);
     t.false(screen.includes('horse'));
-    const asked = daemon.asked.find(({ name }) => name === 'unlock');
+    const asked = (await daemon.told()).find(({ name }) => name === 'unlock');
     t.deepEqual(asked?.secrets, phoneEnding === null ? { password, phone: '+15550100' } : { password });
   }
 });
@@ -152,7 +153,7 @@ test('a recovery key with a typing mistake is asked for again, and never shown',
   const { status, screen } = await terminal.ended;
   t.is(status, 0);
   t.false(screen.includes('89ab'));
-  t.deepEqual(daemon.asked.find(({ name }) => name === 'unlock')?.secrets, { recoveryKey });
+  t.deepEqual((await daemon.told()).find(({ name }) => name === 'unlock')?.secrets, { recoveryKey });
 });
 
 test('on a terminal progress is one line, redrawn and then taken away', async t => {

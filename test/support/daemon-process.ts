@@ -10,8 +10,8 @@ import type { Asked } from './fake-handlers.ts';
 
 export interface DaemonProcess {
   readonly child: ChildProcess;
-  /** Every request so far, in order. */
-  readonly asked: readonly Asked[];
+  /** Ends the daemon and answers every request it ever got, in order. */
+  told(): Promise<readonly Asked[]>;
   /** Resolves with the next request of that name, past or coming. */
   wait(name: Asked['name']): Promise<Asked>;
   end(signal?: NodeJS.Signals): Promise<void>;
@@ -27,6 +27,7 @@ export async function startFakeDaemon(
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   const ended = once(child, 'exit');
+  const closed = once(child, 'close');
   const end = async (signal: NodeJS.Signals = 'SIGKILL') => {
     child.kill(signal);
     await ended;
@@ -50,8 +51,12 @@ export async function startFakeDaemon(
   ]);
   return {
     child,
-    asked,
     end,
+    async told() {
+      child.kill('SIGKILL');
+      await closed; // what it wrote has been read by then
+      return asked;
+    },
     wait(name) {
       const { promise, resolve } = Promise.withResolvers<Asked>();
       const look = () => {
