@@ -54,9 +54,10 @@ const sentences: { readonly [code in ErrorCode]: Sentence } = {
   E_BUSY: say('Signet is busy with something else.', 'Try again when it is done, or cancel it.'),
   E_NOT_FOUND: ({ text }) =>
     text('ambiguous', 'false') === 'true'
-      ? { message: `More than one backup begins with ${text('what', 'this')}.`, advice: 'Give more digits of its id.' }
+      ? { message: `More than one backup begins with “${text('what', '')}”.`, advice: 'Give more digits of its id.' }
       : {
-          message: `${capital(text('what', 'what you asked for'))} was not found.`,
+          message:
+            text('what', '') === '' ? 'What you asked for was not found.' : `“${text('what', '')}” was not found.`,
           advice: 'Look at the list of backups for what there is.',
         },
   E_TARGET_NOT_EMPTY: say('The folder is not empty.', 'Choose another, or an empty one inside it.'),

@@ -60,7 +60,7 @@ function statusWords(found: Status, now: number): string {
       const problem = source.problem === undefined ? '' : `, ${harmless(reasonWords(source.problem))}`;
       facts.push([index === 0 ? 'Chats' : '', `${harmless(source.label)}${sized}${problem}`]);
     }
-    facts.push(['Automatic', scheduleWords(found.schedule)]);
+    if (found.sources.length > 0) facts.push(['Automatic', scheduleWords(found.schedule)]);
     if (found.nextRun !== null) facts.push(['Next', ago(found.nextRun, now, { bare: true })]);
     if (state !== 'locked')
       facts.push(['Lock', found.vault === 'locked' ? 'locked' : 'end-to-end encrypted, unlocked']);

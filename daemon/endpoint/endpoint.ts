@@ -63,7 +63,7 @@ export interface Call {
   readonly signal: AbortSignal;
 }
 
-/** The recovery key as its 32 bytes; the endpoint seals its 64 digits for the client, and wipes both. */
+/** The recovery key as the ASCII bytes of its 64 digits; the endpoint seals them for the client and wipes them. */
 export type SetupOutcome = Omit<SetupResult, 'recoveryKey'> & { readonly recoveryKey?: Uint8Array };
 
 /**
@@ -301,9 +301,11 @@ class Client {
   #sealKey(method: string, outcome: SetupOutcome): messages.SetupAnswer {
     const { recoveryKey, ...rest } = outcome;
     if (recoveryKey === undefined) return rest;
-    const secrets = new Secrets([['recoveryKey', hexDigits(recoveryKey)]]);
-    recoveryKey.fill(0);
+    const secrets = new Secrets([['recoveryKey', recoveryKey]]);
     try {
+      // What is shown once has to be right: the raw key, or digits of digits, would never open anything.
+      if (recoveryKey.length !== 64)
+        throw new PeerError('E_INTERNAL', `a recovery key of ${recoveryKey.length} digits`);
       return { ...rest, sealedKey: this.#peer.secrets.seal(method, secrets) };
     } finally {
       secrets.wipe();
@@ -317,12 +319,6 @@ class Client {
     }
     return result;
   }
-}
-
-/** ASCII digits in a buffer: as a string they could not be wiped. */
-function hexDigits(bytes: Uint8Array): Uint8Array {
-  const digit = (nibble: number) => nibble + (nibble < 10 ? 0x30 : 0x57);
-  return Uint8Array.from(Array.from(bytes).flatMap(byte => [digit(byte >> 4), digit(byte & 15)]));
 }
 
 const versions = { protocolVersion, daemonVersion: productVersion };

@@ -105,7 +105,7 @@ export function fakeHandlers(changes: Partial<Handlers> = {}, asked: Asked[] = [
       repositoryId: 'ff'.repeat(32),
       joined: secrets.has('recoveryKey'),
       snapshots: 0,
-      ...(secrets.has('recoveryKey') ? {} : { recoveryKey: new Uint8Array(Buffer.from(recoveryKey, 'hex')) }),
+      ...(secrets.has('recoveryKey') ? {} : { recoveryKey: new Uint8Array(Buffer.from(recoveryKey)) }),
     }),
     status: async () => someStatus(),
     backup: async () => backupResult,

@@ -118,7 +118,7 @@ test('secrets arrive as bytes, are wiped afterwards, and the recovery key comes 
   const kept: (Uint8Array | undefined)[] = [];
   const { home, asked } = await given(t, {
     setup: async (_params, { secrets }) => {
-      const key = new Uint8Array(Buffer.from(recoveryKey, 'hex'));
+      const key = new Uint8Array(Buffer.from(recoveryKey));
       kept.push(secrets.get('password'), secrets.get('phone'), key);
       return { repositoryId: 'ff', joined: false, snapshots: 0, recoveryKey: key };
     },

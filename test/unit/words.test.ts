@@ -14,10 +14,10 @@ for (const code of codes) {
   test(`${code} has words that are whole, calm and plain, with and without parameters`, t => {
     for (const params of [
       {},
-      { ...places, detail: 'a detail', need: 4_100_000_000, have: 12, reason: 'no such file' },
+      { ...places, detail: 'a detail', need: 4_100_000_000, have: 12, what: 'nope', reason: 'no such file' },
     ]) {
       const { message, advice } = wordsFor({ code, params }, now, utc);
-      t.regex(message, /^["A-Z].*[.?]$/, message);
+      t.regex(message, /^[“A-Z].*[.?]$/, message);
       t.regex(advice, /^$|^[A-Z`].*[.?0-9]$/, advice);
       t.notRegex(
         `${message} ${advice}`,
