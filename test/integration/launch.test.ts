@@ -1,13 +1,30 @@
+import { spawn } from 'node:child_process';
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
+import { claimHome, ensureToken } from '../../protocol/claim.ts';
 import { type Home, resolveHome } from '../../protocol/home.ts';
 import { type Connected, connect, connectOrLaunch, findNode, isNewEnough } from '../../protocol/launch.ts';
-import { daemonInfo, stopDaemon } from '../../protocol/messages.ts';
+import { daemonInfo, initialize, status, stopDaemon } from '../../protocol/messages.ts';
+import { serve } from '../../protocol/socket.ts';
+import type { JobProgress } from '../../protocol/status.ts';
+import { protocolVersion } from '../../protocol/version.ts';
+import { someStatus } from '../support/fake-handlers.ts';
 import { temporaryFolder } from '../support/temporary-home.ts';
 
 const support = (name: string) => fileURLToPath(new URL(`../support/${name}`, import.meta.url));
+
+const someJob: JobProgress = {
+  kind: 'backup',
+  phase: 'storing',
+  filesDone: 0,
+  filesTotal: 1,
+  bytesDone: 0,
+  bytesTotal: 1,
+  bytesUploaded: 0,
+  cancellable: true,
+};
 
 async function homeFor(t: ExecutionContext) {
   const folder = await temporaryFolder(t);
@@ -70,6 +87,64 @@ test('a daemon that ends without a word is missing, and so is one that never lis
 test('connecting alone starts nothing', async t => {
   const { home } = await homeFor(t);
   t.like(await t.throwsAsync(connect(home)), { code: 'E_DAEMON_MISSING' });
+});
+
+/** A daemon of another protocol in this process; answers with what it was asked. */
+async function otherDaemon(t: ExecutionContext, home: Home, theirs: number, busy = false) {
+  const claim = await claimHome(home);
+  const asked: string[] = [];
+  const body = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)']); // what ends when this daemon has ended
+  const served = await serve({
+    home,
+    token: await ensureToken(home),
+    onPeer: ({ connection }) => {
+      connection.onRequest(method => {
+        asked.push(method);
+        switch (method) {
+          case initialize.method:
+            return { capabilities: {}, serverInfo: {}, signet: { protocolVersion: theirs, daemonVersion: '0.0.9' } };
+          case status.method:
+            return someStatus({ job: busy ? someJob : null });
+          case daemonInfo.method:
+            return { pid: body.pid };
+          default:
+            setTimeout(end, 20);
+            return {};
+        }
+      });
+    },
+  });
+  async function end(): Promise<void> {
+    await served.stop();
+    claim.release();
+    body.kill('SIGKILL');
+  }
+  t.teardown(end);
+  return asked;
+}
+
+test('a newer daemon is left alone: the client says it has to be updated', async t => {
+  const { home, launch } = await homeFor(t);
+  const asked = await otherDaemon(t, home, protocolVersion + 1);
+  t.like(await t.throwsAsync(connectOrLaunch(launch)), { code: 'E_DAEMON_INCOMPATIBLE', params: { newer: 'daemon' } });
+  t.deepEqual(asked, ['initialize']);
+});
+
+test('an older daemon at work is left alone, too', async t => {
+  const { home, launch } = await homeFor(t);
+  const asked = await otherDaemon(t, home, protocolVersion - 1, true);
+  t.like(await t.throwsAsync(connectOrLaunch(launch)), { code: 'E_DAEMON_INCOMPATIBLE', params: { newer: 'client' } });
+  t.deepEqual(asked, ['initialize', status.method]);
+});
+
+test('an older idle daemon is asked to end, and replaced', async t => {
+  const { home, launch } = await homeFor(t);
+  const asked = await otherDaemon(t, home, protocolVersion - 1);
+  const connected = await connectOrLaunch(launch);
+  t.teardown(() => stop(home));
+  t.is(connected.daemon.protocolVersion, protocolVersion);
+  t.deepEqual(asked, ['initialize', status.method, daemonInfo.method, stopDaemon.method]);
+  connected.close();
 });
 
 for (const [version, fits] of [
