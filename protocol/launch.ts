@@ -165,7 +165,11 @@ async function launch(options: LaunchOptions): Promise<void> {
     const deadline = Date.now() + (options.deadlineMs ?? 20_000);
     for (let waitMs = 20; ; waitMs = Math.min(100, waitMs * 1.3)) {
       const over = ended; // read before dialling: another daemon may have been quicker
-      if (await answers(home)) return;
+      if (await answers(home)) {
+        // Ours may still be starting: it would become a daemon nobody asked for as soon as the quicker one ends.
+        if (over === undefined && (await isAnother(home, child.pid))) child.kill();
+        return;
+      }
       if (over !== undefined) {
         const why = failureIn(said);
         // E_BUSY: another start was quicker, and is about to listen.
@@ -177,6 +181,20 @@ async function launch(options: LaunchOptions): Promise<void> {
   } finally {
     closeSync(output);
     rmSync(said, { force: true }); // from here on the daemon writes its own log
+  }
+}
+
+/** Whether the daemon that listens is certainly not the process just started. */
+async function isAnother(home: Home, pid: number | undefined): Promise<boolean> {
+  try {
+    const { connection, close } = await connect(home);
+    try {
+      return (await connection.sendRequest(daemonInfo)).pid !== pid;
+    } finally {
+      close();
+    }
+  } catch {
+    return false; // it ended meanwhile: then ours may be wanted
   }
 }
 
