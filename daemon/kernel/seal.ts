@@ -4,7 +4,7 @@
 
 import { createCipheriv, createDecipheriv } from 'node:crypto';
 import { Poly1305 } from '@noble/ciphers/_poly1305.js';
-import { wipe } from '../base/bytes.ts';
+import { concat, wipe } from '../base/bytes.ts';
 import { SignetError } from '../base/errors.ts';
 import { equalBytes } from './hash.ts';
 
@@ -62,20 +62,24 @@ export function poly1305Aes(key: Pick<SealKey, 'macK' | 'macR'>, iv: Uint8Array,
   }
 }
 
+/** IV, ciphertext and tag: to be stored one after the other. */
+export type SealedParts = readonly [Uint8Array, Uint8Array, Uint8Array];
+
 /**
- * Seals the plaintext under a fresh IV.
+ * Seals the plaintext under a fresh IV, without copying the ciphertext once more.
  *
- * @param iv 16 random bytes, never used before with this key
+ * @param iv 16 random bytes, never used before with this key; becomes the first part
  */
-export function seal(key: SealKey, iv: Uint8Array, plaintext: Uint8Array): Uint8Array {
+export function sealParts(key: SealKey, iv: Uint8Array, plaintext: Uint8Array): SealedParts {
   if (iv.length !== ivBytes || isZero(iv))
     throw new SignetError('E_INTERNAL', 'an IV has 16 bytes that are not all zero');
-  const sealed = Buffer.allocUnsafe(plaintext.length + sealOverhead);
-  sealed.set(iv, 0);
-  sealed.set(createCipheriv('aes-256-ctr', key.encrypt, iv).update(plaintext), ivBytes);
-  const ciphertext = sealed.subarray(ivBytes, ivBytes + plaintext.length);
-  sealed.set(poly1305Aes(key, iv, ciphertext), ivBytes + plaintext.length);
-  return sealed;
+  const ciphertext = createCipheriv('aes-256-ctr', key.encrypt, iv).update(plaintext);
+  return [iv, ciphertext, poly1305Aes(key, iv, ciphertext)];
+}
+
+/** As sealParts, in one piece. */
+export function seal(key: SealKey, iv: Uint8Array, plaintext: Uint8Array): Uint8Array {
+  return concat(...sealParts(key, iv, plaintext));
 }
 
 /**

@@ -6,7 +6,7 @@ import type { Clock } from '../base/clock.ts';
 import { SignetError } from '../base/errors.ts';
 import { looksIncompressible } from '../kernel/entropy.ts';
 import { hkdfSha512, sha256Hex } from '../kernel/hash.ts';
-import { ivBytes, open, type SealKey, seal, sealOverhead, wipeSealKey } from '../kernel/seal.ts';
+import { ivBytes, open, type SealKey, sealOverhead, sealParts, wipeSealKey } from '../kernel/seal.ts';
 import { compressedFrame, rawFrame } from '../kernel/zstd.ts';
 import type { Remote } from '../remotes/remote.ts';
 import { type BlobCopy, BlobIndex, type IndexedPack, packBytes } from './blob-index.ts';
@@ -203,10 +203,16 @@ export class OpenedRepository implements Repository {
     await this.#takeSlot(signal);
     try {
       const frame = await frameFor(plaintext);
-      const sealed = seal(this.#key, this.#options.randomBytes(ivBytes), frame);
-      const blob = { id, type, sealedBytes: sealed.length, plainBytes: plaintext.length, isCompressed: true };
+      const sealed = sealParts(this.#key, this.#options.randomBytes(ivBytes), frame);
+      const blob = {
+        id,
+        type,
+        sealedBytes: frame.length + sealOverhead,
+        plainBytes: plaintext.length,
+        isCompressed: true,
+      };
       await this.#outbox.add(blob, sealed);
-      return sealed.length;
+      return blob.sealedBytes;
     } finally {
       this.#freeSlots++;
       this.#slotQueue.shift()?.();
