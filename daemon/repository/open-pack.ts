@@ -7,7 +7,7 @@ import { basename, join } from 'node:path';
 import { concat } from '../base/bytes.ts';
 import { privateFile, readFully, syncFolder } from '../base/files.ts';
 import { padme } from '../kernel/padme.ts';
-import { ivBytes, type SealedParts, type SealKey, seal, sealOverhead, sealParts } from '../kernel/seal.ts';
+import { ivBytes, type SealKey, seal, sealOverhead, sealParts } from '../kernel/seal.ts';
 import { extendFrame } from '../kernel/zstd.ts';
 import { asPackId, blobIdFrom } from './ids.ts';
 import type { BlobType, PackId } from './model.ts';
@@ -56,7 +56,7 @@ export class OpenPack {
   }
 
   /** Takes over the sealed blob. Resolves once little enough waits to be written. */
-  async add(blob: Omit<PlacedBlob, 'offset'>, sealed: SealedParts): Promise<void> {
+  async add(blob: Omit<PlacedBlob, 'offset'>, sealed: readonly Uint8Array[]): Promise<void> {
     this.blobs.push({ ...blob, offset: this.contentBytes });
     this.contentBytes += blob.sealedBytes;
     await this.#write(...sealed);
@@ -126,7 +126,7 @@ export class OpenPack {
       hash.update(space);
     });
     const id = blobIdFrom(hash.digest());
-    const sealed = sealParts(key, randomBytes(ivBytes), frame);
+    const sealed = sealParts(key, randomBytes(ivBytes), [frame]);
     const sealedBytes = frame.length + sealOverhead;
     await this.add({ id, type: this.type, sealedBytes, plainBytes, isCompressed: true }, sealed);
   }

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { toHex } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { SignetError } from '../base/errors.ts';
-import { open, type SealedParts, type SealKey, sealOverhead } from '../kernel/seal.ts';
+import { open, type SealKey, sealOverhead } from '../kernel/seal.ts';
 import type { Remote } from '../remotes/remote.ts';
 import { asPackId, isId, packKey } from './ids.ts';
 import { limits } from './limits.ts';
@@ -83,7 +83,7 @@ export class Outbox {
   }
 
   /** Puts a sealed blob into an open pack; a full pack is sealed and uploaded in the background. */
-  async add(blob: Omit<PlacedBlob, 'offset'>, sealed: SealedParts): Promise<void> {
+  async add(blob: Omit<PlacedBlob, 'offset'>, sealed: readonly Uint8Array[]): Promise<void> {
     this.throwIfFailed();
     while (this.#sealedBytes + this.#openBytes() > this.#options.limitBytes && this.#tasks.size > 0) {
       await this.#changed.promise;
