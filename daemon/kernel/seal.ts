@@ -4,7 +4,7 @@
 
 import { createCipheriv, createDecipheriv } from 'node:crypto';
 import { Poly1305 } from '@noble/ciphers/_poly1305.js';
-import { wipe } from '../base/bytes.ts';
+import { concat, wipe } from '../base/bytes.ts';
 import { SignetError } from '../base/errors.ts';
 import { equalBytes } from './hash.ts';
 
@@ -50,32 +50,40 @@ export function wipeSealKey(key: SealKey): void {
 }
 
 /** Poly1305 with the one-time key r ‖ AES-128_k(iv). */
-export function poly1305Aes(key: Pick<SealKey, 'macK' | 'macR'>, iv: Uint8Array, message: Uint8Array): Uint8Array {
+export function poly1305Aes(
+  key: Pick<SealKey, 'macK' | 'macR'>,
+  iv: Uint8Array,
+  ...message: readonly Uint8Array[]
+): Uint8Array {
   const oneTimeKey = new Uint8Array(32);
   oneTimeKey.set(key.macR, 0);
   const block = createCipheriv('aes-128-ecb', key.macK, null).setAutoPadding(false);
   oneTimeKey.set(block.update(iv), 16);
   try {
-    return new Poly1305(oneTimeKey).update(message).digest();
+    const mac = new Poly1305(oneTimeKey);
+    for (const part of message) mac.update(part);
+    return mac.digest();
   } finally {
     wipe(oneTimeKey);
   }
 }
 
 /**
- * Seals the plaintext under a fresh IV.
+ * Seals the plaintext, given in parts, under a fresh IV: the answer is what to store, in order, without one more copy of it.
  *
- * @param iv 16 random bytes, never used before with this key
+ * @param iv 16 random bytes, never used before with this key; becomes the first part
  */
-export function seal(key: SealKey, iv: Uint8Array, plaintext: Uint8Array): Uint8Array {
+export function sealParts(key: SealKey, iv: Uint8Array, plaintext: readonly Uint8Array[]): readonly Uint8Array[] {
   if (iv.length !== ivBytes || isZero(iv))
     throw new SignetError('E_INTERNAL', 'an IV has 16 bytes that are not all zero');
-  const sealed = Buffer.allocUnsafe(plaintext.length + sealOverhead);
-  sealed.set(iv, 0);
-  sealed.set(createCipheriv('aes-256-ctr', key.encrypt, iv).update(plaintext), ivBytes);
-  const ciphertext = sealed.subarray(ivBytes, ivBytes + plaintext.length);
-  sealed.set(poly1305Aes(key, iv, ciphertext), ivBytes + plaintext.length);
-  return sealed;
+  const cipher = createCipheriv('aes-256-ctr', key.encrypt, iv);
+  const ciphertext = plaintext.map(part => cipher.update(part));
+  return [iv, ...ciphertext, poly1305Aes(key, iv, ...ciphertext)];
+}
+
+/** As sealParts, in one piece. */
+export function seal(key: SealKey, iv: Uint8Array, plaintext: Uint8Array): Uint8Array {
+  return concat(...sealParts(key, iv, [plaintext]));
 }
 
 /**

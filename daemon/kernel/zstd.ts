@@ -3,6 +3,7 @@
 // Node's decoder drops whatever follows the first frame without a word, so frames are walked here before they are decoded.
 
 import { constants, type InputType, zstdCompress, zstdDecompress } from 'node:zlib';
+import { concat } from '../base/bytes.ts';
 import { SignetError } from '../base/errors.ts';
 
 const magic = 0xfd2fb528;
@@ -40,20 +41,22 @@ function writeBlockHeader(target: Uint8Array, at: number, isLast: boolean, bytes
   target[at + 2] = (value >>> 16) & 0xff;
 }
 
-/** A frame that holds the bytes as they are, in raw blocks of at most 128 KiB. */
-export function rawFrame(plaintext: Uint8Array): Uint8Array {
-  const header = frameHeader(plaintext.length);
+/** A frame that holds the bytes as they are, in raw blocks of at most 128 KiB: the frame's parts in order, views of the plaintext among them. */
+export function rawFrameParts(plaintext: Uint8Array): readonly Uint8Array[] {
+  const parts: Uint8Array[] = [frameHeader(plaintext.length)];
   const blocks = Math.max(1, Math.ceil(plaintext.length / maxBlockBytes));
-  const frame = Buffer.allocUnsafe(header.length + blocks * blockHeaderBytes + plaintext.length);
-  frame.set(header, 0);
-  let at = header.length;
   for (let block = 0; block < blocks; block++) {
     const piece = plaintext.subarray(block * maxBlockBytes, (block + 1) * maxBlockBytes);
-    writeBlockHeader(frame, at, block === blocks - 1, piece.length);
-    frame.set(piece, at + blockHeaderBytes);
-    at += blockHeaderBytes + piece.length;
+    const header = new Uint8Array(blockHeaderBytes);
+    writeBlockHeader(header, 0, block === blocks - 1, piece.length);
+    parts.push(header, piece);
   }
-  return frame;
+  return parts;
+}
+
+/** As rawFrameParts, in one piece. */
+export function rawFrame(plaintext: Uint8Array): Uint8Array {
+  return concat(...rawFrameParts(plaintext));
 }
 
 /** Compresses off the thread at level 3: one frame with content size, without checksum. */

@@ -4,9 +4,10 @@
 import { createHash } from 'node:crypto';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { concat } from '../base/bytes.ts';
 import { privateFile, readFully, syncFolder } from '../base/files.ts';
 import { padme } from '../kernel/padme.ts';
-import { ivBytes, type SealKey, seal, sealOverhead } from '../kernel/seal.ts';
+import { ivBytes, type SealKey, seal, sealOverhead, sealParts } from '../kernel/seal.ts';
 import { extendFrame } from '../kernel/zstd.ts';
 import { asPackId, blobIdFrom } from './ids.ts';
 import type { BlobType, PackId } from './model.ts';
@@ -55,15 +56,17 @@ export class OpenPack {
   }
 
   /** Takes over the sealed blob. Resolves once little enough waits to be written. */
-  async add(blob: Omit<PlacedBlob, 'offset'>, sealed: Uint8Array): Promise<void> {
+  async add(blob: Omit<PlacedBlob, 'offset'>, sealed: readonly Uint8Array[]): Promise<void> {
     this.blobs.push({ ...blob, offset: this.contentBytes });
-    this.contentBytes += sealed.length;
-    await this.#write(sealed);
+    this.contentBytes += blob.sealedBytes;
+    await this.#write(...sealed);
   }
 
-  #write(bytes: Uint8Array): Promise<void> | undefined {
-    this.#waiting.push(bytes);
-    this.#waitingBytes += bytes.length;
+  #write(...parts: readonly Uint8Array[]): Promise<void> | undefined {
+    for (const part of parts) {
+      this.#waiting.push(part);
+      this.#waitingBytes += part.length;
+    }
     return this.#waitingBytes >= flushBytes ? this.#flush() : undefined;
   }
 
@@ -75,7 +78,7 @@ export class OpenPack {
       if (parts.length === 0) return;
       for (const part of parts) this.#hash.update(part);
       this.#file ??= await open(this.#path, 'wx+', privateFile);
-      for (const part of gather(parts)) await this.#file.appendFile(part);
+      await append(this.#file, parts);
     });
     return this.#writing;
   }
@@ -123,8 +126,9 @@ export class OpenPack {
       hash.update(space);
     });
     const id = blobIdFrom(hash.digest());
-    const sealed = seal(key, randomBytes(ivBytes), frame);
-    await this.add({ id, type: this.type, sealedBytes: sealed.length, plainBytes, isCompressed: true }, sealed);
+    const sealed = sealParts(key, randomBytes(ivBytes), [frame]);
+    const sealedBytes = frame.length + sealOverhead;
+    await this.add({ id, type: this.type, sealedBytes, plainBytes, isCompressed: true }, sealed);
   }
 
   /** Closes and removes the file. The blobs are lost. */
@@ -136,8 +140,9 @@ export class OpenPack {
   }
 }
 
-/** Joins small parts so that thousands of tree blobs do not make thousands of writes. */
-function gather(parts: readonly Uint8Array[]): readonly Uint8Array[] {
-  if (parts.length === 1 || parts.every(part => part.length >= flushBytes / 16)) return parts;
-  return [Buffer.concat(parts)];
+/** Writes all parts at the end of the file in one call; what a full disk left over fails in the second. */
+async function append(file: FileHandle, parts: readonly Uint8Array[]): Promise<void> {
+  const bytes = parts.reduce((sum, part) => sum + part.length, 0);
+  const { bytesWritten } = await file.writev(parts);
+  if (bytesWritten < bytes) await file.appendFile(concat(...parts).subarray(bytesWritten));
 }

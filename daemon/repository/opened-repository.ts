@@ -6,8 +6,8 @@ import type { Clock } from '../base/clock.ts';
 import { SignetError } from '../base/errors.ts';
 import { looksIncompressible } from '../kernel/entropy.ts';
 import { hkdfSha512, sha256Hex } from '../kernel/hash.ts';
-import { ivBytes, open, type SealKey, seal, sealOverhead, wipeSealKey } from '../kernel/seal.ts';
-import { compressedFrame, rawFrame } from '../kernel/zstd.ts';
+import { ivBytes, open, type SealKey, sealOverhead, sealParts, wipeSealKey } from '../kernel/seal.ts';
+import { compressedFrame, rawFrameParts } from '../kernel/zstd.ts';
 import type { Remote } from '../remotes/remote.ts';
 import { type BlobCopy, BlobIndex, type IndexedPack, packBytes } from './blob-index.ts';
 import { BlobReader, openBlob } from './blob-reader.ts';
@@ -203,10 +203,10 @@ export class OpenedRepository implements Repository {
     await this.#takeSlot(signal);
     try {
       const frame = await frameFor(plaintext);
-      const sealed = seal(this.#key, this.#options.randomBytes(ivBytes), frame);
-      const blob = { id, type, sealedBytes: sealed.length, plainBytes: plaintext.length, isCompressed: true };
-      await this.#outbox.add(blob, sealed);
-      return sealed.length;
+      const sealed = sealParts(this.#key, this.#options.randomBytes(ivBytes), frame);
+      const sealedBytes = sealed.reduce((sum, part) => sum + part.length, 0);
+      await this.#outbox.add({ id, type, sealedBytes, plainBytes: plaintext.length, isCompressed: true }, sealed);
+      return sealedBytes;
     } finally {
       this.#freeSlots++;
       this.#slotQueue.shift()?.();
@@ -474,11 +474,11 @@ export class OpenedRepository implements Repository {
   }
 }
 
-/** The smaller of the two frames; compressing is not even tried where it is known not to help. */
-async function frameFor(plaintext: Uint8Array): Promise<Uint8Array> {
-  if (looksIncompressible(plaintext)) return rawFrame(plaintext);
+/** The smaller of the two frames, in parts; compressing is not even tried where it is known not to help. */
+async function frameFor(plaintext: Uint8Array): Promise<readonly Uint8Array[]> {
+  if (looksIncompressible(plaintext)) return rawFrameParts(plaintext);
   const frame = await compressedFrame(plaintext);
-  return frame.length < plaintext.length ? frame : rawFrame(plaintext);
+  return frame.length < plaintext.length ? [frame] : rawFrameParts(plaintext);
 }
 
 async function inParallel<Item>(

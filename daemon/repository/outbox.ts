@@ -83,7 +83,7 @@ export class Outbox {
   }
 
   /** Puts a sealed blob into an open pack; a full pack is sealed and uploaded in the background. */
-  async add(blob: Omit<PlacedBlob, 'offset'>, sealed: Uint8Array): Promise<void> {
+  async add(blob: Omit<PlacedBlob, 'offset'>, sealed: readonly Uint8Array[]): Promise<void> {
     this.throwIfFailed();
     while (this.#sealedBytes + this.#openBytes() > this.#options.limitBytes && this.#tasks.size > 0) {
       await this.#changed.promise;
