@@ -29,8 +29,8 @@ try {
   await runDaemon(resolveHome());
 } catch (thrown) {
   const error = toSignetError(thrown);
-  // One line for whoever started the daemon (protocol/launch.ts), which puts it into words.
-  process.stderr.write(`${JSON.stringify({ error: error.toWire() })}\n`);
+  // One line for whoever started the daemon; protocol/launch.ts reads the code at its end.
+  process.stderr.write(`signet: the daemon could not start: ${error.message} (${error.code})\n`);
   process.exit(exitCode(error.code));
 }
 
