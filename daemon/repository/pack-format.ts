@@ -34,6 +34,7 @@ export function placeProblem(blob: PlacedBlob): string | undefined {
   const { offset, sealedBytes, plainBytes, isCompressed, type } = blob;
   const maxPlain = type === 'data' ? limits.dataBlobBytes : limits.treeBlobBytes;
   if (offset + sealedBytes > limits.packBytes) return `ends at ${offset + sealedBytes}, beyond any pack`;
+  if (plainBytes < 0 || sealedBytes < sealOverhead) return `has ${sealedBytes} sealed bytes`;
   if (plainBytes > maxPlain) return `has ${plainBytes} bytes, ${type} blobs at most ${maxPlain}`;
   if (!isCompressed) return sealedBytes - sealOverhead === plainBytes ? undefined : 'has lengths that disagree';
   if (sealedBytes < sealOverhead + minFrameBytes) return `has ${sealedBytes} sealed bytes`;
