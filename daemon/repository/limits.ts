@@ -24,6 +24,8 @@ export const limits = {
   linkTargetBytes: 64 * 1024,
   contentBlobs: 1_000_000,
   lockFiles: 256,
+  /** Index or snapshot files. */
+  listedObjects: 1_000_000,
   /** KDF runs for one password. */
   keyRuns: 4,
   keyFiles: 64,

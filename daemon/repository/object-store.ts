@@ -87,12 +87,19 @@ export class ObjectStore {
     }
   }
 
-  /** Ids of the objects directly in the folder; other names are not ours to judge. */
+  /**
+   * Ids of the objects directly in the folder; other names are not ours to judge.
+   *
+   * @throws SignetError E_OBJECT_LIMIT for more than a million, and what the remote throws
+   */
   async list(folder: 'index' | 'snapshots', signal: AbortSignal | undefined): Promise<ReadonlySet<string>> {
     const ids = new Set<string>();
     for await (const { key } of this.#options.remote.list(folder, { signal })) {
       const id = idInKey(key);
       if (id !== undefined && key === `${folder}/${id}`) ids.add(id);
+      if (ids.size > limits.listedObjects) {
+        throw new SignetError('E_OBJECT_LIMIT', `${folder}: more than ${limits.listedObjects} files are listed`);
+      }
     }
     return ids;
   }

@@ -133,6 +133,25 @@ withRestic('stock restic checks, restores, prunes and rewrites what we wrote', a
 
   succeeds(t, restic(place.path, ['prune', '--max-unused', '0']));
   t.regex(succeeds(t, restic(place.path, ['check', '--read-data'])), /no errors were found/);
+
+  // What restic repacked is found again, nothing of it is stored twice, and restic accepts what is added to it.
+  const again = await place.open();
+  await again.refreshIndex();
+  t.deepEqual(again.problems, []);
+  for (const bytes of contents.values()) t.false((await again.saveBlob('data', bytes)).isNew);
+  const more = await again.saveTree([await saveFile(again, 'more', [randomBytes(2_000_000)])]);
+  t.deepEqual(await again.confirmUsed(), []);
+  await again.saveSnapshot(snapshotOf(more.id));
+  t.deepEqual(await again.checkPacks(), []);
+  for (const id of again.packIds()) t.deepEqual(await again.checkPackData(id), []);
+  await again.close();
+  t.regex(succeeds(t, restic(place.path, ['check', '--read-data'])), /no errors were found/);
+});
+
+withRestic('a repository in the old format is refused by its version', async t => {
+  const place = await folderBench(t);
+  succeeds(t, restic(place.path, ['init', '--repository-version', '1']));
+  await t.throwsAsync(place.open(), { code: 'E_VERSION' });
 });
 
 withRestic('blobs of every frame size are read by stock restic, compressed and raw', async t => {
