@@ -1,4 +1,4 @@
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { toHex, utf8 } from '../../daemon/base/bytes.ts';
@@ -742,6 +742,31 @@ test('an upload that failed is finished by the next session of the same reposito
   t.deepEqual(await repository.checkPacks(), []);
   await repository.close();
 });
+
+for (const when of ['while a pack is written', 'when it is sealed'] as const) {
+  test(`an outbox that fails ${when} fails the session, and nothing lost counts as stored`, async t => {
+    const place = await memoryBench(t);
+    const repository = await place.create();
+    if (when === 'while a pack is written') await rm(place.outboxFolder, { recursive: true });
+    // 1 MiB is what an open pack gathers before it writes.
+    const saving = repository.saveBlob('data', random(1_500_000, 1));
+    if (when === 'when it is sealed') {
+      await saving;
+      await rm(place.outboxFolder, { recursive: true });
+      await t.throwsAsync(repository.commitIndex(), { code: 'ENOENT' });
+    } else {
+      await t.throwsAsync(saving, { code: 'ENOENT' });
+    }
+    await t.throwsAsync(repository.saveBlob('data', random(10, 2)), { code: 'ENOENT' }, 'the session is over');
+    await mkdir(place.outboxFolder, { mode: 0o700 });
+    await repository.refreshIndex();
+    t.true((await repository.saveBlob('data', random(1_500_000, 1))).isNew);
+    await repository.commitIndex();
+    t.deepEqual(await repository.checkPacks(), []);
+    t.is(place.journal.all.size, 0);
+    await repository.close();
+  });
+}
 
 test('with a cache, an unchanged repository is read with a few requests, and damage in it is healed', async t => {
   const folder = await temporaryFolder(t);
