@@ -1,5 +1,6 @@
 // Backups that nobody asked for: changes that the watcher saw, the rescan as its safety net, and tries again after a failure. While Signet is
-// locked nothing is lost: what changed stays noted and is backed up after the next unlock.
+// locked nothing is lost: what changed stays noted and is backed up after the next unlock. What changes while a backup runs may have been
+// looked at already, so it leads to one more.
 
 import type { BackupReason, Status } from '../../protocol/status.ts';
 import type { Clock } from '../base/clock.ts';
@@ -26,6 +27,7 @@ export type StartWatching = (
 export interface AutomaticOptions {
   readonly clock: Clock;
   readonly startWatching: StartWatching;
+  /** Looks at the sources after the call began: it never joins a backup that runs. */
   readonly backUp: (reason: BackupReason, sourceIds: ReadonlySet<string> | undefined) => Promise<void>;
   readonly isUnlocked: () => boolean;
   readonly onProblem: (code: string) => void;
@@ -38,7 +40,10 @@ export class AutomaticBackups {
   readonly #options: AutomaticOptions;
   #watching: { close(): Promise<void> } | undefined;
   #followed = '';
+  /** The end of the last `follow` or `stop`: two at once would leave a watcher behind. */
+  #turn: Promise<void> = Promise.resolve();
   #pending: DueChanges | undefined;
+  #isRunning = false;
   #failures = 0;
   #retryAt: number | undefined;
   #cancelRetry: () => void = () => undefined;
@@ -57,21 +62,27 @@ export class AutomaticBackups {
   }
 
   /** Watches what the settings say, from now on. */
-  async follow(settings: Settings | undefined): Promise<void> {
+  follow(settings: Settings | undefined): Promise<void> {
     const wanted = settings === undefined ? undefined : watchSettingsOf(settings);
     const key = JSON.stringify(wanted ?? null);
-    if (key === this.#followed) return;
+    if (key === this.#followed) return this.#turn;
     this.#followed = key;
-    await this.#watching?.close();
-    this.#watching = undefined;
-    if (wanted === undefined) {
-      this.#settle();
-      return;
-    }
-    this.#watching = await this.#options.startWatching(wanted, {
-      onDue: due => this.#due(due),
-      onProblem: this.#options.onProblem,
+    if (wanted === undefined) this.#settle();
+    return this.#watch(wanted);
+  }
+
+  #watch(wanted: WatchSettings | undefined): Promise<void> {
+    const turn = this.#turn.then(async () => {
+      await this.#watching?.close();
+      this.#watching = undefined;
+      if (wanted === undefined) return;
+      this.#watching = await this.#options.startWatching(wanted, {
+        onDue: due => this.#due(due),
+        onProblem: this.#options.onProblem,
+      });
     });
+    this.#turn = turn.catch(() => undefined); // the caller of this turn is told
+    return turn;
   }
 
   /** Everything may have changed while the daemon was away or locked: one look at all of it. */
@@ -80,11 +91,10 @@ export class AutomaticBackups {
     this.#due({ sourceIds: undefined, changes: this.#pending?.changes ?? 0 });
   }
 
-  async stop(): Promise<void> {
+  stop(): Promise<void> {
     this.#settle();
     this.#followed = '';
-    await this.#watching?.close();
-    this.#watching = undefined;
+    return this.#watch(undefined);
   }
 
   #due(due: DueChanges): void {
@@ -93,24 +103,37 @@ export class AutomaticBackups {
     if (this.#options.isUnlocked()) void this.#run();
   }
 
+  /** One at a time; what falls due meanwhile is taken up at its end. */
   async #run(): Promise<void> {
+    if (this.#isRunning) return;
+    this.#isRunning = true;
+    try {
+      while (this.#pending !== undefined && (await this.#runOnce())) this.#options.onChanged();
+    } finally {
+      this.#isRunning = false;
+      this.#options.onChanged();
+    }
+  }
+
+  /** Whether to go on with what fell due meanwhile. */
+  async #runOnce(): Promise<boolean> {
     const pending = this.#pending;
-    if (pending === undefined) return;
+    if (pending === undefined) return false;
     this.#settle();
     try {
       await this.#options.backUp('change', pending.sourceIds);
       this.#failures = 0;
+      return true;
     } catch (thrown) {
       const error = toSignetError(thrown);
-      if (error.code === 'E_CANCELLED') return; // stopped on purpose: the next change or rescan takes it up again
       this.#pending = merge(this.#pending, pending);
-      if (error.code === 'E_VAULT_LOCKED') return;
+      // Stopped on purpose: the next change or rescan takes it up again. Locked: the next unlock does.
+      if (error.code === 'E_CANCELLED' || error.code === 'E_VAULT_LOCKED') return false;
       const wait = retryMs[Math.min(this.#failures, retryMs.length - 1)] ?? retryMs[0];
       this.#failures += 1;
       this.#retryAt = this.#options.clock.now() + wait;
       this.#cancelRetry = this.#options.clock.timer(wait, () => void this.#run(), { unref: true });
-    } finally {
-      this.#options.onChanged();
+      return false;
     }
   }
 

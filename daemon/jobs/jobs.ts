@@ -94,7 +94,7 @@ export class Jobs {
   #alarms: Status['alarms'] = [];
   #reachable: boolean | null = null;
   #job: RunningJob | null = null;
-  #backup: Promise<BackupResult> | undefined;
+  #backup: { readonly result: Promise<BackupResult>; readonly isOfAll: boolean } | undefined;
   /** The end of the job before, whatever it was: one job at a time. */
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -107,6 +107,7 @@ export class Jobs {
       clock: options.clock,
       startWatching: options.startWatching,
       backUp: async (reason, sourceIds) => {
+        await this.#backupEnd();
         await this.backup(reason, sourceIds);
       },
       isUnlocked: () => this.#stateKey !== undefined,
@@ -342,7 +343,7 @@ export class Jobs {
     this.#changed();
   }
 
-  /** Backs up all sources, or the named ones and the rest carried forward; joins a backup that is running. */
+  /** Backs up all sources, or the named ones and the rest carried forward; joins a backup of all that is running. */
   async backup(
     reason: BackupReason,
     sourceIds?: ReadonlySet<string>,
@@ -350,21 +351,28 @@ export class Jobs {
   ): Promise<BackupResult> {
     this.#remote();
     this.#assertUnlocked();
+    if (this.#backup !== undefined && !this.#backup.isOfAll) await this.#backupEnd();
     if (this.#backup !== undefined) {
       if (call !== undefined) this.#job?.listeners.add(call.progress);
-      return this.#backup;
+      return this.#backup.result;
     }
     const never = new AbortController().signal;
     const listener = call?.progress ?? (() => undefined);
-    this.#backup = this.#run('backup', { progress: listener, signal: never }, (signal, onProgress) =>
+    const result = this.#run('backup', { progress: listener, signal: never }, (signal, onProgress) =>
       this.#backUp(reason, sourceIds, signal, onProgress),
     );
+    this.#backup = { result, isOfAll: sourceIds === undefined };
     try {
-      return await this.#backup;
+      return await result;
     } finally {
       this.#backup = undefined;
       this.#changed();
     }
+  }
+
+  /** Until no backup runs, however it ends. */
+  async #backupEnd(): Promise<void> {
+    while (this.#backup !== undefined) await this.#backup.result.catch(() => undefined); // whoever asked for it is told
   }
 
   async #backUp(

@@ -1,0 +1,75 @@
+// A client of its own beside the command line: sees every change of the state and every step of a job as the daemon tells them, and asks
+// without starting a process each time.
+
+import type { ExecutionContext } from 'ava';
+import { CancellationTokenSource } from 'vscode-jsonrpc/node';
+import { type ErrorCode, wireErrorOf } from '../../protocol/errors.ts';
+import { resolveHome } from '../../protocol/home.ts';
+import { connect } from '../../protocol/launch.ts';
+import * as messages from '../../protocol/messages.ts';
+import { Secrets } from '../../protocol/secrets.ts';
+import type { BackupResult, JobProgress, Status } from '../../protocol/status.ts';
+
+export interface DaemonClient {
+  readonly pid: number;
+  /** The newest state that was told. */
+  status(): Promise<Status>;
+  /** Resolves with the first state that is as wanted; fails with the newest after `withinMs`. */
+  until(what: string, isSo: (status: Status) => boolean, withinMs?: number): Promise<Status>;
+  /** @returns the code when it fails; 'gone' when the daemon ended */
+  backup(onProgress?: (step: JobProgress) => void): Promise<BackupResult | ErrorCode | 'gone'>;
+  cancel(): Promise<boolean>;
+  unlock(recoveryKey: string): Promise<void>;
+  close(): void;
+}
+
+/** Connects to the daemon that runs on this SIGNET_HOME. */
+export async function daemonClient(t: ExecutionContext, home: string): Promise<DaemonClient> {
+  const { connection, secrets, close } = await connect(resolveHome({ env: { SIGNET_HOME: home } }));
+  t.teardown(close);
+  const { pid } = await connection.sendRequest(messages.daemonInfo);
+  let changed = Promise.withResolvers<void>();
+  connection.onNotification(messages.statusChanged, () => {
+    changed.resolve();
+    changed = Promise.withResolvers();
+  });
+  const status = (): Promise<Status> => connection.sendRequest(messages.status, {});
+  let tokens = 0;
+  return {
+    pid,
+    status,
+    async until(what, isSo, withinMs = 30_000) {
+      const late = Promise.withResolvers<'late'>();
+      const timer = setTimeout(() => late.resolve('late'), withinMs);
+      try {
+        for (;;) {
+          const next = changed.promise;
+          const now = await status();
+          if (isSo(now)) return now;
+          if ((await Promise.race([next, late.promise])) === 'late') {
+            throw new Error(`not within ${withinMs} ms: ${what}; ${JSON.stringify(now)}`);
+          }
+        }
+      } finally {
+        clearTimeout(timer);
+      }
+    },
+    async backup(onProgress = () => undefined) {
+      const progressToken = `t${++tokens}`;
+      const listener = connection.onProgress(messages.progress, progressToken, onProgress);
+      try {
+        return await connection.sendRequest(messages.backup, { progressToken }, new CancellationTokenSource().token);
+      } catch (error) {
+        return wireErrorOf(error)?.code ?? 'gone';
+      } finally {
+        listener.dispose();
+      }
+    },
+    cancel: async () => (await connection.sendRequest(messages.cancel)).cancelled,
+    async unlock(recoveryKey) {
+      const given = new Secrets([['recoveryKey', Buffer.from(recoveryKey)]]);
+      await connection.sendRequest(messages.unlock, { secrets: secrets.seal(messages.unlock.method, given) });
+    },
+    close,
+  };
+}

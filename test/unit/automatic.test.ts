@@ -1,0 +1,140 @@
+import test from 'ava';
+import { SignetError } from '../../daemon/base/errors.ts';
+import { AutomaticBackups, type AutomaticOptions, type DueChanges } from '../../daemon/jobs/automatic.ts';
+import type { Settings } from '../../daemon/state/model.ts';
+import { defaultSettings } from '../../daemon/state/state.ts';
+import { manualClock } from '../support/manual-clock.ts';
+
+const settings: Settings = {
+  ...defaultSettings('bench'),
+  remote: 'folder:/copies',
+  sources: [{ id: 'generic-aaaaaaaa', profile: 'generic', label: 'chats', root: '/chats' }],
+  schedule: { kind: 'manual', at: '03:30', onChange: true },
+};
+const one: DueChanges = { sourceIds: new Set(['one']), changes: 1 };
+const other: DueChanges = { sourceIds: new Set(['other']), changes: 2 };
+
+/** Backups that end when the test says so. */
+async function setUp(changes: Partial<AutomaticOptions> = {}) {
+  const clock = manualClock();
+  const runs: { readonly sourceIds: readonly string[] | undefined; end(error?: Error): Promise<void> }[] = [];
+  let watching = 0;
+  let due: (changes: DueChanges) => void = () => undefined;
+  const automatic = new AutomaticBackups({
+    clock,
+    startWatching: async (_, { onDue }) => {
+      watching += 1;
+      due = onDue;
+      return {
+        close: async () => {
+          watching -= 1;
+        },
+      };
+    },
+    backUp: (_, sourceIds) => {
+      const { promise, resolve, reject } = Promise.withResolvers<void>();
+      runs.push({
+        sourceIds: sourceIds && [...sourceIds],
+        async end(error) {
+          if (error === undefined) resolve();
+          else reject(error);
+          await new Promise(setImmediate);
+        },
+      });
+      return promise;
+    },
+    isUnlocked: () => true,
+    onProblem: () => undefined,
+    onChanged: () => undefined,
+    ...changes,
+  });
+  await automatic.follow(settings);
+  return { automatic, clock, runs, due: (each: DueChanges) => due(each), watching: () => watching };
+}
+
+test('what falls due while a backup runs leads to one more when it ends, and only one', async t => {
+  const { runs, due } = await setUp();
+  due(one);
+  due(other);
+  due(one);
+  t.deepEqual(
+    runs.map(run => run.sourceIds),
+    [['one']],
+  );
+  await runs[0]?.end();
+  t.deepEqual(
+    runs.map(run => run.sourceIds),
+    [['one'], ['other', 'one']],
+  );
+  await runs[1]?.end();
+  t.is(runs.length, 2);
+});
+
+test('a failed backup is tried again after 1, 5, 15 and 60 minutes; the changes wait, and the status says until when', async t => {
+  const { automatic, clock, runs, due } = await setUp();
+  due(one);
+  const unreachable = new SignetError('E_UNREACHABLE', 'the disk is away');
+  for (const [at, minutes] of [1, 5, 15, 60, 60].entries()) {
+    await runs[at]?.end(unreachable);
+    const until = new Date(clock.now() + minutes * 60_000).toISOString();
+    t.deepEqual(automatic.waiting, { reason: 'retry', changes: 1, until });
+    clock.advance(minutes * 60_000 - 1);
+    t.is(runs.length, at + 1);
+    clock.advance(1);
+    t.deepEqual(runs[at + 1]?.sourceIds, ['one']);
+    t.is(automatic.waiting, null);
+  }
+});
+
+test('a change before the next try does not wait for it, and takes the failed one along', async t => {
+  const { clock, runs, due } = await setUp();
+  due(one);
+  await runs[0]?.end(new SignetError('E_UNREACHABLE', 'the disk is away'));
+  due(other);
+  t.deepEqual(runs[1]?.sourceIds, ['one', 'other']);
+  await runs[1]?.end();
+  clock.advance(3_600_000);
+  t.is(runs.length, 2);
+});
+
+test('a backup that was stopped on purpose does not begin again by itself; the next change takes its changes along', async t => {
+  const { clock, runs, due } = await setUp();
+  due(one);
+  due(other);
+  await runs[0]?.end(new SignetError('E_CANCELLED', 'stopped'));
+  clock.advance(24 * 3_600_000);
+  t.is(runs.length, 1);
+  due(other);
+  t.deepEqual([...(runs[1]?.sourceIds ?? [])].sort(), ['one', 'other']);
+});
+
+test('while locked changes are counted and nothing runs; after the unlock everything is looked at', async t => {
+  let isUnlocked = false;
+  const { automatic, runs, due } = await setUp({ isUnlocked: () => isUnlocked });
+  due(one);
+  due(other);
+  t.deepEqual(automatic.waiting, { reason: 'locked', changes: 3 });
+  t.is(runs.length, 0);
+  isUnlocked = true;
+  automatic.unlocked();
+  t.deepEqual(
+    runs.map(run => run.sourceIds),
+    [undefined],
+  );
+});
+
+test('switching on-change off ends the watching and forgets what waits, even when it is switched quickly', async t => {
+  const { automatic, clock, runs, due, watching } = await setUp();
+  due(one);
+  await runs[0]?.end(new SignetError('E_UNREACHABLE', 'the disk is away'));
+  const off = { ...settings, schedule: { ...settings.schedule, onChange: false } };
+  await Promise.all([automatic.follow(off), automatic.follow(settings), automatic.follow(off)]);
+  t.is(watching(), 0);
+  t.is(automatic.waiting, null);
+  clock.advance(3_600_000);
+  t.is(runs.length, 1);
+  await Promise.all([automatic.follow(settings), automatic.follow(off), automatic.follow(settings)]);
+  t.is(watching(), 1);
+  await automatic.stop();
+  t.is(watching(), 0);
+});
