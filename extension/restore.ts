@@ -130,9 +130,10 @@ function paramsOf({ snapshot, sources, target }: Answers) {
 function preview(link: Link, reader: () => Reader): Step<Answers> {
   return async (answers, place) => {
     const plan = await link.request(restore, { ...paramsOf(answers), dryRun: true });
-    const words = `${counted(plan.files, 'file', 'files', reader().locale)}, ${size(plan.bytes, reader().locale)}, come back into ${answers.target}. Nothing is replaced or deleted.`;
+    const { locale } = reader();
+    const words = `${counted(plan.files, 'file comes', 'files come', locale)} back, ${size(plan.bytes, locale)}. Nothing is replaced or deleted.`;
     const chosen = await choose<'restore' | 'cancel'>({ title: 'Restore: Preview', placeholder: words, ...place }, [
-      { label: 'Restore', description: words, answer: 'restore' },
+      { label: 'Restore', detail: answers.target, answer: 'restore' },
       { label: 'Cancel', answer: 'cancel' },
     ]);
     if (chosen === 'cancel') return cancelled;

@@ -1,11 +1,11 @@
 // Set Up Backup…: which chats, where to, password, phone, how often; then the recovery key, once, and the first backup.
 
-import { createHash } from 'node:crypto';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import * as vscode from 'vscode';
 import { backup, judgePassword, setup } from '../protocol/messages.ts';
-import type { ScheduleKind } from '../protocol/status.ts';
+import { groupsOf } from '../protocol/recovery-key.ts';
+import type { Schedule } from '../protocol/status.ts';
 import { explain } from './explain.ts';
 import { asWireError, type Link } from './link.ts';
 import { ask, askInOrder, back, cancelled, choose, chooseMany, type Step } from './steps.ts';
@@ -15,10 +15,10 @@ interface Answers {
   readonly remote: string;
   readonly password: string;
   readonly phone: string;
-  readonly schedule: ScheduleKind;
+  readonly schedule: Partial<Schedule> | undefined;
 }
 
-const nothingYet: Answers = { folders: [], remote: '', password: '', phone: '', schedule: 'daily' };
+const nothingYet: Answers = { folders: [], remote: '', password: '', phone: '', schedule: undefined };
 
 /** True when a backup was set up. */
 export async function setUp(link: Link): Promise<boolean> {
@@ -171,14 +171,17 @@ const phoneAgain: Step<Answers> = async (answers, place) => {
 };
 
 const howOften: Step<Answers> = async (answers, place) => {
-  const schedule = await choose<ScheduleKind>(
+  const schedule = await choose<Partial<Schedule>>(
     { title: 'Set Up Backup: How Often', placeholder: 'When should Signet back up?', ...place },
     [
-      { label: 'Daily', description: 'recommended', detail: 'At 03:30, and when chats change', answer: 'daily' },
-      { label: 'Weekly', detail: 'Sundays at 03:30', answer: 'weekly' },
-      { label: 'Monthly', detail: 'The 1st at 03:30', answer: 'monthly' },
-      { label: 'Only when I tap "Back up"', answer: 'manual' },
-      { label: 'Never', answer: 'never' },
+      {
+        label: 'When chats change',
+        description: 'recommended',
+        detail: 'Once the apps are quiet for a moment',
+        answer: { kind: 'manual', onChange: true },
+      },
+      { label: 'Only when I tap "Back up"', answer: { kind: 'manual', onChange: false } },
+      { label: 'Never', answer: { kind: 'never', onChange: false } },
     ],
   );
   return schedule === back || schedule === cancelled ? schedule : { ...answers, schedule };
@@ -186,14 +189,14 @@ const howOften: Step<Answers> = async (answers, place) => {
 
 /** Creates; a backup that is there already is joined only after a yes. */
 async function sendSetUp(link: Link, answers: Answers): Promise<{ readonly key: string | undefined } | undefined> {
-  const { folders, remote, password, phone: number, schedule: kind } = answers;
+  const { folders, remote, password, phone: number, schedule } = answers;
   const send = async (createOnly: boolean) => {
     const secrets = await link.seal(setup, { password, phone: number });
     const sources = folders.map(root => ({ root }));
     const answer = await link.request(setup, {
       sources,
       remote,
-      schedule: { kind },
+      ...(schedule === undefined ? {} : { schedule }),
       ...(createOnly ? { createOnly } : {}),
       secrets,
     });
@@ -219,15 +222,15 @@ async function sendSetUp(link: Link, answers: Answers): Promise<{ readonly key: 
 
 /** Shows the key until it is kept and one group of it was typed back. Closing the box early is allowed: the password still opens. */
 async function showRecoveryKey(key: string): Promise<void> {
-  const groups = key.match(/.{1,4}/g) ?? [];
-  const check = createHash('sha256').update(key).digest('hex').slice(0, 4);
+  const all = groupsOf(key);
+  const groups = all.slice(0, -1);
   const lines = [0, 4, 8, 12].map(at => groups.slice(at, at + 4).join('  '));
   const kept: vscode.MessageItem = { title: 'I Wrote It Down' };
   const answer = await vscode.window.showInformationMessage<vscode.MessageItem>(
     'This is your recovery key.',
     {
       modal: true,
-      detail: `${lines.join('\n')}\n\nCheck group, to notice a typing mistake: ${check}\n\nIt opens the backup if the password is lost. It is shown this once; write it down and keep it away from this computer.`,
+      detail: `${lines.join('\n')}\n\nCheck group, to notice a typing mistake: ${all.at(-1)}\n\nIt opens the backup if the password is lost. It is shown this once; write it down and keep it away from this computer.`,
     },
     kept,
     { title: 'Go On Without It', isCloseAffordance: true },

@@ -1,6 +1,7 @@
 // Unlock…: the password, or the recovery key, once a login session.
 
 import { unlock } from '../protocol/messages.ts';
+import { parseRecoveryKey } from '../protocol/recovery-key.ts';
 import { explain } from './explain.ts';
 import { asWireError, type Link } from './link.ts';
 import { ask } from './steps.ts';
@@ -29,9 +30,18 @@ async function unlockWithKey(link: Link): Promise<boolean> {
       const message = /^[0-9a-f]*$/i.test(typed) ? `${typed.length} of 68 characters` : 'Only 0 to 9 and a to f.';
       return { message, severity: 1 };
     },
-    check: recoveryKey => send(link, { recoveryKey: recoveryKey.replace(/[\s-]/g, '').toLowerCase() }),
+    check: typed => sendKey(link, typed),
   });
   return typeof answer === 'string';
+}
+
+/** Typing mistakes are told before anything is sent. */
+async function sendKey(link: Link, typed: string): Promise<string | undefined> {
+  try {
+    return await send(link, { recoveryKey: parseRecoveryKey(typed) });
+  } catch (error) {
+    return explain(asWireError(error));
+  }
 }
 
 /** The reason why it did not open, in the words for the input box; undefined when it did. */

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { suites } from '../scripts/lib/suites.ts';
-import { sourcesUnder } from './support/imports.ts';
+import { reachablePackages, sourcesUnder } from './support/imports.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -15,6 +15,9 @@ interface Manifest {
   readonly optionalDependencies: Readonly<Record<string, string>>;
 }
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Manifest;
+
+/** The issue that this version of the project answers. */
+const currentIssue = 2;
 
 /** The packages the project is built on, and the issue from which on each is used. */
 const namedPackages = [
@@ -29,6 +32,12 @@ const namedPackages = [
 test('package.json depends on the named packages, and tests run on ava', t => {
   for (const { name } of namedPackages) t.true(name in manifest.dependencies, name);
   t.true('ava' in manifest.devDependencies);
+});
+
+test('each named package runs from its issue on: main imports it, directly or by a worker or child it starts', t => {
+  const entries = ['daemon/main.ts', 'extension/main.ts'];
+  const used = new Set(entries.flatMap(entry => [...reachablePackages(root, entry)]));
+  for (const { name, issue } of namedPackages) if (issue <= currentIssue) t.true(used.has(name), name);
 });
 
 test('every version is exact', t => {

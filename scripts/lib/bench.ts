@@ -77,7 +77,8 @@ async function run(): Promise<void> {
     appendMessages(database, 200, { seed: `bench ${round}` });
     database.close();
     for (const tool of tools) note('200 new messages', tool.name, await tool.backUp());
-    for (const tool of tools) note('restore', tool.name, await tool.restore(join(folder, `restored-${tool.name}-${round}`)));
+    for (const tool of tools)
+      note('restore', tool.name, await tool.restore(join(folder, `restored-${tool.name}-${round}`)));
     idle += await idleTicks(round);
     for (const tool of tools) await tool.tearDown();
   }

@@ -1,6 +1,6 @@
 // scripts/test [--install] [suite...]: runs the suites, each within its printed budget, and ends with what was skipped and with
-// `N passed, N failed`. A suite without tests fails; with CI set a skip fails too, except one for want of the fixtures, which
-// are not part of the project. Debian packages are installed only by root, and only with CI or --install.
+// `N passed, N failed`. A suite without tests fails; with CI set a skip fails too, except one for want of the fixtures or for
+// being root (see test/support/skip.ts). Debian packages are installed only by root, and only with CI or --install.
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -9,8 +9,8 @@ import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { Skip } from '../../test/support/skip.ts';
+import { AvaOutput } from './ava-output.ts';
 import { type Suite, type SystemPackage, suites, systemPackages } from './suites.ts';
-import { TapReader } from './tap.ts';
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const inCi = (process.env['CI'] ?? '') !== '' && process.env['CI'] !== 'false';
@@ -105,23 +105,23 @@ async function runTool(suite: Suite, [tool, ...args]: readonly [string, ...strin
 
 async function runTests(suite: Suite, globs: readonly string[]): Promise<Total> {
   const skipFile = join(scratch, `${suite.name}.skips`);
-  const tap = new TapReader();
-  const end = await start(suite, entryOf('ava'), ['--tap', ...globs], { SIGNET_SKIPS: skipFile }, line => {
-    if (tap.read(line)) console.log(line);
+  const output = new AvaOutput();
+  const end = await start(suite, entryOf('ava'), globs, { SIGNET_SKIPS: skipFile }, line => {
+    if (output.read(line)) console.log(line);
   });
   const skips = readSkips(skipFile);
-  const counts = { ...tap.counts, skipped: tap.counts.skipped.map(title => `${suite.name}: ${title}`) };
+  const counts = { ...output.counts, skipped: output.counts.skipped.map(title => `${suite.name}: ${title}`) };
   // A test that skips itself ends as passed for ava.
   counts.passed -= skips.length;
   for (const skip of skips) counts.skipped.push(`${suite.name}: ${skip.title} (${skip.reason})`);
-  if (inCi) counts.failed += tap.counts.skipped.length + skips.filter(skip => skip.why !== 'no fixtures').length;
+  if (inCi) counts.failed += output.counts.skipped.length + skips.filter(skip => skip.why === 'other').length;
   if (end.overBudget) {
     console.log(`${suite.name}: ended, its ${suite.budgetSeconds} s are over`);
     counts.failed += 1;
-  } else if (counts.passed + tap.counts.failed + counts.skipped.length === 0) {
+  } else if (counts.passed + output.counts.failed + counts.skipped.length === 0) {
     console.log(`${suite.name}: there is no test`);
     counts.failed += 1;
-  } else if (end.code !== 0 && tap.counts.failed === 0) {
+  } else if (end.code !== 0 && output.counts.failed === 0) {
     console.log(`${suite.name}: ava ended with ${end.code} although no test failed`);
     counts.failed += 1;
   }

@@ -213,7 +213,7 @@ class Trial {
       return {
         bytesRead: answer.bytes,
         isOk,
-        result: `${answer.files} files, ${sound} databases sound`,
+        result: `${answer.files} files${sound === 0 ? '' : `, ${sound} databases sound`}`,
         value: join(target, onlyFolder(target)),
       };
     });
@@ -396,7 +396,8 @@ function onlyFolder(target: string): string {
 function verdict({ files, databases, rows, differences }: Comparison) {
   for (const difference of differences.slice(0, 20)) say(`  ${difference}`);
   const isOk = differences.length === 0;
-  const counts = `${files} files, ${rows.toLocaleString('en')} rows in ${databases} databases`;
+  const inside = databases === 0 ? '' : `, ${rows.toLocaleString('en')} rows in ${databases} databases`;
+  const counts = `${files} files${inside}`;
   return { isOk, result: isOk ? `${counts}: all the same` : `${differences.length} differences in ${counts}` };
 }
 

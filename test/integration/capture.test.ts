@@ -209,7 +209,7 @@ test.serial('a folder that may not be written to: the log is laid over a copy', 
   if (process.getuid?.() === 0) {
     // Root may write everywhere: let another user's child do it, as far as there is one to ask.
     const asNobody = spawnSync('setpriv', ['--reuid=65534', '--regid=65534', '--clear-groups', 'true']);
-    if (asNobody.status !== 0) return skip(t, 'running as root without setpriv');
+    if (asNobody.status !== 0) return skip(t, 'running as root without setpriv', 'is root');
     const staging = scratch(t);
     const image = join(staging, 'image');
     writeFileSync(image, '');
@@ -222,7 +222,7 @@ test.serial('a folder that may not be written to: the log is laid over a copy', 
       { encoding: 'utf8' },
     );
     if (run.status !== 0 && /EACCES|MODULE_NOT_FOUND|permission/i.test(run.stderr))
-      return skip(t, 'the checkout cannot be read by another user');
+      return skip(t, 'the checkout cannot be read by another user', 'is root');
     t.is(run.stderr, '');
     t.is(JSON.parse(run.stdout).strategy, 'salt-fence');
     t.is(rowsIn(image), 150);

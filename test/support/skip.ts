@@ -8,8 +8,11 @@ import type { ExecutionContext } from 'ava';
 export interface Skip {
   readonly title: string;
   readonly reason: string;
-  /** Fixtures are not part of the project, so that their absence is no fault even in CI. */
-  readonly why: 'no fixtures' | 'other';
+  /**
+   * What is no fault even in CI: fixtures are not part of the project, and only root can install the packages that other tests need,
+   * while some refusals are made for everyone but root.
+   */
+  readonly why: 'no fixtures' | 'is root' | 'other';
 }
 
 /** Ends a test as skipped: `if (...) return skip(t, 'restic is not installed')`. */

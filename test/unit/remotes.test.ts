@@ -99,7 +99,7 @@ test('a root that is itself a link is used', async t => {
 });
 
 test('a read-only folder denies, and reading goes on', async t => {
-  if (process.getuid?.() === 0) return skip(t, 'root may write anywhere');
+  if (process.getuid?.() === 0) return skip(t, 'root may write anywhere', 'is root');
   const root = await temporaryFolder(t);
   const remote = createFolderRemote(root);
   await remote.put('config', utf8('x'));

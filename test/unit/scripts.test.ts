@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
-import { TapReader } from '../../scripts/lib/tap.ts';
+import { AvaOutput } from '../../scripts/lib/ava-output.ts';
 import { isLoopback } from '../support/loopback-only.ts';
 
 /** The runtime is JavaScript, for Node 20 to read; these are the parts of it that tests use. */
@@ -49,31 +49,39 @@ test('packages count as installed only while they are what the lockfile says', t
   t.false(runtime.isInstalled(base), 'another checksum');
 });
 
-test('TAP is counted, and only failures are shown', t => {
-  const tap = new TapReader();
+test("ava's output is counted, and only failures are shown", t => {
+  const output = new AvaOutput();
   const lines = [
-    'TAP version 13',
-    'ok 1 - works',
-    '#   a log line',
-    'ok 2 - left out # SKIP',
-    'not ok 3 - breaks',
-    '#   a log line of it',
-    '  ---',
-    "    message: ''",
-    '  ...',
-    'ok 4 - works again',
-    'not ok 5 - later # TODO',
-    'not ok 6 - test/a.test.ts exited with a non-zero exit code: 1',
-    'something a child process wrote',
-    '1..6',
-    '# tests 5',
-    '# pass 2',
-    '# fail 2',
     '',
+    '  ✔ one › works',
+    '    ℹ a log line',
+    '  - [skip] one › left out',
+    '  ✘ [fail]: one › breaks',
+    '    ℹ a log line of it',
+    '  ✔ one › works again (2.1s)',
+    '  - [todo] one › later',
+    '  Uncaught exception in test/two.test.ts',
+    '',
+    '  Error: late',
+    '  ✘ test/two.test.ts exited with a non-zero exit code: 1',
+    '  ✔ three › works',
+    'something a child process wrote',
+    '  ─',
+    '',
+    '  one › breaks',
+    '  Difference (- actual, + expected):',
+    '  ─',
+    '',
+    '  3 tests passed',
+    '  1 test failed',
+    '  1 uncaught exception',
   ];
-  const shown = lines.filter(line => tap.read(line));
-  t.deepEqual(tap.counts, { passed: 2, failed: 2, skipped: ['left out', 'later'] });
-  t.deepEqual(shown, [...lines.slice(4, 9), ...lines.slice(11, 13)]);
+  const shown = lines.filter(line => output.read(line));
+  t.deepEqual(output.counts, { passed: 3, failed: 2, skipped: ['one › left out', 'one › later'] });
+  t.deepEqual(
+    shown,
+    [4, 5, 8, 10, 11, 13, 16, 17].map(at => lines[at]),
+  );
 });
 
 test('loopback is told from everything else', t => {
