@@ -3,10 +3,10 @@
 // No associated data exists in this format: what an object is must be told by its content (see the zstd rule in repository/).
 
 import { createCipheriv, createDecipheriv } from 'node:crypto';
-import { Poly1305 } from '@noble/ciphers/_poly1305.js';
 import { concat, wipe } from '../base/bytes.ts';
 import { SignetError } from '../base/errors.ts';
 import { equalBytes } from './hash.ts';
+import { poly1305 } from './poly1305.ts';
 
 export const ivBytes = 16;
 export const tagBytes = 16;
@@ -60,9 +60,7 @@ export function poly1305Aes(
   const block = createCipheriv('aes-128-ecb', key.macK, null).setAutoPadding(false);
   oneTimeKey.set(block.update(iv), 16);
   try {
-    const mac = new Poly1305(oneTimeKey);
-    for (const part of message) mac.update(part);
-    return mac.digest();
+    return poly1305(oneTimeKey, message);
   } finally {
     wipe(oneTimeKey);
   }
