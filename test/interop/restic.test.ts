@@ -9,6 +9,7 @@ import { asBuffer } from '../../daemon/base/bytes.ts';
 import { createFolderRemote } from '../../daemon/remotes/folder.ts';
 import type { BlobId, Repository, TreeNode } from '../../daemon/repository/model.ts';
 import { encodeTree } from '../../daemon/repository/tree-codec.ts';
+import { archiveBench, treeOf } from '../support/archive.ts';
 import {
   type Bench,
   bench,
@@ -146,6 +147,32 @@ withRestic('stock restic checks, restores, prunes and rewrites what we wrote', a
   for (const id of again.packIds()) t.deepEqual(await again.checkPackData(id), []);
   await again.close();
   t.regex(succeeds(t, restic(place.path, ['check', '--read-data'])), /no errors were found/);
+});
+
+withRestic('stock restic restores a backed-up folder of large and small files equal to the original', async t => {
+  const path = join(await temporaryFolder(t), 'repository');
+  await mkdir(path, { mode: 0o700 });
+  const made = await archiveBench(t, { remote: createFolderRemote(path), packTargetBytes: 4 << 20 });
+  const text = Buffer.from('a message like many others, '.repeat(100_000));
+  for (const [name, bytes] of [
+    ['photo.jpg', randomBytes(700_000)],
+    ['video.mp4', randomBytes(21_000_000)],
+    ['log.txt', text],
+    ['zeros', Buffer.alloc(9 << 20)],
+    ['empty', Buffer.alloc(0)],
+  ] as const) {
+    await writeFile(join(made.root, name), bytes);
+  }
+  await mkdir(join(made.root, 'many'));
+  for (let i = 0; i < 300; i++) await writeFile(join(made.root, 'many', `${i}`), `${i} `.repeat(i * 7));
+  const run = await made.backUp();
+  t.truthy(run.id);
+  await writeFile(join(made.root, 'log.txt'), Buffer.concat([text, text]));
+  await made.backUp();
+  t.regex(succeeds(t, restic(path, ['check', '--read-data'])), /no errors were found/);
+  const target = await temporaryFolder(t);
+  succeeds(t, restic(path, ['restore', 'latest', '--target', target]));
+  t.deepEqual(treeOf(join(target, made.source.id)), treeOf(made.root));
 });
 
 withRestic('a repository in the old format is refused by its version', async t => {
