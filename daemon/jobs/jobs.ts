@@ -22,6 +22,7 @@ import { isCode, SignetError, toSignetError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Settings, SourceSetting, Witness } from '../state/model.ts';
 import { defaultSettings, type State } from '../state/state.ts';
+import type { OpenedVault } from '../vault/model.ts';
 import { checkSameRepository, normalisePhone, parseRecoveryKey, phoneEnding, type Vault } from '../vault/vault.ts';
 import { AutomaticBackups, type StartWatching } from './automatic.ts';
 import type { Engine } from './engine.ts';
@@ -259,21 +260,38 @@ export class Jobs {
       }
       wipe(recoveryKey);
     } else {
-      const candidates = await worker.ask(engine.vaults, { remote }, { signal });
-      const file = await vault.openRemote(candidates, needed(password, 'password'), needed(phone, 'phone'), { signal });
-      const { recoveryKey } = file;
-      try {
-        const keyFileId = file.identity.keyFileId;
-        opened = await worker.ask(engine.open, { remote, recoveryKey, keyFileId }, { signal });
-      } finally {
-        wipe(recoveryKey);
+      let candidates = await worker.ask(engine.vaults, { remote }, { signal });
+      for (;;) {
+        const file = await vault.openRemote(candidates, needed(password, 'password'), needed(phone, 'phone'), {
+          signal,
+        });
+        try {
+          opened = await this.#openWith(remote, file, signal);
+          await vault.adopt(file);
+          break;
+        } catch (error) {
+          // A set-up that was cut off may have left a vault for a repository that never came to be.
+          const isStray = isCode(error, 'E_WRONG_SECRET') || isCode(error, 'E_REPO_MISMATCH');
+          candidates = candidates.filter(each => each.name !== file.key);
+          if (!isStray || candidates.length === 0) throw error;
+        }
       }
-      checkSameRepository(file.identity, { id: opened.repositoryId, ...opened });
-      await vault.adopt(file);
     }
     await this.#configure(remote, order.readOnly ? [] : sources, order.schedule, opened, phone);
     const { snapshots } = await worker.ask(engine.measure, {}, { signal });
     return { repositoryId: opened.repositoryId, joined: true, snapshots };
+  }
+
+  async #openWith(remote: string, file: OpenedVault, signal: AbortSignal): Promise<engine.OpenedRepository> {
+    const { recoveryKey, identity } = file;
+    try {
+      const order = { remote, recoveryKey, keyFileId: identity.keyFileId };
+      const opened = await this.#options.engine.ask(engine.open, order, { signal });
+      checkSameRepository(identity, { id: opened.repositoryId, ...opened });
+      return opened;
+    } finally {
+      wipe(recoveryKey);
+    }
   }
 
   async #configure(
