@@ -9,7 +9,7 @@ import { dirname, posix } from 'node:path';
 import picomatch from 'picomatch';
 import type { ErrorCode } from '../../protocol/errors.ts';
 import type { RestoredDatabase, SkippedEntry } from '../../protocol/status.ts';
-import { asBuffer, concat, fromUtf8, toHex, utf8 } from '../base/bytes.ts';
+import { asBuffer, concat, fromUtf8, release, toHex, utf8 } from '../base/bytes.ts';
 import { SignetError, systemCode } from '../base/errors.ts';
 import { privateFile, privateFolder, syncFolder } from '../base/files.ts';
 import { sha256 } from '../kernel/hash.ts';
@@ -187,6 +187,7 @@ class Restoring {
   readonly #skipped: SkippedEntry[];
   readonly #written: PlannedEntry[] = [];
   #bytes = 0;
+  #readBuffer = new Uint8Array(readBackBytes);
 
   constructor(context: RestoreContext, plan: RestorePlan, staging: string) {
     this.#context = context;
@@ -241,6 +242,7 @@ class Restoring {
       for await (const bytes of this.#blobs(entry.node.content ?? [])) {
         await file.writeFile(bytes);
         written += bytes.length;
+        release(bytes);
       }
       const announced = entry.node.sizeBytes ?? 0;
       if (written !== announced) {
@@ -284,7 +286,8 @@ class Restoring {
     try {
       for (const id of entry.node.content ?? []) {
         const length = this.#context.repository.find('data', id)?.plainBytes ?? 0;
-        const bytes = new Uint8Array(length);
+        if (this.#readBuffer.length < length) this.#readBuffer = new Uint8Array(length);
+        const bytes = this.#readBuffer.subarray(0, length);
         for (let at = 0; at < length; ) {
           const { bytesRead } = await file.read(bytes, at, Math.min(readBackBytes, length - at), null);
           if (bytesRead === 0) break;

@@ -2,7 +2,15 @@
 // so that no stored plaintext can begin with bytes another object type would accept.
 // Node's decoder drops whatever follows the first frame without a word, so frames are walked here before they are decoded.
 
-import { constants, type InputType, zstdCompress, zstdCompressSync, zstdDecompress } from 'node:zlib';
+import {
+  constants,
+  type InputType,
+  type ZstdOptions,
+  zstdCompress,
+  zstdCompressSync,
+  zstdDecompress,
+  zstdDecompressSync,
+} from 'node:zlib';
 import { concat } from '../base/bytes.ts';
 import { SignetError } from '../base/errors.ts';
 
@@ -75,9 +83,7 @@ export async function compressedFrame(plaintext: Uint8Array): Promise<Uint8Array
   const options = { chunkSize, pledgedSrcSize: plaintext.length, params };
   if (plaintext.length <= syncBytes) return zstdCompressSync(input, options);
   const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
-  zstdCompress(input, options, (error, frame) =>
-    error ? reject(error) : resolve(frame),
-  );
+  zstdCompress(input, options, (error, frame) => (error ? reject(error) : resolve(frame)));
   return promise;
 }
 
@@ -184,24 +190,25 @@ export async function openFrame(
   const expected = told ?? ('exactBytes' in size ? bound : undefined);
   if (outline.isRaw && !outline.hasChecksum && expected !== undefined)
     return joinRawBlocks(frame, outline, expected, what);
-  const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
   const maxOutputLength = Math.max(1, expected ?? bound);
   const chunkSize = expected === undefined ? 256 * 1024 : expected + 64;
-  const params = { [constants.ZSTD_d_windowLogMax]: maxWindowLog };
-  zstdDecompress(frame, { maxOutputLength, chunkSize, params }, (error, plaintext) =>
-    error
-      ? reject(
-          new SignetError('E_OBJECT_LIMIT', `${what}: zstd frame of ${frame.length} bytes does not decode`, {
-            cause: error,
-          }),
-        )
-      : resolve(plaintext),
-  );
-  const plaintext = await promise;
+  const options = { maxOutputLength, chunkSize, params: { [constants.ZSTD_d_windowLogMax]: maxWindowLog } };
+  let plaintext: Uint8Array;
+  try {
+    plaintext = bound <= syncBytes ? zstdDecompressSync(frame, options) : await decompressElsewhere(frame, options);
+  } catch (cause) {
+    throw new SignetError('E_OBJECT_LIMIT', `${what}: zstd frame of ${frame.length} bytes does not decode`, { cause });
+  }
   if (expected !== undefined && plaintext.length !== expected) {
     throw new SignetError('E_OBJECT_LIMIT', `${what}: ${plaintext.length} bytes after decoding, ${expected} were told`);
   }
   return plaintext;
+}
+
+function decompressElsewhere(frame: Uint8Array, options: ZstdOptions): Promise<Uint8Array> {
+  const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
+  zstdDecompress(frame, options, (error, plaintext) => (error ? reject(error) : resolve(plaintext)));
+  return promise;
 }
 
 /** The fewest bytes by which `extendFrame` can make a frame of ours longer. */

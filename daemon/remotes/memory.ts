@@ -39,7 +39,7 @@ export function createMemoryRemote(objects = new Map<RemoteKey, Uint8Array>()): 
       if (end - offset > maxBytes) {
         throw new SignetError('E_OBJECT_LIMIT', `${key}: ${end - offset} bytes, at most ${maxBytes} are read`);
       }
-      return whole.slice(offset, end);
+      return new Uint8Array(whole.subarray(offset, end));
     },
 
     async stat(key, options) {

@@ -32,7 +32,7 @@ export interface Remote {
   put(key: RemoteKey, body: RemoteBody, options?: CallOptions): Promise<void>;
 
   /**
-   * The object's bytes, or `length` of them from `offset` on. Checks the size against `maxBytes` before allocating.
+   * The object's bytes, or `length` of them from `offset` on, in memory that is the caller's own. Checks the size against `maxBytes` before allocating.
    * @throws SignetError E_MISSING when there is no such object or the range ends beyond it · E_OBJECT_LIMIT · E_UNREACHABLE · E_REMOTE_DENIED
    */
   get(

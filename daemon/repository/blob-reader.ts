@@ -1,6 +1,7 @@
 // Reads blobs out of packs. Neighbouring blobs are mostly wanted one after the other, so a pack that is read forwards gets a window
 // that grows to 4 MiB; a blob wanted alone costs no more than itself. Every blob is checked in this order: seal, frame, length, hash.
 
+import { release } from '../base/bytes.ts';
 import { SignetError } from '../base/errors.ts';
 import { sha256Hex } from '../kernel/hash.ts';
 import { open, type SealKey } from '../kernel/seal.ts';
@@ -25,6 +26,9 @@ interface Window {
   readonly start: number;
   readonly end: number;
   readonly bytes: Promise<Uint8Array>;
+  /** Loads that still need the bytes; when there are none and the window has gone, its memory goes too. */
+  readers: number;
+  isGone: boolean;
 }
 
 /**
@@ -40,12 +44,18 @@ export async function openBlob(
   const what = `${blob.type} blob ${blob.id.slice(0, 16)}`;
   const opened = open(key, sealed, what);
   const plaintext = blob.isCompressed ? await openFrame(opened, { exactBytes: blob.plainBytes }, what) : opened;
+  if (plaintext.buffer !== opened.buffer) release(opened);
   if (plaintext.length !== blob.plainBytes) {
     throw new SignetError('E_OBJECT_LIMIT', `${what}: ${plaintext.length} bytes, the index says ${blob.plainBytes}`);
   }
   if (sha256Hex(plaintext) !== blob.id)
     throw new SignetError('E_OBJECT_ID', `${what}: its content does not hash to its id`);
   return plaintext;
+}
+
+function releaseUnused(window: Window): void {
+  if (!window.isGone || window.readers > 0) return;
+  window.bytes.then(release, () => undefined); // what could not be read holds no memory
 }
 
 /** Takes a place in memory of at most four windows of 4 MiB (one more, larger, while a larger blob is read). */
@@ -65,16 +75,26 @@ export class BlobReader {
   /** @throws SignetError as openBlob, and what the remote throws */
   async load(copy: BlobCopy, signal: AbortSignal | undefined): Promise<Uint8Array> {
     const window = this.#windowFor(copy, signal);
+    window.readers += 1;
     try {
       const bytes = await window.bytes;
       const at = copy.offset - window.start;
       return await openBlob(this.#key, bytes.subarray(at, at + copy.sealedBytes), copy);
     } catch (error) {
-      this.#windows = this.#windows.filter(other => other !== window); // reading again asks the remote again
+      this.#drop(window); // reading again asks the remote again
       if (!isCached(copy.pack)) throw error;
       await this.#cache?.drop('packs', copy.pack.id);
       return openBlob(this.#key, await this.#read(copy.pack, copy.offset, copy.sealedBytes, signal), copy);
+    } finally {
+      window.readers -= 1;
+      releaseUnused(window);
     }
+  }
+
+  #drop(window: Window): void {
+    this.#windows = this.#windows.filter(other => other !== window);
+    window.isGone = true;
+    releaseUnused(window);
   }
 
   #windowFor(copy: BlobCopy, signal: AbortSignal | undefined): Window {
@@ -98,10 +118,11 @@ export class BlobReader {
     const maxBytes = to - start;
     const bytes = this.#read(copy.pack, start, maxBytes, signal);
     bytes.catch(() => undefined); // whoever awaits the window is told
-    const window = { pack: id, start, end: to, bytes };
-    this.#windows = this.#windows.filter(other => other !== before);
+    const window: Window = { pack: id, start, end: to, bytes, readers: 0, isGone: false };
+    if (before !== undefined) this.#drop(before);
     this.#windows.push(window);
-    if (this.#windows.length > windows) this.#windows.shift();
+    const [oldest] = this.#windows;
+    if (this.#windows.length > windows && oldest !== undefined) this.#drop(oldest);
     return window;
   }
 

@@ -4,7 +4,7 @@
 import { createHash } from 'node:crypto';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { concat } from '../base/bytes.ts';
+import { concat, release } from '../base/bytes.ts';
 import { privateFile, readFully, syncFolder } from '../base/files.ts';
 import { padme } from '../kernel/padme.ts';
 import { ivBytes, type SealKey, seal, sealOverhead, sealParts } from '../kernel/seal.ts';
@@ -55,7 +55,7 @@ export class OpenPack {
     return basename(this.#path);
   }
 
-  /** Takes over the sealed blob. Resolves once little enough waits to be written. */
+  /** Takes over the sealed blob, whose memory is given back once it is written. Resolves once little enough waits to be written. */
   async add(blob: Omit<PlacedBlob, 'offset'>, sealed: readonly Uint8Array[]): Promise<void> {
     this.blobs.push({ ...blob, offset: this.contentBytes });
     this.contentBytes += blob.sealedBytes;
@@ -79,6 +79,7 @@ export class OpenPack {
       for (const part of parts) this.#hash.update(part);
       this.#file ??= await open(this.#path, 'wx+', privateFile);
       await append(this.#file, parts);
+      for (const part of parts) release(part);
     });
     return this.#writing;
   }
@@ -101,6 +102,7 @@ export class OpenPack {
     await this.#pad(key, randomBytes);
     const sealedHeader = seal(key, randomBytes(ivBytes), encodeHeader(this.blobs));
     const end = sealedHeaderWithTrailer(sealedHeader);
+    const sizeBytes = this.contentBytes + end.length;
     void this.#write(end);
     await this.#flush();
     const file = this.#file;
@@ -112,7 +114,7 @@ export class OpenPack {
     const path = join(this.#folder, id);
     await rename(this.#path, path);
     await syncFolder(this.#folder);
-    return { id, sizeBytes: this.contentBytes + end.length, path, sealedHeader, blobs: this.blobs };
+    return { id, sizeBytes, path, sealedHeader, blobs: this.blobs };
   }
 
   /** One random blob that no tree names brings the file to a Padmé length (docs/format.md "Padding"). */

@@ -1,7 +1,7 @@
 // An opened repository: what is known (index), what is on its way (outbox), how blobs come back (reader), and who else is here (locks).
 
 import { rm } from 'node:fs/promises';
-import { fromHex, utf8 } from '../base/bytes.ts';
+import { fromHex, release, utf8 } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { SignetError } from '../base/errors.ts';
 import { looksIncompressible } from '../kernel/entropy.ts';
@@ -202,8 +202,11 @@ export class OpenedRepository implements Repository {
   async #sealBlob(type: BlobType, id: BlobId, plaintext: Uint8Array, signal: AbortSignal | undefined): Promise<number> {
     await this.#takeSlot(signal);
     try {
-      const frame = await frameFor(plaintext);
+      const compressed = looksIncompressible(plaintext) ? undefined : await compressedFrame(plaintext);
+      const isSmaller = compressed !== undefined && compressed.length < plaintext.length;
+      const frame = isSmaller ? [compressed] : rawFrameParts(plaintext);
       const sealed = sealParts(this.#key, this.#options.randomBytes(ivBytes), frame);
+      if (compressed !== undefined) release(compressed);
       const sealedBytes = sealed.reduce((sum, part) => sum + part.length, 0);
       await this.#outbox.add({ id, type, sealedBytes, plainBytes: plaintext.length, isCompressed: true }, sealed);
       return sealedBytes;
@@ -472,13 +475,6 @@ export class OpenedRepository implements Repository {
       this.#indexIds.add(id);
     }
   }
-}
-
-/** The smaller of the two frames, in parts; compressing is not even tried where it is known not to help. */
-async function frameFor(plaintext: Uint8Array): Promise<readonly Uint8Array[]> {
-  if (looksIncompressible(plaintext)) return rawFrameParts(plaintext);
-  const frame = await compressedFrame(plaintext);
-  return frame.length < plaintext.length ? [frame] : rawFrameParts(plaintext);
 }
 
 async function inParallel<Item>(
