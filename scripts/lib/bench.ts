@@ -15,7 +15,7 @@ import { appendMessages, generateWhatsApp } from './chat-generator.ts';
 
 const { values } = parseArgs({ options: { rounds: { type: 'string', default: '3' } } });
 const rounds = Number(values.rounds);
-const cli = fileURLToPath(new URL('../../daemon/cli/main.ts', import.meta.url));
+const cli = fileURLToPath(new URL('../signet.mjs', import.meta.url));
 const clockTicks = 100; // USER_HZ, the unit of /proc/<pid>/stat on every Linux
 const password = 'ostrich velvet canyon 42 mosaic';
 const idleSeconds = 10;
