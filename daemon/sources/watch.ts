@@ -3,11 +3,11 @@
 
 import { realpath } from 'node:fs/promises';
 import { relative, sep } from 'node:path';
-import { type FSWatcher, watch } from 'chokidar';
 import { utf8 } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { systemCode } from '../base/errors.ts';
 import type { SourceSetting } from '../state/model.ts';
+import { type FolderWatch, watchFolder } from './folder-watch.ts';
 import { isExcluded } from './profiles.ts';
 import { nextRunAt, type PendingChanges, type QuietSettings } from './timing.ts';
 
@@ -45,9 +45,15 @@ export interface Watching {
 
 /** Resolves when every source is being watched (or cannot be, which was reported). */
 export async function watchSources(options: WatchOptions, listener: WatchListener): Promise<Watching> {
-  const settling = new Settling(options, listener);
+  let watching: readonly FolderWatch[] = [];
+  const settling = new Settling(options, {
+    onDue(changes) {
+      listener.onDue(changes);
+      if (changes.reason === 'rescan') for (const each of watching) void each.refresh();
+    },
+  });
   const watchers = options.watch === 'off' ? [] : options.sources.map(source => watchOne(source, settling, listener));
-  const watching = await Promise.all(watchers);
+  watching = await Promise.all(watchers);
   return {
     async close() {
       settling.close();
@@ -59,7 +65,7 @@ export async function watchSources(options: WatchOptions, listener: WatchListene
 /** Collects changes until the pure decision says that they are due. */
 class Settling {
   readonly #options: WatchOptions;
-  readonly #listener: WatchListener;
+  readonly #listener: Pick<WatchListener, 'onDue'>;
   readonly #sourceIds = new Set<string>();
   #changes = 0;
   #pending: PendingChanges | undefined;
@@ -68,7 +74,7 @@ class Settling {
   #cancelTimer: () => void = () => {};
   #isClosed = false;
 
-  constructor(options: WatchOptions, listener: WatchListener) {
+  constructor(options: WatchOptions, listener: Pick<WatchListener, 'onDue'>) {
     this.#options = options;
     this.#listener = listener;
     this.#lastRescanAt = options.clock.now();
@@ -135,48 +141,34 @@ class Settling {
 /** A timer counts in 32 bits; waking early only looks at the clock again. */
 const longestTimerMs = 2 ** 31 - 1;
 
+const bothKinds = ['dir', 'file'] as const;
+
 async function watchOne(
   source: WatchOptions['sources'][number],
   settling: Settling,
   listener: WatchListener,
-): Promise<FSWatcher> {
+): Promise<FolderWatch> {
   // Links inside are stored as links and not followed, but the folder itself may be named by one.
   const root = await realpath(source.root).catch(() => source.root);
-  const reported = new Set<string>();
-  const isOutside = (path: string, stats?: { isDirectory(): boolean }): boolean => {
-    const inside = relative(root, path);
-    if (inside === '' || inside === '..' || inside.startsWith(`..${sep}`)) return false;
-    const bytes = utf8(sep === '/' ? inside : inside.replaceAll(sep, '/'));
-    if (stats === undefined) {
-      // Asked by name alone: only what is excluded either way can be skipped.
-      return isExcluded(source.profile, bytes, 'dir') && isExcluded(source.profile, bytes, 'file');
-    }
-    return isExcluded(source.profile, bytes, stats.isDirectory() ? 'dir' : 'file');
-  };
-  const watcher = watch(root, {
-    ignored: isOutside,
-    ignoreInitial: true,
-    followSymlinks: false,
-    ignorePermissionErrors: true,
-    atomic: false,
-    alwaysStat: true,
+  const reported = new Set<WatchProblem>();
+  return await watchFolder(root, {
+    isIgnored(path, stats) {
+      const inside = relative(root, path);
+      if (inside === '' || inside === '..' || inside.startsWith(`..${sep}`)) return false;
+      const bytes = utf8(sep === '/' ? inside : inside.replaceAll(sep, '/'));
+      const kinds = stats === undefined ? bothKinds : ([stats.isDirectory() ? 'dir' : 'file'] as const);
+      return kinds.every(kind => isExcluded(source.profile, bytes, kind));
+    },
+    onEvent(event, path, stats) {
+      if (!isOwnTrace(event, path, stats?.size)) settling.changed(source.id);
+    },
+    onError(error) {
+      const code = problemOf(error);
+      if (reported.has(code)) return;
+      reported.add(code);
+      listener.onProblem(code, source.id);
+    },
   });
-  watcher.on('all', (event, path, stats) => {
-    if (isOwnTrace(event, path, stats?.size)) return;
-    if (event === 'unlink' && isOutside(path, { isDirectory: () => false })) return;
-    settling.changed(source.id);
-  });
-  watcher.on('error', error => {
-    const code = problemOf(error);
-    if (reported.has(code)) return;
-    reported.add(code);
-    listener.onProblem(code, source.id);
-  });
-  const { promise: ready, resolve } = Promise.withResolvers<void>();
-  watcher.once('ready', resolve);
-  watcher.once('error', () => resolve()); // reported above; the rescan covers what is not watched
-  await ready;
-  return watcher;
 }
 
 /**

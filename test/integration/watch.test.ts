@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import test, { type ExecutionContext } from 'ava';
 import { startDatabaseCapture } from '../../daemon/capture/capture.ts';
+import { type FolderEvent, type FolderWatch, watchFolder } from '../../daemon/sources/folder-watch.ts';
 import { type ChangeSet, type WatchOptions, watchSources } from '../../daemon/sources/sources.ts';
 import { addRows, makeDatabase, scratch } from '../support/databases.ts';
 import { type ManualClock, manualClock } from '../support/manual-clock.ts';
@@ -80,7 +81,8 @@ test('a new file is due once it has been quiet', async t => {
 test('changed, removed, renamed and new folders are seen, deep down as well', async t => {
   const watch = await start(t);
   const acts: readonly (readonly [events: number, act: () => void])[] = [
-    [2, () => mkdirSync(join(watch.root, 'a', 'b'), { recursive: true })],
+    // Seen, then once for each of both folders when it is watched itself.
+    [3, () => mkdirSync(join(watch.root, 'a', 'b'), { recursive: true })],
     [1, () => writeFileSync(join(watch.root, 'a', 'b', 'x'), '1')],
     [1, () => writeFileSync(join(watch.root, 'a', 'b', 'x'), '22')],
     [2, () => renameSync(join(watch.root, 'a', 'b', 'x'), join(watch.root, 'a', 'y'))],
@@ -199,23 +201,64 @@ test('a clock that was set back holds nothing up', async t => {
   t.is(watch.due.length, 1);
 });
 
-test('a root that goes away and comes back is watched again', async t => {
-  const watch = await start(t);
-  const { root } = watch;
-  const acts = [
-    () => writeFileSync(join(root, 'x'), 'x'),
-    () => rmSync(root, { recursive: true }),
-    () => mkdirSync(root),
-    () => writeFileSync(join(root, 'y'), 'y'),
-  ];
-  for (const act of acts) {
-    const before = watch.due.length;
-    act();
-    await watch.settle();
-    t.true(watch.due.length > before);
-  }
-  await nothingButThis(t, watch);
-  t.deepEqual(watch.problems, []);
+interface Events {
+  readonly watching: FolderWatch;
+  /** Resolves when it is told; each telling counts once. */
+  told(event: FolderEvent, path: string): Promise<void>;
+}
+
+async function follow(t: ExecutionContext, root: string): Promise<Events> {
+  const seen: string[] = [];
+  let wake = () => {};
+  const watching = await watchFolder(root, {
+    isIgnored: () => false,
+    onEvent(event, path) {
+      seen.push(`${event} ${path}`);
+      wake();
+    },
+    onError: error => t.fail(String(error)),
+  });
+  t.teardown(() => watching.close());
+  return {
+    watching,
+    async told(event, path) {
+      const wanted = `${event} ${path}`;
+      while (!seen.includes(wanted)) {
+        const { promise, resolve } = Promise.withResolvers<void>();
+        wake = resolve;
+        await promise;
+      }
+      seen.splice(0, seen.indexOf(wanted) + 1);
+      t.pass(wanted);
+    },
+  };
+}
+
+test('a root that goes away and comes back is watched again, with what is below it', async t => {
+  const root = join(scratch(t), 'root');
+  const sub = join(root, 'sub');
+  mkdirSync(sub, { recursive: true });
+  const { told } = await follow(t, root);
+  rmSync(root, { recursive: true });
+  await told('unlinkDir', root);
+  mkdirSync(sub, { recursive: true });
+  await told('addDir', sub); // the root was told before: it is watched from the top
+  writeFileSync(join(root, 'x'), 'x');
+  await told('add', join(root, 'x'));
+  writeFileSync(join(sub, 'y'), 'y');
+  await told('add', join(sub, 'y'));
+});
+
+test('a folder that was replaced unseen is watched again after a refresh', async t => {
+  const root = join(scratch(t), 'root');
+  mkdirSync(join(root, 'sub'), { recursive: true });
+  const { watching, told } = await follow(t, root);
+  mkdirSync(join(root, '..', 'other', 'sub'), { recursive: true });
+  renameSync(root, join(root, '..', 'old'));
+  renameSync(join(root, '..', 'other'), root);
+  await watching.refresh();
+  writeFileSync(join(root, 'sub', 'x'), 'x');
+  await told('add', join(root, 'sub', 'x'));
 });
 
 test('a root that is missing at the start is watched once it appears', async t => {
