@@ -75,9 +75,7 @@ export async function compressedFrame(plaintext: Uint8Array): Promise<Uint8Array
   const options = { chunkSize, pledgedSrcSize: plaintext.length, params };
   if (plaintext.length <= syncBytes) return zstdCompressSync(input, options);
   const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
-  zstdCompress(input, options, (error, frame) =>
-    error ? reject(error) : resolve(frame),
-  );
+  zstdCompress(input, options, (error, frame) => (error ? reject(error) : resolve(frame)));
   return promise;
 }
 
