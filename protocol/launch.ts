@@ -11,7 +11,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { createMessageConnection, type MessageConnection, NullLogger } from 'vscode-jsonrpc/node';
 import { ensurePrivate } from './claim.ts';
-import { isErrorCode, PeerError, wireErrorOf } from './errors.ts';
+import { exitCode, isErrorCode, PeerError, wireErrorOf } from './errors.ts';
 import type { Home } from './home.ts';
 import { daemonInfo, initialize, status, stopDaemon } from './messages.ts';
 import type { SecretChannel } from './secrets.ts';
@@ -155,11 +155,13 @@ async function launch(options: LaunchOptions): Promise<void> {
       windowsHide: true,
     });
     let ended: string | undefined;
+    let status: number | null = null;
     child.on('error', error => {
       ended = error.message;
     });
     child.on('exit', (code, signal) => {
       ended = `it ended with ${signal ?? code}`;
+      status = code;
     });
     child.unref();
     const deadline = Date.now() + (options.deadlineMs ?? 20_000);
@@ -171,7 +173,10 @@ async function launch(options: LaunchOptions): Promise<void> {
         return;
       }
       if (over !== undefined) {
-        const why = failureIn(said);
+        // On a full disk it has no file to say so in; its exit status tells it all the same.
+        const isFull = status === exitCode('E_DISK_FULL');
+        const why =
+          failureIn(said) ?? (isFull ? new PeerError('E_DISK_FULL', 'the daemon could not start') : undefined);
         // E_BUSY: another start was quicker, and is about to listen.
         if (why?.code !== 'E_BUSY') throw why ?? new PeerError('E_DAEMON_MISSING', `the daemon did not start: ${over}`);
       }

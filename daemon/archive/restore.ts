@@ -83,22 +83,34 @@ export async function restoreSnapshot(context: RestoreContext): Promise<RestoreO
   }
   if (context.dryRun) return { files: plan.files.length, bytes: plan.bytes, databases: [], skipped: plan.skipped };
   const parent = dirname(context.target);
-  await mkdir(parent, { recursive: true });
-  const free = await context.freeBytes(parent);
-  if (plan.bytes > free) {
-    throw new SignetError('E_DISK_FULL', `restoring needs ${plan.bytes} bytes, ${free} are free`, {
-      params: { need: plan.bytes, have: free },
-    });
-  }
+  const made = await mkdir(parent, { recursive: true });
   const staging = `${context.target}.signet-${context.randomName()}`;
-  await mkdir(staging, { mode: privateFolder });
   try {
+    const free = await context.freeBytes(parent);
+    if (plan.bytes > free) {
+      throw new SignetError('E_DISK_FULL', `restoring needs ${plan.bytes} bytes, ${free} are free`, {
+        params: { need: plan.bytes, have: free },
+      });
+    }
+    await mkdir(staging, { mode: privateFolder });
     const outcome = await new Restoring(context, plan, staging).run();
     await publish(staging, context.target);
     return outcome;
   } catch (error) {
     await rm(staging, { recursive: true, force: true });
+    if (made !== undefined) await removeEmpty(parent, made);
     throw error;
+  }
+}
+
+/** Removes the folders from `lowest` up to `highest` that were made for nothing; one that is in use by now stays. */
+async function removeEmpty(lowest: string, highest: string): Promise<void> {
+  for (let folder = lowest; folder.startsWith(highest); folder = dirname(folder)) {
+    try {
+      await rmdir(folder);
+    } catch {
+      return; // a courtesy: the error before this one is the one to tell
+    }
   }
 }
 

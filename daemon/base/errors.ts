@@ -46,11 +46,17 @@ export function toSignetError(thrown: unknown): SignetError {
       cause: thrown,
     });
   }
-  const code = systemCode(thrown);
-  if (code === 'ENOSPC' || code === 'EDQUOT') {
-    return new SignetError('E_DISK_FULL', `the disk is full (${code})`, { cause: thrown });
-  }
+  const full = fullDiskCode(thrown);
+  if (full !== undefined) return new SignetError('E_DISK_FULL', `the disk is full (${full})`, { cause: thrown });
   return new SignetError('E_INTERNAL', thrown instanceof Error ? thrown.message : String(thrown), { cause: thrown });
+}
+
+/** What says so when a disk of this computer is full: the system, or SQLite (SQLITE_FULL, SQLITE_IOERR_SHMSIZE). */
+function fullDiskCode(thrown: unknown): string | undefined {
+  const code = systemCode(thrown);
+  if (code === 'ENOSPC' || code === 'EDQUOT') return code;
+  if (!(thrown instanceof Error && 'errcode' in thrown)) return undefined;
+  return thrown.errcode === 13 || thrown.errcode === 4874 ? `SQLite ${thrown.errcode}` : undefined;
 }
 
 /** The `code` of a Node system error ('ENOENT', …), or undefined. */

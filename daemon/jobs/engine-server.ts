@@ -148,7 +148,7 @@ class EngineServer {
     const known = keyFileId === undefined ? {} : { keyFileId };
     try {
       const repository = await openRepository({ ...this.#repositoryOptions(remote), recoveryKey, ...known, signal });
-      await repository.refreshIndex({ signal });
+      await repository.readIndex({ signal });
       return this.#begin(remote, repository);
     } finally {
       wipe(recoveryKey);
@@ -218,7 +218,7 @@ class EngineServer {
 
   async #readHistory(signal: AbortSignal): Promise<SnapshotHistory> {
     const { remote, repository, headsKey } = this.#opened();
-    await repository.refreshIndex({ signal });
+    await repository.readIndex({ signal });
     this.#history = await readHistory({ remote, repository, headsKey, signal });
     return this.#history;
   }

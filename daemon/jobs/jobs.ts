@@ -20,7 +20,7 @@ import { fromUtf8, utf8, wipe } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { isCode, SignetError, toSignetError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
-import type { Settings, SourceSetting, Witness } from '../state/model.ts';
+import type { HistoryEntry, Settings, SourceSetting, Witness } from '../state/model.ts';
 import { defaultSettings, type State } from '../state/state.ts';
 import type { OpenedVault } from '../vault/model.ts';
 import { checkSameRepository, normalisePhone, parseRecoveryKey, phoneEnding, type Vault } from '../vault/vault.ts';
@@ -94,6 +94,8 @@ export class Jobs {
   #phoneEnding: string | null = null;
   #alarms: Status['alarms'] = [];
   #reachable: boolean | null = null;
+  /** The newest run, when the full disk of this computer did not take its entry: the state tells it all the same. */
+  #unrecorded: HistoryEntry | undefined;
   #job: RunningJob | null = null;
   #backup: { readonly result: Promise<BackupResult>; readonly isOfAll: boolean } | undefined;
   /** The end of the job before, whatever it was: one job at a time. */
@@ -130,7 +132,7 @@ export class Jobs {
       settings: this.#settings,
       isUnlocked: this.#stateKey !== undefined,
       job: this.#job?.progress ?? null,
-      history: state.history.last(historyShown),
+      history: [...(this.#unrecorded === undefined ? [] : [this.#unrecorded]), ...state.history.last(historyShown)],
       lastGood: state.history.lastGood(),
       waiting: this.#automatic.waiting,
       sources: this.#sourceFacts,
@@ -428,7 +430,7 @@ export class Jobs {
       const error = toSignetError(thrown);
       const at = new Date(clock.now()).toISOString();
       const outcome = error.code === 'E_CANCELLED' ? 'cancelled' : 'failed';
-      state.history.append({ at, outcome, error: error.toWire() });
+      this.#record({ at, outcome, error: error.toWire() });
       if (error.code === 'E_UNREACHABLE') this.#reachable = false;
       log.warn('backup failed', { job: reason, code: error.code });
       throw error;
@@ -436,7 +438,7 @@ export class Jobs {
   }
 
   #remember(outcome: engine.BackupOutcome): void {
-    const { state, clock } = this.#options;
+    const { clock } = this.#options;
     this.#reachable = true;
     this.#alarms = outcome.alarms;
     if (this.#repository !== null) {
@@ -452,7 +454,7 @@ export class Jobs {
     const at = new Date(clock.now()).toISOString();
     const isPartial = outcome.filesUnreadable.length > 0;
     if (outcome.snapshot === undefined) {
-      state.history.append({ at, outcome: isPartial ? 'partial' : 'nothing-new' });
+      this.#record({ at, outcome: isPartial ? 'partial' : 'nothing-new' });
       return;
     }
     const {
@@ -466,7 +468,7 @@ export class Jobs {
       filesUnreadable,
       notVerified,
     } = outcome;
-    state.history.append({
+    this.#record({
       at,
       outcome: isPartial ? 'partial' : 'good',
       backup: {
@@ -482,6 +484,16 @@ export class Jobs {
         notVerified,
       },
     });
+  }
+
+  #record(entry: HistoryEntry): void {
+    try {
+      this.#options.state.history.append(entry);
+      this.#unrecorded = undefined;
+    } catch (error) {
+      if (toSignetError(error).code !== 'E_DISK_FULL') throw error;
+      this.#unrecorded = entry;
+    }
   }
 
   async #loadMemory(stateKey: Uint8Array): Promise<CaptureMemory | null> {

@@ -26,7 +26,7 @@ export async function runVerify(context: VerifyContext): Promise<VerifyResult> {
   const { repository, remote, headsKey, signal } = context;
   const problems: Problem[] = [];
   const downloadedBefore = repository.traffic.bytesDownloaded;
-  await repository.refreshIndex({ signal });
+  await repository.readIndex({ signal });
   problems.push(...(await repository.checkPacks({ signal })).map(problemOf));
   const history = await readHistory({ remote, repository, headsKey, signal });
   problems.push(...history.findings.map(({ code, detail }) => ({ object: 'signet/heads', code, detail })));

@@ -103,7 +103,7 @@ export class BlobIndex {
   /** All copies, the one added first first. */
   copies(type: BlobType, id: BlobId): readonly BlobCopy[] {
     const found: BlobCopy[] = [];
-    for (const entry of this.#matches(type, id)) {
+    for (const entry of this.#offered(type, id)) {
       const copy = this.#read(entry);
       if (copy !== undefined) found.push(copy);
     }
@@ -111,12 +111,12 @@ export class BlobIndex {
   }
 
   has(type: BlobType, id: BlobId): boolean {
-    return !this.#matches(type, id).next().done;
+    return !this.#offered(type, id).next().done;
   }
 
   /** Notes that this session's snapshot will need the blob; answers whether it is known. */
   markUsed(type: BlobType, id: BlobId): boolean {
-    const first = this.#matches(type, id).next();
+    const first = this.#offered(type, id).next();
     if (first.done) return false;
     const { words, at } = this.#locate(first.value);
     words[at + plainWord] = ((words[at + plainWord] ?? 0) | usedFlag) >>> 0;
@@ -205,6 +205,16 @@ export class BlobIndex {
       plainBytes: plain & plainMask,
       isCompressed: (plain & compressedFlag) !== 0,
     };
+  }
+
+  /** Matches in packs that an index names or that wait for one. A pack whose indexes vanished is remembered, not counted on. */
+  *#offered(type: BlobType, id: BlobId): Generator<number, undefined> {
+    for (const entry of this.#matches(type, id)) {
+      const { words, at } = this.#locate(entry);
+      const pack = this.#packs[words[at + packWord] ?? -1];
+      if (pack !== undefined && (pack.isPending || pack.indexes.size > 0)) yield entry;
+    }
+    return undefined;
   }
 
   *#matches(type: BlobType, id: BlobId): Generator<number, undefined> {

@@ -147,6 +147,8 @@ export interface Repository {
   deriveKey(label: string, lengthBytes?: number): Uint8Array;
 
   lock(kind: 'shared' | 'exclusive', options?: { signal?: AbortSignal | undefined }): Promise<RepositoryLock>;
+  /** Lists index/ and loads what is new. For looking: writes nothing, needs no lock, and may run beside a backup. */
+  readIndex(options?: { signal?: AbortSignal | undefined }): Promise<void>;
   /** Lists index/, loads what is new, drops entries whose index vanished, finishes journalled packs. Call under the lock. */
   refreshIndex(options?: { signal?: AbortSignal | undefined }): Promise<void>;
 

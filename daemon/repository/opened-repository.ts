@@ -157,6 +157,10 @@ export class OpenedRepository implements Repository {
     return this.#locks.take(kind, options.signal);
   }
 
+  readIndex(options: Call = {}): Promise<void> {
+    return this.#reconcileIndex(options.signal);
+  }
+
   async refreshIndex(options: Call = {}): Promise<void> {
     this.#index.clearUsed();
     await this.#reconcileIndex(options.signal);
@@ -441,8 +445,9 @@ export class OpenedRepository implements Repository {
 
   /** Loads new index files and takes the names of vanished ones off their packs. */
   async #reconcileIndex(signal: AbortSignal | undefined): Promise<void> {
+    const known = [...this.#indexIds]; // one that is written while the listing is under way is not missing
     const listed = await this.#objects.list('index', signal);
-    for (const id of this.#indexIds) {
+    for (const id of known) {
       if (listed.has(id)) continue;
       this.#indexIds.delete(id);
       for (const pack of this.#index.packs) pack.indexes.delete(id);

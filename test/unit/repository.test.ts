@@ -490,6 +490,37 @@ test('a pack that was pruned during a backup is told, and its blobs are stored a
   await repository.close();
 });
 
+test('looking at the index beside a backup hides nothing from it: what was pruned meanwhile is still told', async t => {
+  const place = await memoryBench(t);
+  const repository = await place.create();
+  const { ids } = await backUp(repository, [random(5000, 1), random(6000, 2)]);
+  const [used, other] = ids as [BlobId, BlobId];
+  await repository.refreshIndex();
+  t.truthy(repository.find('data', used));
+  for (const key of [...keysIn(place.remote, 'index'), ...keysIn(place.remote, 'data')])
+    place.remote.objects.delete(key);
+  await repository.readIndex();
+  t.is(repository.find('data', other), undefined, 'no index names it any more');
+  t.deepEqual(await repository.confirmUsed(), [used]);
+  await repository.close();
+});
+
+test('looking at the index writes nothing, also when packs wait for their upload', async t => {
+  let isFull = false;
+  const place = await memoryBench(t);
+  const remote = faultyRemote(place.remote, call => (isFull && call === 'put' ? 'before' : undefined));
+  const machine = await bench(t, { remote });
+  const repository = await machine.create();
+  const { ids } = await backUp(repository, [random(5000, 1)]);
+  isFull = true;
+  await saveAll(repository, [random(6000, 2)]);
+  await t.throwsAsync(repository.commitIndex(), { code: 'E_UNREACHABLE' });
+  await repository.readIndex();
+  t.is((await repository.snapshots()).size, 1);
+  t.is((await repository.loadBlob('data', ids[0] as BlobId)).length, 5000);
+  await repository.close();
+});
+
 test('a blob whose pack another device repacked needs nothing', async t => {
   const place = await memoryBench(t);
   const one = await place.create();
