@@ -207,17 +207,18 @@ interface Events {
   told(event: FolderEvent, path: string): Promise<void>;
 }
 
-async function follow(t: ExecutionContext, root: string): Promise<Events> {
+async function follow(t: ExecutionContext, root: string, isRecursive = false): Promise<Events> {
   const seen: string[] = [];
   let wake = () => {};
-  const watching = await watchFolder(root, {
+  const listener = {
     isIgnored: () => false,
-    onEvent(event, path) {
+    onEvent(event: FolderEvent, path: string) {
       seen.push(`${event} ${path}`);
       wake();
     },
-    onError: error => t.fail(String(error)),
-  });
+    onError: (error: unknown) => t.fail(String(error)),
+  };
+  const watching = await watchFolder(root, listener, isRecursive);
   t.teardown(() => watching.close());
   return {
     watching,
@@ -247,6 +248,17 @@ test('a root that goes away and comes back is watched again, with what is below 
   await told('add', join(root, 'x'));
   writeFileSync(join(sub, 'y'), 'y');
   await told('add', join(sub, 'y'));
+});
+
+test('one recursive watcher, as on macOS and Windows, tells the same', async t => {
+  const root = join(scratch(t), 'root');
+  mkdirSync(join(root, 'sub'), { recursive: true });
+  const { told, watching } = await follow(t, root, true);
+  writeFileSync(join(root, 'sub', 'x'), 'x');
+  await told('add', join(root, 'sub', 'x'));
+  await watching.refresh();
+  rmSync(join(root, 'sub', 'x'));
+  await told('unlink', join(root, 'sub', 'x'));
 });
 
 test('a folder that was replaced unseen is watched again after a refresh', async t => {
