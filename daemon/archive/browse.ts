@@ -40,8 +40,9 @@ export async function readRange(
   let start = 0;
   for (const id of node.content ?? []) {
     if (start >= end) break;
-    const length = repository.find('data', id)?.plainBytes ?? 0;
-    if (start + length > range.offset) {
+    const length = repository.find('data', id)?.plainBytes;
+    // Of unknown length: loading it says why. To pass over it would shift everything behind it.
+    if (length === undefined || start + length > range.offset) {
       const bytes = await repository.loadBlob('data', id, { signal });
       parts.push(bytes.subarray(Math.max(0, range.offset - start), end - start));
       start += bytes.length;

@@ -10,11 +10,11 @@ import picomatch from 'picomatch';
 import type { ErrorCode } from '../../protocol/errors.ts';
 import type { RestoredDatabase, SkippedEntry } from '../../protocol/status.ts';
 import { asBuffer, concat, fromUtf8, release, toHex, utf8 } from '../base/bytes.ts';
-import { SignetError, systemCode } from '../base/errors.ts';
+import { isLoss, SignetError, systemCode } from '../base/errors.ts';
 import { privateFile, privateFolder, syncFolder } from '../base/files.ts';
 import { sha256 } from '../kernel/hash.ts';
 import type { BlobId, Repository, SnapshotId, TreeNode } from '../repository/model.ts';
-import { loadManifest, manifestFolder } from './manifest.ts';
+import { loadManifest, manifestFolder, manifestName } from './manifest.ts';
 import type { Manifest } from './model.ts';
 import { displayPath, joinPath, nameKey } from './names.ts';
 
@@ -169,7 +169,13 @@ export async function planRestore(
   };
 
   const root = await repository.loadTree(context.snapshot.tree, { signal });
-  const manifest = await loadManifest(repository, root, { signal });
+  let manifest: Manifest | undefined;
+  try {
+    manifest = await loadManifest(repository, root, { signal });
+  } catch (error) {
+    // Without it databases are not checked; the files themselves do not need it.
+    skipped.push({ path: `${manifestFolder}/${manifestName}`, ...lossOf(error) });
+  }
   const empty = new Uint8Array(0);
   await walk(
     root.filter(node => nameKey(node.name) !== manifestFolder),
@@ -406,9 +412,7 @@ function matcherOf(patterns: readonly string[]): (path: string) => boolean {
 }
 
 function lossOf(error: unknown): { readonly reason: string; readonly code: ErrorCode } {
-  if (error instanceof SignetError && /^E_(?:OBJECT_|MISSING|UNSAFE)/.test(error.code)) {
-    return { reason: error.message, code: error.code };
-  }
+  if (isLoss(error)) return { reason: error.message, code: error.code };
   throw error;
 }
 

@@ -8,7 +8,7 @@
 import { closeSync, lstatSync, openSync, readdirSync, readlinkSync, readSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { asBuffer, compareBytes, concat, utf8 } from '../base/bytes.ts';
-import { systemCode } from '../base/errors.ts';
+import { isLoss, systemCode } from '../base/errors.ts';
 import { type FileFacts, factsOf, looksLikeDatabase } from '../capture/capture.ts';
 import type { Repository, TreeNode } from '../repository/model.ts';
 import type { ArchiveSource, Omission, OmissionReason } from './model.ts';
@@ -168,8 +168,13 @@ class Walk {
   async #previousNodes(previous: TreeNode | undefined): Promise<Map<string, TreeNode>> {
     const { repository, signal } = this.#context;
     if (previous?.subtree === undefined || repository.find('tree', previous.subtree) === undefined) return new Map();
-    const nodes = await repository.loadTree(previous.subtree, { signal });
-    return new Map(nodes.map(node => [nameKey(node.name), node]));
+    try {
+      const nodes = await repository.loadTree(previous.subtree, { signal });
+      return new Map(nodes.map(node => [nameKey(node.name), node]));
+    } catch (error) {
+      if (!isLoss(error)) throw error;
+      return new Map(); // what was here is stored again
+    }
   }
 
   /** Stats one name; undefined when it is excluded, gone again, or of a kind that is not stored. */

@@ -61,3 +61,8 @@ export function systemCode(thrown: unknown): string | undefined {
 export function isCode(thrown: unknown, code: ErrorCode): boolean {
   return thrown instanceof SignetError && thrown.code === code;
 }
+
+/** Whether the error says that something stored is damaged, missing or not to be used, and nothing else. */
+export function isLoss(thrown: unknown): thrown is SignetError {
+  return thrown instanceof SignetError && /^E_(?:OBJECT_|MISSING$|UNSAFE_PATH$)/.test(thrown.code);
+}

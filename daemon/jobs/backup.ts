@@ -4,14 +4,13 @@
 import type { Alarm, UnreadableFile } from '../../protocol/status.ts';
 import { productVersion } from '../../protocol/version.ts';
 import { type ArchiveProgress, archiveSources, loadParent } from '../archive/archive.ts';
-import type { ArchiveOutcome, ArchiveSource, ManifestSource } from '../archive/model.ts';
+import type { ArchiveOutcome, ArchiveSource, ManifestSource, ParentSnapshot } from '../archive/model.ts';
 import { type Clock, rfc3339 } from '../base/clock.ts';
-import { SignetError } from '../base/errors.ts';
+import { isLoss, SignetError } from '../base/errors.ts';
 import type { DatabaseCapture } from '../capture/capture.ts';
 import { readTags, snapshotTags, writeHead } from '../heads/heads.ts';
-import type { StandingSnapshot } from '../heads/model.ts';
 import type { Remote } from '../remotes/remote.ts';
-import type { Repository, Snapshot, SnapshotId } from '../repository/model.ts';
+import type { ObjectProblem, Repository, Snapshot, SnapshotId } from '../repository/model.ts';
 import { rulesOf } from '../sources/sources.ts';
 import type { BackupOrder, BackupOutcome, EngineProgress } from './engine-messages.ts';
 import { readHistory, type SnapshotHistory } from './history.ts';
@@ -46,7 +45,8 @@ export async function runBackup(context: BackupContext): Promise<BackupOutcome> 
     if (!history.heads.isWritable) {
       throw new SignetError('E_VERSION', 'a newer version wrote here and asks older ones to read only');
     }
-    const parent = newestOwn(history, order.device.id);
+    const missing = await repository.setAsideMissing({ signal });
+    const parent = await newestReadable(context, history, signal);
     const archive = async (): Promise<ArchiveOutcome> =>
       archiveSources({
         repository,
@@ -56,7 +56,7 @@ export async function runBackup(context: BackupContext): Promise<BackupOutcome> 
         },
         sources: order.sources.map(archiveSource),
         device: order.device.id,
-        parent: parent && (await loadParent(repository, parent.id, parent.snapshot.tree, signal)),
+        parent,
         memory: order.memory ?? undefined,
         now: () => clock.now(),
         onProgress: report,
@@ -64,9 +64,11 @@ export async function runBackup(context: BackupContext): Promise<BackupOutcome> 
       });
     const startTime = rfc3339(clock.now());
     const stored = await storeUntilKept(context, archive, signal);
-    const written = stored.changed ? await announce(context, history, parent, stored, startTime, signal) : undefined;
+    const written = stored.changed
+      ? await announce(context, history, parent?.id, stored, startTime, signal)
+      : undefined;
     const after = repository.traffic;
-    const latest = written ?? { witness: order.witness, id: parent?.id, at: parent?.snapshot.time ?? startTime };
+    const latest = written ?? { witness: order.witness, id: parent?.id, at: parent?.time ?? startTime };
     return {
       ...(written !== undefined && { snapshot: written.id }),
       at: latest.at,
@@ -85,7 +87,7 @@ export async function runBackup(context: BackupContext): Promise<BackupOutcome> 
       witness: latest.witness,
       snapshots: history.snapshots.length + (written === undefined ? 0 : 1),
       repositoryBytes: repository.size().packBytes,
-      alarms: history.findings.map(finding => alarmOf(finding, startTime)),
+      alarms: [...history.findings, ...packFindings(missing)].map(finding => alarmOf(finding, startTime)),
     };
   } finally {
     await capture?.stop();
@@ -117,7 +119,7 @@ async function storeUntilKept(
 async function announce(
   context: BackupContext,
   history: SnapshotHistory,
-  parent: StandingSnapshot | undefined,
+  parent: SnapshotId | undefined,
   stored: ArchiveOutcome,
   startTime: string,
   signal: AbortSignal,
@@ -133,7 +135,7 @@ async function announce(
   const snapshot: Snapshot = {
     time,
     tree: stored.tree,
-    ...(parent !== undefined && { parent: parent.id }),
+    ...(parent !== undefined && { parent }),
     paths: manifest.sources.filter(each => !each.removed).map(each => `/${each.id}`),
     hostname: device.label,
     username: 'signet',
@@ -177,13 +179,32 @@ async function announce(
   return { id, at: time, witness: written.witness };
 }
 
-/** The newest snapshot of this device, announced or left unannounced by a crash: what the next one continues. */
-function newestOwn(history: SnapshotHistory, device: string): StandingSnapshot | undefined {
-  return history.snapshots.find(
-    ({ snapshot, standing }) =>
-      (standing === 'announced' || standing === 'unannounced') &&
-      readTags(snapshot, history.headsKey)?.device === device,
-  );
+/**
+ * The newest snapshot of this device, announced or left unannounced by a crash: what the next one continues. One whose root is damaged is
+ * passed over; without any, everything is stored as at the first backup.
+ */
+async function newestReadable(
+  { repository, order }: BackupContext,
+  history: SnapshotHistory,
+  signal: AbortSignal,
+): Promise<(ParentSnapshot & { readonly time: string }) | undefined> {
+  for (const { id, snapshot, standing } of history.snapshots) {
+    if (standing !== 'announced' && standing !== 'unannounced') continue;
+    if (readTags(snapshot, history.headsKey)?.device !== order.device.id) continue;
+    if (repository.find('tree', snapshot.tree) === undefined) continue; // only a copy in the cache is left
+    try {
+      return { ...(await loadParent(repository, id, snapshot.tree, signal)), time: snapshot.time };
+    } catch (error) {
+      if (!isLoss(error)) throw error;
+    }
+  }
+  return undefined;
+}
+
+/** Said once for all packs: which ones is for verify to tell. */
+function packFindings(missing: readonly ObjectProblem[]): readonly Pick<Alarm, 'code' | 'detail'>[] {
+  if (missing.length === 0) return [];
+  return [{ code: 'E_MISSING', detail: `${missing.length} packs are missing or have another size` }];
 }
 
 function archiveSource(source: BackupOrder['sources'][number]): ArchiveSource {
@@ -212,7 +233,7 @@ function sourceOutcome(source: ManifestSource): BackupOutcome['sources'][number]
   return { id, capturedAt, complete, verified, ...(carriedFrom !== undefined && { carriedFrom }) };
 }
 
-function alarmOf({ code, detail }: SnapshotHistory['findings'][number], since: string): Alarm {
+function alarmOf({ code, detail }: Pick<Alarm, 'code' | 'detail'>, since: string): Alarm {
   return { code, detail, since };
 }
 

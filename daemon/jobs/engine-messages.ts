@@ -109,7 +109,7 @@ export const read = request<
   { readonly bytes: Uint8Array; readonly sizeBytes: number }
 >('read');
 export const restore = request<RestoreOrder, RestoreResult>('restore');
-export const verify = request<{ readonly readDataPercent: number }, VerifyResult>('verify');
+export const verify = request<{ readonly readDataPercent: number; readonly witness: Witness }, VerifyResult>('verify');
 export const measure = request<Nothing, { readonly snapshots: number; readonly sizeBytes: number }>('measure');
 export const reachable = request<{ readonly remote: string }, boolean>('reachable');
 

@@ -106,10 +106,10 @@ class EngineServer {
       );
     });
     this.#answer(engine.restore, (order, signal) => this.#restore(order, signal));
-    this.#answer(engine.verify, async ({ readDataPercent }, signal) => {
+    this.#answer(engine.verify, async (order, signal) => {
       const session = this.#opened();
       const { randomBytes } = this.#options;
-      return runVerify({ ...session, readDataPercent, randomBytes, signal, onProgress: step => this.#report(step) });
+      return runVerify({ ...session, ...order, randomBytes, signal, onProgress: step => this.#report(step) });
     });
     this.#answer(engine.measure, async () => {
       const { repository } = this.#opened();

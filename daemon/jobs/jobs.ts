@@ -23,7 +23,14 @@ import type { Log } from '../base/log.ts';
 import type { Settings, SourceSetting, Witness } from '../state/model.ts';
 import { defaultSettings, type State } from '../state/state.ts';
 import type { OpenedVault } from '../vault/model.ts';
-import { checkSameRepository, normalisePhone, parseRecoveryKey, phoneEnding, type Vault } from '../vault/vault.ts';
+import {
+  checkSameRepository,
+  compareVaults,
+  normalisePhone,
+  parseRecoveryKey,
+  phoneEnding,
+  type Vault,
+} from '../vault/vault.ts';
 import { AutomaticBackups, type StartWatching } from './automatic.ts';
 import type { Engine } from './engine.ts';
 import * as engine from './engine-messages.ts';
@@ -565,11 +572,18 @@ export class Jobs {
   }
 
   async verify(readDataPercent: number, call: JobCall): Promise<VerifyResult> {
-    this.#remote();
+    const remote = this.#remote();
     this.#assertUnlocked();
-    return this.#run('verify', call, (signal, onProgress) =>
-      this.#options.engine.ask(engine.verify, { readDataPercent }, { signal, onProgress }),
-    );
+    const { engine: worker, vault } = this.#options;
+    return this.#run('verify', call, async (signal, onProgress) => {
+      const witness = await this.#loadWitness(this.#assertUnlocked());
+      const result = await worker.ask(engine.verify, { readDataPercent, witness }, { signal, onProgress });
+      const { known } = vault;
+      if (known === undefined) return result;
+      const found = compareVaults(known, await worker.ask(engine.vaults, { remote }, { signal }));
+      const problems = found.map(({ code, detail }) => ({ object: 'signet/vault', code, detail }));
+      return { ...result, ok: result.ok && problems.length === 0, problems: [...result.problems, ...problems] };
+    });
   }
 
   async setSchedule(change: Partial<Schedule>): Promise<Schedule> {

@@ -1,11 +1,12 @@
-// Checks a repository from the outside in: every pack the index names is there with its size, every snapshot's trees are well formed and
-// name only blobs that exist, file sizes are the sums of their blobs; on demand the bytes of a share of the packs. Names what is wrong and
-// repairs nothing.
+// Checks a repository from the outside in: every pack the index names is there with its size; config, key file, indexes, snapshots and heads
+// are what they claim to be; every snapshot's trees are well formed and name only blobs that exist, file sizes are the sums of their
+// blobs; on demand the bytes of a share of the packs. Names what is wrong and repairs nothing.
 
 import type { VerifyResult } from '../../protocol/status.ts';
-import { SignetError } from '../base/errors.ts';
+import { isLoss } from '../base/errors.ts';
 import type { Remote } from '../remotes/remote.ts';
 import type { BlobId, ObjectProblem, PackId, Repository, TreeNode } from '../repository/model.ts';
+import type { Witness } from '../state/model.ts';
 import type { EngineProgress } from './engine-messages.ts';
 import { readHistory } from './history.ts';
 
@@ -13,6 +14,8 @@ export interface VerifyContext {
   readonly remote: Remote;
   readonly repository: Repository;
   readonly headsKey: Uint8Array;
+  /** What this machine remembers of the place; newer things that it saw and that are not shown are problems too. */
+  readonly witness: Witness | undefined;
   /** Share of the packs whose bytes are read, 0 to 100; which ones is drawn anew each time. */
   readonly readDataPercent: number;
   readonly randomBytes: (count: number) => Uint8Array;
@@ -28,8 +31,10 @@ export async function runVerify(context: VerifyContext): Promise<VerifyResult> {
   const downloadedBefore = repository.traffic.bytesDownloaded;
   await repository.refreshIndex({ signal });
   problems.push(...(await repository.checkPacks({ signal })).map(problemOf));
-  const history = await readHistory({ remote, repository, headsKey, signal });
+  problems.push(...(await repository.checkSingleObjects({ signal })).map(problemOf));
+  const history = await readHistory({ remote, repository, headsKey, witness: context.witness, signal });
   problems.push(...history.findings.map(({ code, detail }) => ({ object: 'signet/heads', code, detail })));
+  problems.push(...history.heads.problems.map(problemOf));
 
   const seen = new Set<BlobId>();
   for (const { id, snapshot } of history.snapshots) {
@@ -76,7 +81,7 @@ async function checkTree(
   try {
     nodes = await repository.loadTree(tree, { signal });
   } catch (error) {
-    if (!(error instanceof SignetError) || !/^E_(?:OBJECT_|MISSING)/.test(error.code)) throw error;
+    if (!isLoss(error)) throw error;
     problems.push({ object: `tree ${tree.slice(0, 8)}`, code: error.code, detail: `${where}: ${error.message}` });
     return;
   }

@@ -139,7 +139,8 @@ function parseMasterKey(plaintext: Uint8Array, what: string): SealKey {
  * Finds the key file that the recovery key opens: the pinned one first, then others, with at most four KDF runs in all.
  *
  * @param report takes what cannot be a key file; reading goes on
- * @throws SignetError E_NOT_FOUND without any key file · E_WRONG_SECRET · what the remote throws
+ * @throws SignetError E_NOT_FOUND without any key file · E_WRONG_SECRET · with a pinned key file E_MISSING, E_OBJECT_ID and the like when
+ *   it is damaged, E_REPO_MISMATCH when only others are there · what the remote throws
  */
 export async function openMasterKey(
   remote: Pick<Remote, 'get' | 'list'>,
@@ -167,8 +168,12 @@ export async function openMasterKey(
       ids.push(id);
     }
   }
-  if (ids.length === 0) throw new SignetError('E_NOT_FOUND', 'no key file is there: this place holds no repository');
+  if (ids.length === 0) {
+    if (keyFileId !== undefined) throw new SignetError('E_MISSING', `keys/${keyFileId}: no key file is there any more`);
+    throw new SignetError('E_NOT_FOUND', 'no key file is there: this place holds no repository');
+  }
   const password = passwordFrom(recoveryKey);
+  const damaged = new Map<string, ObjectProblem>();
   let runs = 0;
   try {
     for (const id of ids.slice(0, limits.keyFiles)) {
@@ -190,11 +195,19 @@ export async function openMasterKey(
         wipe(plaintext);
         return { masterKey, keyFileId: id };
       } catch (error) {
-        report(keyProblem(key, error));
+        const problem = keyProblem(key, error);
+        damaged.set(id, problem);
+        report(problem);
       }
     }
   } finally {
     wipe(password);
+  }
+  // A known key file tells that the recovery key fits: what is wrong is the file, or the place.
+  const [broken] = keyFileId === undefined ? (runs === 0 ? damaged.values() : []) : [damaged.get(keyFileId)];
+  if (broken !== undefined) throw new SignetError(broken.code, broken.detail);
+  if (keyFileId !== undefined && !ids.includes(keyFileId)) {
+    throw new SignetError('E_REPO_MISMATCH', `keys/${keyFileId} is not there, and no other key file opens`);
   }
   throw new SignetError('E_WRONG_SECRET', `the recovery key opens none of the ${runs} key files that were tried`);
 }

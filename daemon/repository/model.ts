@@ -171,10 +171,18 @@ export interface Repository {
   /** All readable snapshots; unreadable ones land in `problems`. Cached by id: a second call costs one listing. */
   snapshots(options?: { signal?: AbortSignal | undefined }): Promise<ReadonlyMap<SnapshotId, Snapshot>>;
 
+  /**
+   * Looks which packs are gone from data/ or have another size than the index says. Their blobs count as unknown until the next
+   * refreshIndex, so that saving them again uploads them; so do blobs that loadBlob could not give. Answers the packs that hold
+   * a blob which no other pack has.
+   */
+  setAsideMissing(options?: { signal?: AbortSignal | undefined }): Promise<readonly ObjectProblem[]>;
   /** Every pack the index names, against the listing of data/: missing and wrongly sized ones. */
   checkPacks(options?: { signal?: AbortSignal | undefined }): Promise<readonly ObjectProblem[]>;
   /** Reads the pack whole and checks its name, header and every blob. */
   checkPackData(id: PackId, options?: { signal?: AbortSignal | undefined }): Promise<readonly ObjectProblem[]>;
+  /** Reads config, the key file, every index and every snapshot from the remote, whatever the cache holds. */
+  checkSingleObjects(options?: { signal?: AbortSignal | undefined }): Promise<readonly ObjectProblem[]>;
   /** The packs the index names. */
   packIds(): readonly PackId[];
   /** Blobs the index knows, by type, and the bytes of all packs. */

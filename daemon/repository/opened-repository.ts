@@ -6,11 +6,12 @@ import type { Clock } from '../base/clock.ts';
 import { SignetError } from '../base/errors.ts';
 import { looksIncompressible } from '../kernel/entropy.ts';
 import { hkdfSha512, sha256Hex } from '../kernel/hash.ts';
-import { ivBytes, open, type SealKey, sealOverhead, sealParts, wipeSealKey } from '../kernel/seal.ts';
+import { ivBytes, type SealKey, sealParts, wipeSealKey } from '../kernel/seal.ts';
 import { compressedFrame, rawFrameParts } from '../kernel/zstd.ts';
 import type { Remote } from '../remotes/remote.ts';
 import { type BlobCopy, BlobIndex, type IndexedPack, packBytes } from './blob-index.ts';
-import { BlobReader, openBlob } from './blob-reader.ts';
+import { BlobReader } from './blob-reader.ts';
+import { checkPackBytes, checkPackSizes, checkSingleObjects } from './checks.ts';
 import { asBlobId, asIndexId, asPackId, asSnapshotId, blobKey, idInKey, packKey } from './ids.ts';
 import { decodeIndex, encodeIndex, groupForIndexes, type PackListing } from './index-codec.ts';
 import { limits } from './limits.ts';
@@ -35,7 +36,7 @@ import type {
 } from './model.ts';
 import { ObjectStore, problemFrom } from './object-store.ts';
 import { Outbox, type UploadedPack } from './outbox.ts';
-import { decodeHeader, type PlacedBlob, trailerBytes } from './pack-format.ts';
+import type { PlacedBlob } from './pack-format.ts';
 import type { SealedCache } from './sealed-cache.ts';
 import { decodeSnapshot, encodeSnapshot } from './snapshot-codec.ts';
 import { decodeTree, encodeTree, nameText } from './tree-codec.ts';
@@ -82,6 +83,8 @@ export class OpenedRepository implements Repository {
   readonly #objects: ObjectStore;
   /** Blobs on their way into a pack or in an open one. */
   readonly #unsealed = new Map<string, Promise<number>>();
+  /** Blobs the index names and the remote cannot give: saved again when they come along. */
+  readonly #unusable = new Set<string>();
   readonly #indexIds = new Set<IndexId>();
   readonly #snapshots = new Map<SnapshotId, Snapshot>();
   /** Plaintexts of trees, least recently used first. */
@@ -159,6 +162,7 @@ export class OpenedRepository implements Repository {
 
   async refreshIndex(options: Call = {}): Promise<void> {
     this.#index.clearUsed();
+    this.#unusable.clear();
     await this.#reconcileIndex(options.signal);
     this.#index.drop(this.#unnamedPacks());
     await this.#outbox.recover(id => (this.#index.pack(id)?.indexes.size ?? 0) > 0);
@@ -168,7 +172,7 @@ export class OpenedRepository implements Repository {
 
   find(type: BlobType, id: BlobId): PackedBlob | undefined {
     const [copy] = this.#index.copies(type, id);
-    if (copy === undefined) return undefined;
+    if (copy === undefined || this.#unusable.has(blobKey(type, id))) return undefined;
     this.#index.markUsed(type, id);
     const { pack, offset, sealedBytes, plainBytes } = copy;
     return { id, type, pack: pack.id, offset, sealedBytes, plainBytes };
@@ -182,8 +186,8 @@ export class OpenedRepository implements Repository {
       throw new SignetError('E_OBJECT_LIMIT', `a ${type} blob of ${plaintext.length} bytes: at most ${maxBytes} fit`);
     }
     const id = asBlobId(sha256Hex(plaintext));
-    if (this.#index.markUsed(type, id)) return { id, isNew: false, sealedBytes: 0 };
     const name = blobKey(type, id);
+    if (!this.#unusable.has(name) && this.#index.markUsed(type, id)) return { id, isNew: false, sealedBytes: 0 };
     const underWay = this.#unsealed.get(name);
     if (underWay !== undefined) {
       await underWay;
@@ -192,7 +196,9 @@ export class OpenedRepository implements Repository {
     const saving = this.#sealBlob(type, id, plaintext, options.signal);
     this.#unsealed.set(name, saving);
     try {
-      return { id, isNew: true, sealedBytes: await saving };
+      const sealedBytes = await saving;
+      this.#unusable.delete(name);
+      return { id, isNew: true, sealedBytes };
     } catch (error) {
       this.#unsealed.delete(name);
       throw error;
@@ -250,6 +256,7 @@ export class OpenedRepository implements Repository {
         failure = error;
       }
     }
+    this.#unusable.add(blobKey(type, id));
     throw failure;
   }
 
@@ -349,66 +356,34 @@ export class OpenedRepository implements Repository {
     return new Map(this.#snapshots);
   }
 
+  async setAsideMissing(options: Call = {}): Promise<readonly ObjectProblem[]> {
+    const wrong = await checkPackSizes(this.#remote, this.#index.packs, options);
+    const packs = new Set(wrong.map(({ pack }) => pack));
+    const lost = new Set<IndexedPack>();
+    for (const [pack, blobs] of this.#index.blobsOf(packs)) {
+      for (const { type, id } of blobs) {
+        if (this.#index.copies(type, id).some(copy => !packs.has(copy.pack))) continue;
+        this.#unusable.add(blobKey(type, id));
+        lost.add(pack);
+      }
+    }
+    return wrong.filter(({ pack }) => lost.has(pack)).map(({ problem }) => problem);
+  }
+
   async checkPacks(options: Call = {}): Promise<readonly ObjectProblem[]> {
-    const sizes = new Map<string, number>();
-    for await (const { key, sizeBytes } of this.#remote.list('data', options)) sizes.set(key, sizeBytes);
-    const problems: ObjectProblem[] = [];
-    for (const pack of this.#index.packs) {
-      if (pack.indexes.size === 0) continue;
-      const key = packKey(pack.id);
-      const found = sizes.get(key);
-      const wanted = packBytes(pack);
-      if (found === undefined)
-        problems.push({ key, code: 'E_MISSING', detail: 'the index names it, the remote lacks it' });
-      else if (found !== wanted)
-        problems.push({ key, code: 'E_OBJECT_ID', detail: `${found} bytes, the index says ${wanted}` });
-    }
-    return problems;
+    return (await checkPackSizes(this.#remote, this.#index.packs, options)).map(({ problem }) => problem);
   }
 
-  async checkPackData(id: PackId, options: Call = {}): Promise<readonly ObjectProblem[]> {
-    const key = packKey(id);
-    const problems: ObjectProblem[] = [];
-    const note = (error: unknown): void => {
-      const problem = problemFrom(key, error);
-      if (problem === undefined) throw error;
-      problems.push(problem);
-    };
-    try {
-      const bytes = await this.#remote.get(key, { maxBytes: limits.packBytes, signal: options.signal });
-      if (sha256Hex(bytes) !== id) {
-        problems.push({ key, code: 'E_OBJECT_ID', detail: `its ${bytes.length} bytes do not hash to its name` });
-      }
-      const blobs = this.#readHeader(bytes, key);
-      const pack = this.#index.pack(id);
-      if (pack !== undefined && pack.compressed + pack.uncompressed !== blobs.length) {
-        const named = pack.compressed + pack.uncompressed;
-        problems.push({
-          key,
-          code: 'E_OBJECT_ID',
-          detail: `${blobs.length} blobs in the header, ${named} in the index`,
-        });
-      }
-      for (const blob of blobs) {
-        const sealed = bytes.subarray(blob.offset, blob.offset + blob.sealedBytes);
-        await openBlob(this.#key, sealed, blob).catch(note);
-      }
-    } catch (error) {
-      note(error);
-    }
-    return problems;
+  checkPackData(id: PackId, options: Call = {}): Promise<readonly ObjectProblem[]> {
+    const pack = this.#index.pack(id);
+    const indexed = pack === undefined ? undefined : pack.compressed + pack.uncompressed;
+    return checkPackBytes(this.#remote, this.#key, { key: packKey(id), indexed }, options);
   }
 
-  #readHeader(pack: Uint8Array, what: string): readonly PlacedBlob[] {
-    const length =
-      pack.length < trailerBytes
-        ? 0
-        : new DataView(pack.buffer, pack.byteOffset).getUint32(pack.length - trailerBytes, true);
-    if (length < sealOverhead || length > limits.packHeaderBytes || length > pack.length - trailerBytes) {
-      throw new SignetError('E_OBJECT_LIMIT', `${what}: header says ${length} bytes, remote has ${pack.length}`);
-    }
-    const contentBytes = pack.length - trailerBytes - length;
-    return decodeHeader(open(this.#key, pack.subarray(contentBytes, contentBytes + length), what), contentBytes, what);
+  checkSingleObjects(options: Call = {}): Promise<readonly ObjectProblem[]> {
+    const { id, keyFileId } = this;
+    const { allowRawObjects } = this.#options;
+    return checkSingleObjects(this.#remote, { id, keyFileId, sealKey: this.#key, allowRawObjects }, options);
   }
 
   packIds(): readonly PackId[] {

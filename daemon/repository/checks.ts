@@ -1,0 +1,140 @@
+// Compares what the remote holds with what is known here, byte by byte where asked. Copies in the cache are never taken for the remote's
+// own. Everything wrong is named and nothing is changed.
+
+import { SignetError } from '../base/errors.ts';
+import { sha256Hex } from '../kernel/hash.ts';
+import { open, type SealKey, sealOverhead } from '../kernel/seal.ts';
+import type { CallOptions, Remote } from '../remotes/remote.ts';
+import { type IndexedPack, packBytes } from './blob-index.ts';
+import { openBlob } from './blob-reader.ts';
+import { asPackId, idInKey, packKey } from './ids.ts';
+import { decodeIndex } from './index-codec.ts';
+import { limits } from './limits.ts';
+import { loadConfig } from './master-key.ts';
+import type { ObjectProblem } from './model.ts';
+import { problemFrom } from './object-store.ts';
+import { decodeHeader, type PlacedBlob, trailerBytes } from './pack-format.ts';
+import { decodeSnapshot } from './snapshot-codec.ts';
+import { openUnpacked } from './unpacked.ts';
+
+/** Every pack against the listing of data/: those that are missing or have another size than the index says. */
+export async function checkPackSizes(
+  remote: Pick<Remote, 'list'>,
+  packs: Iterable<IndexedPack>,
+  options: CallOptions,
+): Promise<readonly { readonly pack: IndexedPack; readonly problem: ObjectProblem }[]> {
+  const sizes = new Map<string, number>();
+  for await (const { key, sizeBytes } of remote.list('data', options)) sizes.set(key, sizeBytes);
+  return [...packs].flatMap((pack): { pack: IndexedPack; problem: ObjectProblem }[] => {
+    const key = packKey(pack.id);
+    const found = sizes.get(key);
+    const wanted = packBytes(pack);
+    if (pack.indexes.size === 0 || found === wanted) return [];
+    const problem: ObjectProblem =
+      found === undefined
+        ? { key, code: 'E_MISSING', detail: 'the index names it, the remote lacks it' }
+        : { key, code: 'E_OBJECT_ID', detail: `${found} bytes, the index says ${wanted}` };
+    return [{ pack, problem }];
+  });
+}
+
+/** Reads one pack whole: its name, its header and every blob. `indexed` is the number of blobs the index knows in it. */
+export async function checkPackBytes(
+  remote: Pick<Remote, 'get'>,
+  sealKey: SealKey,
+  pack: { readonly key: string; readonly indexed: number | undefined },
+  options: CallOptions,
+): Promise<readonly ObjectProblem[]> {
+  const { key, indexed } = pack;
+  const problems: ObjectProblem[] = [];
+  const note = noteIn(problems, key);
+  try {
+    const bytes = await remote.get(key, { maxBytes: limits.packBytes, ...options });
+    if (asPackId(sha256Hex(bytes)) !== idInKey(key)) {
+      problems.push({ key, code: 'E_OBJECT_ID', detail: `its ${bytes.length} bytes do not hash to its name` });
+    }
+    const blobs = readHeader(sealKey, bytes, key);
+    if (indexed !== undefined && indexed !== blobs.length) {
+      problems.push({
+        key,
+        code: 'E_OBJECT_ID',
+        detail: `${blobs.length} blobs in the header, ${indexed} in the index`,
+      });
+    }
+    for (const blob of blobs) {
+      await openBlob(sealKey, bytes.subarray(blob.offset, blob.offset + blob.sealedBytes), blob).catch(note);
+    }
+  } catch (error) {
+    note(error);
+  }
+  return problems;
+}
+
+function readHeader(sealKey: SealKey, pack: Uint8Array, what: string): readonly PlacedBlob[] {
+  const length =
+    pack.length < trailerBytes
+      ? 0
+      : new DataView(pack.buffer, pack.byteOffset).getUint32(pack.length - trailerBytes, true);
+  if (length < sealOverhead || length > limits.packHeaderBytes || length > pack.length - trailerBytes) {
+    throw new SignetError('E_OBJECT_LIMIT', `${what}: header says ${length} bytes, remote has ${pack.length}`);
+  }
+  const contentBytes = pack.length - trailerBytes - length;
+  return decodeHeader(open(sealKey, pack.subarray(contentBytes, contentBytes + length), what), contentBytes, what);
+}
+
+/** Reads what is not packed as it is in the remote: config, the key file that was used, every index and snapshot. */
+export async function checkSingleObjects(
+  remote: Pick<Remote, 'get' | 'list'>,
+  repository: {
+    readonly id: string;
+    readonly keyFileId: string;
+    readonly sealKey: SealKey;
+    readonly allowRawObjects: boolean;
+  },
+  options: CallOptions,
+): Promise<readonly ObjectProblem[]> {
+  const problems: ObjectProblem[] = [];
+  const { sealKey, allowRawObjects } = repository;
+  try {
+    const { id } = await loadConfig(remote, sealKey, options.signal);
+    if (id !== repository.id) problems.push({ key: 'config', code: 'E_OBJECT_ID', detail: 'of another repository' });
+  } catch (error) {
+    noteIn(problems, 'config')(error);
+  }
+  const keyFile = `keys/${repository.keyFileId}`;
+  try {
+    const bytes = await remote.get(keyFile, { maxBytes: limits.keyFileBytes, ...options });
+    if (sha256Hex(bytes) !== repository.keyFileId) {
+      throw new SignetError('E_OBJECT_ID', `${keyFile}: its ${bytes.length} bytes do not hash to its name`);
+    }
+  } catch (error) {
+    noteIn(problems, keyFile)(error);
+  }
+  for (const folder of ['index', 'snapshots'] as const) {
+    for await (const { key } of remote.list(folder, options)) {
+      const id = idInKey(key);
+      if (id === undefined || key !== `${folder}/${id}`) continue;
+      try {
+        const stored = await remote.get(key, { maxBytes: limits.unpackedSealedBytes, ...options });
+        const { json } = await openUnpacked(sealKey, { key, id, stored }, allowRawObjects);
+        const decoded = folder === 'index' ? decodeIndex(json) : decodeSnapshot(json);
+        if (decoded === undefined) {
+          const what = folder === 'index' ? 'not an index' : 'not a snapshot';
+          problems.push({ key, code: 'E_OBJECT_TYPE', detail: what });
+        }
+      } catch (error) {
+        noteIn(problems, key)(error);
+      }
+    }
+  }
+  return problems;
+}
+
+/** Takes down what is wrong with the object; what is about anything else is thrown on. */
+function noteIn(problems: ObjectProblem[], key: string): (error: unknown) => void {
+  return error => {
+    const problem = problemFrom(key, error);
+    if (problem === undefined) throw error;
+    problems.push(problem);
+  };
+}
