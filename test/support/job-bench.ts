@@ -1,0 +1,121 @@
+// The jobs of the engine on a repository in memory, without daemon or cache: a machine that backs up one folder to a cloud that a test may
+// tamper with between two jobs.
+
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { ExecutionContext } from 'ava';
+import { restoreSnapshot } from '../../daemon/archive/restore.ts';
+import { startDatabaseCapture } from '../../daemon/capture/capture.ts';
+import { runBackup } from '../../daemon/jobs/backup.ts';
+import type { BackupOutcome } from '../../daemon/jobs/engine-messages.ts';
+import { readHistory, resolveSnapshot } from '../../daemon/jobs/history.ts';
+import { runVerify } from '../../daemon/jobs/verify.ts';
+import { createMemoryRemote, type MemoryRemote } from '../../daemon/remotes/memory.ts';
+import type { Repository } from '../../daemon/repository/model.ts';
+import type { Witness } from '../../daemon/state/model.ts';
+import type { SkippedEntry, VerifyResult } from '../../protocol/status.ts';
+import { treeOf } from './archive.ts';
+import { bench, fixedRandom, temporaryFolder } from './repository.ts';
+
+const device = { id: '0011223344556677', label: 'bench' };
+export const sourceId = 'generic-abcdefgh';
+
+export interface JobBench {
+  readonly remote: MemoryRemote;
+  /** The folder that is backed up; exists. */
+  readonly source: string;
+  /** A new session without memory of the place, as after a restart without a cache. */
+  open(changes?: { readonly keyFileId?: string }): Promise<JobSession>;
+}
+
+export interface JobSession {
+  readonly repository: Repository;
+  backUp(): Promise<BackupOutcome>;
+  verify(): Promise<VerifyResult>;
+  /** What came back, by path below the source folder, and what did not. */
+  restore(snapshot?: string): Promise<{ tree: Map<string, string>; skipped: readonly SkippedEntry[] }>;
+  close(): Promise<void>;
+}
+
+export async function jobBench(t: ExecutionContext): Promise<JobBench> {
+  const remote = createMemoryRemote();
+  const place = await bench(t, { remote, packTargetBytes: 256 * 1024 });
+  const folder = await temporaryFolder(t);
+  const source = join(folder, 'chats');
+  mkdirSync(source);
+  const signal = new AbortController().signal;
+  const randomBytes = fixedRandom(9);
+  const startCapture = () =>
+    startDatabaseCapture({ stagingFolder: join(folder, 'staging'), nodePath: process.execPath });
+  let witness: Witness | undefined;
+  let isNew = true;
+  let restores = 0;
+
+  return {
+    remote,
+    source,
+    async open(changes) {
+      const repository = isNew ? await place.create() : await place.open(changes);
+      isNew = false;
+      const headsKey = repository.deriveKey('signet/heads/v1');
+      const { id: repositoryId, keyFileId, masterKeyFingerprint } = repository;
+      const known = { repositoryId, keyFileId, masterKeyFingerprint, vaultSha256: null, vaultGeneration: 0 };
+      const context = { remote, repository, headsKey, randomBytes, signal, onProgress: () => undefined };
+      return {
+        repository,
+        async backUp() {
+          await place.clock.advance(60_000); // times tell backups apart
+          const order = {
+            reason: 'user' as const,
+            device,
+            sources: [{ id: sourceId, profile: 'generic', label: 'chats', root: source, captureNow: true }],
+            memory: null,
+            witness: witness ?? {
+              v: 1,
+              since: '2026-11-23T09:00:00Z',
+              ...known,
+              device: device.id,
+              ownHead: null,
+              seen: {},
+            },
+          } satisfies Parameters<typeof runBackup>[0]['order'];
+          const outcome = await runBackup({ ...context, order, clock: place.clock, startCapture });
+          witness = outcome.witness;
+          return outcome;
+        },
+        verify: () => runVerify({ ...context, witness, readDataPercent: 100 }),
+        async restore(named = 'latest') {
+          await repository.refreshIndex();
+          const { snapshots } = await readHistory({ remote, repository, headsKey, signal });
+          const { id, snapshot } = resolveSnapshot(snapshots, named);
+          const target = join(folder, `restored-${restores++}`);
+          const capture = startCapture();
+          const { skipped } = await restoreSnapshot({
+            repository,
+            snapshot: { id, tree: snapshot.tree },
+            target,
+            include: [],
+            dryRun: false,
+            platform: 'linux',
+            randomName: () => 'aa',
+            checkDatabase: path => capture.check(path),
+            freeBytes: async () => 1e12,
+            onProgress: () => undefined,
+            signal,
+          });
+          await capture.stop();
+          return { tree: treeOf(join(target, sourceId)), skipped };
+        },
+        close: () => repository.close(),
+      };
+    },
+  };
+}
+
+/** Writes files below a folder, making folders as needed. */
+export function writeFiles(root: string, files: Readonly<Record<string, string | Uint8Array>>): void {
+  for (const [path, content] of Object.entries(files)) {
+    mkdirSync(join(root, path, '..'), { recursive: true });
+    writeFileSync(join(root, path), content);
+  }
+}
