@@ -172,10 +172,14 @@ export class OpenedRepository implements Repository {
 
   find(type: BlobType, id: BlobId): PackedBlob | undefined {
     const [copy] = this.#index.copies(type, id);
-    if (copy === undefined || this.#unusable.has(blobKey(type, id))) return undefined;
+    if (copy === undefined) return undefined;
     this.#index.markUsed(type, id);
     const { pack, offset, sealedBytes, plainBytes } = copy;
     return { id, type, pack: pack.id, offset, sealedBytes, plainBytes };
+  }
+
+  has(type: BlobType, id: BlobId): boolean {
+    return !this.#unusable.has(blobKey(type, id)) && this.#index.markUsed(type, id);
   }
 
   async saveBlob(type: BlobType, plaintext: Uint8Array, options: Call = {}): Promise<SavedBlob> {
@@ -187,7 +191,7 @@ export class OpenedRepository implements Repository {
     }
     const id = asBlobId(sha256Hex(plaintext));
     const name = blobKey(type, id);
-    if (!this.#unusable.has(name) && this.#index.markUsed(type, id)) return { id, isNew: false, sealedBytes: 0 };
+    if (this.has(type, id)) return { id, isNew: false, sealedBytes: 0 };
     const underWay = this.#unsealed.get(name);
     if (underWay !== undefined) {
       await underWay;
