@@ -147,13 +147,15 @@ async function launch(options: LaunchOptions): Promise<void> {
   const said = join(home.logs, `start-${randomBytes(6).toString('hex')}.log`);
   const output = openSync(said, 'wx', 0o600);
   try {
-    const child = spawn(node, [...flags, entry], {
-      detached: true,
-      cwd: home.state,
-      env: { ...frugal(home), ...cleaned(env), ...extraEnv },
-      stdio: ['ignore', output, output],
-      windowsHide: true,
-    });
+    const child = privately(() =>
+      spawn(node, [...flags, entry], {
+        detached: true,
+        cwd: home.state,
+        env: { ...frugal(home), ...cleaned(env), ...extraEnv },
+        stdio: ['ignore', output, output],
+        windowsHide: true,
+      }),
+    );
     let ended: string | undefined;
     let status: number | null = null;
     child.on('error', error => {
@@ -222,6 +224,16 @@ function failureIn(path: string): PeerError | undefined {
 function cleaned(env: Readonly<Record<string, string | undefined>>): Record<string, string | undefined> {
   const { NODE_OPTIONS: _options, NODE_INSPECT_RESUME_ON_START: _inspect, ...rest } = env;
   return rest;
+}
+
+/** What is started makes files for its user alone from its first moment on: Node itself keeps compiled code before any line of ours runs. */
+function privately<Result>(start: () => Result): Result {
+  const before = process.umask(0o077);
+  try {
+    return start();
+  } finally {
+    process.umask(before);
+  }
 }
 
 /**

@@ -23,7 +23,7 @@ import { type Scan, scanSource } from './scan.ts';
 import { databaseKey, SourceStore } from './store.ts';
 
 export interface ArchiveContext {
-  readonly repository: Pick<Repository, 'deriveKey' | 'find' | 'loadBlob' | 'loadTree' | 'saveBlob' | 'saveTree'>;
+  readonly repository: Pick<Repository, 'deriveKey' | 'has' | 'loadBlob' | 'loadTree' | 'saveBlob' | 'saveTree'>;
   /** Starts the capture child when the first database asks for it. */
   readonly capture: () => DatabaseCapture;
   readonly sources: readonly ArchiveSource[];

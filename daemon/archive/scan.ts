@@ -81,7 +81,7 @@ export interface Scan {
 }
 
 export interface ScanContext {
-  readonly repository: Pick<Repository, 'find' | 'loadTree'>;
+  readonly repository: Pick<Repository, 'has' | 'loadTree'>;
   readonly source: ArchiveSource;
   /** The source's folder in the parent snapshot. */
   readonly previous: TreeNode | undefined;
@@ -157,7 +157,7 @@ class Walk {
       known.size === 0 &&
       entries.every(entry => entry.unchanged) &&
       sameFacts(previous, facts) &&
-      this.#context.repository.find('tree', previous.subtree) !== undefined;
+      this.#context.repository.has('tree', previous.subtree);
     return { kind: 'dir', name, path, facts, previous, entries, unchanged };
   }
 
@@ -167,7 +167,7 @@ class Walk {
 
   async #previousNodes(previous: TreeNode | undefined): Promise<Map<string, TreeNode>> {
     const { repository, signal } = this.#context;
-    if (previous?.subtree === undefined || repository.find('tree', previous.subtree) === undefined) return new Map();
+    if (previous?.subtree === undefined || !repository.has('tree', previous.subtree)) return new Map();
     try {
       const nodes = await repository.loadTree(previous.subtree, { signal });
       return new Map(nodes.map(node => [nameKey(node.name), node]));
@@ -326,7 +326,7 @@ class Walk {
   }
 
   #hasContent(node: TreeNode | undefined): boolean {
-    return node?.content?.every(id => this.#context.repository.find('data', id) !== undefined) ?? false;
+    return node?.content?.every(id => this.#context.repository.has('data', id)) ?? false;
   }
 
   /** Records what cannot be stored now; where the parent snapshot has it, that version stays. */

@@ -191,7 +191,7 @@ async function newestReadable(
   for (const { id, snapshot, standing } of history.snapshots) {
     if (standing !== 'announced' && standing !== 'unannounced') continue;
     if (readTags(snapshot, history.headsKey)?.device !== order.device.id) continue;
-    if (repository.find('tree', snapshot.tree) === undefined) continue; // only a copy in the cache is left
+    if (!repository.has('tree', snapshot.tree)) continue; // only a copy in the cache is left
     try {
       return { ...(await loadParent(repository, id, snapshot.tree, signal)), time: snapshot.time };
     } catch (error) {

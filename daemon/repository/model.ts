@@ -153,6 +153,8 @@ export interface Repository {
   refreshIndex(options?: { signal?: AbortSignal | undefined }): Promise<void>;
 
   find(type: BlobType, id: BlobId): PackedBlob | undefined;
+  /** Whether the blob need not be saved again: an index names it, and so far nothing says that the remote cannot give it. */
+  has(type: BlobType, id: BlobId): boolean;
   /** Compresses, seals and packs the blob unless it is known. The bytes may be reused once the promise settles. */
   saveBlob(type: BlobType, plaintext: Uint8Array, options?: { signal?: AbortSignal | undefined }): Promise<SavedBlob>;
   /** @throws E_MISSING · E_OBJECT_AUTH · E_OBJECT_ID · E_OBJECT_LIMIT; a second copy in another pack is tried first */
@@ -174,8 +176,8 @@ export interface Repository {
   snapshots(options?: { signal?: AbortSignal | undefined }): Promise<ReadonlyMap<SnapshotId, Snapshot>>;
 
   /**
-   * Looks which packs are gone from data/ or have another size than the index says. Their blobs count as unknown until the next
-   * refreshIndex, so that saving them again uploads them; so do blobs that loadBlob could not give. Answers the packs that hold
+   * Looks which packs are gone from data/ or have another size than the index says. `has` denies their blobs until the next
+   * refreshIndex, so that saving them again uploads them; so it does blobs that loadBlob could not give. Answers the packs that hold
    * a blob which no other pack has.
    */
   setAsideMissing(options?: { signal?: AbortSignal | undefined }): Promise<readonly ObjectProblem[]>;

@@ -182,6 +182,10 @@ export class OpenedRepository implements Repository {
     return { id, type, pack: pack.id, offset, sealedBytes, plainBytes };
   }
 
+  has(type: BlobType, id: BlobId): boolean {
+    return !this.#unusable.has(blobKey(type, id)) && this.#index.markUsed(type, id);
+  }
+
   async saveBlob(type: BlobType, plaintext: Uint8Array, options: Call = {}): Promise<SavedBlob> {
     options.signal?.throwIfAborted();
     this.#outbox.throwIfFailed();
@@ -191,7 +195,7 @@ export class OpenedRepository implements Repository {
     }
     const id = asBlobId(sha256Hex(plaintext));
     const name = blobKey(type, id);
-    if (!this.#unusable.has(name) && this.#index.markUsed(type, id)) return { id, isNew: false, sealedBytes: 0 };
+    if (this.has(type, id)) return { id, isNew: false, sealedBytes: 0 };
     const underWay = this.#unsealed.get(name);
     if (underWay !== undefined) {
       await underWay;

@@ -20,6 +20,8 @@ const forgedSnapshot = utf8(`{"time":"2030-01-01T00:00:00Z","tree":"${'0'.repeat
 
 interface Scene extends JobBench {
   readonly files: ReadonlyMap<string, string>;
+  /** The index of the first backup. */
+  readonly firstIndex: string;
   /** Keys below the folder, sorted. */
   keys(folder: string): readonly string[];
   change(key: string, how: (bytes: Uint8Array) => Uint8Array): void;
@@ -49,6 +51,7 @@ async function scene(t: ExecutionContext): Promise<Scene> {
   });
   const session = await made.open();
   await session.backUp();
+  const firstIndex = [...made.remote.objects.keys()].find(key => key.startsWith('index/')) ?? '';
   writeFiles(made.source, { 'inner/c.txt': 'three' });
   await session.backUp();
   writeFiles(made.source, { 'd.txt': 'four' });
@@ -64,6 +67,7 @@ async function scene(t: ExecutionContext): Promise<Scene> {
   return {
     ...made,
     files: treeOf(made.source),
+    firstIndex,
     keys: folder => [...objects.keys()].filter(key => key.startsWith(`${folder}/`)).sort(),
     change,
     flip: (key, at) =>
@@ -116,6 +120,8 @@ interface Expectation {
   readonly lost?: readonly string[];
   /** Codes with which verify names what was done, in any order; with the object where the key is known. */
   readonly named: readonly string[];
+  /** May be among them, too. */
+  readonly maybe?: string;
   /** Codes of the alarms of the next backup. */
   readonly alarms?: readonly string[];
   /** After the next backup the newest snapshot is whole again, for the files are still on this computer. */
@@ -136,7 +142,8 @@ async function judge(t: ExecutionContext, place: Scene, expected: Expectation): 
 
   const checked = await session.verify();
   t.is(checked.ok, expected.named.length === 0);
-  t.deepEqual([...new Set(checked.problems.map(({ code }) => code))].sort(), [...expected.named].sort());
+  const codes = new Set<string>(checked.problems.map(({ code }) => code).filter(code => code !== expected.maybe));
+  t.deepEqual([...codes].sort(), [...expected.named].sort());
 
   writeFileSync(join(place.source, 'later.txt'), 'still backed up');
   const outcome = await session.backUp();
@@ -245,9 +252,10 @@ const cases: readonly (readonly [string, (place: Scene) => Expectation])[] = [
     'two packs of files under each other’s names',
     place => {
       const one = place.placeOf('file a.txt').key;
+      const size = (key: string): number => place.remote.objects.get(key)?.length ?? 0;
       const other = place
         .keys('data')
-        .find(key => key !== one && place.filesWhere(each => each.key === key).length > 0);
+        .find(key => size(key) !== size(one) && place.filesWhere(each => each.key === key).length > 0);
       const [bytes, others] = [place.remote.objects.get(one), place.remote.objects.get(other ?? '')];
       if (other === undefined || bytes === undefined || others === undefined) throw new Error('there is one pack only');
       place.change(one, () => others);
@@ -255,7 +263,8 @@ const cases: readonly (readonly [string, (place: Scene) => Expectation])[] = [
       const lost = place.filesWhere(({ key }) => key === one || key === other);
       return {
         lost,
-        named: ['E_MISSING', 'E_OBJECT_AUTH', 'E_OBJECT_ID'],
+        named: ['E_OBJECT_AUTH', 'E_OBJECT_ID'],
+        maybe: 'E_MISSING', // where a blob lies behind the end of the other pack
         alarms: ['E_MISSING'],
         repaired: true,
       };
@@ -264,28 +273,28 @@ const cases: readonly (readonly [string, (place: Scene) => Expectation])[] = [
   [
     'a byte of an index',
     place => {
-      const [lost, key] = firstIndex(place);
+      const key = place.firstIndex;
       place.flip(key, 100);
-      return { lost, named: ['E_MISSING', 'E_OBJECT_ID'], repaired: true };
+      return { lost: lostWithFirstIndex, named: ['E_MISSING', 'E_OBJECT_ID'], repaired: true };
     },
   ],
   [
     'an index under the right name for its damaged bytes',
     place => {
-      const [lost, key] = firstIndex(place);
+      const key = place.firstIndex;
       const bytes = new Uint8Array(place.remote.objects.get(key) ?? []);
       bytes[100] = (bytes[100] ?? 0) ^ 1;
       place.remote.objects.delete(key);
       place.remote.objects.set(`index/${sha256Hex(bytes)}`, bytes);
-      return { lost, named: ['E_MISSING', 'E_OBJECT_AUTH'], repaired: true };
+      return { lost: lostWithFirstIndex, named: ['E_MISSING', 'E_OBJECT_AUTH'], repaired: true };
     },
   ],
   [
     'an index that is gone',
     place => {
-      const [lost, key] = firstIndex(place);
+      const key = place.firstIndex;
       place.remote.objects.delete(key);
-      return { lost, named: ['E_MISSING'], repaired: true };
+      return { lost: lostWithFirstIndex, named: ['E_MISSING'], repaired: true };
     },
   ],
   [
@@ -343,17 +352,8 @@ const cases: readonly (readonly [string, (place: Scene) => Expectation])[] = [
   ],
 ];
 
-/** The index of the first backup, and the files that only it knows. */
-function firstIndex(place: Scene): readonly [lost: readonly string[], key: string] {
-  const size = (key: string): number => place.remote.objects.get(key)?.length ?? 0;
-  const [key = ''] = place.keys('index').toSorted((a, b) => size(b) - size(a));
-  return [
-    [...place.files.keys()]
-      .map(path => path.slice(1))
-      .filter(path => !['inner', 'inner/c.txt', 'd.txt'].includes(path)),
-    key,
-  ];
-}
+/** What only the index of the first backup knows. */
+const lostWithFirstIndex = ['a.txt', 'forged.json', 'inner/b.txt', 'inner/photo.jpg', 'video.mp4'];
 
 function refile(place: Scene, key: string, folder: string): void {
   const bytes = place.remote.objects.get(key);

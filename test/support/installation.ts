@@ -58,6 +58,23 @@ export interface InstallationOptions {
   readonly settings?: Readonly<Record<string, unknown>>;
   /** Put before `node`: to run as another user, or in a smaller world. */
   readonly wrapper?: readonly string[];
+  /** Added to the environment of the commands and so of the daemon. */
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+/** For root, whom no permission stops: the commands and the daemon run without that power, as for everyone else. */
+export function withoutPower(): Pick<InstallationOptions, 'wrapper'> {
+  if (process.getuid?.() !== 0) return {};
+  return {
+    wrapper: [
+      'setpriv',
+      '--bounding-set',
+      '-dac_override,-dac_read_search',
+      '--inh-caps',
+      '-dac_override,-dac_read_search',
+      '--',
+    ],
+  };
 }
 
 export async function installation(t: ExecutionContext, options: InstallationOptions = {}): Promise<Installation> {
@@ -74,7 +91,10 @@ export async function installation(t: ExecutionContext, options: InstallationOpt
   const start = (args: readonly string[], secrets?: object): ChildProcess => {
     const words = [...(options.wrapper ?? []), process.execPath, '--no-warnings', cli, ...args];
     const [program = '', ...rest] = words;
-    const child = spawn(program, rest, { env: { ...process.env, SIGNET_HOME: home }, stdio: ['pipe', 'pipe', 'pipe'] });
+    const child = spawn(program, rest, {
+      env: { ...process.env, ...options.environment, SIGNET_HOME: home },
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
     running.add(child);
     child.once('exit', () => running.delete(child));
     child.stdin?.on('error', () => undefined); // a command that fails early does not read
