@@ -6,7 +6,7 @@ import { isCode, SignetError } from '../base/errors.ts';
 import { sha256Hex } from '../kernel/hash.ts';
 import { randomPolynomial53 } from '../kernel/polynomial.ts';
 import { checkScrypt, deriveScrypt, type ScryptParameters } from '../kernel/scrypt.ts';
-import { ivBytes, open, refuseZeroKey, type SealKey, seal, sealKeyFrom, wipeSealKey } from '../kernel/seal.ts';
+import { ivBytes, open, type SealKey, seal, sealKeyFrom, wipeSealKey } from '../kernel/seal.ts';
 import type { Remote } from '../remotes/remote.ts';
 import { idInKey, isId } from './ids.ts';
 import { limits } from './limits.ts';
@@ -130,9 +130,12 @@ function parseMasterKey(plaintext: Uint8Array, what: string): SealKey {
   const macK = fromBase64(parts['k'], 16);
   const macR = fromBase64(parts['r'], 16);
   if (encrypt === undefined || macK === undefined || macR === undefined) throw refuse();
-  const key = { encrypt, macK, macR };
-  refuseZeroKey(key);
-  return key;
+  const bytes = concat(encrypt, macK, macR);
+  try {
+    return sealKeyFrom(bytes);
+  } finally {
+    wipe(bytes, encrypt, macK, macR);
+  }
 }
 
 /**
