@@ -20,66 +20,40 @@ import { fromUtf8, utf8, wipe } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { isCode, SignetError, toSignetError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
-import type { HistoryEntry, Settings, SourceSetting, Witness } from '../state/model.ts';
+import type { HistoryEntry, Settings, Witness } from '../state/model.ts';
 import { defaultSettings, type State } from '../state/state.ts';
-import type { OpenedVault } from '../vault/model.ts';
-import {
-  checkSameRepository,
-  compareVaults,
-  normalisePhone,
-  parseRecoveryKey,
-  phoneEnding,
-  type Vault,
-} from '../vault/vault.ts';
+import { checkSameRepository, compareVaults, phoneEnding } from '../vault/vault.ts';
 import { AutomaticBackups, type StartWatching } from './automatic.ts';
-import type { Engine } from './engine.ts';
 import * as engine from './engine-messages.ts';
-import { checkFolders, folderOfRemote, normaliseRemote, remoteLabel } from './places.ts';
+import { checkFolders, remoteLabel } from './places.ts';
 import { estimateSeconds } from './progress.ts';
+import {
+  type GivenSecrets,
+  keyOf,
+  type NewPlace,
+  needed,
+  phoneText,
+  type SetupOptions,
+  type SetupOrder,
+  setUp,
+} from './setup.ts';
 import { type SourceFacts, statusOf } from './status.ts';
 
 const memoryName = 'captures';
 const historyShown = 20;
 
-export interface JobsOptions {
+export interface JobsOptions extends Omit<SetupOptions, 'signal'> {
   readonly state: State;
-  readonly vault: Vault;
-  readonly engine: Engine;
   readonly clock: Clock;
   readonly log: Log;
   readonly machineId: string;
-  readonly hostLabel: string;
-  readonly homeFolders: readonly string[];
-  readonly newSource: (spec: SourceWish) => Promise<SourceSetting>;
   readonly startWatching: StartWatching;
-  readonly randomBytes: (count: number) => Uint8Array;
   readonly onStatus: (status: Status) => void;
 }
 
 export interface JobCall {
   readonly progress: (value: JobProgress) => void;
   readonly signal: AbortSignal;
-}
-
-/** Secrets as bytes, the caller's to wipe. */
-export interface GivenSecrets {
-  readonly password?: Uint8Array | undefined;
-  readonly phone?: Uint8Array | undefined;
-  readonly recoveryKey?: Uint8Array | undefined;
-}
-
-/** A folder, a profile with its usual folder, or both. */
-export interface SourceWish {
-  readonly root?: string | undefined;
-  readonly profile?: string | undefined;
-}
-
-export interface SetupOrder {
-  readonly sources: readonly SourceWish[];
-  readonly remote: string;
-  readonly schedule?: Partial<Schedule>;
-  readonly createOnly?: boolean;
-  readonly readOnly?: boolean;
 }
 
 interface RunningJob {
@@ -174,28 +148,11 @@ export class Jobs {
       throw new SignetError('E_ALREADY_SET_UP', 'this computer is set up already');
     }
     return this.#run('setup', call, async signal => {
-      const remote = await normaliseRemote(order.remote);
-      const sources: SourceSetting[] = [];
-      for (const source of order.sources) sources.push(await this.#options.newSource(source));
-      await checkFolders({ remote, sources, home: this.#options.homeFolders });
-      const found = await this.#options.engine.ask(engine.inspect, { remote }, { signal });
       try {
-        if (found === 'repository' && !order.createOnly)
-          return await this.#join(remote, sources, order, secrets, signal);
-        if (found !== 'empty') {
-          throw new SignetError(
-            'E_TARGET_NOT_EMPTY',
-            `the place for the copies holds ${found === 'other' ? 'other things' : 'a backup'}`,
-            {
-              params: { path: folderOfRemote(remote) ?? remote, what: found },
-            },
-          );
-        }
-        if (sources.length === 0)
-          throw new SignetError('E_USAGE', 'a new backup needs at least one source', {
-            params: { missing: '--source' },
-          });
-        return await this.#create(remote, sources, order, secrets, signal);
+        const { place, recoveryKey, ...made } = await setUp(order, secrets, { ...this.#options, signal });
+        await this.#configure(place, order.schedule);
+        const snapshots = this.#repository?.snapshots ?? 0;
+        return { ...made, snapshots, ...(recoveryKey !== undefined && { recoveryKey }) };
       } catch (error) {
         await this.lock();
         throw error;
@@ -203,119 +160,14 @@ export class Jobs {
     });
   }
 
-  async #create(
-    remote: string,
-    sources: readonly SourceSetting[],
-    order: SetupOrder,
-    secrets: GivenSecrets,
-    signal: AbortSignal,
-  ): Promise<Omit<SetupResult, 'recoveryKey'> & { readonly recoveryKey: Uint8Array }> {
-    const { engine: worker, vault } = this.#options;
-    const password = needed(secrets.password, 'password');
-    const phone = phoneText(needed(secrets.phone, 'phone'));
-    const recoveryKey = this.#options.randomBytes(32);
-    const identity = await worker.ask(engine.prepare, { remote, recoveryKey }, { signal });
-    const device = this.#options.hostLabel;
-    // The vault goes first: a repository without one would be a place that nobody can open after a crash right here.
-    const file = await vault.create({ ...identity, password, phone, recoveryKey, device, signal });
-    await worker.ask(engine.putVault, { name: file.key, bytes: file.bytes }, { signal });
-    const opened = await worker.ask(engine.create, {}, { signal });
-    await vault.adopt(file);
-    await this.#configure(remote, sources, order.schedule, opened, phone);
-    return { repositoryId: opened.repositoryId, recoveryKey, joined: false, snapshots: 0 };
-  }
-
-  async #join(
-    remote: string,
-    sources: readonly SourceSetting[],
-    order: SetupOrder,
-    secrets: GivenSecrets,
-    signal: AbortSignal,
-  ): Promise<Omit<SetupResult, 'recoveryKey'>> {
-    const { engine: worker, vault } = this.#options;
-    const { password } = secrets;
-    const phone = secrets.phone === undefined ? undefined : phoneText(secrets.phone);
-    let opened: engine.OpenedRepository;
-    if (secrets.recoveryKey !== undefined) {
-      const recoveryKey = keyOf(secrets.recoveryKey);
-      opened = await worker.ask(engine.open, { remote, recoveryKey }, { signal });
-      if (order.readOnly || password === undefined || phone === undefined) {
-        if (!order.readOnly) {
-          throw new SignetError(
-            'E_USAGE',
-            'joining by recovery key sets a new password and phone number, or is read-only',
-            {
-              params: { missing: '--read-only' },
-            },
-          );
-        }
-        vault.unlockWithRecoveryKey(recoveryKey);
-      } else {
-        const { repositoryId, keyFileId, masterKeyFingerprint } = opened;
-        const candidates = await worker.ask(engine.vaults, { remote }, { signal });
-        const file = await vault.create({
-          repositoryId,
-          keyFileId,
-          masterKeyFingerprint,
-          password,
-          phone,
-          recoveryKey,
-          device: this.#options.hostLabel,
-          after: candidates,
-          signal,
-        });
-        await worker.ask(engine.putVault, { name: file.key, bytes: file.bytes }, { signal });
-        await vault.adopt(file);
-      }
-      wipe(recoveryKey);
-    } else {
-      let candidates = await worker.ask(engine.vaults, { remote }, { signal });
-      for (;;) {
-        const file = await vault.openRemote(candidates, needed(password, 'password'), needed(phone, 'phone'), {
-          signal,
-        });
-        try {
-          opened = await this.#openWith(remote, file, signal);
-          await vault.adopt(file);
-          break;
-        } catch (error) {
-          // A set-up that was cut off may have left a vault for a repository that never came to be.
-          const isStray = isCode(error, 'E_WRONG_SECRET') || isCode(error, 'E_REPO_MISMATCH');
-          candidates = candidates.filter(each => each.name !== file.key);
-          if (!isStray || candidates.length === 0) throw error;
-        }
-      }
-    }
-    await this.#configure(remote, order.readOnly ? [] : sources, order.schedule, opened, phone);
-    const { snapshots } = await worker.ask(engine.measure, {}, { signal });
-    return { repositoryId: opened.repositoryId, joined: true, snapshots };
-  }
-
-  async #openWith(remote: string, file: OpenedVault, signal: AbortSignal): Promise<engine.OpenedRepository> {
-    const { recoveryKey, identity } = file;
-    try {
-      const order = { remote, recoveryKey, keyFileId: identity.keyFileId };
-      const opened = await this.#options.engine.ask(engine.open, order, { signal });
-      checkSameRepository(identity, { id: opened.repositoryId, ...opened });
-      return opened;
-    } finally {
-      wipe(recoveryKey);
-    }
-  }
-
-  async #configure(
-    remote: string,
-    sources: readonly SourceSetting[],
-    schedule: Partial<Schedule> | undefined,
-    opened: engine.OpenedRepository,
-    phone: string | undefined,
-  ): Promise<void> {
+  async #configure(place: NewPlace, schedule: Partial<Schedule> | undefined): Promise<void> {
     const { state, hostLabel } = this.#options;
+    const { remote, sources, opened, phone } = place;
     const before = this.#settings ?? defaultSettings(hostLabel);
     const settings = { ...before, remote, sources, schedule: { ...onChangeOnly, at: before.schedule.at, ...schedule } };
     await state.settings.save(settings);
     this.#settings = settings;
-    this.#phoneEnding = phone === undefined ? null : phoneEnding(normalisePhone(phone));
+    this.#phoneEnding = phone === undefined ? null : phoneEnding(phone);
     await this.#opened(opened);
     await this.#automatic.follow(settings);
   }
@@ -717,22 +569,4 @@ function resultOf(outcome: engine.BackupOutcome): BackupResult {
     durationMs,
     alarms,
   };
-}
-
-function needed<Value>(value: Value | undefined, name: string): Value {
-  if (value === undefined) throw new SignetError('E_USAGE', `the ${name} is missing`, { params: { missing: name } });
-  return value;
-}
-
-/** A phone number is handled as text by the library that parses it; unlike a password it is no secret of its own. */
-function phoneText(bytes: Uint8Array): string {
-  const text = fromUtf8(bytes);
-  if (text === undefined) throw new SignetError('E_PHONE_FORM', 'the phone number is not text');
-  return normalisePhone(text);
-}
-
-function keyOf(bytes: Uint8Array): Uint8Array {
-  const text = fromUtf8(bytes);
-  if (text === undefined) throw new SignetError('E_RECOVERY_KEY_FORM', 'the recovery key is not text');
-  return parseRecoveryKey(text);
 }

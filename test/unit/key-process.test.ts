@@ -83,7 +83,7 @@ test('the password is in no argument and no variable of the child, and nothing o
   t.false(started.includes('415555'));
   const { env } = JSON.parse(started);
   t.deepEqual(
-    Object.keys(env).filter(name => !['SystemRoot', 'ELECTRON_RUN_AS_NODE'].includes(name)),
+    Object.keys(env).filter(name => !['SystemRoot', 'ELECTRON_RUN_AS_NODE', 'NODE_COMPILE_CACHE'].includes(name)),
     [],
   );
 });
