@@ -57,6 +57,7 @@ export async function archiveBench(
   let parent: { readonly id: SnapshotId; readonly tree: NonNullable<ArchiveOutcome['tree']> } | undefined;
   let memory: CaptureMemory | undefined;
   let restores = 0;
+  let runs = 0;
   const signal = new AbortController().signal;
 
   return {
@@ -86,7 +87,9 @@ export async function archiveBench(
         });
         if (outcome.tree === undefined) return { ...outcome, id: undefined };
         await repository.commitIndex();
-        const id = await repository.saveSnapshot(snapshotOf(outcome.tree));
+        // A second apart, so that stock restic knows which one is the latest.
+        const time = new Date(made.clock.now() + 1000 * runs++).toISOString();
+        const id = await repository.saveSnapshot(snapshotOf(outcome.tree, { time }));
         parent = { id, tree: outcome.tree };
         memory = { snapshot: id, databases: outcome.memory };
         return { ...outcome, id };
