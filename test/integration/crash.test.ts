@@ -122,7 +122,7 @@ async function judged(t: ExecutionContext, { signet, recoveryKey }: Bench, args:
 
 test('killed at any moment of a backup, nothing that was backed up is lost and nothing is sealed twice', async t => {
   if (!hasRestic) return skip(t, 'restic is not installed');
-  t.timeout(600_000);
+  t.timeout(moments * 30_000);
   const seed = process.env['SIGNET_SEED'] ?? String(randomInt(1e9));
   t.log(`seed ${seed} (SIGNET_SEED repeats it)`);
   const signet = await installation(t);
