@@ -1,6 +1,7 @@
 // Watches the folders of all sources and says when what changed has settled. Events are hints: the rescan is the truth and
 // goes on when watching fails. Traces of our own captures (shared memory, empty logs, access times) are no changes.
 
+import type { Stats } from 'node:fs';
 import { realpath } from 'node:fs/promises';
 import { relative, sep } from 'node:path';
 import { utf8 } from '../base/bytes.ts';
@@ -151,16 +152,19 @@ async function watchOne(
   // Links inside are stored as links and not followed, but the folder itself may be named by one.
   const root = await realpath(source.root).catch(() => source.root);
   const reported = new Set<WatchProblem>();
+  const logs = new LogTimes();
   return await watchFolder(root, {
     isIgnored(path, stats) {
       const inside = relative(root, path);
       if (inside === '' || inside === '..' || inside.startsWith(`..${sep}`)) return false;
       const bytes = utf8(sep === '/' ? inside : inside.replaceAll(sep, '/'));
+      // Asked by name alone: only what is excluded either way can be skipped.
       const kinds = stats === undefined ? bothKinds : ([stats.isDirectory() ? 'dir' : 'file'] as const);
+      if (stats !== undefined) logs.note(path, stats);
       return kinds.every(kind => isExcluded(source.profile, bytes, kind));
     },
     onEvent(event, path, stats) {
-      if (!isOwnTrace(event, path, stats?.size)) settling.changed(source.id);
+      if (!logs.isOwnTrace(event, path, stats)) settling.changed(source.id);
     },
     onError(error) {
       const code = problemOf(error);
@@ -171,12 +175,31 @@ async function watchOne(
   });
 }
 
-/**
- * What reading a database leaves behind: an empty log. A log that goes away was written back into its database first, which
- * is a change of its own.
- */
-function isOwnTrace(event: string, path: string, sizeBytes: number | undefined): boolean {
-  return path.endsWith('-wal') && (event === 'unlink' || sizeBytes === 0);
+/** Tells what the write-ahead logs of apps say from what our reading of their databases leaves behind. */
+class LogTimes {
+  /** Modification times as last seen. */
+  readonly #seen = new Map<string, number>();
+
+  /** Takes up a log before its first event: the watcher shows every entry to its filter first. */
+  note(path: string, { mtimeMs }: Pick<Stats, 'mtimeMs'>): void {
+    if (path.endsWith('-wal') && !this.#seen.has(path)) this.#seen.set(path, mtimeMs);
+  }
+
+  /**
+   * Whether the event tells nothing new: an empty log, which a read-only open makes; a log that goes away, which was written back into its
+   * database first, a change of its own; a log whose owner alone was set, as SQLite does at each open by root (`robustFchown` in
+   * os_unix.c).
+   */
+  isOwnTrace(event: string, path: string, stats: Pick<Stats, 'size' | 'mtimeMs'> | undefined): boolean {
+    if (!path.endsWith('-wal')) return false;
+    if (stats === undefined) {
+      this.#seen.delete(path);
+      return event === 'unlink';
+    }
+    const before = this.#seen.get(path);
+    this.#seen.set(path, stats.mtimeMs);
+    return stats.size === 0 || (event === 'change' && stats.mtimeMs === before);
+  }
 }
 
 /** inotify says ENOSPC when a user has no watch left, EMFILE when no instance. */

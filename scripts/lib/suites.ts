@@ -38,7 +38,7 @@ export const suites: readonly Suite[] = [
     run: { tests: ['test/*.test.ts', 'test/unit/**/*.test.ts', 'test/contracts/**/*.test.ts'] },
     needs: [],
   },
-  { name: 'integration', budgetSeconds: 420, run: { tests: ['test/integration/**/*.test.ts'] }, needs: [] },
+  { name: 'integration', budgetSeconds: 540, run: { tests: ['test/integration/**/*.test.ts'] }, needs: [] },
   {
     name: 'interop',
     budgetSeconds: 240,

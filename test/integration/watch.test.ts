@@ -1,6 +1,16 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { setTimeout as pause } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { startDatabaseCapture } from '../../daemon/capture/capture.ts';
 import { type FolderEvent, type FolderWatch, watchFolder } from '../../daemon/sources/folder-watch.ts';
@@ -124,6 +134,27 @@ test('reading a database by a capture, access times and excluded files are no ch
   readFileSync(closed);
   writeFileSync(join(watch.root, 'x.lock'), 'x');
   await nothingButThis(t, watch);
+});
+
+test('a log whose owner or permissions alone were set is no change (SQLite sets the owner when root opens it)', async t => {
+  const root = scratch(t);
+  const path = join(root, 'open.db');
+  makeDatabase(path);
+  const app = new DatabaseSync(path);
+  t.teardown(() => app.close());
+  addRows(app, 5);
+  const minuteAgo = Date.now() / 1000 - 60;
+  utimesSync(`${path}-wal`, minuteAgo, minuteAgo); // not read since it was written: then chokidar tells of any event
+  const watch = await start(t, { sources: [{ id: 'generic-a', profile: 'generic', root }] });
+  for (const mode of [0o640, 0o600]) {
+    chmodSync(`${path}-wal`, mode);
+    await pause(200); // an event would be here by then
+    watch.clock.advance(longestWaitMs);
+    t.is(watch.seen(), 0);
+  }
+  addRows(app, 5);
+  await watch.settle();
+  t.true(watch.seen() > 0);
 });
 
 test('a commit that only the log shows is a change', async t => {

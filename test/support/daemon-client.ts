@@ -8,7 +8,7 @@ import { resolveHome } from '../../protocol/home.ts';
 import { connect } from '../../protocol/launch.ts';
 import * as messages from '../../protocol/messages.ts';
 import { Secrets } from '../../protocol/secrets.ts';
-import type { BackupResult, JobProgress, Status } from '../../protocol/status.ts';
+import type { BackupResult, JobProgress, RestoreResult, Status } from '../../protocol/status.ts';
 
 export interface DaemonClient {
   readonly pid: number;
@@ -19,6 +19,8 @@ export interface DaemonClient {
   /** @returns the code when it fails; 'gone' when the daemon ended */
   backup(onProgress?: (step: JobProgress) => void): Promise<BackupResult | ErrorCode | 'gone'>;
   cancel(): Promise<boolean>;
+  /** The newest backup, whole. */
+  restore(target: string): Promise<RestoreResult>;
   unlock(recoveryKey: string): Promise<void>;
   close(): void;
 }
@@ -66,6 +68,7 @@ export async function daemonClient(t: ExecutionContext, home: string): Promise<D
       }
     },
     cancel: async () => (await connection.sendRequest(messages.cancel)).cancelled,
+    restore: target => connection.sendRequest(messages.restore, { snapshot: 'latest', target }),
     async unlock(recoveryKey) {
       const given = new Secrets([['recoveryKey', Buffer.from(recoveryKey)]]);
       await connection.sendRequest(messages.unlock, { secrets: secrets.seal(messages.unlock.method, given) });
