@@ -176,7 +176,7 @@ export class OpenedRepository implements Repository {
 
   find(type: BlobType, id: BlobId): PackedBlob | undefined {
     const [copy] = this.#index.copies(type, id);
-    if (copy === undefined || this.#unusable.has(blobKey(type, id))) return undefined;
+    if (copy === undefined) return undefined;
     this.#index.markUsed(type, id);
     const { pack, offset, sealedBytes, plainBytes } = copy;
     return { id, type, pack: pack.id, offset, sealedBytes, plainBytes };
