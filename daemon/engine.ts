@@ -27,6 +27,7 @@ serveEngine({
   home,
   openRemote,
   prepareRemote,
+  checkPlace,
   isMissing,
   journal: openPackJournal<PackId>(home),
   startCapture: () => startDatabaseCapture({ stagingFolder: home.staging, nodePath: process.execPath }),
@@ -56,6 +57,23 @@ async function isMissing(spec: string): Promise<boolean> {
     }
   };
   return !(await isThere(folder)) && (await isThere(dirname(folder)));
+}
+
+/**
+ * A place that set-up cannot use and that no waiting will make usable.
+ * @throws E_USAGE
+ */
+async function checkPlace(spec: string): Promise<void> {
+  const folder = folderOf(spec);
+  const [own, above] = await Promise.all([folder, dirname(folder)].map(path => stat(path).catch(() => undefined)));
+  const detail =
+    own !== undefined && !own.isDirectory()
+      ? `${folder} is a file: give a folder`
+      : own === undefined && above?.isDirectory() !== true
+        ? `there is no folder ${dirname(folder)}: connect its disk, or make it first`
+        : undefined;
+  if (detail === undefined) return;
+  throw new SignetError('E_USAGE', 'the place for the copies cannot be a folder', { params: { detail, path: folder } });
 }
 
 /** Makes the place ready for a new repository: creates the folder when only it is missing. @throws E_UNREACHABLE · E_REMOTE_DENIED */

@@ -11,7 +11,7 @@ import type { ErrorCode } from '../../protocol/errors.ts';
 import type { RestoredDatabase, SkippedEntry } from '../../protocol/status.ts';
 import { asBuffer, concat, fromUtf8, release, toHex, utf8 } from '../base/bytes.ts';
 import { isLoss, SignetError, systemCode } from '../base/errors.ts';
-import { privateFile, privateFolder, syncFolder } from '../base/files.ts';
+import { makeFolders, privateFile, privateFolder, syncFolder } from '../base/files.ts';
 import { sha256 } from '../kernel/hash.ts';
 import type { BlobId, Repository, SnapshotId, TreeNode } from '../repository/model.ts';
 import { loadManifest, manifestFolder, manifestName } from './manifest.ts';
@@ -74,7 +74,7 @@ export interface RestorePlan {
 
 /** @throws SignetError E_TARGET_NOT_EMPTY · E_DISK_FULL · E_NOT_FOUND (nothing matches) · E_CANCELLED; the target is untouched then */
 export async function restoreSnapshot(context: RestoreContext): Promise<RestoreOutcome> {
-  await assertFree(context.target);
+  await atTarget(context.target, () => assertFree(context.target));
   const plan = await planRestore(context);
   if (context.include.length > 0 && plan.files.length + plan.links.length + plan.folders.length === 0) {
     throw new SignetError('E_NOT_FOUND', 'nothing in the snapshot matches the pattern', {
@@ -83,7 +83,7 @@ export async function restoreSnapshot(context: RestoreContext): Promise<RestoreO
   }
   if (context.dryRun) return { files: plan.files.length, bytes: plan.bytes, databases: [], skipped: plan.skipped };
   const parent = dirname(context.target);
-  const made = await mkdir(parent, { recursive: true });
+  const made = await atTarget(parent, () => makeFolders(parent));
   const staging = `${context.target}.signet-${context.randomName()}`;
   try {
     const free = await context.freeBytes(parent);
@@ -92,7 +92,7 @@ export async function restoreSnapshot(context: RestoreContext): Promise<RestoreO
         params: { need: plan.bytes, have: free },
       });
     }
-    await mkdir(staging, { mode: privateFolder });
+    await atTarget(parent, () => mkdir(staging, { mode: privateFolder }));
     const outcome = await new Restoring(context, plan, staging).run();
     await publish(staging, context.target);
     return outcome;
@@ -426,6 +426,30 @@ function matcherOf(patterns: readonly string[]): (path: string) => boolean {
 function lossOf(error: unknown): { readonly reason: string; readonly code: ErrorCode } {
   if (isLoss(error)) return { reason: error.message, code: error.code };
   throw error;
+}
+
+/** What keeps the folder from being used is for the person to solve, by choosing another. */
+async function atTarget<Result>(path: string, work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work();
+  } catch (cause) {
+    const why = {
+      ENOENT: 'is possible',
+      ENOTDIR: 'is possible',
+      EACCES: 'is allowed',
+      EPERM: 'is allowed',
+      EROFS: 'is allowed',
+    };
+    const code = systemCode(cause);
+    if (code === undefined || !Object.hasOwn(why, code)) throw cause;
+    throw new SignetError('E_USAGE', `the folder to restore to cannot be made (${code})`, {
+      params: {
+        detail: `no folder ${why[code as keyof typeof why]} at ${path}: choose another one to restore to`,
+        path,
+      },
+      cause,
+    });
+  }
 }
 
 async function assertFree(target: string): Promise<void> {

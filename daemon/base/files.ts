@@ -2,7 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { type FileHandle, lstat, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { type FileHandle, lstat, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { SignetError, systemCode } from './errors.ts';
 
@@ -18,6 +18,24 @@ export async function ensurePrivateFolder(path: string): Promise<void> {
     throw new SignetError('E_RUNTIME', `${path} is not a private folder of this user (mode 0700 is needed)`, {
       params: { path },
     });
+  }
+}
+
+/**
+ * Creates the folder and those above it that are missing; answers the topmost that was made, or undefined. Unlike mkdir's own recursion
+ * it ends where nothing can be made although the folder above is there (/proc).
+ */
+export async function makeFolders(path: string): Promise<string | undefined> {
+  try {
+    await mkdir(path);
+    return path;
+  } catch (error) {
+    if (systemCode(error) === 'EEXIST' && (await stat(path)).isDirectory()) return undefined;
+    const above = dirname(path);
+    if (systemCode(error) !== 'ENOENT' || above === path) throw error;
+    const made = await makeFolders(above);
+    await mkdir(path);
+    return made ?? path;
   }
 }
 

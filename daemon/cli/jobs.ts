@@ -61,6 +61,8 @@ export interface RestoreOptions extends CommonOptions {
 }
 
 export async function restore(snapshot: string, options: RestoreOptions): Promise<void> {
+  if (options.to === '') throw usage('--to is empty: name a new or empty folder');
+  if (options.include?.includes('')) throw usage('--include is empty: name what to bring back, as <source id>/<path>');
   const result = await withDaemon(daemon =>
     longRequest(
       daemon,

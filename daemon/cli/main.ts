@@ -121,6 +121,19 @@ async function failed(error: unknown): Promise<number> {
   if (!(error instanceof CommanderError)) return report(error, asJson);
   if (error.exitCode === 0) return 0; // help or version, already printed
   if (error.code === 'commander.help') return 2; // a command is missing; the help was printed
-  // A value behind an unknown option may be a secret in the wrong place.
-  return report(usage(error.message.replace(/^error: /, '').replace(/=[^']*'/, "'")), asJson);
+  // A value behind an unknown option, or where none belongs, may be a secret in the wrong place.
+  const said = error.message
+    .replace(/^error: /, '')
+    .replace(/=[^']*'/, "'")
+    .replace(/^(too many arguments for '[a-z-]+').*$/s, '$1');
+  return report(usage(spoken(said, error.code)), asJson);
+}
+
+/** What the parser says, as a sentence that ends with what to do. */
+function spoken(said: string, code: string): string {
+  const [, option, value] = /^required option '(--[a-z-]+) (<.+>)' not specified$/.exec(said) ?? [];
+  if (option !== undefined) return `${option} is missing: add ${option} ${value}`;
+  const [what = '', hint] = said.split(/\n\(Did you mean (.+)\?\)/);
+  if (hint !== undefined) return `${what}. Did you mean ${hint}?`;
+  return code === 'commander.invalidArgument' ? what : `${what}. See \`signet help\``;
 }

@@ -255,7 +255,7 @@ class Client {
     controller: AbortController,
   ): Promise<unknown> {
     const parsed = v.safeParse(paramsOf[name], params ?? {});
-    if (!parsed.success) return refusal(ErrorCodes.InvalidParams, `${method}: ${complaint(parsed.issues)}`);
+    if (!parsed.success) return refusal(ErrorCodes.InvalidParams, complaint(parsed.issues));
     const {
       secrets: sealed,
       progressToken,

@@ -18,7 +18,10 @@ const innerPath = v.pipe(
   v.maxLength(32 * 1024),
   v.check(text => !text.includes('\0'), 'no NUL'),
 );
-const snapshot = v.pipe(v.string(), v.regex(/^(?:latest|[0-9a-f]{4,64})$/, 'latest, or 4 to 64 hex digits'));
+const snapshot = v.pipe(
+  v.string(),
+  v.regex(/^(?:latest|[0-9a-f]{4,64})$/, '"latest", or the first 4 or more digits of an id'),
+);
 const profile = v.pipe(v.string(), v.regex(/^[a-z][a-z0-9-]{0,39}$/, 'a profile name'));
 const source = v.pipe(
   v.strictObject({ root: v.optional(absolutePath), profile: v.optional(profile) }),

@@ -41,6 +41,8 @@ export interface EngineOptions {
   readonly home: Home;
   readonly openRemote: (spec: string) => Promise<Remote>;
   readonly prepareRemote: (spec: string) => Promise<void>;
+  /** Before set-up. @throws E_USAGE when the place can never be one */
+  readonly checkPlace: (spec: string) => Promise<void>;
   /** Whether set-up could make the place. */
   readonly isMissing: (spec: string) => Promise<boolean>;
   readonly journal: PackJournal;
@@ -77,11 +79,11 @@ class EngineServer {
   }
 
   listen(): void {
-    this.#answer(engine.inspect, async ({ remote }, signal) =>
-      (await this.#options.isMissing(remote))
-        ? 'empty'
-        : inspectPlace(await this.#options.openRemote(remote), { signal }),
-    );
+    this.#answer(engine.inspect, async ({ remote }, signal) => {
+      await this.#options.checkPlace(remote);
+      if (await this.#options.isMissing(remote)) return 'empty';
+      return inspectPlace(await this.#options.openRemote(remote), { signal });
+    });
     this.#answer(engine.prepare, order => this.#prepare(order));
     this.#answer(engine.create, () => this.#create());
     this.#answer(engine.open, (order, signal) => this.#open(order, signal));

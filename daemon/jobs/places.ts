@@ -11,15 +11,19 @@ const folderPrefix = 'folder:';
 /** @throws E_USAGE for a spec that this version has no adapter for */
 export async function normaliseRemote(spec: string): Promise<string> {
   if (!spec.startsWith(folderPrefix) || spec.length === folderPrefix.length) {
-    throw new SignetError('E_USAGE', 'the remote is not of a kind that is known', {
+    throw new SignetError('E_USAGE', 'the copies can go to a folder only: give --remote folder:<path>', {
       params: { option: '--remote', expected: 'folder:<path>' },
     });
   }
   const path = spec.slice(folderPrefix.length);
   if (!isAbsolute(path)) {
-    throw new SignetError('E_USAGE', 'the folder of the remote is not an absolute path', {
-      params: { option: '--remote', expected: 'folder:<absolute path>' },
-    });
+    throw new SignetError(
+      'E_USAGE',
+      'the folder for the copies must be a whole path from the root: give --remote folder:<absolute path>',
+      {
+        params: { option: '--remote', expected: 'folder:<absolute path>' },
+      },
+    );
   }
   return folderPrefix + resolve(path);
 }
@@ -42,22 +46,38 @@ export async function checkFolders(places: {
   readonly home: readonly string[];
   readonly target?: string;
 }): Promise<void> {
-  const sources = await Promise.all(places.sources.map(source => physical(source.root)));
-  const folder = folderOfRemote(places.remote);
-  const others = await Promise.all(
-    [folder, places.target, ...places.home].filter(each => each !== undefined).map(physical),
-  );
-  for (const source of sources) {
-    for (const other of others) refuseNesting(source, other);
+  const named = async (name: string, paths: readonly (string | undefined)[]): Promise<readonly Place[]> =>
+    Promise.all(paths.filter(path => path !== undefined).map(async path => ({ name, path: await physical(path) })));
+  // In each group the folders may lie inside one another, across groups they may not.
+  const groups = [
+    await named(
+      'the chats',
+      places.sources.map(source => source.root),
+    ),
+    await named('the copies', [folderOfRemote(places.remote)]),
+    await named('the restored files', [places.target]),
+    await named('Signet itself', places.home),
+  ];
+  for (const [at, group] of groups.entries()) {
+    for (const one of group) for (const other of groups.slice(at + 1).flat()) refuseNesting(one, other);
   }
-  if (folder === undefined || places.target === undefined) return;
-  refuseNesting(await physical(folder), await physical(places.target));
 }
 
-function refuseNesting(one: string, other: string): void {
-  if (!contains(one, other) && !contains(other, one)) return;
-  throw new SignetError('E_USAGE', 'one of two folders that must be apart lies inside the other', {
-    params: { inside: one, folder: other },
+interface Place {
+  readonly name: string;
+  readonly path: string;
+}
+
+function refuseNesting(one: Place, other: Place): void {
+  const [inner, outer] = contains(one.path, other.path) ? [other, one] : [one, other];
+  if (!contains(outer.path, inner.path)) return;
+  const [ofInner, ofOuter] = [`the folder of ${inner.name}`, `the folder of ${outer.name}`];
+  const how =
+    inner.path === outer.path
+      ? `${ofInner} and ${ofOuter} are the same, ${inner.path}`
+      : `${ofInner}, ${inner.path}, lies inside ${ofOuter}, ${outer.path}`;
+  throw new SignetError('E_USAGE', 'two folders that must be apart lie inside one another', {
+    params: { detail: `${how}: choose another folder`, inside: inner.path, folder: outer.path },
   });
 }
 
@@ -70,7 +90,7 @@ async function physical(path: string): Promise<string> {
   try {
     return await realpath(path);
   } catch (error) {
-    if (systemCode(error) !== 'ENOENT') throw error;
+    if (systemCode(error) !== 'ENOENT' && systemCode(error) !== 'ENOTDIR') throw error;
     const parent = dirname(path);
     return parent === path ? path : join(await physical(parent), basename(path));
   }

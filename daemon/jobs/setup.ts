@@ -76,8 +76,14 @@ export async function setUp(order: SetupOrder, secrets: GivenSecrets, options: S
       params: { path: folderOfRemote(remote) ?? remote, what: found },
     });
   }
+  if (order.readOnly || secrets.recoveryKey !== undefined) {
+    const detail = 'there is no backup in this place yet, so there is nothing to join: see that the place is right';
+    throw new SignetError('E_USAGE', 'there is no backup in this place', { params: { detail } });
+  }
   if (sources.length === 0) {
-    throw new SignetError('E_USAGE', 'a new backup needs at least one source', { params: { missing: '--source' } });
+    throw new SignetError('E_USAGE', 'a new backup needs at least one source: add --source', {
+      params: { missing: '--source' },
+    });
   }
   const { opened, phone, recoveryKey } = await create(remote, secrets, options);
   const place = { remote, sources, opened, phone };

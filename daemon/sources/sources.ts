@@ -97,7 +97,7 @@ export async function discoverSources(place: Place): Promise<readonly FoundSourc
 /**
  * A new source with an id of its own; the same folder added twice gets two.
  * @param spec.root absolute
- * @throws SignetError E_USAGE (unknown profile, or no folder and the profile has none here) · E_SOURCE_UNREADABLE (no such folder)
+ * @throws SignetError E_USAGE (unknown profile, no such folder, or none given and the profile has none here) · E_SOURCE_UNREADABLE
  */
 export async function newSource(
   spec: {
@@ -129,14 +129,19 @@ async function checkFolder(root: string): Promise<void> {
     if ((await stat(root)).isDirectory()) return;
   } catch (cause) {
     const code = systemCode(cause);
-    const reason = code === 'ENOENT' || code === 'ENOTDIR' ? 'vanished' : code === 'EACCES' ? 'permission' : 'io';
+    if (code === 'ENOENT' || code === 'ENOTDIR') throw noFolder(root, 'it is not there');
+    const reason = code === 'EACCES' ? 'permission' : 'io';
     throw new SignetError('E_SOURCE_UNREADABLE', 'the folder of a new source cannot be read', {
       params: { reason, path: root },
       cause,
     });
   }
-  throw new SignetError('E_SOURCE_UNREADABLE', 'a source is a folder, and this is a file', {
-    params: { reason: 'io', path: root },
+  throw noFolder(root, 'it is a file');
+}
+
+function noFolder(root: string, why: string): SignetError {
+  return new SignetError('E_USAGE', 'a source must be a folder that is there', {
+    params: { detail: `${root} cannot be backed up: ${why}. Give the folder that holds the chats`, path: root },
   });
 }
 

@@ -144,7 +144,7 @@ const bad: readonly (readonly [string, string, unknown, string])[] = [
   ['a relative target', 'signet/restore', { snapshot: 'latest', target: 'here' }, 'target: expected an absolute path'],
   ['a field nobody knows', 'signet/restore', { snapshot: 'latest', target: '/x', dryrun: true }, 'dryrun: not known'],
   ['a field with an unsayable name', 'signet/backup', { [`\u0007${password}`]: 1 }, '(unknown field): not known'],
-  ['a snapshot that is no id', 'signet/list', { snapshot: '../x', path: '' }, 'snapshot: expected latest'],
+  ['a snapshot that is no id', 'signet/list', { snapshot: '../x', path: '' }, 'digits of an id'],
   ['NUL in a path', 'signet/list', { snapshot: 'latest', path: 'a\0b' }, 'path: expected no NUL'],
   ['too long a read', 'signet/read', { snapshot: 'latest', path: 'a', offset: 0, length: 131_073 }, 'length'],
   ['a read from before the start', 'signet/read', { snapshot: 'latest', path: 'a', offset: -1, length: 1 }, 'offset'],

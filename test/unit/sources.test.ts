@@ -222,7 +222,7 @@ test('a new source gets an id that names its profile and is never the same twice
   t.deepEqual(one, { id: 'generic-aaaaaaaa', profile: 'generic', label: basename(root), root });
   t.is((await newSource({ root }, outside)).id, 'generic-aeaqcaib');
   t.is((await newSource({ root, profile: 'claude-code', label: 'Work' }, outside)).label, 'Work');
-  await t.throwsAsync(newSource({ root: join(root, 'none') }, outside), { code: 'E_SOURCE_UNREADABLE' });
+  await t.throwsAsync(newSource({ root: join(root, 'none') }, outside), { code: 'E_USAGE' });
   await t.throwsAsync(newSource({ profile: 'whatsapp-android' }, outside), { code: 'E_USAGE' });
   await t.throwsAsync(newSource({ profile: 'nonsense', root }, outside), { code: 'E_USAGE' });
 });
