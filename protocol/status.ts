@@ -47,20 +47,15 @@ export interface UnreadableFile {
   readonly reason: string;
 }
 
-export interface LastBackup {
+export interface LastBackup
+  extends Pick<
+    BackupResult,
+    'reason' | 'filesNew' | 'filesChanged' | 'filesUnreadable' | 'notVerified' | 'bytesRead' | 'durationMs'
+  > {
   readonly snapshot: string;
   /** RFC 3339. */
   readonly at: string;
-  readonly durationMs: number;
-  readonly filesNew: number;
-  readonly filesChanged: number;
-  readonly bytesRead: number;
   readonly bytesAdded: number;
-  /** What started it. */
-  readonly reason: BackupReason;
-  readonly filesUnreadable: readonly UnreadableFile[];
-  /** `<source id>/<path>` of databases whose image is not verified. */
-  readonly notVerified: readonly string[];
 }
 
 export type BackupReason = 'user' | 'change' | 'schedule' | 'setup';
@@ -128,10 +123,12 @@ export interface BackupResult {
   readonly type: 'result';
   /** Absent when nothing had changed: then nothing was written. */
   readonly snapshot?: string;
+  /** What started it. */
   readonly reason: BackupReason;
   readonly filesNew: number;
   readonly filesChanged: number;
   readonly filesUnreadable: readonly UnreadableFile[];
+  /** `<source id>/<path>` of databases whose image is not verified. */
   readonly notVerified: readonly string[];
   readonly bytesRead: number;
   readonly bytesUploaded: number;

@@ -13,6 +13,7 @@ import type {
   ArchiveSource,
   CaptureMemory,
   CarryReason,
+  FileProgress,
   Manifest,
   ManifestDatabase,
   ManifestSource,
@@ -35,14 +36,7 @@ export interface ArchiveContext {
   readonly signal: AbortSignal;
 }
 
-export interface ArchiveProgress {
-  readonly phase: 'scanning' | 'capturing' | 'storing';
-  readonly filesDone: number;
-  readonly filesTotal: number;
-  readonly bytesDone: number;
-  readonly bytesTotal: number;
-  readonly item: string;
-}
+export type ArchiveProgress = FileProgress<'scanning' | 'capturing' | 'storing'>;
 
 /** The parent snapshot with its root nodes and manifest, for `archiveSources`. */
 export async function loadParent(

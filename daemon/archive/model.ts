@@ -85,6 +85,17 @@ export interface CaptureMemory {
   readonly databases: Readonly<Record<string, { readonly signature: string; readonly checkedAt?: string }>>;
 }
 
+/** How far a walk over many files has come; totals are 0 while they are not known. */
+export interface FileProgress<Phase extends string> {
+  readonly phase: Phase;
+  readonly filesDone: number;
+  readonly filesTotal: number;
+  readonly bytesDone: number;
+  readonly bytesTotal: number;
+  /** What is being worked on; '' for nothing in particular. */
+  readonly item: string;
+}
+
 export interface ArchiveCounts {
   filesNew: number;
   filesChanged: number;

@@ -15,7 +15,7 @@ import { makeFolders, privateFile, privateFolder, syncFolder } from '../base/fil
 import { sha256 } from '../kernel/hash.ts';
 import type { BlobId, Repository, SnapshotId, TreeNode } from '../repository/model.ts';
 import { loadManifest, manifestFolder, manifestName } from './manifest.ts';
-import type { Manifest } from './model.ts';
+import type { FileProgress, Manifest } from './model.ts';
 import { displayPath, joinPath, nameKey } from './names.ts';
 
 const maxDepth = 512;
@@ -40,14 +40,7 @@ export interface RestoreContext {
   readonly signal: AbortSignal;
 }
 
-export interface RestoreProgress {
-  readonly phase: 'scanning' | 'restoring' | 'checking';
-  readonly filesDone: number;
-  readonly filesTotal: number;
-  readonly bytesDone: number;
-  readonly bytesTotal: number;
-  readonly item: string;
-}
+export type RestoreProgress = FileProgress<'scanning' | 'restoring' | 'checking'>;
 
 export interface RestoreOutcome {
   readonly files: number;

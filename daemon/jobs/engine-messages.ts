@@ -4,15 +4,14 @@
 import { ProgressType, RequestType } from 'vscode-jsonrpc/node';
 import type { WireError } from '../../protocol/errors.ts';
 import type {
-  Alarm,
   BackupReason,
+  BackupResult,
   ListEntry,
   RestoreResult,
   SnapshotEntry,
-  UnreadableFile,
   VerifyResult,
 } from '../../protocol/status.ts';
-import type { CaptureMemory, ManifestSource } from '../archive/model.ts';
+import type { CaptureMemory, FileProgress, ManifestSource } from '../archive/model.ts';
 import type { SourceSetting, Witness } from '../state/model.ts';
 
 /** What an opened repository tells about itself. */
@@ -41,31 +40,16 @@ export interface BackupOrder {
 }
 
 /** One step of a job, without what only the main thread knows. */
-export interface EngineProgress {
-  readonly phase: 'preparing' | 'scanning' | 'capturing' | 'storing' | 'finishing' | 'restoring' | 'checking';
-  readonly filesDone: number;
-  readonly filesTotal: number;
-  readonly bytesDone: number;
-  readonly bytesTotal: number;
+export interface EngineProgress
+  extends FileProgress<'preparing' | 'scanning' | 'capturing' | 'storing' | 'finishing' | 'restoring' | 'checking'> {
   readonly bytesUploaded: number;
-  readonly item: string;
 }
 
-export interface BackupOutcome {
-  /** Absent when nothing had changed: nothing was written then. */
-  readonly snapshot?: string;
+/** What a backup tells its caller, and what the main thread keeps of it. */
+export interface BackupOutcome extends Omit<BackupResult, 'type'> {
   /** RFC 3339, of the snapshot. */
   readonly at: string;
-  readonly reason: BackupReason;
-  readonly filesNew: number;
-  readonly filesChanged: number;
-  readonly filesUnreadable: readonly UnreadableFile[];
-  readonly notVerified: readonly string[];
-  readonly bytesRead: number;
   readonly bytesAdded: number;
-  readonly bytesUploaded: number;
-  readonly requests: number;
-  readonly durationMs: number;
   readonly sources: readonly (Pick<ManifestSource, 'id' | 'capturedAt' | 'complete' | 'carriedFrom'> & {
     readonly verified: boolean;
     readonly sizeBytes?: number;
@@ -74,7 +58,6 @@ export interface BackupOutcome {
   readonly witness: Witness;
   readonly snapshots: number;
   readonly repositoryBytes: number;
-  readonly alarms: readonly Alarm[];
 }
 
 export interface RestoreOrder {

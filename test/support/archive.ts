@@ -106,18 +106,25 @@ export async function archiveBench(
         repository,
         snapshot: { id, tree },
         target,
-        include: [],
-        dryRun: false,
-        platform: 'linux',
-        randomName: () => 'aa',
-        checkDatabase: path => capture.check(path),
-        freeBytes: async () => 1e12,
-        onProgress: () => undefined,
-        signal,
+        ...restoringWith(capture),
         ...restoreChanges,
       });
       return { ...outcome, target };
     },
+  };
+}
+
+/** What a restore of everything needs of its surroundings. */
+export function restoringWith(capture: DatabaseCapture) {
+  return {
+    include: [],
+    dryRun: false,
+    platform: 'linux' as const,
+    randomName: () => 'aa',
+    checkDatabase: (path: Uint8Array) => capture.check(path),
+    freeBytes: async () => 1e12,
+    onProgress: () => undefined,
+    signal: new AbortController().signal,
   };
 }
 

@@ -14,7 +14,7 @@ import { createMemoryRemote, type MemoryRemote } from '../../daemon/remotes/memo
 import type { Repository } from '../../daemon/repository/model.ts';
 import type { Witness } from '../../daemon/state/model.ts';
 import type { SkippedEntry, VerifyResult } from '../../protocol/status.ts';
-import { treeOf } from './archive.ts';
+import { restoringWith, treeOf } from './archive.ts';
 import { bench, fixedRandom, temporaryFolder } from './repository.ts';
 
 const device = { id: '0011223344556677', label: 'bench' };
@@ -94,14 +94,7 @@ export async function jobBench(t: ExecutionContext): Promise<JobBench> {
             repository,
             snapshot: { id, tree: snapshot.tree },
             target,
-            include: [],
-            dryRun: false,
-            platform: 'linux',
-            randomName: () => 'aa',
-            checkDatabase: path => capture.check(path),
-            freeBytes: async () => 1e12,
-            onProgress: () => undefined,
-            signal,
+            ...restoringWith(capture),
           });
           await capture.stop();
           return { tree: treeOf(join(target, sourceId)), skipped };
