@@ -28,6 +28,7 @@ type Problem = VerifyResult['problems'][number];
 export async function runVerify(context: VerifyContext): Promise<VerifyResult> {
   const { repository, remote, headsKey, signal } = context;
   const problems: Problem[] = [];
+  const before = new Set(repository.problems.map(({ key }) => key));
   const downloadedBefore = repository.traffic.bytesDownloaded;
   await repository.readIndex({ signal });
   problems.push(...(await repository.checkPacks({ signal })).map(problemOf));
@@ -54,7 +55,7 @@ export async function runVerify(context: VerifyContext): Promise<VerifyResult> {
       item: '',
     });
   }
-  problems.push(...repository.problems.map(problemOf));
+  problems.push(...repository.problems.filter(({ key }) => !before.has(key) || !isReadHere(key)).map(problemOf));
   const unique = [...new Map(problems.map(each => [`${each.object} ${each.code} ${each.detail}`, each])).values()];
   return {
     type: 'result',
@@ -64,6 +65,11 @@ export async function runVerify(context: VerifyContext): Promise<VerifyResult> {
     packs: repository.packIds().length,
     bytesRead: repository.traffic.bytesDownloaded - downloadedBefore,
   };
+}
+
+/** What was met before in this session may have been put right since; these folders are looked at afresh each time. */
+function isReadHere(key: string): boolean {
+  return /^(?:data|index|snapshots)\//.test(key);
 }
 
 async function checkTree(
