@@ -259,9 +259,9 @@ export class SourceStore {
         if (end === undefined) break;
         saves.push(this.#save(window.subarray(start, end)));
         start = end;
-        if (saves.length % filesAtOnce === 0) await Promise.all(saves.slice(-filesAtOnce));
+        if (saves.length % filesAtOnce === 0) await allSaved(saves);
       }
-      ids.push(...(await Promise.all(saves)));
+      ids.push(...(await allSaved(saves)));
       window.copyWithin(0, start, held);
       held -= start;
     }
@@ -279,7 +279,7 @@ export class SourceStore {
       for (let at = 0; at < piece.length; at += databaseChunkBytes) {
         saves.push(this.#save(piece.subarray(at, Math.min(at + databaseChunkBytes, piece.length))));
       }
-      content.push(...(await Promise.all(saves)));
+      content.push(...(await allSaved(saves)));
       position += piece.length;
     }
     return { ...commonOf(name, facts), type: 'file', sizeBytes: image.sizeBytes, content };
@@ -371,7 +371,19 @@ function sourceFailure(error: unknown): OmissionReason | undefined {
   return reason === 'permission' || reason === 'vanished' ? reason : 'io';
 }
 
-/** As Promise.all over `work`, with at most `atOnce` under way; after a failure nothing new is begun. */
+/**
+ * As Promise.all, but a failure is told only once none of them runs any more: they read from a buffer that is filled anew, and a blob
+ * that is compressed from other bytes than its id was taken from would be lost to every later backup.
+ */
+async function allSaved(saves: readonly Promise<BlobId>[]): Promise<readonly BlobId[]> {
+  await Promise.allSettled(saves);
+  return Promise.all(saves);
+}
+
+/**
+ * As Promise.all over `work`, with at most `atOnce` under way; after a failure nothing new is begun, and it is told once nothing runs any
+ * more: what goes on behind the caller's back would read and save beside the next backup.
+ */
 async function mapConcurrently<Item, Result>(
   items: readonly Item[],
   atOnce: number,
@@ -391,6 +403,8 @@ async function mapConcurrently<Item, Result>(
       }
     }
   };
-  await Promise.all(Array.from({ length: Math.min(atOnce, items.length) }, worker));
+  const workers = Array.from({ length: Math.min(atOnce, items.length) }, worker);
+  await Promise.allSettled(workers);
+  await Promise.all(workers);
   return results;
 }

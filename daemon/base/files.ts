@@ -11,7 +11,7 @@ export const privateFolder = 0o700;
 
 /** Creates the folder (and parents) with mode 0700 and refuses one that is a link, not a folder, or another user's. */
 export async function ensurePrivateFolder(path: string): Promise<void> {
-  await mkdir(path, { recursive: true, mode: privateFolder });
+  await makeFolders(path, privateFolder);
   const found = await lstat(path);
   const uid = process.getuid?.();
   if (!found.isDirectory() || (uid !== undefined && (found.uid !== uid || (found.mode & 0o077) !== 0))) {
@@ -25,16 +25,16 @@ export async function ensurePrivateFolder(path: string): Promise<void> {
  * Creates the folder and those above it that are missing; answers the topmost that was made, or undefined. Unlike mkdir's own recursion
  * it ends where nothing can be made although the folder above is there (/proc).
  */
-export async function makeFolders(path: string): Promise<string | undefined> {
+export async function makeFolders(path: string, mode = 0o777): Promise<string | undefined> {
   try {
-    await mkdir(path);
+    await mkdir(path, { mode });
     return path;
   } catch (error) {
     if (systemCode(error) === 'EEXIST' && (await stat(path)).isDirectory()) return undefined;
     const above = dirname(path);
     if (systemCode(error) !== 'ENOENT' || above === path) throw error;
-    const made = await makeFolders(above);
-    await mkdir(path);
+    const made = await makeFolders(above, mode);
+    await mkdir(path, { mode });
     return made ?? path;
   }
 }

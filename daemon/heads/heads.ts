@@ -25,7 +25,7 @@ export { classifySnapshot, compareWithWitness, type KnownHeads } from './compare
 export { formatVersion, headsLabel } from './head-file.ts';
 export type { HeadSet } from './head-set.ts';
 export type { Finding, Head, SnapshotStanding } from './model.ts';
-export { readTags, snapshotTags, type TaggedBackup } from './tags.ts';
+export { claimedBackup, readTags, snapshotTags } from './tags.ts';
 
 /** Names beyond this are not looked at; a device keeps 32, so this is room for hundreds of devices and much junk. */
 const mostListed = 20_000;

@@ -8,12 +8,14 @@ import type { ArchiveOutcome, ArchiveSource, ManifestSource, ParentSnapshot } fr
 import { type Clock, rfc3339 } from '../base/clock.ts';
 import { isLoss, SignetError } from '../base/errors.ts';
 import type { DatabaseCapture } from '../capture/capture.ts';
-import { readTags, snapshotTags, writeHead } from '../heads/heads.ts';
+import { snapshotTags, writeHead } from '../heads/heads.ts';
+import type { StandingSnapshot } from '../heads/model.ts';
 import type { Remote } from '../remotes/remote.ts';
 import type { ObjectProblem, Repository, Snapshot, SnapshotId } from '../repository/model.ts';
 import { rulesOf } from '../sources/sources.ts';
+import type { Witness } from '../state/model.ts';
 import type { BackupOrder, BackupOutcome, EngineProgress } from './engine-messages.ts';
-import { readHistory, type SnapshotHistory } from './history.ts';
+import { ofDevice, readHistory, type SnapshotHistory } from './history.ts';
 
 /** How often blobs that vanished under us are uploaded again before the backup is given up. */
 const triesToCommit = 3;
@@ -64,11 +66,13 @@ export async function runBackup(context: BackupContext): Promise<BackupOutcome> 
       });
     const startTime = rfc3339(clock.now());
     const stored = await storeUntilKept(context, archive, signal);
-    const written = stored.changed
-      ? await announce(context, history, parent?.id, stored, startTime, signal)
-      : undefined;
+    const written = stored.changed ? await commit(context, history, parent?.id, stored, startTime, signal) : undefined;
+    const latest = written ?? {
+      id: parent?.id,
+      at: parent?.time ?? startTime,
+      witness: await takeIn(context, history, parent, signal),
+    };
     const after = repository.traffic;
-    const latest = written ?? { witness: order.witness, id: parent?.id, at: parent?.time ?? startTime };
     return {
       ...(written !== undefined && { snapshot: written.id }),
       at: latest.at,
@@ -116,21 +120,20 @@ async function storeUntilKept(
 }
 
 /** Snapshot, then head, then both read back: from here on the backup counts. */
-async function announce(
+async function commit(
   context: BackupContext,
   history: SnapshotHistory,
   parent: SnapshotId | undefined,
   stored: ArchiveOutcome,
   startTime: string,
   signal: AbortSignal,
-): Promise<{ readonly id: SnapshotId; readonly at: string; readonly witness: BackupOrder['witness'] }> {
-  const { remote, repository, order, clock, randomBytes } = context;
-  const { device, witness } = order;
+): Promise<{ readonly id: SnapshotId; readonly at: string; readonly witness: Witness }> {
+  const { repository, order, clock } = context;
+  const { device } = order;
   if (stored.tree === undefined) throw new SignetError('E_INTERNAL', 'a changed archive has no tree');
   progressTo(context)({ phase: 'finishing' });
   const time = rfc3339(clock.now());
-  // Without gaps: a snapshot that a crash left unannounced shares its number with the backup whose head takes it in.
-  const seq = Math.max(history.heads.of(device.id)?.seq ?? 0, witness.ownHead?.seq ?? 0) + 1;
+  const seq = nextSeq(context, history);
   const { counts, manifest } = stored;
   const snapshot: Snapshot = {
     time,
@@ -159,24 +162,56 @@ async function announce(
     },
   };
   const id = await repository.saveSnapshot(snapshot, { signal });
+  return { id, at: time, witness: await announce(context, history, { seq, snapshot: id, time }, signal) };
+}
+
+/**
+ * Nothing is new, and yet a crash may have left the newest snapshot without the head that says it must be there: it gets one now. Where
+ * this machine had written a head, and it is not shown, that one stays missed.
+ */
+async function takeIn(
+  context: BackupContext,
+  history: SnapshotHistory,
+  newest: Pick<StandingSnapshot, 'id' | 'standing'> | undefined,
+  signal: AbortSignal,
+): Promise<Witness> {
+  const { witness, device } = context.order;
+  const isHidden = (witness.ownHead?.seq ?? 0) > (history.heads.of(device.id)?.seq ?? 0);
+  if (newest?.standing !== 'unannounced' || isHidden) return witness;
+  progressTo(context)({ phase: 'finishing' });
+  const time = rfc3339(context.clock.now());
+  return announce(context, history, { seq: nextSeq(context, history), snapshot: newest.id, time }, signal);
+}
+
+/** Writes the head, reads it back, and answers what this machine is to remember. */
+async function announce(
+  { remote, repository, order, randomBytes }: BackupContext,
+  history: SnapshotHistory,
+  named: { readonly seq: number; readonly snapshot: SnapshotId; readonly time: string },
+  signal: AbortSignal,
+): Promise<Witness> {
   const written = await writeHead({
     ...history.headsKey,
+    ...named,
     remote,
     heads: history.heads,
     snapshots: history.snapshots,
-    device,
-    seq,
-    snapshot: id,
-    time,
-    witness,
+    device: order.device,
+    witness: order.witness,
     extent: repository.extent(),
     randomBytes,
     signal,
   });
   // The new head stands: what falls off the end of the chain can go, unless something is wrong with the chain.
-  if (history.findings.length > 0) return { id, at: time, witness: written.witness };
-  for (const key of written.removable) await remote.remove(key, { signal });
-  return { id, at: time, witness: written.witness };
+  const removable = history.findings.length > 0 ? [] : written.removable;
+  // No failure of the backup: a place may forbid removing, and the next backup tries again.
+  for (const key of removable) await remote.remove(key).catch(() => undefined);
+  return written.witness;
+}
+
+/** Without gaps: a snapshot that a crash left unannounced shares its number with the head that takes it in. */
+function nextSeq({ order }: BackupContext, { heads }: SnapshotHistory): number {
+  return Math.max(heads.of(order.device.id)?.seq ?? 0, order.witness.ownHead?.seq ?? 0) + 1;
 }
 
 /**
@@ -187,13 +222,11 @@ async function newestReadable(
   { repository, order }: BackupContext,
   history: SnapshotHistory,
   signal: AbortSignal,
-): Promise<(ParentSnapshot & { readonly time: string }) | undefined> {
-  for (const { id, snapshot, standing } of history.snapshots) {
-    if (standing !== 'announced' && standing !== 'unannounced') continue;
-    if (readTags(snapshot, history.headsKey)?.device !== order.device.id) continue;
+): Promise<(ParentSnapshot & { readonly time: string } & Pick<StandingSnapshot, 'standing'>) | undefined> {
+  for (const { id, snapshot, standing } of ofDevice(history.snapshots, order.device.id)) {
     if (!repository.has('tree', snapshot.tree)) continue; // only a copy in the cache is left
     try {
-      return { ...(await loadParent(repository, id, snapshot.tree, signal)), time: snapshot.time };
+      return { ...(await loadParent(repository, id, snapshot.tree, signal)), time: snapshot.time, standing };
     } catch (error) {
       if (!isLoss(error)) throw error;
     }

@@ -1,6 +1,8 @@
 // The main thread's end of the engine: starts the worker thread, asks it, and ends it. Ending it is also how keys leave the process: a
 // terminated thread's memory is gone. All errors come back as SignetErrors with their codes.
 
+import { readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import {
   CancellationTokenSource,
@@ -23,11 +25,18 @@ export interface EngineCall {
   readonly onProgress?: ((step: EngineProgress) => void) | undefined;
 }
 
+interface RunningEngine {
+  readonly worker: Worker;
+  readonly connection: MessageConnection;
+  /** What the thread died of. */
+  failure?: SignetError;
+}
+
 export class Engine {
   readonly #program: URL;
   readonly #home: Home;
   readonly #onFailure: (error: SignetError) => void;
-  #running: { readonly worker: Worker; readonly connection: MessageConnection } | undefined;
+  #running: RunningEngine | undefined;
 
   /** @param options.onFailure the thread died of something nobody caught; the next call starts a new one, with no repository open */
   constructor(options: { program: URL; home: Home; onFailure: (error: SignetError) => void }) {
@@ -46,7 +55,8 @@ export class Engine {
     { signal, onProgress }: EngineCall = {},
   ): Promise<Result> {
     signal?.throwIfAborted();
-    const { connection } = this.#start();
+    const running = this.#start();
+    const { connection } = running;
     const cancellation = new CancellationTokenSource();
     const cancel = (): void => cancellation.cancel();
     signal?.addEventListener('abort', cancel, { once: true });
@@ -59,6 +69,7 @@ export class Engine {
         const { detail, ...others } = wire.params;
         throw new SignetError(wire.code, String(detail ?? wire.code), { params: others, retryable: wire.retryable });
       }
+      if (running.failure !== undefined) throw running.failure;
       if (this.#running?.connection !== connection) {
         throw new SignetError('E_CANCELLED', 'the engine was stopped while it worked', { cause: error });
       }
@@ -70,16 +81,28 @@ export class Engine {
     }
   }
 
-  /** Ends the thread with everything it knows. Requests under way end as cancelled. */
+  /** Ends the thread with everything it knows and has staged. Requests under way end as cancelled. */
   async stop(): Promise<void> {
     const running = this.#running;
     this.#running = undefined;
     if (running === undefined) return;
     running.connection.dispose();
     await running.worker.terminate();
+    if (this.#running === undefined) this.#sweep();
   }
 
-  #start(): { readonly worker: Worker; readonly connection: MessageConnection } {
+  /** A thread that was ended in the middle of a capture leaves a plain copy of a database behind. */
+  #sweep(): void {
+    try {
+      for (const name of readdirSync(this.#home.staging)) {
+        rmSync(join(this.#home.staging, name), { recursive: true, force: true });
+      }
+    } catch {
+      // Never made yet, or not to be read now: the next start of the daemon sweeps it too, and says so.
+    }
+  }
+
+  #start(): RunningEngine {
     if (this.#running !== undefined) return this.#running;
     const worker = new Worker(this.#program, {
       workerData: { home: this.#home },
@@ -87,12 +110,14 @@ export class Engine {
       resourceLimits: { maxYoungGenerationSizeMb: youngGenerationMb },
     });
     const connection = createMessageConnection(new PortMessageReader(worker), new PortMessageWriter(worker));
-    const running = { worker, connection };
+    const running: RunningEngine = { worker, connection };
     const end = (reason: unknown): void => {
       if (this.#running !== running) return;
       this.#running = undefined;
+      running.failure = toSignetError(reason);
       connection.dispose();
-      this.#onFailure(toSignetError(reason));
+      this.#sweep();
+      this.#onFailure(running.failure);
     };
     worker.once('error', end);
     worker.once('exit', code => end(new SignetError('E_INTERNAL', `the engine thread ended with ${code}`)));

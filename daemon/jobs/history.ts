@@ -2,7 +2,14 @@
 // that a device vouches for is the default everywhere.
 
 import { SignetError } from '../base/errors.ts';
-import { classifySnapshot, compareWithWitness, type Finding, type HeadSet, readHeads } from '../heads/heads.ts';
+import {
+  claimedBackup,
+  classifySnapshot,
+  compareWithWitness,
+  type Finding,
+  type HeadSet,
+  readHeads,
+} from '../heads/heads.ts';
 import type { HeadsKey, StandingSnapshot } from '../heads/model.ts';
 import type { Remote } from '../remotes/remote.ts';
 import type { Repository, Snapshot } from '../repository/model.ts';
@@ -50,8 +57,7 @@ export async function readHistory(context: {
  */
 export function resolveSnapshot(snapshots: readonly StandingSnapshot[], named: string): StandingSnapshot {
   if (named === 'latest') {
-    const trusted = snapshots.filter(each => each.standing === 'announced' || each.standing === 'unannounced');
-    const latest = trusted[0] ?? snapshots.find(each => each.standing !== 'replayed');
+    const latest = newestOfAll(snapshots) ?? snapshots.find(each => each.standing !== 'replayed');
     if (latest !== undefined) return latest;
     throw new SignetError('E_NOT_FOUND', 'there is no backup yet', { params: { what: named } });
   }
@@ -65,7 +71,37 @@ export function resolveSnapshot(snapshots: readonly StandingSnapshot[], named: s
   return found;
 }
 
-export function timeOf(snapshot: Snapshot): number {
+/**
+ * The snapshots that a device vouches for, its newest first. Numbers tell the order, not times: a clock that was wrong for a day would
+ * otherwise make that day's backup the newest for ever.
+ */
+export function ofDevice(snapshots: readonly StandingSnapshot[], device: string): readonly StandingSnapshot[] {
+  return snapshots
+    .filter(each => isVouchedFor(each) && claimedBackup(each.snapshot)?.device === device)
+    .toSorted((a, b) => seqOf(b) - seqOf(a));
+}
+
+/** Of the newest snapshots of all devices the one with the latest time. @param snapshots newest first by their times */
+function newestOfAll(snapshots: readonly StandingSnapshot[]): StandingSnapshot | undefined {
+  const newest = new Map<string | undefined, StandingSnapshot>();
+  for (const each of snapshots) {
+    if (!isVouchedFor(each)) continue;
+    const device = claimedBackup(each.snapshot)?.device;
+    const before = newest.get(device);
+    if (before === undefined || seqOf(each) > seqOf(before)) newest.set(device, each);
+  }
+  return snapshots.find(each => newest.get(claimedBackup(each.snapshot)?.device) === each);
+}
+
+function isVouchedFor({ standing }: StandingSnapshot): boolean {
+  return standing === 'announced' || standing === 'unannounced';
+}
+
+function seqOf({ snapshot }: StandingSnapshot): number {
+  return claimedBackup(snapshot)?.seq ?? 0;
+}
+
+function timeOf(snapshot: Snapshot): number {
   const time = Date.parse(snapshot.time);
   return Number.isNaN(time) ? 0 : time;
 }

@@ -24,6 +24,7 @@ import type { HistoryEntry, Settings, Witness } from '../state/model.ts';
 import { defaultSettings, type State } from '../state/state.ts';
 import { checkSameRepository, compareVaults, phoneEnding } from '../vault/vault.ts';
 import { AutomaticBackups, type StartWatching } from './automatic.ts';
+import type { Engine } from './engine.ts';
 import * as engine from './engine-messages.ts';
 import { checkFolders, remoteLabel } from './places.ts';
 import { estimateSeconds } from './progress.ts';
@@ -41,8 +42,11 @@ import { type SourceFacts, statusOf } from './status.ts';
 
 const memoryName = 'captures';
 const historyShown = 20;
+/** What a job gets to clean up after itself (restored or staged files, locks) before locking ends its thread. */
+const graceMs = 10_000;
 
 export interface JobsOptions extends Omit<SetupOptions, 'signal'> {
+  readonly engine: Pick<Engine, 'ask' | 'stop'>;
   readonly state: State;
   readonly clock: Clock;
   readonly log: Log;
@@ -81,6 +85,8 @@ export class Jobs {
   #backup: { readonly result: Promise<BackupResult>; readonly isOfAll: boolean } | undefined;
   /** The end of the job before, whatever it was: one job at a time. */
   #turn: Promise<unknown> = Promise.resolve();
+  /** The end of the last locking or unlocking: one at a time, or two unlocks would close each other's repository. */
+  #gate: Promise<unknown> = Promise.resolve();
 
   private constructor(options: JobsOptions, settings: Settings | undefined, phone: string | undefined) {
     this.#options = options;
@@ -130,7 +136,9 @@ export class Jobs {
     const remote = this.#settings?.remote;
     if (remote !== null && remote !== undefined) {
       this.#reachable = await this.#options.engine.ask(engine.reachable, { remote });
-      if (this.#stateKey === undefined && this.#job === null) await this.#options.engine.stop();
+      await this.#inOrder(async () => {
+        if (this.#stateKey === undefined && this.#job === null) await this.#options.engine.stop();
+      });
     }
     return this.status();
   }
@@ -144,17 +152,16 @@ export class Jobs {
     secrets: GivenSecrets,
     call: JobCall,
   ): Promise<Omit<SetupResult, 'recoveryKey'> & { readonly recoveryKey?: Uint8Array }> {
-    if (this.#settings !== undefined && this.#settings.remote !== null) {
-      throw new SignetError('E_ALREADY_SET_UP', 'this computer is set up already');
-    }
+    this.#assertNotSetUp();
     return this.#run('setup', call, async signal => {
+      this.#assertNotSetUp(); // another client may have set up before it was this one's turn
       try {
         const { place, recoveryKey, ...made } = await setUp(order, secrets, { ...this.#options, signal });
         await this.#configure(place, order.schedule);
         const snapshots = this.#repository?.snapshots ?? 0;
         return { ...made, snapshots, ...(recoveryKey !== undefined && { recoveryKey }) };
       } catch (error) {
-        await this.lock();
+        await this.#forget();
         throw error;
       }
     });
@@ -183,13 +190,21 @@ export class Jobs {
   }
   #witnessIdentity: engine.OpenedRepository | undefined;
 
-  async unlock(secrets: GivenSecrets): Promise<void> {
+  unlock(secrets: GivenSecrets): Promise<void> {
+    return this.#inOrder(() => this.#unlock(secrets));
+  }
+
+  async #unlock(secrets: GivenSecrets): Promise<void> {
     const { vault, engine: worker } = this.#options;
     const remote = this.#remote();
     if (secrets.recoveryKey !== undefined) {
       const key = keyOf(secrets.recoveryKey);
-      vault.unlockWithRecoveryKey(key);
-      wipe(key);
+      try {
+        if (this.#stateKey !== undefined) vault.proveRecoveryKey(key);
+        else vault.unlockWithRecoveryKey(key);
+      } finally {
+        wipe(key);
+      }
     } else {
       const phone = secrets.phone === undefined ? undefined : phoneText(secrets.phone);
       await vault.unlockWithPassword(needed(secrets.password, 'password'), phone);
@@ -203,7 +218,7 @@ export class Jobs {
       if (identity !== undefined) checkSameRepository(identity, { id: opened.repositoryId, ...opened });
       await this.#opened(opened);
     } catch (error) {
-      await this.lock();
+      await this.#forget();
       throw error;
     } finally {
       wipe(recoveryKey);
@@ -211,15 +226,37 @@ export class Jobs {
     this.#automatic.unlocked();
   }
 
-  /** Stops what runs and forgets the keys. */
-  async lock(): Promise<void> {
+  /** Forgets the keys here at once, and those of the engine as soon as what runs has cleaned up after itself. */
+  lock(): Promise<void> {
     this.cancel();
+    this.#wipeKeys();
+    this.#changed();
+    return this.#inOrder(async () => {
+      const { promise: late, resolve: giveUp } = Promise.withResolvers<void>();
+      const cancelTimer = this.#options.clock.timer(graceMs, giveUp);
+      await Promise.race([this.#turn, late]);
+      cancelTimer();
+      await this.#forget();
+    });
+  }
+
+  #wipeKeys(): void {
     this.#options.vault.lock();
     wipe(this.#stateKey);
     this.#stateKey = undefined;
     this.#witnessIdentity = undefined;
+  }
+
+  async #forget(): Promise<void> {
+    this.#wipeKeys();
     await this.#options.engine.stop();
     this.#changed();
+  }
+
+  #inOrder(work: () => Promise<void>): Promise<void> {
+    const turn = this.#gate.then(work);
+    this.#gate = turn.catch(() => undefined); // its own caller is told
+    return turn;
   }
 
   /** Backs up all sources, or the named ones and the rest carried forward; joins a backup of all that is running. */
@@ -230,7 +267,7 @@ export class Jobs {
   ): Promise<BackupResult> {
     this.#remote();
     this.#assertUnlocked();
-    if (this.#backup !== undefined && !this.#backup.isOfAll) await this.#backupEnd();
+    while (this.#backup !== undefined && !this.#backup.isOfAll) await this.#backupEnd();
     if (this.#backup !== undefined) {
       if (call !== undefined) this.#job?.listeners.add(call.progress);
       return this.#backup.result;
@@ -261,11 +298,12 @@ export class Jobs {
     onProgress: (step: engine.EngineProgress) => void,
   ): Promise<BackupResult> {
     const { state, clock, log } = this.#options;
-    const stateKey = this.#assertUnlocked();
     const settings = this.#settings;
     if (settings === undefined || settings.sources.length === 0) {
       throw new SignetError('E_NOT_SET_UP', 'there is nothing to back up: no source is set up');
     }
+    // A copy: locking wipes the key at once, and what is sealed at the end must not be sealed under zeros.
+    const stateKey = Uint8Array.from(this.#assertUnlocked());
     try {
       const order: engine.BackupOrder = {
         reason,
@@ -275,8 +313,8 @@ export class Jobs {
         witness: await this.#loadWitness(stateKey),
       };
       const outcome = await this.#options.engine.ask(engine.backup, order, { signal, onProgress });
-      await state.saveSealed(memoryName, stateKey, utf8(JSON.stringify(outcome.memory)));
       await state.saveWitness(outcome.witness, stateKey);
+      await state.saveSealed(memoryName, stateKey, utf8(JSON.stringify(outcome.memory)));
       this.#remember(outcome);
       log.info('backup done', {
         job: reason,
@@ -293,6 +331,8 @@ export class Jobs {
       if (error.code === 'E_UNREACHABLE') this.#reachable = false;
       log.warn('backup failed', { job: reason, code: error.code });
       throw error;
+    } finally {
+      wipe(stateKey);
     }
   }
 
@@ -304,14 +344,20 @@ export class Jobs {
       this.#repository = { ...this.#repository, snapshots: outcome.snapshots, sizeBytes: outcome.repositoryBytes };
     }
     for (const { id, capturedAt, carriedFrom, verified, sizeBytes } of outcome.sources) {
-      const problem =
-        carriedFrom === undefined || carriedFrom.reason === 'not-due' ? {} : { problem: carriedFrom.reason };
       const before = this.#sourceFacts.get(id);
+      // Not looked at this time: what was wrong with it still is, as far as anyone knows.
+      const problem = carriedFrom?.reason === 'not-due' ? before?.problem : carriedFrom?.reason;
       const size = sizeBytes ?? before?.sizeBytes;
-      this.#sourceFacts.set(id, { capturedAt, verified, ...(size !== undefined && { sizeBytes: size }), ...problem });
+      this.#sourceFacts.set(id, {
+        capturedAt,
+        verified,
+        ...(size !== undefined && { sizeBytes: size }),
+        ...(problem !== undefined && { problem }),
+      });
     }
     const at = new Date(clock.now()).toISOString();
-    const isPartial = outcome.filesUnreadable.length > 0;
+    const hasProblem = outcome.sources.some(({ id }) => this.#sourceFacts.get(id)?.problem !== undefined);
+    const isPartial = hasProblem || outcome.filesUnreadable.length > 0;
     if (outcome.snapshot === undefined) {
       this.#record({ at, outcome: isPartial ? 'partial' : 'nothing-new' });
       return;
@@ -430,9 +476,10 @@ export class Jobs {
     this.#assertUnlocked();
     const target = resolve(order.target);
     await checkFolders({ remote, sources: this.#settings?.sources ?? [], home: this.#options.homeFolders, target });
-    return this.#run('restore', call, (signal, onProgress) =>
-      this.#options.engine.ask(engine.restore, { ...order, target }, { signal, onProgress }),
-    );
+    return this.#run('restore', call, (signal, onProgress) => {
+      this.#assertUnlocked(); // it may have been locked while others had their turn
+      return this.#options.engine.ask(engine.restore, { ...order, target }, { signal, onProgress });
+    });
   }
 
   async verify(readDataPercent: number, call: JobCall): Promise<VerifyResult> {
@@ -476,7 +523,7 @@ export class Jobs {
   /** The engine died of an unforeseen error: nothing is open any more, and the state says so. */
   engineFailed(error: SignetError): void {
     this.#options.log.error('the engine failed', { code: error.code });
-    void this.lock();
+    void this.#forget();
   }
 
   async #run<Result>(
@@ -535,6 +582,12 @@ export class Jobs {
       throw new SignetError('E_NOT_SET_UP', 'this computer is not set up');
     }
     return remote;
+  }
+
+  #assertNotSetUp(): void {
+    if (this.#settings !== undefined && this.#settings.remote !== null) {
+      throw new SignetError('E_ALREADY_SET_UP', 'this computer is set up already');
+    }
   }
 
   #assertUnlocked(): Uint8Array {

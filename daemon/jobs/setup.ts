@@ -34,7 +34,7 @@ export interface SetupOrder {
 
 export interface SetupOptions {
   readonly vault: Vault;
-  readonly engine: Engine;
+  readonly engine: Pick<Engine, 'ask'>;
   readonly hostLabel: string;
   readonly homeFolders: readonly string[];
   readonly newSource: (wish: SourceWish) => Promise<SourceSetting>;

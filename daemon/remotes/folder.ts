@@ -20,7 +20,7 @@ import {
 } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { SignetError, systemCode } from '../base/errors.ts';
-import { privateFile, privateFolder, readFully, syncFolder } from '../base/files.ts';
+import { makeFolders, privateFile, privateFolder, readFully, syncFolder } from '../base/files.ts';
 import { checkKey, temporaryPrefix } from './keys.ts';
 import type { Remote, RemoteBody, RemoteEntry, RemoteKey } from './remote.ts';
 
@@ -32,7 +32,7 @@ const staleTemporaryMs = 24 * 3600 * 1000;
 /** Creates the folder for a new repository (and its parents). Existing content stays. */
 export async function prepareFolder(path: string): Promise<void> {
   try {
-    await mkdir(path, { recursive: true, mode: privateFolder });
+    await makeFolders(path, privateFolder);
     const found = await stat(path);
     if (!found.isDirectory()) throw new SignetError('E_REMOTE_DENIED', `${path} is not a folder`, { params: { path } });
   } catch (error) {

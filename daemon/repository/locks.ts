@@ -192,7 +192,7 @@ export class Locks {
         cancel();
         await refreshing;
         cancel();
-        await this.#drop(key);
+        await this.#drop(key).catch(() => this.#held.delete(key)); // advice, and stale in half an hour: no reason to fail what was done
       },
     };
   }

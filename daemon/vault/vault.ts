@@ -7,6 +7,7 @@ import { randomBytes as systemRandomBytes } from 'node:crypto';
 import { wipe } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { isCode, SignetError } from '../base/errors.ts';
+import { equalBytes } from '../kernel/hash.ts';
 import { openNewest } from './cloud-vaults.ts';
 import { atLeast, checkMemory, defaultWritePolicy } from './kdf-policy.ts';
 import type { KeyWork, OpenedVault, VaultCandidate, VaultFile, VaultIdentity, Verdict, WritePolicy } from './model.ts';
@@ -221,6 +222,14 @@ export class Vault {
     if (recoveryKey.length !== keyBytes) throw new SignetError('E_INTERNAL', 'the recovery key is not 32 bytes');
     this.lock();
     this.#recoveryKey = Uint8Array.from(recoveryKey);
+  }
+
+  /** While unlocked: whether this is the key that is in use. Changes nothing. @throws E_VAULT_LOCKED · E_WRONG_SECRET */
+  proveRecoveryKey(recoveryKey: Uint8Array): void {
+    if (this.#recoveryKey === undefined) throw new SignetError('E_VAULT_LOCKED', 'the vault is locked');
+    if (!equalBytes(this.#recoveryKey, recoveryKey)) {
+      throw new SignetError('E_WRONG_SECRET', 'this is not the recovery key of this backup');
+    }
   }
 
   /** A fresh copy of 32 bytes; the caller wipes it. @throws E_VAULT_LOCKED */

@@ -11,17 +11,18 @@ import type { BackupOutcome } from '../../daemon/jobs/engine-messages.ts';
 import { readHistory, resolveSnapshot } from '../../daemon/jobs/history.ts';
 import { runVerify } from '../../daemon/jobs/verify.ts';
 import { createMemoryRemote, type MemoryRemote } from '../../daemon/remotes/memory.ts';
-import type { Repository } from '../../daemon/repository/model.ts';
+import type { Repository, SnapshotId } from '../../daemon/repository/model.ts';
 import type { Witness } from '../../daemon/state/model.ts';
 import type { SkippedEntry, VerifyResult } from '../../protocol/status.ts';
 import { restoringWith, treeOf } from './archive.ts';
-import { bench, fixedRandom, temporaryFolder } from './repository.ts';
+import { bench, type DrivenClock, fixedRandom, temporaryFolder } from './repository.ts';
 
 const device = { id: '0011223344556677', label: 'bench' };
 export const sourceId = 'generic-abcdefgh';
 
 export interface JobBench {
   readonly remote: MemoryRemote;
+  readonly clock: DrivenClock;
   /** The folder that is backed up; exists. */
   readonly source: string;
   /** A new session without memory of the place, as after a restart without a cache. */
@@ -33,7 +34,9 @@ export interface JobSession {
   backUp(): Promise<BackupOutcome>;
   verify(): Promise<VerifyResult>;
   /** What came back, by path below the source folder, and what did not. */
-  restore(snapshot?: string): Promise<{ tree: Map<string, string>; skipped: readonly SkippedEntry[] }>;
+  restore(
+    snapshot?: string,
+  ): Promise<{ snapshot: SnapshotId; tree: Map<string, string>; skipped: readonly SkippedEntry[] }>;
   close(): Promise<void>;
 }
 
@@ -53,6 +56,7 @@ export async function jobBench(t: ExecutionContext): Promise<JobBench> {
 
   return {
     remote,
+    clock: place.clock,
     source,
     async open(changes) {
       const repository = isNew ? await place.create() : await place.open(changes);
@@ -97,7 +101,7 @@ export async function jobBench(t: ExecutionContext): Promise<JobBench> {
             ...restoringWith(capture),
           });
           await capture.stop();
-          return { tree: treeOf(join(target, sourceId)), skipped };
+          return { snapshot: id, tree: treeOf(join(target, sourceId)), skipped };
         },
         close: () => repository.close(),
       };

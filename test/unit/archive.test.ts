@@ -12,12 +12,16 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { setTimeout as pause } from 'node:timers/promises';
 import test from 'ava';
+import { archiveSources } from '../../daemon/archive/archive.ts';
 import { listFolder, readRange } from '../../daemon/archive/browse.ts';
 import { loadManifest } from '../../daemon/archive/manifest.ts';
 import { displayPath, parsePath } from '../../daemon/archive/names.ts';
 import { staysInside, unsafeName } from '../../daemon/archive/restore.ts';
 import { utf8 } from '../../daemon/base/bytes.ts';
+import { sha256Hex } from '../../daemon/kernel/hash.ts';
+import { asBlobId } from '../../daemon/repository/ids.ts';
 import { archiveBench, treeOf } from '../support/archive.ts';
 import { addRows, integrityOf, makeDatabase, rowsIn } from '../support/databases.ts';
 
@@ -160,6 +164,54 @@ test('a removed source is absent on purpose and marked so once', async t => {
     ],
   );
   t.false((await backUp({}, [source])).changed);
+});
+
+test('a backup that is cancelled lets no buffer be filled anew while a blob is still made from it', async t => {
+  const { root, source, repository } = await archiveBench(t);
+  for (const name of ['a', 'b']) writeFileSync(join(root, name), randomBytes(12_000_000));
+  const controller = new AbortController();
+  const held = Promise.withResolvers<void>();
+  const altered: string[] = [];
+  let saves = 0;
+  let underWay = 0;
+  const backup = archiveSources({
+    repository: {
+      deriveKey: label => repository.deriveKey(label),
+      has: (type, id) => repository.has(type, id),
+      loadBlob: (type, id) => repository.loadBlob(type, id),
+      loadTree: id => repository.loadTree(id),
+      saveTree: nodes => repository.saveTree(nodes),
+      // As the repository does: the id at once, the content later; what has not begun when the backup is cancelled fails.
+      async saveBlob(_, plaintext) {
+        const id = sha256Hex(plaintext);
+        saves += 1;
+        if (saves > 1) {
+          controller.abort(new Error('cancelled'));
+          throw new Error('cancelled');
+        }
+        underWay += 1;
+        await held.promise;
+        underWay -= 1;
+        if (sha256Hex(plaintext) !== id) altered.push(id);
+        return { id: asBlobId(id), isNew: true, sealedBytes: 1 };
+      },
+    },
+    capture: () => t.fail() as never,
+    sources: [source],
+    device: '0011223344556677',
+    parent: undefined,
+    memory: undefined,
+    now: () => 0,
+    onProgress: () => undefined,
+    signal: controller.signal,
+  });
+  const ended = backup.catch((error: Error) => error.message);
+  const early = await Promise.race([ended, pause(100, 'runs on')]);
+  held.resolve();
+  t.is(await ended, 'cancelled');
+  t.is(early, 'runs on', 'it ended while a save was under way');
+  t.is(underWay, 0);
+  t.deepEqual(altered, []);
 });
 
 test('excluded names and special files stay out; special files are listed', async t => {
