@@ -133,7 +133,7 @@ withDisk(
   async t => {
     const { signet, disk } = await onSmallDisk(t, 64 * mib);
     writeMedia(signet.source, 'first', 2, mib);
-    await signet.setUp();
+    await signet.setUp(['--schedule', 'manual']); // no backup by itself after the unlock
     await signet.ok(['backup']);
     const first = treeOf(signet.source);
     const pid = await signet.daemonPid();
