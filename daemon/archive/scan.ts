@@ -5,7 +5,7 @@
 // Synchronous system calls on purpose: this runs on the engine thread, where they cost a fifth of the asynchronous ones; the walk yields
 // after every folder, so that a cancel is heard.
 
-import { closeSync, lstatSync, openSync, readdirSync, readlinkSync, readSync } from 'node:fs';
+import { closeSync, lstatSync, openSync, readdirSync, readlinkSync, readSync, statSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { asBuffer, compareBytes, concat, utf8 } from '../base/bytes.ts';
 import { isLoss, systemCode } from '../base/errors.ts';
@@ -96,7 +96,8 @@ export interface ScanContext {
 /** @throws the system error when the root itself cannot be listed */
 export async function scanSource(context: ScanContext): Promise<Scan> {
   const walk = new Walk(context);
-  const facts = factsOf(lstatSync(context.source.root, { bigint: true }));
+  // A root may be named by a link, whose own permissions mean nothing. Links inside are stored as links.
+  const facts = factsOf(statSync(context.source.root, { bigint: true }));
   const root = await walk.folder(utf8(context.source.id), new Uint8Array(0), facts, context.previous);
   return { root, totals: walk.totals, omitted: walk.omitted };
 }
@@ -206,7 +207,7 @@ class Walk {
       const log = files.get(`${key}-wal`);
       const isDatabase =
         this.#context.knownDatabases.has(displayPath(file.path)) ||
-        (log !== undefined && log.facts.sizeBytes > 0) ||
+        (log !== undefined && log.facts.sizeBytes > 0 && !this.#isKnownPair(known, file, log)) ||
         (!isSameFile(known.get(key), file.facts) && this.#hasMagic(file));
       if (isDatabase)
         databases.set(
@@ -215,6 +216,11 @@ class Walk {
         );
     }
     return databases;
+  }
+
+  /** Both are stored as plain files, as they are: what only looked like a database and its log did so at its capture, too. */
+  #isKnownPair(known: ReadonlyMap<string, TreeNode>, file: Looked, log: Looked): boolean {
+    return isSameFile(known.get(nameKey(file.name)), file.facts) && isSameFile(known.get(nameKey(log.name)), log.facts);
   }
 
   #hasMagic(file: Looked): boolean {
@@ -253,7 +259,12 @@ class Walk {
       }
     }
     if (item.kind === 'symlink') {
-      const target = readlinkSync(this.absolute(path), { encoding: 'buffer' });
+      let target: Uint8Array;
+      try {
+        target = readlinkSync(this.absolute(path), { encoding: 'buffer' });
+      } catch (error) {
+        return this.#omit(path, reasonOf(error), previous); // it went away, or is no link any more
+      }
       const unchanged =
         previous?.type === 'symlink' && compareBytes(previous.linkTarget ?? new Uint8Array(0), target) === 0;
       if (!unchanged) this.totals.differences += 1;

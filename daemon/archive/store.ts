@@ -113,8 +113,9 @@ export class SourceStore {
     const key = this.#key(entry.path);
     const path = displayPath(entry.path);
     onProgress({ phase: 'capturing', files: 0, bytes: 0, item: path });
-    const lastCheck = Date.parse(memory[key]?.checkedAt ?? '');
-    const fullCheck = !(now() - lastCheck < fullCheckEveryMs);
+    const sinceCheckMs = now() - Date.parse(memory[key]?.checkedAt ?? '');
+    // Also when there was none, or when it is said to be still to come because the clock was ahead.
+    const fullCheck = !(sinceCheckMs >= 0 && sinceCheckMs < fullCheckEveryMs);
     try {
       const captured = await capture().capture(this.#absolute(entry.path), { fullCheck, signal });
       if (captured.kind === 'not-a-database') return await this.#asFiles(entry);

@@ -53,6 +53,8 @@ export interface EngineOptions {
   readonly host: { readonly hostname: string; readonly pid: number };
 }
 
+const reportEveryMs = 100;
+
 interface Session {
   readonly remote: Remote;
   readonly repository: Repository;
@@ -72,6 +74,7 @@ class EngineServer {
   #prepared: { readonly remote: Remote; readonly spec: string; readonly repository: PreparedRepository } | undefined;
   #session: Session | undefined;
   #history: SnapshotHistory | undefined;
+  #reported: { readonly phase: engine.EngineProgress['phase']; readonly at: number } | undefined;
 
   constructor(options: EngineOptions, connection: MessageConnection) {
     this.#options = options;
@@ -188,16 +191,19 @@ class EngineServer {
   async #backup(order: engine.BackupOrder, signal: AbortSignal): Promise<engine.BackupOutcome> {
     const session = this.#opened();
     const { clock, startCapture, randomBytes } = this.#options;
-    this.#history = undefined;
-    return runBackup({
-      ...session,
-      order,
-      clock,
-      randomBytes,
-      startCapture,
-      signal,
-      onProgress: step => this.#report(step),
-    });
+    try {
+      return await runBackup({
+        ...session,
+        order,
+        clock,
+        randomBytes,
+        startCapture,
+        signal,
+        onProgress: step => this.#report(step),
+      });
+    } finally {
+      this.#history = undefined; // read anew: whoever looked meanwhile did not see this backup
+    }
   }
 
   async #snapshots(limit: number, signal: AbortSignal): Promise<readonly SnapshotEntry[]> {
@@ -254,7 +260,11 @@ class EngineServer {
     return this.#session;
   }
 
+  /** Each step costs the main thread a state to be told, and a step may be one small file: only so many a second are told. */
   #report(step: engine.EngineProgress): void {
+    const now = this.#options.clock.monotonic();
+    if (step.phase === this.#reported?.phase && now - this.#reported.at < reportEveryMs) return;
+    this.#reported = { phase: step.phase, at: now };
     void this.#connection.sendProgress(engine.progress, engine.progressToken, step);
   }
 

@@ -64,7 +64,7 @@ interface RunningJob {
   readonly kind: JobKind;
   readonly controller: AbortController;
   readonly startedAt: number;
-  readonly listeners: Set<(value: JobProgress) => void>;
+  readonly report: (value: JobProgress) => void;
   progress: JobProgress;
 }
 
@@ -82,7 +82,14 @@ export class Jobs {
   /** The newest run, when the full disk of this computer did not take its entry: the state tells it all the same. */
   #unrecorded: HistoryEntry | undefined;
   #job: RunningJob | null = null;
-  #backup: { readonly result: Promise<BackupResult>; readonly isOfAll: boolean } | undefined;
+  /** The backup that runs or waits for its turn. */
+  #backup:
+    | {
+        readonly result: Promise<BackupResult>;
+        readonly listeners: Set<(value: JobProgress) => void>;
+        readonly isOfAll: boolean;
+      }
+    | undefined;
   /** The end of the job before, whatever it was: one job at a time. */
   #turn: Promise<unknown> = Promise.resolve();
   /** The end of the last locking or unlocking: one at a time, or two unlocks would close each other's repository. */
@@ -269,15 +276,18 @@ export class Jobs {
     this.#assertUnlocked();
     while (this.#backup !== undefined && !this.#backup.isOfAll) await this.#backupEnd();
     if (this.#backup !== undefined) {
-      if (call !== undefined) this.#job?.listeners.add(call.progress);
+      if (call !== undefined) this.#backup.listeners.add(call.progress);
       return this.#backup.result;
     }
     const never = new AbortController().signal;
-    const listener = call?.progress ?? (() => undefined);
-    const result = this.#run('backup', { progress: listener, signal: never }, (signal, onProgress) =>
+    const listeners = new Set(call === undefined ? [] : [call.progress]);
+    const progress = (value: JobProgress): void => {
+      for (const listener of listeners) listener(value);
+    };
+    const result = this.#run('backup', { progress, signal: never }, (signal, onProgress) =>
       this.#backUp(reason, sourceIds, signal, onProgress),
     );
-    this.#backup = { result, isOfAll: sourceIds === undefined };
+    this.#backup = { result, listeners, isOfAll: sourceIds === undefined };
     try {
       return await result;
     } finally {
@@ -543,7 +553,7 @@ export class Jobs {
         kind,
         controller,
         startedAt: clock.monotonic(),
-        listeners: new Set([call.progress]),
+        report: call.progress,
         progress: { kind, ...nothingDone, phase: 'preparing', cancellable: true },
       };
       const abort = (): void => controller.abort(new SignetError('E_CANCELLED', 'the client stopped waiting'));
@@ -572,7 +582,7 @@ export class Jobs {
       ...(item !== '' && { item }),
       ...(etaSeconds !== undefined && { etaSeconds }),
     };
-    for (const listener of job.listeners) listener(job.progress);
+    job.report(job.progress);
     this.#changed();
   }
 
@@ -595,8 +605,13 @@ export class Jobs {
     return this.#stateKey;
   }
 
+  /** Whoever listens is told. That the state cannot be read now must stop nothing, least of all locking. */
   #changed(): void {
-    this.#options.onStatus(this.status());
+    try {
+      this.#options.onStatus(this.status());
+    } catch (error) {
+      this.#options.log.warn('the state could not be told', { code: toSignetError(error).code });
+    }
   }
 }
 

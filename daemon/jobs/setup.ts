@@ -99,13 +99,18 @@ async function create(
   const password = needed(secrets.password, 'password');
   const phone = phoneText(needed(secrets.phone, 'phone'));
   const recoveryKey = options.randomBytes(32);
-  const identity = await worker.ask(engine.prepare, { remote, recoveryKey }, { signal });
-  // The vault goes first: a repository without one would be a place that nobody can open after a crash right here.
-  const file = await vault.create({ ...identity, password, phone, recoveryKey, device, signal });
-  await worker.ask(engine.putVault, { name: file.key, bytes: file.bytes }, { signal });
-  const opened = await worker.ask(engine.create, {}, { signal });
-  await vault.adopt(file);
-  return { opened, phone, recoveryKey };
+  try {
+    const identity = await worker.ask(engine.prepare, { remote, recoveryKey }, { signal });
+    // The vault goes first: a repository without one would be a place that nobody can open after a crash right here.
+    const file = await vault.create({ ...identity, password, phone, recoveryKey, device, signal });
+    await worker.ask(engine.putVault, { name: file.key, bytes: file.bytes }, { signal });
+    const opened = await worker.ask(engine.create, {}, { signal });
+    await vault.adopt(file);
+    return { opened, phone, recoveryKey };
+  } catch (error) {
+    wipe(recoveryKey);
+    throw error;
+  }
 }
 
 async function join(

@@ -26,6 +26,8 @@ interface Window {
   readonly start: number;
   readonly end: number;
   readonly bytes: Promise<Uint8Array>;
+  /** Of the load that began the read. */
+  readonly signal: AbortSignal | undefined;
   /** Loads that still need the bytes; when there are none and the window has gone, its memory goes too. */
   readers: number;
   isGone: boolean;
@@ -82,6 +84,8 @@ export class BlobReader {
       return await openBlob(this.#key, bytes.subarray(at, at + copy.sealedBytes), copy);
     } catch (error) {
       this.#drop(window); // reading again asks the remote again
+      const isAnothers = window.signal !== signal && window.signal?.aborted === true;
+      if (isAnothers) return await this.load(copy, signal); // whoever began the read does not want it any more
       if (!isCached(copy.pack)) throw error;
       await this.#cache?.drop('packs', copy.pack.id);
       return openBlob(this.#key, await this.#read(copy.pack, copy.offset, copy.sealedBytes, signal), copy);
@@ -118,7 +122,7 @@ export class BlobReader {
     const maxBytes = to - start;
     const bytes = this.#read(copy.pack, start, maxBytes, signal);
     bytes.catch(() => undefined); // whoever awaits the window is told
-    const window: Window = { pack: id, start, end: to, bytes, readers: 0, isGone: false };
+    const window: Window = { pack: id, start, end: to, bytes, signal, readers: 0, isGone: false };
     if (before !== undefined) this.#drop(before);
     this.#windows.push(window);
     const [oldest] = this.#windows;

@@ -148,6 +148,42 @@ test('a source that vanished or was emptied is carried forward with the reason',
   });
 });
 
+test('a source named by a link has the permissions of its folder, not those of the link', async t => {
+  const { root, backUp, restore, source, folder } = await archiveBench(t);
+  writeFileSync(join(root, 'a'), 'x');
+  chmodSync(root, 0o700);
+  symlinkSync(root, join(folder, 'link'));
+  const { target } = await restore(await backUp({ root: join(folder, 'link') }));
+  t.is(statSync(join(target, source.id)).mode & 0o777, 0o700);
+});
+
+test('a file that only looks as if it had a log is stored once', async t => {
+  const { root, backUp, restore, source } = await archiveBench(t);
+  writeFileSync(join(root, 'a'), 'no database');
+  writeFileSync(join(root, 'a-wal'), 'no log');
+  await backUp();
+  t.false((await backUp()).changed);
+  writeFileSync(join(root, 'a-wal'), 'no log, changed');
+  const third = await backUp();
+  t.true(third.changed);
+  t.deepEqual(treeOf(join((await restore(third)).target, source.id)), treeOf(root));
+  t.false((await backUp()).changed);
+});
+
+test('a database is checked in full again when its last check seems to lie in the future', async t => {
+  const { root, backUp, bench } = await archiveBench(t);
+  const path = join(root, 'chat.db');
+  makeDatabase(path);
+  const now = bench.clock.now.bind(bench.clock);
+  bench.clock.now = () => now() + 365 * 24 * 3600_000;
+  await backUp();
+  bench.clock.now = now;
+  const app = new DatabaseSync(path);
+  t.teardown(() => app.close());
+  addRows(app, 10);
+  t.is((await backUp()).manifest.sources[0]?.databases[0]?.checked, 'full');
+});
+
 test('a removed source is absent on purpose and marked so once', async t => {
   const { root, backUp, source, folder } = await archiveBench(t);
   writeFileSync(join(root, 'a'), 'x');

@@ -37,6 +37,8 @@ interface Kit {
   readonly clock: ReturnType<typeof manualClock>;
   /** Methods asked of the engine, and 'stop'. */
   readonly asked: string[];
+  /** A step of the job that was asked last. */
+  report(step: Pick<engine.EngineProgress, 'phase'>): void;
 }
 
 async function kit(t: ExecutionContext, answers: Answers, isSetUp = true): Promise<Kit> {
@@ -51,14 +53,20 @@ async function kit(t: ExecutionContext, answers: Answers, isSetUp = true): Promi
   }
   const asked: string[] = [];
   let stop = (): void => undefined;
+  let report: (step: engine.EngineProgress) => void = () => undefined;
   const known: Answers = {
     open: () => ({ ...identity, stateKey: Uint8Array.from(stateKey) }),
     measure: () => ({ snapshots: 0, sizeBytes: 0 }),
     ...answers,
   };
   const fake = {
-    async ask(type: RequestType<object, unknown, unknown>, params: object, { signal }: { signal?: AbortSignal } = {}) {
+    async ask(
+      type: RequestType<object, unknown, unknown>,
+      params: object,
+      { signal, onProgress }: Parameters<Engine['ask']>[2] = {},
+    ) {
       asked.push(type.method);
+      report = onProgress ?? report;
       const stopped = new Promise((_, reject) => {
         stop = () => reject(new SignetError('E_CANCELLED', 'the engine was stopped while it worked'));
       });
@@ -91,7 +99,8 @@ async function kit(t: ExecutionContext, answers: Answers, isSetUp = true): Promi
     randomBytes: count => new Uint8Array(count).fill(1),
     onStatus: () => undefined,
   });
-  return { jobs, home, state, clock, asked };
+  const nothing = { filesDone: 0, filesTotal: 0, bytesDone: 0, bytesTotal: 0, bytesUploaded: 0, item: '' };
+  return { jobs, home, state, clock, asked, report: step => report({ ...nothing, ...step }) };
 }
 
 const unlock = ({ jobs }: Kit): Promise<void> => jobs.unlock({ recoveryKey: utf8(recoveryKey) });
@@ -168,6 +177,39 @@ test('locking lets what runs clean up after itself, and ends it when it does not
   await ended;
   t.is(await never, 'E_CANCELLED');
   t.is(await waiting, 'E_VAULT_LOCKED', 'what waited for its turn does not begin');
+});
+
+test('a state that cannot be read does not keep the keys from being forgotten', async t => {
+  const made = await kit(t, {});
+  await unlock(made);
+  made.jobs.status = () => {
+    throw new Error('disk I/O error');
+  };
+  await t.notThrowsAsync(made.jobs.lock());
+  t.is(made.asked.at(-1), 'stop');
+  await t.throwsAsync(made.jobs.snapshots(1, call.signal), { message: 'the vault is locked' });
+});
+
+test('who joins a backup that waits for its turn is told of that backup, not of the job before', async t => {
+  const restored = Promise.withResolvers<unknown>();
+  const made = await kit(t, {
+    restore: () => restored.promise,
+    backup(order) {
+      made.report({ phase: 'storing' });
+      return outcomeOf(order);
+    },
+  });
+  await unlock(made);
+  const order = { snapshot: 'latest', target: '/nowhere/restored', include: [], dryRun: false };
+  const restore = made.jobs.restore(order, call);
+  while (!made.asked.includes('restore')) await new Promise(setImmediate);
+  const heard: string[] = [];
+  const first = made.jobs.backup('user');
+  const second = made.jobs.backup('user', undefined, { progress: ({ kind }) => void heard.push(kind) });
+  made.report({ phase: 'restoring' });
+  restored.resolve({});
+  await Promise.all([restore, first, second]);
+  t.deepEqual(heard, ['backup']);
 });
 
 test('two clients that unlock at once open the backup once', async t => {

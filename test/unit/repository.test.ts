@@ -862,3 +862,29 @@ test('keys are derived from the master key, the repository and the label', async
   t.false(toHex(heads).startsWith(repository.masterKeyFingerprint));
   await repository.close();
 });
+
+test('a reader that goes away does not take what another waits for', async t => {
+  const { create, open, remote } = await bench(t);
+  const first = await create();
+  const { id } = await first.saveBlob('data', new Uint8Array(1000).fill(3));
+  await first.commitIndex();
+  await first.close();
+  const repository = await open();
+  await repository.readIndex();
+  const { get } = remote;
+  let reads = 0;
+  remote.get = async (key, options) => {
+    reads += 1;
+    await new Promise(setImmediate);
+    options.signal?.throwIfAborted();
+    return get(key, options);
+  };
+  const controller = new AbortController();
+  const gone = repository.loadBlob('data', id, { signal: controller.signal });
+  const stays = repository.loadBlob('data', id);
+  controller.abort(new Error('not wanted any more'));
+  await t.throwsAsync(gone, { message: 'not wanted any more' });
+  t.is((await stays).length, 1000);
+  t.is(reads, 2);
+  await repository.close();
+});
