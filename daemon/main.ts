@@ -44,7 +44,7 @@ async function runDaemon(home: Home): Promise<void> {
     });
   }
   const claim = await claimHome(home);
-  const state = await openState(home, { clock: systemClock });
+  const state = await openState(home, { clock: systemClock, hostLabel: hostLabel() });
   const log = openLog(home.logs, 'daemon');
   log.info('daemon starts', { pid: process.pid, version: productVersion });
   const swept = await sweepStaging(home.staging);

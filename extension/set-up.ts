@@ -113,7 +113,7 @@ function newPassword(link: Link): Step<Answers> {
     const password = await ask({
       ...place,
       title: 'Set Up Backup: Password',
-      prompt: 'Choose a password. It is asked for once after each login, and nobody can reset it.',
+      prompt: 'Choose a password. It is asked for each time Signet starts, and nobody can reset it.',
       hidden: true,
       live: async value => {
         if (value === '') return undefined;
@@ -145,7 +145,7 @@ const phone: Step<Answers> = async (answers, place) => {
     ...place,
     title: 'Set Up Backup: Phone',
     prompt:
-      'Your phone number, with country code. It becomes part of the lock. It stays on this computer and is never sent. Example: +1 555 0100',
+      'Your phone number, with country code. It becomes part of the lock. It stays on this computer and is never sent. Example: +1 202 555 0100',
     value: answers.phone,
     check: async value =>
       /^\+\d{7,15}$/.test(digits(value)) ? undefined : 'A number starts with + and the country code.',

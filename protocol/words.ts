@@ -60,7 +60,16 @@ const sentences: { readonly [code in ErrorCode]: Sentence } = {
             text('what', '') === '' ? 'What you asked for was not found.' : `“${text('what', '')}” was not found.`,
           advice: 'Look at the list of backups for what there is.',
         },
-  E_TARGET_NOT_EMPTY: say('The folder is not empty.', 'Choose another, or an empty one inside it.'),
+  E_TARGET_NOT_EMPTY: ({ text }) => {
+    const folder = text('path', '') === '' ? 'The folder' : `The folder ${text('path', '')}`;
+    if (text('what', '') === 'repository') {
+      return { message: `${folder} holds a backup already.`, advice: 'Join that backup, or choose another folder.' };
+    }
+    return {
+      message: `${folder} ${text('what', '') === 'other' ? 'holds other files' : 'is not empty'}. Nothing was written there.`,
+      advice: 'Choose another, or an empty one inside it.',
+    };
+  },
   E_SOURCE_UNREADABLE: ({ text }) => ({
     message: `${text('label', text('path', 'The folder with your chats'))} could not be read${reason(text('reason', ''))}.`,
     advice: 'See that it is there and that Signet may read it.',
@@ -79,7 +88,7 @@ const sentences: { readonly [code in ErrorCode]: Sentence } = {
   }),
   E_UNSAFE_PATH: ({ text }) => ({
     message: `A name in the backup would have been written outside the folder you chose. It was left out: ${text('name', 'see the details')}.`,
-    advice: '',
+    advice: 'Signet never makes such names: someone may have changed the backup. Verify the backups.',
   }),
   E_VERSION: newerBackup,
   E_STATE_NEWER: say('The files on this computer were written by a newer Signet.', 'Update, then try again.'),
@@ -98,13 +107,19 @@ const sentences: { readonly [code in ErrorCode]: Sentence } = {
     message: `Opening the lock needs ${sized('need') ?? 'more memory'}${sized('need') === undefined ? ' than is free' : ` of memory, and ${sized('have') ?? 'less'} is free`}.`,
     advice: 'Close some programs and try again.',
   }),
-  E_USAGE: ({ text }) => ({ message: sentence(text('detail', 'this was not understood')), advice: '' }),
+  E_USAGE: ({ text }) => ({
+    message: sentence(text('detail', 'this was not understood')),
+    advice: sentence(text('advice', 'nothing was changed')),
+  }),
   E_WEAK_PASSWORD: say('The password is too easy to guess.', 'Add a word or two.'),
   E_PASSWORD_FORM: ({ text }) => ({
     message: passwordProblems[text('problem', '')] ?? 'This cannot be used as a password.',
     advice: 'Use letters, digits, signs and spaces, up to 1,024 bytes.',
   }),
-  E_PHONE_FORM: say('A number starts with + and the country code.', 'Example: +1 555 0100'),
+  E_PHONE_FORM: ({ text }) => ({
+    message: phoneProblems[text('problem', 'plus')] ?? 'This cannot be used as a phone number.',
+    advice: `Example: ${examplePhone}`,
+  }),
   E_SECOND_TYPING: say('The two are not the same.', 'Nothing was changed. Try again.'),
   E_RECOVERY_KEY_FORM: ({ text }) => ({
     message: keyProblem(text('problem', ''), text('count', '?')),
@@ -128,8 +143,17 @@ const sentences: { readonly [code in ErrorCode]: Sentence } = {
         : left === 0
           ? 'Wait a little before the next try.'
           : 'Try again.';
+    if (text('secret', '') === 'recovery-key') {
+      return {
+        message: 'The recovery key does not open this backup. Nothing was changed.',
+        advice: 'See whether it belongs to this place. The password opens the backup too.',
+      };
+    }
     return {
-      message: 'The password or the phone number is wrong. Nothing was changed.',
+      message:
+        text('phoneKnown', '') === 'true'
+          ? 'The password is wrong.'
+          : 'The password or the phone number is wrong. Signet cannot tell which.',
       advice: `${tries} The recovery key opens the backup too.`,
     };
   },
@@ -185,8 +209,14 @@ const sentences: { readonly [code in ErrorCode]: Sentence } = {
     message: `Signet's background part cannot run here${detail}.`,
     advice: 'See what `signet doctor` says.',
   }),
-  E_CANCELLED: say('Stopped at your request.', 'What is uploaded is kept.'),
+  E_CANCELLED: ({ text }) => ({
+    message: 'Stopped at your request.',
+    advice: leftBehind[text('job', '')] ?? 'What is uploaded is kept.',
+  }),
 };
+
+/** Made for examples: nobody has it, and Signet takes it. */
+export const examplePhone = '+1 202 555 0100';
 
 /** The sentences for a failure. */
 export function wordsFor(
@@ -216,6 +246,19 @@ const passwordProblems: { readonly [problem: string]: string } = {
   long: 'The password is too long.',
   control: 'The password contains a character that cannot be typed everywhere.',
   encoding: 'The password is not text in UTF-8.',
+};
+
+const phoneProblems: { readonly [problem: string]: string } = {
+  plus: 'A number starts with + and the country code.',
+  number: 'No phone number looks like this: see whether a digit is missing, and which country code it has.',
+  needed: 'This computer does not remember the phone number, so it is needed too.',
+};
+
+/** What is so after a stop, by what was stopped. */
+const leftBehind: { readonly [job: string]: string } = {
+  question: 'Nothing was changed.',
+  verify: 'Nothing was changed.',
+  restore: 'The chats you had are as they were.',
 };
 
 function keyProblem(problem: string, typed: string): string {
@@ -380,7 +423,7 @@ function goodWords(status: Status, good: string, now: number, locale: Locale): O
     const labels = listed(status.sources.map(source => source.label));
     return {
       sentence: 'Ready for the first backup',
-      below: `${total > 0 ? `${size(total, locale)} in ` : ''}${labels}. You can keep working meanwhile.`,
+      below: `${total > 0 ? `${size(total, locale)} in` : 'It will hold'} ${labels}. You can keep working meanwhile.`,
     };
   }
   const upTo = `Everything up to ${ago(status.lastGoodAt ?? last?.at ?? '', now, { ...locale, bare: true })} is backed up`;

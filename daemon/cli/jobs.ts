@@ -132,8 +132,17 @@ function percentOf(given: string | true | undefined): number | undefined {
 function verifyWords(result: VerifyResult): string {
   const checked = `${counted(result.snapshots, 'backup', 'backups')} checked, ${size(result.bytesRead)} read.`;
   if (result.ok) return `No problems. ${checked}`;
-  const problems = result.problems.map(
-    ({ object, code, detail }) => `  ${code}: ${harmless(object)}: ${harmless(detail)}`,
-  );
-  return [`${counted(result.problems.length, 'problem', 'problems')}. ${checked}`, ...problems].join('\n');
+  const lines = [`${counted(result.problems.length, 'problem', 'problems')}. ${checked}`];
+  const told = new Set<string>();
+  for (const { code } of result.problems) {
+    const { message, advice } = wordsFor({ code, params: {} });
+    if (told.has(message)) continue;
+    told.add(message);
+    lines.push(`${message} ${advice}`);
+  }
+  lines.push('Details:');
+  for (const { object, code, detail } of result.problems) {
+    lines.push(`  ${code}: ${harmless(object)}: ${harmless(detail)}`);
+  }
+  return lines.join('\n');
 }

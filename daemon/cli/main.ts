@@ -11,7 +11,7 @@ const secretOptions = () => [
   new Option('--password-stdin', 'read the password from the first line of standard input'),
   new Option('--recovery-key-stdin', 'read the recovery key from the first line of standard input'),
   new Option('--recovery-key', 'ask for the recovery key in place of the password'),
-  new Option('--phone <number>', 'phone number with country code, such as +15550100'),
+  new Option('--phone <number>', 'phone number with country code, such as +12025550100'),
 ];
 const gather = (value: string, before: readonly string[] = []) => [...before, value];
 
@@ -29,9 +29,10 @@ Begin with:
   signet backup
   signet status
 
-Exit codes: 0 done, 1 failed, 2 wrong use, 3 done with gaps, 10 not set up, 11 in use by another computer, 12 wrong password or
-phone number, 13 locked, 14 cloud not reachable, 15 cloud or disk full, 16 sign-in needed, 17 alarm, 18 background part missing,
-130 cancelled.`,
+Exit codes: 0 done, 1 failed, 2 wrong use, 3 done with gaps, 10 not set up,
+11 in use by another computer, 12 wrong password or phone number, 13 locked,
+14 cloud not reachable, 15 cloud or disk full, 16 sign-in needed, 17 alarm,
+18 background part missing, 130 cancelled.`,
   );
 
 function command(words: string, description: string, parent: Command = program): Command {
@@ -126,14 +127,26 @@ async function failed(error: unknown): Promise<number> {
     .replace(/^error: /, '')
     .replace(/=[^']*'/, "'")
     .replace(/^(too many arguments for '[a-z-]+').*$/s, '$1');
-  return report(usage(spoken(said, error.code)), asJson);
+  return report(usage(spoken(said), `See \`${helpCommand()}\`.`), asJson);
 }
 
 /** What the parser says, as a sentence that ends with what to do. */
-function spoken(said: string, code: string): string {
+function spoken(said: string): string {
   const [, option, value] = /^required option '(--[a-z-]+) (<.+>)' not specified$/.exec(said) ?? [];
   if (option !== undefined) return `${option} is missing: add ${option} ${value}`;
+  const [, argument] = /^missing required argument '([a-z]+)'$/.exec(said) ?? [];
+  if (argument !== undefined) return `the argument '${argument}' is missing`;
+  const [, bare, needs] = /^option '(--[a-z-]+) (<.+>)' argument missing$/.exec(said) ?? [];
+  if (bare !== undefined) return `${bare} needs a value: ${bare} ${needs}`;
   const [what = '', hint] = said.split(/\n\(Did you mean (.+)\?\)/);
   if (hint !== undefined) return `${what}. Did you mean ${hint}?`;
-  return code === 'commander.invalidArgument' ? what : `${what}. See \`signet help\``;
+  return what;
+}
+
+/** The help nearest to what was typed. */
+function helpCommand(): string {
+  const [first, second] = process.argv.slice(2);
+  const group = program.commands.find(each => each.name() === first);
+  const inner = group?.commands.find(each => each.name() === second);
+  return ['signet', group?.name(), inner?.name(), '--help'].filter(word => word !== undefined).join(' ');
 }

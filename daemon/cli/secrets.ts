@@ -2,12 +2,12 @@
 // convenience) and never from the environment. Without a terminal nothing is asked: what is missing is a usage error naming the option.
 
 import { timingSafeEqual } from 'node:crypto';
-import { PeerError, wireErrorOf } from '../../protocol/errors.ts';
+import { type ErrorCode, PeerError, wireErrorOf } from '../../protocol/errors.ts';
 import type { Connected } from '../../protocol/launch.ts';
 import { judgePassword } from '../../protocol/messages.ts';
 import { parseRecoveryKey } from '../../protocol/recovery-key.ts';
 import { type SecretName, Secrets, secretNames } from '../../protocol/secrets.ts';
-import { wordsFor } from '../../protocol/words.ts';
+import { examplePhone, wordsFor } from '../../protocol/words.ts';
 import { usage } from './session.ts';
 import { canAsk, note, Questions } from './terminal.ts';
 
@@ -64,7 +64,7 @@ export async function secretsForSetup(
   options: SecretOptions & { readonly readOnly?: boolean },
   given: Values,
   joins: boolean,
-  judge: (password: Uint8Array) => Promise<Verdict>,
+  judge: Judge,
 ): Promise<Secrets> {
   const needed = neededForSetup(options, given);
   const byKey = needed.includes('recoveryKey');
@@ -78,14 +78,11 @@ export async function secretsForSetup(
         : await askNewPassword(questions, judge);
     }
     if (needed.includes('phone')) {
-      const typedByOption = options.phone !== undefined;
-      if (values.phone === undefined) {
-        note(
-          'Your phone number, with country code. It becomes part of the lock. It stays on this computer and is never sent.',
-        );
-        values.phone = phoneForm(await questions.ask('Phone number (example: +1 555 0100):', { hidden: false }));
-        await confirmPhone(questions, values.phone);
-      } else if (typedByOption && canAsk()) await confirmPhone(questions, values.phone);
+      const { password } = values;
+      // Joining needs the number of that backup: what fits it is no matter of taste.
+      const tried = joins || password === undefined ? undefined : (phone: Uint8Array) => judge(password, phone);
+      if (values.phone === undefined) values.phone = await askPhone(questions, tried);
+      else if (options.phone !== undefined && canAsk()) await confirmPhone(questions, values.phone);
     }
     return toSecrets(values);
   });
@@ -108,7 +105,8 @@ export async function secretsForUnlock(options: SecretOptions, given: Values, kn
     if (byKey) values.recoveryKey ??= await askKey(questions);
     else {
       values.password ??= await questions.ask('Your backup password (it stays on this computer):', { hidden: true });
-      if (!knowsPhone) values.phone ??= phoneForm(await questions.ask('Phone number:', { hidden: false }));
+      if (!knowsPhone)
+        values.phone ??= await retrying(async () => phoneForm(await questions.ask('Phone number:', open)));
     }
     return toSecrets(values);
   });
@@ -116,9 +114,12 @@ export async function secretsForUnlock(options: SecretOptions, given: Values, kn
 
 export type Verdict = 'refused' | 'weak' | 'good' | 'strong';
 
-export function judgeBy({ connection, secrets: channel }: Connected): (password: Uint8Array) => Promise<Verdict> {
-  return async password => {
-    const secrets = Secrets.of({ password });
+/** @throws E_PHONE_FORM for what is no phone number */
+export type Judge = (password: Uint8Array, phone?: Uint8Array) => Promise<Verdict>;
+
+export function judgeBy({ connection, secrets: channel }: Connected): Judge {
+  return async (password, phone) => {
+    const secrets = Secrets.of(phone === undefined ? { password } : { password, phone });
     try {
       return (await connection.sendRequest(judgePassword, { secrets: channel.seal(judgePassword.method, secrets) }))
         .verdict;
@@ -157,59 +158,87 @@ async function asking<T>(run: (questions: Questions) => Promise<T>): Promise<T> 
 }
 
 const verdictWords = {
-  refused: 'Too easy to guess. Add a word or two.',
   weak: 'Weak, but accepted. A word or two more would make it good.',
   good: 'Good.',
   strong: 'Strong.',
 } as const;
 
-async function askNewPassword(
-  questions: Questions,
-  judge: (password: Uint8Array) => Promise<Verdict>,
-): Promise<Uint8Array> {
-  note('Choose a password. It is asked for once after each login, and nobody can reset it.');
+const open = { hidden: false };
+
+/** Asks again after a mistake of typing, with the sentence for it; the last mistake is thrown. */
+async function retrying<T>(ask: () => Promise<T>): Promise<T> {
+  const mistakes: readonly ErrorCode[] = [
+    'E_WEAK_PASSWORD',
+    'E_PASSWORD_FORM',
+    'E_SECOND_TYPING',
+    'E_PHONE_FORM',
+    'E_RECOVERY_KEY_FORM',
+  ];
   for (let tries = 1; ; tries += 1) {
-    const password = await questions.ask('Password:', { hidden: true });
-    const verdict = await judge(password);
-    note(verdictWords[verdict]);
-    if (verdict !== 'refused') {
-      const again = await questions.ask('Type the password again:', { hidden: true });
-      try {
-        if (!same(password, again)) throw secondTyping('the two passwords are not the same');
-      } finally {
-        again.fill(0);
-      }
-      return password;
+    try {
+      return await ask();
+    } catch (error) {
+      const wire = wireErrorOf(error);
+      if (wire === undefined || !mistakes.includes(wire.code) || tries === maxTries) throw error;
+      const { message, advice } = wordsFor(wire);
+      note(wire.code === 'E_SECOND_TYPING' || wire.code === 'E_RECOVERY_KEY_FORM' ? message : `${message} ${advice}`);
     }
-    password.fill(0);
-    if (tries === maxTries) throw new PeerError('E_WEAK_PASSWORD', 'the password is too easy to guess');
   }
+}
+
+async function askNewPassword(questions: Questions, judge: Judge): Promise<Uint8Array> {
+  note('Choose a password. It is asked for each time Signet starts, and nobody can reset it.');
+  return retrying(async () => {
+    const password = await questions.ask('Password:', { hidden: true });
+    try {
+      const verdict = await judge(password);
+      if (verdict === 'refused') throw new PeerError('E_WEAK_PASSWORD', 'the password is too easy to guess');
+      note(verdictWords[verdict]);
+      const again = await questions.ask('Type the password again:', { hidden: true });
+      const matches = same(password, again);
+      again.fill(0);
+      if (!matches) throw new PeerError('E_SECOND_TYPING', 'the two passwords are not the same');
+    } catch (error) {
+      password.fill(0);
+      throw error;
+    }
+    return password;
+  });
+}
+
+/** @param judge left out: whether it is a number is for the daemon to say, later */
+async function askPhone(
+  questions: Questions,
+  judge: ((phone: Uint8Array) => Promise<unknown>) | undefined,
+): Promise<Uint8Array> {
+  note(
+    'Your phone number, with country code. It becomes part of the lock. It stays on this computer and is never sent.',
+  );
+  return retrying(async () => {
+    const phone = phoneForm(await questions.ask(`Phone number (example: ${examplePhone}):`, open));
+    await judge?.(phone);
+    await confirmPhone(questions, phone);
+    return phone;
+  });
 }
 
 async function confirmPhone(questions: Questions, first: Uint8Array): Promise<void> {
-  const again = await questions.ask('Type the number again:', { hidden: false });
-  if (digitsOf(first) !== digitsOf(again)) throw secondTyping('the two phone numbers are not the same');
-}
-
-async function askKey(questions: Questions): Promise<Uint8Array> {
-  for (let tries = 1; ; tries += 1) {
-    const typed = await questions.ask('Recovery key, the 16 groups and the check group (it is not shown):', {
-      hidden: true,
-    });
-    try {
-      return keyForm(typed);
-    } catch (error) {
-      const wire = wireErrorOf(error);
-      if (wire === undefined || tries === maxTries) throw error;
-      note(wordsFor(wire).message);
-    } finally {
-      typed.fill(0);
-    }
+  const again = await questions.ask('Type the number again:', open);
+  if (digitsOf(first) !== digitsOf(again)) {
+    throw new PeerError('E_SECOND_TYPING', 'the two phone numbers are not the same');
   }
 }
 
-function secondTyping(detail: string): PeerError {
-  return new PeerError('E_SECOND_TYPING', detail);
+async function askKey(questions: Questions): Promise<Uint8Array> {
+  return retrying(async () => {
+    const question = 'Recovery key, the 16 groups and the check group (it is not shown):';
+    const typed = await questions.ask(question, { hidden: true });
+    try {
+      return keyForm(typed);
+    } finally {
+      typed.fill(0);
+    }
+  });
 }
 
 function same(one: Uint8Array, other: Uint8Array): boolean {

@@ -53,6 +53,13 @@ export async function longRequest<P extends WithProgress, R>(
   process.on('SIGINT', interrupted).on('SIGTERM', interrupted);
   try {
     return await send(daemon, type, { ...params, progressToken } as unknown as P, source.token);
+  } catch (error) {
+    if (wireErrorOf(error)?.code !== 'E_CANCELLED') throw error;
+    if (interrupts > 0 && options.detach !== undefined) throw new Exit(exitCode('E_CANCELLED')); // all is said
+    throw new PeerError('E_CANCELLED', 'stopped at the request of the user', {
+      params: { job: type.method.replace('signet/', '') },
+      cause: error,
+    });
   } finally {
     process.off('SIGINT', interrupted).off('SIGTERM', interrupted);
     listener.dispose();
@@ -79,23 +86,23 @@ export class Exit extends Error {
 }
 
 /** A mistake in how the command was called; `detail` names the option. */
-export function usage(detail: string): PeerError {
-  return new PeerError('E_USAGE', detail);
+export function usage(detail: string, advice?: string): PeerError {
+  return new PeerError('E_USAGE', detail, advice === undefined ? {} : { params: { advice } });
 }
 
 /** Says what went wrong, on standard error, and answers the exit code. */
 export function report(thrown: unknown, json: boolean): number {
   if (thrown instanceof Exit) return thrown.status;
   const wire = toWire(thrown);
-  const { message, advice } = inCommands(wire);
   if (json) {
     const { code, retryable } = wire;
-    process.stderr.write(`${JSON.stringify({ error: { code, message, advice, retryable } })}\n`);
+    process.stderr.write(`${JSON.stringify({ error: { code, ...inCommands(wire), retryable } })}\n`);
   } else {
-    const detail = wire.params['detail'];
-    const details = showsDetails(wire.code) && detail !== undefined ? `Details: ${wire.code}: ${detail}` : '';
+    const { detail, ...params } = wire.params;
+    const apart = detail !== undefined && showsDetails(wire.code);
+    const { message, advice } = inCommands(apart ? { ...wire, params } : wire);
     note(
-      [message, advice, details]
+      [message, advice, apart ? `Details: ${wire.code}: ${detail}` : '']
         .filter(line => line !== '')
         .map(harmless)
         .join('\n'),
@@ -113,9 +120,11 @@ function toWire(thrown: unknown): WireError {
   return new PeerError('E_INTERNAL', thrown instanceof Error ? thrown.name : 'unknown', { cause: thrown });
 }
 
-/** Codes whose sentence already holds the detail, or whose detail helps nobody at the terminal. */
+const complete: readonly ErrorCode[] = ['E_BUSY', 'E_NOT_FOUND', 'E_TARGET_NOT_EMPTY', 'E_SOURCE_UNREADABLE'];
+
+/** Whether the technical words stand below the sentence: where they can help to find the fault, and the sentence does not say it all. */
 function showsDetails(code: ErrorCode): boolean {
-  return exitCode(code) === 1 || exitCode(code) === 18 || exitCode(code) === 14;
+  return !complete.includes(code) && [1, 14, 18].includes(exitCode(code));
 }
 
 /** The shared sentences, with the commands of this tool where they name the editor's. */
@@ -126,6 +135,8 @@ function inCommands(wire: WireError): { readonly message: string; readonly advic
     E_VAULT_LOCKED: 'Run `signet unlock` first.',
     E_BUSY: 'Try again when it is done, or stop it with `signet cancel`.',
     E_NOT_FOUND: 'See `signet snapshots` and `signet ls` for what there is.',
+    E_ALREADY_SET_UP: 'Nothing was changed. `signet status` shows how things are.',
+    ...(wire.params['advice'] === undefined ? { E_DAEMON_MISSING: 'Start it with `signet daemon start`.' } : {}),
   };
   return { message: words.message, advice: advice[wire.code] ?? words.advice };
 }

@@ -3,13 +3,14 @@
 import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { PeerError } from '../../protocol/errors.ts';
 import { counted } from '../../protocol/formats.ts';
-import { type SetupParams, setup as setupRequest } from '../../protocol/messages.ts';
+import { type SetupParams, setup as setupRequest, status as statusRequest } from '../../protocol/messages.ts';
 import { groupsOf } from '../../protocol/recovery-key.ts';
 import type { Schedule } from '../../protocol/status.ts';
 import { givenSecrets, judgeBy, neededForSetup, type SecretOptions, secretsForSetup } from './secrets.ts';
 import { type CommonOptions, longRequest, usage, withDaemon } from './session.ts';
-import { note, print, printJson } from './terminal.ts';
+import { canAsk, note, print, printJson } from './terminal.ts';
 
 export interface SetupOptions extends CommonOptions, SecretOptions {
   readonly source?: readonly string[];
@@ -30,7 +31,12 @@ export async function setup(options: SetupOptions): Promise<void> {
   const given = await givenSecrets(options);
   if (given.recoveryKey !== undefined && options.new) throw usage('--new makes a recovery key; none can be given');
   neededForSetup(options, given); // before a daemon is started for nothing
+  // Nobody types a password twice to hear of a folder then. What else may be amiss with it is for the daemon to say.
+  const gone = canAsk() ? sources.find(({ root }) => root !== undefined && !existsSync(root)) : undefined;
+  if (gone !== undefined) throw usage(`${gone.root} is not there: give the folder that holds the chats`);
   await withDaemon(async daemon => {
+    const { vault } = await daemon.connection.sendRequest(statusRequest, {});
+    if (vault !== 'absent') throw new PeerError('E_ALREADY_SET_UP', 'this computer is set up already');
     const secrets = await secretsForSetup(options, given, joins, judgeBy(daemon));
     try {
       const schedule = scheduleOf(options);
@@ -64,10 +70,7 @@ export async function setup(options: SetupOptions): Promise<void> {
 function showKey(recoveryKey: string): void {
   const groups = groupsOf(recoveryKey);
   const rows = [0, 4, 8, 12].map(start => `    ${groups.slice(start, start + 4).join(' ')}`);
-  note(
-    '\nThis is your recovery key. It opens the backup if the password is lost. It is shown now, and later only to someone',
-  );
-  note('who knows the password.\n');
+  note('\nThis is your recovery key. It opens the backup if the password is lost. It is shown this once.\n');
   print([...rows, `    ${groups[16]}    (check group: it catches typing mistakes)`].join('\n'));
   note('\nWrite it down or print it, and keep it away from this computer. Whoever has it can open the backup.\n');
 }

@@ -1,6 +1,6 @@
 // How things are, and the small switches: status, unlock, lock, schedule.
 
-import { exitCode } from '../../protocol/errors.ts';
+import { exitCode, PeerError } from '../../protocol/errors.ts';
 import { ago, counted, size } from '../../protocol/formats.ts';
 import * as messages from '../../protocol/messages.ts';
 import { Secrets } from '../../protocol/secrets.ts';
@@ -8,7 +8,7 @@ import type { Schedule, Status } from '../../protocol/status.ts';
 import { reasonWords, sentenceFor } from '../../protocol/words.ts';
 import { givenSecrets, refuseEmptyUnlock, type SecretOptions, secretsForUnlock } from './secrets.ts';
 import { type CommonOptions, Exit, usage, withDaemon } from './session.ts';
-import { harmless, print, printJson, table } from './terminal.ts';
+import { folded, harmless, print, printJson, table } from './terminal.ts';
 
 export interface StatusOptions extends CommonOptions {
   readonly check?: boolean;
@@ -67,9 +67,13 @@ function statusWords(found: Status, now: number): string {
   }
   const others =
     found.alarms.length > 1 ? [`${counted(found.alarms.length - 1, 'more alarm stands', 'more alarms stand')}.`] : [];
-  const next = { 'not set up': ['Run `signet setup`.'], locked: ['Run `signet unlock`.'] }[state as string] ?? [];
+  const isFirst =
+    state === 'good' && found.sources.length > 0 && found.lastGoodAt === null && found.lastBackup === null;
+  const next =
+    { 'not set up': ['Run `signet setup`.'], locked: ['Run `signet unlock`.'] }[state as string] ??
+    (isFirst ? ['Run `signet backup`.'] : []);
   const heading = [`${harmless(sentence)}.`, harmless(below), ...others, ...next].filter(line => line !== '');
-  return [...heading, ...(facts.length === 0 ? [] : ['', table(facts)])].join('\n');
+  return [folded(heading.join('\n'), process.stdout), ...(facts.length === 0 ? [] : ['', table(facts)])].join('\n');
 }
 
 function scheduleWords({ kind, at, onChange }: Schedule): string {
@@ -105,7 +109,11 @@ export async function unlock(options: CommonOptions & SecretOptions): Promise<vo
 }
 
 export async function lock(options: CommonOptions): Promise<void> {
-  await withDaemon(({ connection }) => connection.sendRequest(messages.lock));
+  await withDaemon(async ({ connection }) => {
+    const { vault } = await connection.sendRequest(messages.status, {});
+    if (vault === 'absent') throw new PeerError('E_NOT_SET_UP', 'there is nothing to lock');
+    await connection.sendRequest(messages.lock);
+  });
   if (options.json) printJson({ vault: 'locked' });
   else print('Locked. Backups wait for your password.');
 }

@@ -19,8 +19,16 @@ export function printJson(value: unknown): void {
   process.stdout.write(`${JSON.stringify(value)}\n`);
 }
 
+/** For sentences: on a terminal their lines break between words. */
 export function note(text: string): void {
-  process.stderr.write(`${text}\n`);
+  process.stderr.write(`${folded(text, process.stderr)}\n`);
+}
+
+/** Lines that are broken where the terminal would break words; into a pipe, as they are. */
+export function folded(text: string, { isTTY = false, columns = 80 }: { isTTY?: boolean; columns?: number }): string {
+  if (!isTTY || columns < 20) return text;
+  const narrow = new RegExp(`(?=.{${columns}})(.{1,${columns - 1}}) +`, 'g');
+  return text.replace(narrow, '$1\n');
 }
 
 /** Names in a backup were chosen by others: control and direction characters are shown, not obeyed. */
@@ -70,7 +78,7 @@ export class Questions {
       for (;;) {
         const key = this.#typed.shift() ?? (await this.#nextKey());
         if (key === undefined || key === ctrlC || (key === ctrlD && answer.length === 0)) {
-          throw new PeerError('E_CANCELLED', 'the question was not answered');
+          throw new PeerError('E_CANCELLED', 'the question was not answered', { params: { job: 'question' } });
         }
         if (enter.includes(key)) {
           if (key === 0x0d && this.#typed[0] === 0x0a) this.#typed.shift();

@@ -67,10 +67,10 @@ export function memory(): { readonly totalBytes: number; readonly availableBytes
   return { totalBytes, availableBytes: Math.min(process.availableMemory(), totalBytes) };
 }
 
-/** Bytes that this user may still write to the file system that holds the path. */
+/** Bytes that this user may still write to the file system that holds the path; Infinity where it does not say (proc, some of FUSE). */
 export async function freeDiskBytes(path: string): Promise<number> {
-  const { bavail, bsize } = await statfs(path);
-  return bavail * bsize;
+  const { blocks, bavail, bsize } = await statfs(path);
+  return blocks === 0 ? Number.POSITIVE_INFINITY : bavail * bsize;
 }
 
 /**

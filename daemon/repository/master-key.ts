@@ -212,7 +212,9 @@ export async function openMasterKey(
   if (keyFileId !== undefined && !ids.includes(keyFileId)) {
     throw new SignetError('E_REPO_MISMATCH', `keys/${keyFileId} is not there, and no other key file opens`);
   }
-  throw new SignetError('E_WRONG_SECRET', `the recovery key opens none of the ${runs} key files that were tried`);
+  throw new SignetError('E_WRONG_SECRET', `the recovery key opens none of the ${runs} key files that were tried`, {
+    params: { secret: 'recovery-key' },
+  });
 }
 
 function openOrUndefined(key: SealKey, sealed: Uint8Array, what: string): Uint8Array | undefined {

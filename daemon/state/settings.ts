@@ -91,9 +91,12 @@ export function defaultSettings(deviceLabel: string): Settings {
 
 export class SettingsFile {
   readonly path: string;
+  readonly #deviceLabel: string;
 
-  constructor(configFolder: string) {
+  /** @param hostLabel stands in where the file names no `deviceLabel` */
+  constructor(configFolder: string, hostLabel: string) {
     this.path = join(configFolder, 'settings.json');
+    this.#deviceLabel = cleanLabel(hostLabel);
   }
 
   /**
@@ -141,7 +144,7 @@ export class SettingsFile {
 
   #check(raw: unknown): Settings {
     if (!isRecord(raw)) throw this.#error('', 'must be a JSON object');
-    const result = v.safeParse(schema, raw);
+    const result = v.safeParse(schema, { deviceLabel: this.#deviceLabel, ...raw });
     if (result.success) return result.output;
     const [issue] = result.issues;
     const key = v.getDotPath(issue) ?? '';

@@ -31,15 +31,16 @@ const maxWitnessBytes = 1024 * 1024;
 
 /**
  * Opens (or makes) the state of this installation. For the main thread; other threads use `openPackJournal`.
+ * `hostLabel` names this computer where the settings do not.
  *
  * @throws E_STATE_NEWER · E_STATE_CORRUPT · E_RUNTIME when a folder is not the user's own private one
  */
-export async function openState(home: Home, options: { clock: Clock }): Promise<State> {
+export async function openState(home: Home, options: { clock: Clock; hostLabel: string }): Promise<State> {
   for (const folder of Object.values(home)) await ensurePrivateFolder(folder);
   const localKey = await loadOrMake(join(home.config, 'local.key'), keyBytes);
   const installId = toHex(await loadOrMake(join(home.config, 'install-id'), 16));
   const database = openDatabase(join(home.state, databaseName), { now: options.clock.now() });
-  return new State(home, database, localKey, installId);
+  return new State(home, database, localKey, installId, options.hostLabel);
 }
 
 /** The journal alone, for the engine worker, on a connection of its own to the state that the main thread opened. */
@@ -60,12 +61,12 @@ export class State {
   readonly #database: DatabaseSync;
   readonly #localKey: Uint8Array;
 
-  constructor(home: Home, database: DatabaseSync, localKey: Uint8Array, installId: string) {
+  constructor(home: Home, database: DatabaseSync, localKey: Uint8Array, installId: string, hostLabel: string) {
     this.#home = home;
     this.#database = database;
     this.#localKey = localKey;
     this.installId = installId;
-    this.settings = new SettingsFile(home.config);
+    this.settings = new SettingsFile(home.config, hostLabel);
     this.history = new History(database, localKey);
     this.facts = new Facts(database);
     this.vaultCopy = new VaultCopy(home);

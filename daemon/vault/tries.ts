@@ -56,6 +56,6 @@ export class Tries {
     this.#failures++;
     const over = this.#failures - freeTries;
     if (over >= 0) this.#blockedUntil = this.#clock.monotonic() + Math.min(longestPauseMs, firstPauseMs * 2 ** over);
-    return new SignetError(error.code, error.message, { params: { triesLeft: Math.max(0, -over) } });
+    return new SignetError(error.code, error.message, { params: { ...error.params, triesLeft: Math.max(0, -over) } });
   }
 }

@@ -165,7 +165,7 @@ export class Vault {
    *
    * @param phone as typed; the remembered one if left out
    * @throws E_NOT_SET_UP without a copy · E_PHONE_FORM (params.problem 'needed') when no number is remembered · E_WRONG_SECRET with
-   *   params.triesLeft · E_TOO_MANY_TRIES · E_PASSWORD_FORM · E_KDF_RESOURCES · what `parseVault` throws for a damaged copy
+   *   params.triesLeft, and params.phoneKnown when the remembered number was used, so that only the password can be wrong · E_TOO_MANY_TRIES · E_PASSWORD_FORM · E_KDF_RESOURCES · what `parseVault` throws for a damaged copy
    */
   async unlockWithPassword(
     password: Uint8Array,
@@ -181,6 +181,10 @@ export class Vault {
       const ikm = await this.#derive(vault, password, number, options.signal);
       try {
         return openVault(vault, ikm);
+      } catch (error) {
+        throw phone === undefined && isCode(error, 'E_WRONG_SECRET')
+          ? new SignetError('E_WRONG_SECRET', 'the password is wrong', { params: { phoneKnown: true }, cause: error })
+          : error;
       } finally {
         wipe(ikm);
       }

@@ -40,7 +40,7 @@ test('each failure ends with its own exit code, and says what to do on standard 
   const table: readonly (readonly [readonly string[], number, string])[] = [
     [['backup'], 10, 'Run `signet setup`.'],
     [['cancel'], 11, 'tidying up'],
-    [['unlock', '--password-stdin'], 12, 'is wrong. Nothing was changed.'],
+    [['unlock', '--password-stdin'], 12, 'Signet cannot tell which.'],
     [['snapshots'], 13, '`signet unlock`'],
     [['verify'], 14, 'cannot be reached'],
     [['schedule', 'never'], 15, 'is full'],
@@ -133,7 +133,7 @@ test('without a terminal nothing is asked: what is missing is wrong use that nam
 });
 
 test('setup hands over what came on standard input, prints the key once, and leaves no secret behind', async t => {
-  const { home, daemon } = await daemonWith(t);
+  const { home, daemon } = await daemonWith(t, { status: { result: someStatus({ vault: 'absent' }) } });
   const args = [
     'setup',
     '--source',
@@ -155,7 +155,7 @@ test('setup hands over what came on standard input, prints the key once, and lea
     input: `${password}\r\nmore`,
   });
   t.deepEqual(JSON.parse(json.stdout), { repositoryId: 'ff'.repeat(32), recoveryKey, joined: false, snapshots: 0 });
-  const asked = await daemon.told();
+  const asked = (await daemon.told()).filter(({ name }) => name === 'setup');
   t.deepEqual(asked[0], {
     name: 'setup',
     params: {
@@ -174,7 +174,7 @@ test('setup hands over what came on standard input, prints the key once, and lea
 });
 
 test('joining by recovery key takes a new password and the phone number, or nothing more with --read-only', async t => {
-  const { home, daemon } = await daemonWith(t);
+  const { home, daemon } = await daemonWith(t, { status: { result: someStatus({ vault: 'absent' }) } });
   const spaced = `${(recoveryKey.match(/.{4}/g) ?? []).join(' ')} A8AE`;
   const join = ['setup', '--remote', 'folder:/backup'];
   const whole = await runCli(t, home, [...join, '--source', '/chats', '--secrets-stdin', '--json'], {
@@ -183,7 +183,7 @@ test('joining by recovery key takes a new password and the phone number, or noth
   t.deepEqual(JSON.parse(whole.stdout), { repositoryId: 'ff'.repeat(32), joined: true, snapshots: 0 });
   const reading = await runCli(t, home, [...join, '--read-only', '--recovery-key-stdin'], { input: spaced });
   t.is(reading.status, 0, reading.stderr);
-  const asked = await daemon.told();
+  const asked = (await daemon.told()).filter(({ name }) => name === 'setup');
   t.deepEqual(asked[0]?.secrets, { recoveryKey, password, phone });
   t.deepEqual(asked[1]?.secrets, { recoveryKey });
   t.like(asked[1]?.params, { readOnly: true });

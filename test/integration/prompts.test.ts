@@ -4,7 +4,7 @@ import test, { type ExecutionContext } from 'ava';
 import { runOnTerminal } from '../support/cli.ts';
 import { startFakeDaemon } from '../support/daemon-process.ts';
 import type { Script } from '../support/fake-daemon.ts';
-import { backupResult, recoveryKey, someStatus } from '../support/fake-handlers.ts';
+import { backupResult, noPhone, recoveryKey, someStatus } from '../support/fake-handlers.ts';
 import { temporaryFolder } from '../support/temporary-home.ts';
 
 async function daemonWith(t: ExecutionContext, script: Script = {}) {
@@ -12,21 +12,22 @@ async function daemonWith(t: ExecutionContext, script: Script = {}) {
   return { home, daemon: await startFakeDaemon(t, home, script) };
 }
 
-const setup = ['setup', '--source', '/chats', '--remote', 'folder:/backup/that/is/not/there'];
+const notYet: Script = { status: { result: someStatus({ vault: 'absent' }) } };
+const setup = ['setup', '--source', '/', '--remote', 'folder:/backup/that/is/not/there'];
 const password = 'pässword horse';
 
 test('set-up asks for password and phone number twice, hides the password and shows the key', async t => {
-  const { home, daemon } = await daemonWith(t);
+  const { home, daemon } = await daemonWith(t, notYet);
   const terminal = runOnTerminal(t, home, setup);
   await terminal.see('Password:');
   terminal.type('short\r');
-  await terminal.see('Too easy to guess. Add a word or two.');
+  await terminal.see('The password is too easy to guess. Add a word or two.');
   await terminal.see('Password:');
   terminal.type(`wrong\u0015x\u007f${password}\u001b[D\r`);
   await terminal.see('Good.');
   await terminal.see('again:');
   terminal.type(`${password}\r`);
-  await terminal.see('+1 555 0100):');
+  await terminal.see('+1 202 555 0100):');
   terminal.type('+49 151 999999\r');
   await terminal.see('again:');
   terminal.type('+49-151-999999\r');
@@ -39,13 +40,15 @@ test('set-up asks for password and phone number twice, hides the password and sh
   t.deepEqual(asked?.secrets, { password, phone: '+49 151 999999' });
 });
 
-test('a password typed differently the second time is refused, and nothing is set up', async t => {
-  const { home, daemon } = await daemonWith(t);
+test('a password typed differently the second time is asked for anew, and after three times nothing is set up', async t => {
+  const { home, daemon } = await daemonWith(t, notYet);
   const terminal = runOnTerminal(t, home, setup);
-  await terminal.see('Password:');
-  terminal.type(`${password}\r`);
-  await terminal.see('again:');
-  terminal.type(`${password}!\r`);
+  for (let time = 1; time <= 3; time++) {
+    await terminal.see('Password:');
+    terminal.type(`${password}\r`);
+    await terminal.see('again:');
+    terminal.type(`${password}!\r`);
+  }
   const { status, screen } = await terminal.ended;
   t.is(status, 2);
   t.true(screen.includes('The two are not the same.'), screen);
@@ -53,19 +56,21 @@ test('a password typed differently the second time is refused, and nothing is se
 });
 
 for (const given of ['typed', 'given by --phone'] as const) {
-  test(`a phone number ${given} and typed differently the second time is refused, and nothing is set up`, async t => {
-    const { home, daemon } = await daemonWith(t);
+  test(`a phone number ${given} and typed differently the second time ${given === 'typed' ? 'three times ' : ''}is refused, and nothing is set up`, async t => {
+    const { home, daemon } = await daemonWith(t, notYet);
     const terminal = runOnTerminal(t, home, given === 'typed' ? setup : [...setup, '--phone', '+15550100']);
     await terminal.see('Password:');
     terminal.type(`${password}\r`);
     await terminal.see('again:');
     terminal.type(`${password}\r`);
-    if (given === 'typed') {
-      await terminal.see('+1 555 0100):');
-      terminal.type('+15550100\r');
+    for (let time = 1; time <= (given === 'typed' ? 3 : 1); time++) {
+      if (given === 'typed') {
+        await terminal.see('+1 202 555 0100):');
+        terminal.type('+15550100\r');
+      }
+      await terminal.see('Type the number again:');
+      terminal.type('+15550110\r');
     }
-    await terminal.see('Type the number again:');
-    terminal.type('+15550110\r');
     const { status, screen } = await terminal.ended;
     t.is(status, 2);
     t.true(screen.includes('The two are not the same.'), screen);
@@ -74,7 +79,7 @@ for (const given of ['typed', 'given by --phone'] as const) {
 }
 
 test('a password that stays too easy is refused after three tries', async t => {
-  const { home, daemon } = await daemonWith(t);
+  const { home, daemon } = await daemonWith(t, notYet);
   const terminal = runOnTerminal(t, home, setup);
   for (const word of ['one', 'two', 'three']) {
     await terminal.see('Password:');
@@ -85,11 +90,49 @@ test('a password that stays too easy is refused after three tries', async t => {
   t.false((await daemon.told()).some(({ name }) => name === 'setup'));
 });
 
-test('what is no phone number is refused', async t => {
-  const { home, daemon } = await daemonWith(t);
+test('mistakes of typing are said and asked for again, and what was right before them is kept', async t => {
+  const { home, daemon } = await daemonWith(t, notYet);
   const terminal = runOnTerminal(t, home, setup);
   await terminal.see('Password:');
-  terminal.type(`${password}\r${password}\r0151 999999\r`); // typed ahead
+  terminal.type(`${password}\r${password}!\r${password}\r${password}\r`); // typed ahead
+  await terminal.see('+1 202 555 0100):');
+  terminal.type('0151 999999\r');
+  await terminal.see('A number starts with + and the country code. Example: +1 202 555 0100');
+  terminal.type('+49 151 999999\r+49 151 999998\r+49 151 999999\r+49 151 999999\r');
+  const { status, screen } = await terminal.ended;
+  t.is(status, 0, screen);
+  t.is(screen.split('The two are not the same.').length, 3, screen);
+  const asked = (await daemon.told()).find(({ name }) => name === 'setup');
+  t.deepEqual(asked?.secrets, { password, phone: '+49 151 999999' });
+});
+
+test('a number that the daemon knows to be none is asked for again before anything is set up', async t => {
+  const { home, daemon } = await daemonWith(t, notYet);
+  const terminal = runOnTerminal(t, home, setup);
+  await terminal.see('Password:');
+  terminal.type(`${password}\r${password}\r${noPhone}\r`);
+  await terminal.see('No phone number looks like this');
+  terminal.type('+1 202 555 0100\r+1 202 555 0100\r');
+  const { status, screen } = await terminal.ended;
+  t.is(status, 0, screen);
+  t.is((await daemon.told()).find(({ name }) => name === 'setup')?.secrets.phone, '+1 202 555 0100');
+});
+
+test('on a computer that is set up, or for a folder that is not there, no password is asked for', async t => {
+  const { home } = await daemonWith(t, { status: { result: someStatus() } });
+  const twice = await runOnTerminal(t, home, setup).ended;
+  t.is(twice.status, 2);
+  t.regex(twice.screen, /^Signet is already set up on this computer\.\r\nNothing was changed\. `signet status` shows/);
+  const gone = await runOnTerminal(t, home, [...setup, '--source', '/no/such/chats']).ended;
+  t.is(gone.status, 2);
+  t.regex(gone.screen, /^\/no\/such\/chats is not there: give the folder that holds the chats\./);
+});
+
+test('what is no phone number is refused after three tries', async t => {
+  const { home, daemon } = await daemonWith(t, notYet);
+  const terminal = runOnTerminal(t, home, setup);
+  await terminal.see('Password:');
+  terminal.type(`${password}\r${password}\r0151 999999\r0151 999999\r0151 999999\r`); // typed ahead
   const { status, screen } = await terminal.ended;
   t.is(status, 2);
   t.true(screen.includes('A number starts with + and the country code.'));
@@ -97,7 +140,7 @@ test('what is no phone number is refused', async t => {
 });
 
 test('joining asks for the existing password once, without judging it', async t => {
-  const { home, daemon } = await daemonWith(t);
+  const { home, daemon } = await daemonWith(t, notYet);
   const place = await temporaryFolder(t);
   await mkdir(join(place, 'keys'));
   await writeFile(join(place, 'config'), '');
@@ -109,19 +152,20 @@ test('joining asks for the existing password once, without judging it', async t 
   const asked = await daemon.told();
   t.deepEqual(
     asked.map(({ name }) => name),
-    ['setup'],
+    ['status', 'setup'],
   );
-  t.deepEqual(asked[0]?.secrets, { password: 'old', phone: '+15550100' });
+  t.deepEqual(asked[1]?.secrets, { password: 'old', phone: '+15550100' });
 });
 
 test('Ctrl-C at a question ends with 130 and asks the daemon nothing', async t => {
-  const { home, daemon } = await daemonWith(t);
+  const { home, daemon } = await daemonWith(t, notYet);
   const terminal = runOnTerminal(t, home, setup);
   await terminal.see('Password:');
   terminal.type('half a pass\u0003');
-  const { status } = await terminal.ended;
+  const { status, screen } = await terminal.ended;
   t.is(status, 130);
-  t.deepEqual(await daemon.told(), []);
+  t.true(screen.includes('Stopped at your request.\r\nNothing was changed.'), screen);
+  t.false((await daemon.told()).some(({ name }) => name === 'setup'));
 });
 
 test('unlock asks for the password, and for the number only where it is not remembered', async t => {

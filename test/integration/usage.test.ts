@@ -68,8 +68,8 @@ test('every mistake before set-up says what to do, and nothing comes into being'
   });
   await make(t, signet, [
     { args: ['bakup'], says: /Did you mean backup\?/ },
-    { args: ['fly'], says: /signet help/ },
-    { args: ['backup', '--fast'], says: /'--fast'. See `signet help`/ },
+    { args: ['fly'], says: /signet --help/ },
+    { args: ['backup', '--fast'], says: /'--fast'\. See `signet backup --help`/ },
     { args: ['restore', 'latest'], says: /add --to <dir>/ },
     { args: ['cat', 'latest'], says: /'path'/ },
     { args: ['setup', '--remote', place], secrets: both, says: /--source is missing: name a folder/ },

@@ -1,5 +1,6 @@
 // Handlers that answer like a daemon with one small backup, and remember what they were asked; each can be replaced.
 
+import { SignetError } from '../../daemon/base/errors.ts';
 import type { Call, Handlers, RequestName } from '../../daemon/endpoint/endpoint.ts';
 import { type SecretName, secretNames } from '../../protocol/secrets.ts';
 import type { BackupResult, RestoreResult, SnapshotEntry, Status, VerifyResult } from '../../protocol/status.ts';
@@ -13,6 +14,8 @@ export interface Asked {
 }
 
 export const snapshotId = 'a1b2c3d4'.repeat(8);
+/** Looks like a number, and is refused. */
+export const noPhone = '+1 555 0100';
 export const recoveryKey = '0123456789abcdef'.repeat(4);
 
 export function someStatus(changes: Partial<Status> = {}): Status {
@@ -127,9 +130,12 @@ export function fakeHandlers(changes: Partial<Handlers> = {}, asked: Asked[] = [
     unlock: async () => ({}),
     lock: async () => ({}),
     setSchedule: async params => ({ kind: 'manual', at: '03:30', onChange: true, ...params }),
-    judgePassword: async (_params, { secrets }) => ({
-      verdict: (secrets.get('password')?.length ?? 0) < 8 ? 'refused' : 'good',
-    }),
+    judgePassword: async (_params, { secrets }) => {
+      if (Buffer.from(secrets.get('phone') ?? []).toString() === noPhone) {
+        throw new SignetError('E_PHONE_FORM', 'too short', { params: { problem: 'number' } });
+      }
+      return { verdict: (secrets.get('password')?.length ?? 0) < 8 ? 'refused' : 'good' };
+    },
     daemonInfo: async () => ({ pid: process.pid, version: productVersion, protocolVersion, uptimeSeconds: 12 }),
     stopDaemon: async () => ({}),
     doctor: async () => [{ name: 'sqlite', ok: true, detail: '3.50' }],

@@ -27,13 +27,13 @@ async function makeHome(t: ExecutionContext): Promise<Home> {
 }
 
 async function openIn(t: ExecutionContext, home: Home): Promise<State> {
-  const state = await openState(home, { clock: systemClock });
+  const state = await openState(home, { clock: systemClock, hostLabel: 'laptop' });
   t.teardown(() => state.close());
   return state;
 }
 
 async function reopened<T>(home: Home, look: (state: State) => T | Promise<T>): Promise<T> {
-  const state = await openState(home, { clock: systemClock });
+  const state = await openState(home, { clock: systemClock, hostLabel: 'laptop' });
   try {
     return await look(state);
   } finally {
@@ -97,8 +97,8 @@ test('a source that was removed does not come back with a save', async t => {
 
 test('settings left out have the defaults', async t => {
   const state = await openIn(t, await makeHome(t));
-  await writeFile(state.settings.path, '\ufeff{"v":1,"deviceLabel":"laptop"}');
-  t.deepEqual(await state.settings.load(), defaultSettings('laptop'));
+  await writeFile(state.settings.path, '\ufeff{"v":1}');
+  t.deepEqual(await state.settings.load(), defaultSettings('laptop'), "the label is the computer's own");
   t.deepEqual(defaultSettings('laptop').schedule, { kind: 'daily', at: '03:30', onChange: true });
 });
 
@@ -107,7 +107,7 @@ const badSettings: readonly [string, string, string][] = [
   ['a list', '[]', ''],
   ['not UTF-8', '\u{fffd}', ''],
   ['another version', '{"v":2,"deviceLabel":"a"}', 'v'],
-  ['no label', '{"v":1}', 'deviceLabel'],
+  ['an empty label', '{"v":1,"deviceLabel":""}', 'deviceLabel'],
   ['a time that is none', '{"v":1,"deviceLabel":"a","schedule":{"kind":"daily","at":"24:00"}}', 'schedule.at'],
   [
     'a relative root',
@@ -244,7 +244,7 @@ test('a state database of a newer Signet is refused and left alone', async t => 
   database.exec('PRAGMA user_version = 99');
   database.close();
   const before = await readFile(path);
-  const error = await t.throwsAsync(openState(home, { clock: systemClock }));
+  const error = await t.throwsAsync(openState(home, { clock: systemClock, hostLabel: 'laptop' }));
   t.true(isCode(error, 'E_STATE_NEWER'));
   t.deepEqual(await readFile(path), before);
 });
@@ -256,7 +256,9 @@ test('a damaged state database is kept aside, and the next start has a fresh one
   const damaged = await readFile(path);
   damaged.fill(0x55, 0, 2000);
   await writeFile(path, damaged);
-  const error = await t.throwsAsync(openState(home, { clock: systemClock }), { instanceOf: SignetError });
+  const error = await t.throwsAsync(openState(home, { clock: systemClock, hostLabel: 'laptop' }), {
+    instanceOf: SignetError,
+  });
   t.is(error?.code, 'E_STATE_CORRUPT');
   t.deepEqual(await readFile(String(error?.params['keptAs'])), damaged);
   await reopened(home, state => t.is(state.facts.get('a'), undefined));

@@ -95,6 +95,14 @@ test('a wrong password and a wrong phone number are one error, after one derivat
   t.is(other.disk.phone, from.phone);
 });
 
+test('with the remembered number only the password can be wrong, and the error says so', async t => {
+  const { vault, from } = await setUp();
+  const remembered = await fails(t, 'E_WRONG_SECRET', () => vault.unlockWithPassword(utf8('another password')));
+  t.deepEqual(remembered.params, { phoneKnown: true, triesLeft: 4 });
+  const given = await fails(t, 'E_WRONG_SECRET', () => vault.unlockWithPassword(utf8('another password'), from.phone));
+  t.deepEqual(given.params, { triesLeft: 3 });
+});
+
 test('composed and decomposed letters are one password (row 1)', async t => {
   const { vault } = await setUp({ password: utf8('corréct horse of a kind'.normalize('NFC')) });
   await vault.unlockWithPassword(utf8('corréct horse of a kind'.normalize('NFD')));

@@ -1,8 +1,9 @@
 import test from 'ava';
-import { type ErrorCode, errorKinds } from '../../protocol/errors.ts';
+import { normalisePhone } from '../../daemon/vault/phone.ts';
+import { type ErrorCode, type ErrorParams, errorKinds } from '../../protocol/errors.ts';
 import { ago, counted, duration, listed, percent, size } from '../../protocol/formats.ts';
 import type { JobProgress, Status } from '../../protocol/status.ts';
-import { sentenceFor, statusBarText, wordsFor } from '../../protocol/words.ts';
+import { examplePhone, sentenceFor, statusBarText, wordsFor } from '../../protocol/words.ts';
 import { someStatus } from '../support/fake-handlers.ts';
 
 const now = Date.parse('2026-11-23T09:00:00Z');
@@ -27,10 +28,38 @@ for (const code of codes) {
   });
 }
 
-test('every code that is not cancellation or usage says what to do', t => {
-  for (const code of codes.filter(name => !['E_USAGE', 'E_UNSAFE_PATH', 'E_SETTING'].includes(name))) {
+test('every code says what to do, or what is so', t => {
+  for (const code of codes) {
     t.not(wordsFor({ code, params: {} }).advice, '', code);
   }
+});
+
+const asSaid: readonly (readonly [ErrorCode, ErrorParams, string])[] = [
+  ['E_WRONG_SECRET', { phoneKnown: true, triesLeft: 4 }, 'The password is wrong. 4 more tries, then a short wait.'],
+  [
+    'E_WRONG_SECRET',
+    { triesLeft: 1 },
+    'The password or the phone number is wrong. Signet cannot tell which. 1 more try,',
+  ],
+  ['E_WRONG_SECRET', { secret: 'recovery-key' }, 'The recovery key does not open this backup.'],
+  ['E_PHONE_FORM', { problem: 'plus' }, 'A number starts with + and the country code. Example: +1 202 555 0100'],
+  ['E_PHONE_FORM', { problem: 'number' }, 'No phone number looks like this'],
+  ['E_PHONE_FORM', { problem: 'needed' }, 'This computer does not remember the phone number'],
+  ['E_TARGET_NOT_EMPTY', { path: '/b', what: 'other' }, 'The folder /b holds other files. Nothing was written there.'],
+  ['E_TARGET_NOT_EMPTY', { path: '/b', what: 'repository' }, 'The folder /b holds a backup already. Join that backup'],
+  ['E_USAGE', { detail: 'this is amiss', advice: 'do that' }, 'This is amiss. Do that.'],
+  ['E_CANCELLED', { job: 'question' }, 'Stopped at your request. Nothing was changed.'],
+  ['E_CANCELLED', { job: 'restore' }, 'Stopped at your request. The chats you had are as they were.'],
+];
+for (const [code, params, text] of asSaid) {
+  test(`${code} ${JSON.stringify(params)} reads “${text}”`, t => {
+    const { message, advice } = wordsFor({ code, params }, now, utc);
+    t.true(`${message} ${advice}`.startsWith(text), `${message} ${advice}`);
+  });
+}
+
+test('the phone number of the examples is one that Signet takes', t => {
+  t.is(normalisePhone(examplePhone), '+12025550100');
 });
 
 test('a full place names both sizes', t => {
