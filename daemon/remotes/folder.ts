@@ -68,6 +68,7 @@ function classify(error: unknown, what: string, place: string): unknown {
 export function createFolderRemote(root: string): Remote {
   const place = label(root);
   let identity: Pick<Stats, 'dev' | 'ino'> | undefined;
+  let swept: Promise<number> | undefined;
 
   const unreachable = (why: string, cause?: unknown): SignetError =>
     new SignetError('E_UNREACHABLE', `${place} ${why}`, { params: { remote: place }, cause });
@@ -190,6 +191,9 @@ export function createFolderRemote(root: string): Remote {
     put(key, body, options) {
       return call(key, async () => {
         options?.signal?.throwIfAborted();
+        // Once for each adapter, before it first writes: looking changes nothing. A folder that forbids it forbids the put as well.
+        swept ??= sweepTemporaries(root, Date.now()).catch(() => 0);
+        await swept;
         const path = await locateOrMake(key);
         const temporary = join(dirname(path), `${temporaryPrefix}${randomBytes(8).toString('hex')}`);
         try {

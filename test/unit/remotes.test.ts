@@ -142,3 +142,17 @@ test('only temporary files older than a day are swept', async t => {
   t.is(await sweepTemporaries(root, now), 1);
   t.deepEqual((await readdir(join(root, 'data', 'aa'))).sort(), ['.tmp-new', 'aabb']);
 });
+
+test('a folder remote sweeps what killed uploads left before it first writes, and never when it only reads', async t => {
+  const root = await temporaryFolder(t);
+  await mkdir(join(root, 'data'));
+  const left = join(root, 'data', '.tmp-0011');
+  await writeFile(left, 'half a pack');
+  const old = Date.now() / 1000 - 25 * 3600;
+  await utimes(left, old, old);
+  const remote = createFolderRemote(root);
+  await remote.stat('config');
+  t.deepEqual(await readdir(join(root, 'data')), ['.tmp-0011']);
+  await remote.put('config', utf8('x'));
+  t.deepEqual(await readdir(join(root, 'data')), []);
+});
