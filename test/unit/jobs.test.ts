@@ -44,7 +44,7 @@ interface Kit {
 async function kit(t: ExecutionContext, answers: Answers, isSetUp = true): Promise<Kit> {
   const home = await temporaryHome(t);
   const clock = manualClock();
-  const state = await openState(home, { clock });
+  const state = await openState(home, { clock, hostLabel: 'bench' });
   t.teardown(() => state.close());
   if (isSetUp) {
     const remote = `folder:${join(home.state, '..', 'copies')}`;
