@@ -63,11 +63,6 @@ export function duration(ms: number, { locale = english }: Locale = {}): string 
   return new Intl.NumberFormat(locale, { style: 'unit', unit, unitDisplay: 'long' }).format(value);
 }
 
-/** Whole days of difference, for "No good backup for 9 days". */
-export function wholeDays(from: number, to: number): number {
-  return Math.max(0, Math.floor((to - from) / dayMs));
-}
-
 /**
  * Under an hour `5 minutes ago`, the same day `at 08:55`, yesterday and tomorrow by name, this year `on 12 November`, else with the year.
  * `bare` leaves out "at" and "on", for "up to 08:55".

@@ -31,8 +31,6 @@ export interface Log {
   error(event: string, fields?: LogFields): void;
 }
 
-export const silentLog: Log = { info: () => {}, warn: () => {}, error: () => {} };
-
 /** Opens `<folder>/<name>.log`; writes synchronously, so that the last line before a crash is there. */
 export function openLog(folder: string, name: string): Log {
   const path = join(folder, `${name}.log`);
