@@ -43,7 +43,10 @@ const lockDamaged: Sentence = ({ place }) => ({
   advice: 'This computer can put back its own copy; the recovery key opens the backup in any case.',
 });
 const newerBackup = say('This backup was made by a newer Signet.', 'Update, then try again.');
-const hidden = say('The cloud is hiding backups that this computer made.', alarmAdvice);
+const hidden = say(
+  'The cloud is hiding backups that this computer made.',
+  `Look in its trash; if nobody you know removed them, change the password of that account. ${alarmAdvice}`,
+);
 const lockReplaced = say('The password lock in the cloud was replaced.', alarmAdvice);
 
 const sentences: { readonly [code in ErrorCode]: Sentence } = {
@@ -125,10 +128,15 @@ const sentences: { readonly [code in ErrorCode]: Sentence } = {
     message: keyProblem(text('problem', ''), text('count', '?')),
     advice: 'Type the 16 groups, then the check group. Spaces do not matter.',
   }),
-  E_SETTING: ({ text }) => ({
-    message: `The setting${text('key', '') === '' ? 's file' : ` ${text('key', '')}`} cannot be used${text('problem', '') === '' ? '' : `: ${text('problem', '')}`}.`,
-    advice: 'It was left as it is; correct it or remove it.',
-  }),
+  E_SETTING: ({ text }) => {
+    const key = text('key', '') === '' ? 'The settings file' : `The setting ${text('key', '')}`;
+    // A background part that could not start for it sends no more than the detail, whose end is the advice below.
+    const problem = text('problem', text('detail', '').replace(/;[^;]*$/, ''));
+    return {
+      message: `${key} cannot be used${problem === '' ? '' : `: ${problem}`}.`,
+      advice: 'It was left as it is; correct it or remove it.',
+    };
+  },
   E_ALREADY_SET_UP: say('Signet is already set up on this computer.', 'Nothing was changed.'),
   E_NOT_SET_UP: say('Signet is not set up on this computer.', 'Run Set Up Backup.'),
   E_REPOSITORY_LOCKED: ({ text, time, place }) => ({
@@ -167,7 +175,7 @@ const sentences: { readonly [code in ErrorCode]: Sentence } = {
   E_VAULT_LOCKED: say('Signet is locked.', 'Unlock it first.'),
   E_UNREACHABLE: ({ place }) => ({
     message: `${capital(place)} cannot be reached.`,
-    advice: 'Check the network; Signet tries again by itself.',
+    advice: 'See that its disk or the network is connected; Signet tries again by itself.',
   }),
   E_REMOTE_FULL: ({ place, size: sized }) => ({
     message: `${capital(place)} is full${needed(sized('need'), sized('have'))}.`,
@@ -183,7 +191,10 @@ const sentences: { readonly [code in ErrorCode]: Sentence } = {
   }),
   E_ROLLBACK: hidden,
   E_WITHHELD: hidden,
-  E_FORK: say('The cloud shows two different histories of the backups of this computer.', alarmAdvice),
+  E_FORK: say(
+    'The cloud shows two different histories of the backups of this computer.',
+    `That happens when a computer was restored from an image; otherwise someone changed the backup. ${alarmAdvice}`,
+  ),
   E_FOREIGN_SNAPSHOT: say(
     'There is a backup here that none of your devices reported.',
     'It is kept apart and never restored by default. Your chats on this computer are safe.',
@@ -354,7 +365,7 @@ function alarmWords(alarm: Alarm, status: Status, now: number, locale: Locale): 
   return {
     state: 'alarm',
     sentence: message.replace(/\.$/, ''),
-    below: `Since ${ago(alarm.since, now, { ...locale, bare: true })}. ${advice}`,
+    below: `Noticed ${ago(alarm.since, now, locale)}. ${advice}`,
   };
 }
 
@@ -371,7 +382,8 @@ function runningWords(job: JobProgress, good: string, locale: Locale): Omit<Stat
     return { sentence: 'Stopping', below: 'What is already uploaded is kept and need not be sent again.' };
   }
   const share = shareOf(job);
-  const left = job.etaSeconds === undefined ? [] : [`About ${duration(job.etaSeconds * 1000, locale)} left`];
+  const left =
+    job.etaSeconds === undefined || job.etaSeconds < 1 ? [] : [`About ${duration(job.etaSeconds * 1000, locale)} left`];
   const item = job.item === undefined ? [] : [job.item];
   const sent = job.bytesUploaded > 0 ? [`${size(job.bytesUploaded, locale)} uploaded`] : [];
   return {

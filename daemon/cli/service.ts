@@ -8,13 +8,14 @@ import { duration } from '../../protocol/formats.ts';
 import { findEntry, findNode, isGone } from '../../protocol/launch.ts';
 import * as messages from '../../protocol/messages.ts';
 import { type CommonOptions, Exit, withDaemon } from './session.ts';
-import { harmless, print, printJson } from './terminal.ts';
+import { harmless, note, print, printJson } from './terminal.ts';
 
 /** In the foreground, until it is told to end: for service managers and for looking on. */
 export async function run(): Promise<void> {
   const entry = findEntry();
   const { node, flags, extraEnv } = findNode(process.env, entry);
   const { NODE_OPTIONS: _dropped, ...env } = process.env;
+  note('Signet runs here until Ctrl-C.');
   const child = spawn(node, [...flags, entry], { stdio: 'inherit', env: { ...env, ...extraEnv } });
   const pass = (signal: NodeJS.Signals) => void child.kill(signal);
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, pass);

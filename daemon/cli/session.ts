@@ -21,12 +21,19 @@ export interface CommonOptions {
 /** Runs with a connection to the daemon, started when none runs unless `start` is false. */
 export async function withDaemon<T>(run: (daemon: Connected) => Promise<T>, { start = true } = {}): Promise<T> {
   const home = resolveHome();
-  const daemon = start ? await connectOrLaunch({ home }) : await connect(home);
+  const daemon = start ? await connectOrLaunch({ home }) : await connect(home).catch(notRunning);
   try {
     return await run(daemon);
   } finally {
     daemon.close();
   }
+}
+
+/** Nothing is broken: it was only not started. */
+function notRunning(error: unknown): never {
+  if (wireErrorOf(error)?.code !== 'E_DAEMON_MISSING') throw error;
+  const advice = '`signet daemon start` starts it';
+  throw new PeerError('E_DAEMON_MISSING', 'the daemon does not run', { params: { advice }, cause: error });
 }
 
 /** A request whose progress is shown, and which Ctrl-C cancels or, with `detach`, leaves to the daemon. */
@@ -136,7 +143,6 @@ function inCommands(wire: WireError): { readonly message: string; readonly advic
     E_BUSY: 'Try again when it is done, or stop it with `signet cancel`.',
     E_NOT_FOUND: 'See `signet snapshots` and `signet ls` for what there is.',
     E_ALREADY_SET_UP: 'Nothing was changed. `signet status` shows how things are.',
-    ...(wire.params['advice'] === undefined ? { E_DAEMON_MISSING: 'Start it with `signet daemon start`.' } : {}),
   };
   return { message: words.message, advice: advice[wire.code] ?? words.advice };
 }

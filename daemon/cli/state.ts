@@ -53,7 +53,7 @@ function statusWords(found: Status, now: number): string {
     if (found.remote !== null) facts.push(['Place', harmless(found.remote.label)]);
     if (found.repository?.snapshots != null) {
       const stored = found.repository.sizeBytes === null ? '' : `, ${size(found.repository.sizeBytes)}`;
-      facts.push(['Backups', `${found.repository.snapshots}${stored}`]);
+      facts.push(['Backups', found.repository.snapshots === 0 ? 'none yet' : `${found.repository.snapshots}${stored}`]);
     }
     for (const [index, source] of found.sources.entries()) {
       const sized = source.sizeBytes === undefined ? '' : `, ${size(source.sizeBytes)}`;

@@ -206,7 +206,7 @@ export function progressLine(job: JobProgress, elapsedMs: number, width: number)
     share === undefined ? phases[job.phase] : `[${'#'.repeat(filled)}${'-'.repeat(cells - filled)}] ${percent(share)}`,
     job.bytesTotal > 0 ? `${size(job.bytesDone)} of ${size(job.bytesTotal)}` : '',
     rate,
-    job.etaSeconds === undefined ? '' : `about ${duration(job.etaSeconds * 1000)} left`,
+    job.etaSeconds === undefined || job.etaSeconds < 1 ? '' : `about ${duration(job.etaSeconds * 1000)} left`,
     harmless(job.item ?? ''),
   ];
   const line = parts.filter(part => part !== '').join('  ');

@@ -120,7 +120,12 @@ async function defaultRoot(profile: string, place: Place): Promise<string> {
   const candidates = profileOf(profile).defaultRoots(place);
   for (const root of candidates) if (await isFolder(root)) return root;
   throw new SignetError('E_USAGE', `source ${profile}: there is no usual folder of it on this computer, so name one`, {
-    params: { what: 'source', value: profile },
+    params: {
+      detail: `no folder of ${profileOf(profile).label} is in its usual place on this computer`,
+      advice: `name the folder, as ${profile}:<folder>`,
+      what: 'source',
+      value: profile,
+    },
   });
 }
 

@@ -68,7 +68,7 @@ test('with --json a failure is one document of code, message, advice and retryab
     error: {
       code: 'E_UNREACHABLE',
       message: 'The place of your backups cannot be reached.',
-      advice: 'Check the network; Signet tries again by itself.',
+      advice: 'See that its disk or the network is connected; Signet tries again by itself.',
       retryable: true,
     },
   });

@@ -48,6 +48,16 @@ const asSaid: readonly (readonly [ErrorCode, ErrorParams, string])[] = [
   ['E_TARGET_NOT_EMPTY', { path: '/b', what: 'other' }, 'The folder /b holds other files. Nothing was written there.'],
   ['E_TARGET_NOT_EMPTY', { path: '/b', what: 'repository' }, 'The folder /b holds a backup already. Join that backup'],
   ['E_USAGE', { detail: 'this is amiss', advice: 'do that' }, 'This is amiss. Do that.'],
+  [
+    'E_SETTING',
+    { key: 'quietMs', problem: 'must be a number' },
+    'The setting quietMs cannot be used: must be a number.',
+  ],
+  [
+    'E_SETTING',
+    { detail: '/c/settings.json: "v" must be 1; the file was left as it is, correct or remove it' },
+    'The settings file cannot be used: /c/settings.json: "v" must be 1. It was left as it is;',
+  ],
   ['E_CANCELLED', { job: 'question' }, 'Stopped at your request. Nothing was changed.'],
   ['E_CANCELLED', { job: 'restore' }, 'Stopped at your request. The chats you had are as they were.'],
 ];
@@ -109,7 +119,7 @@ const cases: readonly (readonly [string, Partial<Status> | null, string, string]
     'alarm',
     everything,
     'The cloud is hiding backups that this computer made',
-    'Since 08:00. Your chats on this computer are safe. New backups go on. Nothing is deleted or tidied up until you decide.',
+    'Noticed at 08:00. Look in its trash; if nobody you know removed them, change the password of that account. Your chats on this computer are safe. New backups go on. Nothing is deleted or tidied up until you decide.',
   ],
   [
     'running',
