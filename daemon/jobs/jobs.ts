@@ -15,10 +15,9 @@ import type {
   Status,
   VerifyResult,
 } from '../../protocol/status.ts';
-import type { CaptureMemory } from '../archive/model.ts';
-import { fromUtf8, utf8, wipe } from '../base/bytes.ts';
+import { wipe } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
-import { isCode, SignetError, toSignetError } from '../base/errors.ts';
+import { SignetError, toSignetError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { HistoryEntry, Settings, Witness } from '../state/model.ts';
 import { defaultSettings, type State } from '../state/state.ts';
@@ -28,6 +27,7 @@ import type { Engine } from './engine.ts';
 import * as engine from './engine-messages.ts';
 import { checkFolders, remoteLabel } from './places.ts';
 import { estimateSeconds } from './progress.ts';
+import { loadMemory, loadWitness, saveMemory } from './recall.ts';
 import {
   type GivenSecrets,
   keyOf,
@@ -40,7 +40,6 @@ import {
 } from './setup.ts';
 import { type SourceFacts, statusOf } from './status.ts';
 
-const memoryName = 'captures';
 const historyShown = 20;
 /** What a job gets to clean up after itself (restored or staged files, locks) before locking ends its thread. */
 const graceMs = 10_000;
@@ -75,6 +74,8 @@ export class Jobs {
   readonly #sourceFacts = new Map<string, SourceFacts>();
   #settings: Settings | undefined;
   #stateKey: Uint8Array | undefined;
+  /** Of the open repository: what a new witness is made with. */
+  #identity: engine.OpenedRepository | undefined;
   #repository: Status['repository'] = null;
   #phoneEnding: string | null = null;
   #alarms: Status['alarms'] = [];
@@ -192,11 +193,9 @@ export class Jobs {
     this.#reachable = true;
     const { snapshots, sizeBytes } = await this.#options.engine.ask(engine.measure, {});
     this.#repository = { id: opened.repositoryId, snapshots, sizeBytes };
-    this.#witnessIdentity = opened;
+    this.#identity = opened;
     this.#changed();
   }
-  #witnessIdentity: engine.OpenedRepository | undefined;
-
   unlock(secrets: GivenSecrets): Promise<void> {
     return this.#inOrder(() => this.#unlock(secrets));
   }
@@ -251,7 +250,7 @@ export class Jobs {
     this.#options.vault.lock();
     wipe(this.#stateKey);
     this.#stateKey = undefined;
-    this.#witnessIdentity = undefined;
+    this.#identity = undefined;
   }
 
   async #forget(): Promise<void> {
@@ -319,12 +318,12 @@ export class Jobs {
         reason,
         device: { id: this.#deviceId, label: settings.deviceLabel },
         sources: settings.sources.map(source => ({ ...source, captureNow: sourceIds?.has(source.id) ?? true })),
-        memory: await this.#loadMemory(stateKey),
-        witness: await this.#loadWitness(stateKey),
+        memory: await loadMemory(state, stateKey),
+        witness: await this.#witness(stateKey),
       };
       const outcome = await this.#options.engine.ask(engine.backup, order, { signal, onProgress });
       await state.saveWitness(outcome.witness, stateKey);
-      await state.saveSealed(memoryName, stateKey, utf8(JSON.stringify(outcome.memory)));
+      await saveMemory(state, stateKey, outcome.memory);
       this.#remember(outcome);
       log.info('backup done', {
         job: reason,
@@ -411,32 +410,12 @@ export class Jobs {
     }
   }
 
-  async #loadMemory(stateKey: Uint8Array): Promise<CaptureMemory | null> {
-    try {
-      const bytes = await this.#options.state.loadSealed(memoryName, stateKey);
-      // Authenticated: only this program wrote it.
-      return bytes === undefined ? null : (JSON.parse(fromUtf8(bytes) ?? 'null') as CaptureMemory | null);
-    } catch (error) {
-      if (!isCode(error, 'E_STATE_CORRUPT')) throw error;
-      return null; // it only saves work: without it every database is captured again
-    }
-  }
-
-  async #loadWitness(stateKey: Uint8Array): Promise<Witness> {
+  /** What this machine saw last of the open repository; a new memory begins now where there is none. */
+  async #witness(stateKey: Uint8Array): Promise<Witness> {
     const { vault, state, clock } = this.#options;
-    const identity = this.#witnessIdentity;
-    if (identity === undefined) throw new SignetError('E_VAULT_LOCKED', 'no repository is open');
-    const known = await state.loadWitness(stateKey);
-    const { repositoryId, keyFileId, masterKeyFingerprint } = identity;
-    if (
-      known !== 'absent' &&
-      known !== 'forged' &&
-      known.repositoryId === repositoryId &&
-      known.device === this.#deviceId
-    ) {
-      return known;
-    }
-    return {
+    if (this.#identity === undefined) throw new SignetError('E_VAULT_LOCKED', 'no repository is open');
+    const { repositoryId, keyFileId, masterKeyFingerprint } = this.#identity;
+    return loadWitness(state, stateKey, {
       v: 1,
       since: new Date(clock.now()).toISOString(),
       repositoryId,
@@ -447,7 +426,7 @@ export class Jobs {
       device: this.#deviceId,
       ownHead: null,
       seen: {},
-    };
+    });
   }
 
   /** Stops the running job, which cleans up after itself; false when none runs. */
@@ -497,7 +476,7 @@ export class Jobs {
     this.#assertUnlocked();
     const { engine: worker, vault } = this.#options;
     return this.#run('verify', call, async (signal, onProgress) => {
-      const witness = await this.#loadWitness(this.#assertUnlocked());
+      const witness = await this.#witness(this.#assertUnlocked());
       const result = await worker.ask(engine.verify, { readDataPercent, witness }, { signal, onProgress });
       const { known } = vault;
       if (known === undefined) return result;

@@ -79,13 +79,16 @@ test('a wrong password and a wrong phone number have the same exit status and th
   await signet.setUp();
   await signet.ok(['lock']);
   const answers = [];
-  for (const secrets of [{ password: `${password}!` }, { password, phone: '+14155550124' }]) {
+  for (const secrets of [{ password: `${password}!`, phone }, { password, phone: '+14155550124' }]) {
     const { code, err } = await signet.signet(['unlock'], secrets);
     const { code: errorCode, message, advice } = JSON.parse(err).error;
     answers.push([code, errorCode, message, advice.replace(/\d+ more/, 'n more')]);
   }
   t.deepEqual(answers[0], answers[1]);
   t.is(answers[0]?.[0], 12);
+  // Where the number is remembered and only the password was typed, only the password can be wrong.
+  const { code, err } = await signet.signet(['unlock'], { password: `${password}!` });
+  t.deepEqual([code, JSON.parse(err).error.message], [12, 'The password is wrong.']);
 });
 
 test('asking for the daemon does not start one; ended on request, it is gone, and the next command starts another', async t => {
