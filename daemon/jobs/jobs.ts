@@ -599,21 +599,8 @@ const onChangeOnly = { kind: 'manual', onChange: true } as const;
 
 const nothingDone = { filesDone: 0, filesTotal: 0, bytesDone: 0, bytesTotal: 0, bytesUploaded: 0 } as const;
 
+/** What the client is told: not what this machine keeps for itself. */
 function resultOf(outcome: engine.BackupOutcome): BackupResult {
-  const { snapshot, reason, filesNew, filesChanged, filesUnreadable, notVerified } = outcome;
-  const { bytesRead, bytesUploaded, requests, durationMs, alarms } = outcome;
-  return {
-    type: 'result',
-    ...(snapshot !== undefined && { snapshot }),
-    reason,
-    filesNew,
-    filesChanged,
-    filesUnreadable,
-    notVerified,
-    bytesRead,
-    bytesUploaded,
-    requests,
-    durationMs,
-    alarms,
-  };
+  const { at, bytesAdded, sources, memory, witness, snapshots, repositoryBytes, ...result } = outcome;
+  return { type: 'result', ...result };
 }

@@ -79,7 +79,10 @@ test('a wrong password and a wrong phone number have the same exit status and th
   await signet.setUp();
   await signet.ok(['lock']);
   const answers = [];
-  for (const secrets of [{ password: `${password}!`, phone }, { password, phone: '+14155550124' }]) {
+  for (const secrets of [
+    { password: `${password}!`, phone },
+    { password, phone: '+14155550124' },
+  ]) {
     const { code, err } = await signet.signet(['unlock'], secrets);
     const { code: errorCode, message, advice } = JSON.parse(err).error;
     answers.push([code, errorCode, message, advice.replace(/\d+ more/, 'n more')]);

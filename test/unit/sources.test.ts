@@ -122,21 +122,21 @@ test('session logs only grow, encrypted copies are closed', t => {
   t.false(isOpaque('whatsapp-android', Buffer.from('Databases/msgstore.db')));
 });
 
-const linux = { platform: 'linux', home: '/home/a', env: {}, cwd: '/work' } as const;
+const linux = { platform: 'linux', home: '/home/a', env: {}, cwd: '/place' } as const;
 const windows = { platform: 'win32', home: 'C:\\Users\\a', env: {}, cwd: 'D:\\x' } as const;
 
 for (const [text, where, spec] of [
   ['/chats', linux, { root: '/chats' }],
-  ['chats', linux, { root: '/work/chats' }],
+  ['chats', linux, { root: '/place/chats' }],
   ['~/chats', linux, { root: '/home/a/chats' }],
   ['~', linux, { root: '/home/a' }],
-  ['~chats', linux, { root: '/work/~chats' }],
+  ['~chats', linux, { root: '/place/~chats' }],
   ['claude-code', linux, { profile: 'claude-code' }],
-  ['./claude-code', linux, { root: '/work/claude-code' }],
+  ['./claude-code', linux, { root: '/place/claude-code' }],
   ['claude-code:/x y', linux, { profile: 'claude-code', root: '/x y' }],
   ['whatsapp-android:~/WhatsApp', linux, { profile: 'whatsapp-android', root: '/home/a/WhatsApp' }],
-  ['generic:a:b', linux, { profile: 'generic', root: '/work/a:b' }],
-  ['./a:b', linux, { root: '/work/a:b' }],
+  ['generic:a:b', linux, { profile: 'generic', root: '/place/a:b' }],
+  ['./a:b', linux, { root: '/place/a:b' }],
   ['C:\\chats', windows, { root: 'C:\\chats' }],
   ['generic:C:\\chats', windows, { profile: 'generic', root: 'C:\\chats' }],
   ['chats', windows, { root: 'D:\\x\\chats' }],
