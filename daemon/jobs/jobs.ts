@@ -5,7 +5,6 @@ import { resolve } from 'node:path';
 import type {
   BackupReason,
   BackupResult,
-  JobKind,
   JobProgress,
   ListEntry,
   RestoreResult,
@@ -25,8 +24,8 @@ import { checkSameRepository, compareVaults, phoneEnding } from '../vault/vault.
 import { AutomaticBackups, type StartWatching } from './automatic.ts';
 import type { Engine } from './engine.ts';
 import * as engine from './engine-messages.ts';
+import { type JobCall, JobQueue } from './job-queue.ts';
 import { checkFolders, remoteLabel } from './places.ts';
-import { estimateSeconds } from './progress.ts';
 import { loadMemory, loadWitness, saveMemory } from './recall.ts';
 import {
   type GivenSecrets,
@@ -54,22 +53,10 @@ export interface JobsOptions extends Omit<SetupOptions, 'signal'> {
   readonly onStatus: (status: Status) => void;
 }
 
-export interface JobCall {
-  readonly progress: (value: JobProgress) => void;
-  readonly signal: AbortSignal;
-}
-
-interface RunningJob {
-  readonly kind: JobKind;
-  readonly controller: AbortController;
-  readonly startedAt: number;
-  readonly report: (value: JobProgress) => void;
-  progress: JobProgress;
-}
-
 export class Jobs {
   readonly #options: JobsOptions;
   readonly #automatic: AutomaticBackups;
+  readonly #queue: JobQueue;
   readonly #deviceId: string;
   readonly #sourceFacts = new Map<string, SourceFacts>();
   #settings: Settings | undefined;
@@ -82,7 +69,6 @@ export class Jobs {
   #reachable: boolean | null = null;
   /** The newest run, when the full disk of this computer did not take its entry: the state tells it all the same. */
   #unrecorded: HistoryEntry | undefined;
-  #job: RunningJob | null = null;
   /** The backup that runs or waits for its turn. */
   #backup:
     | {
@@ -91,8 +77,6 @@ export class Jobs {
         readonly isOfAll: boolean;
       }
     | undefined;
-  /** The end of the job before, whatever it was: one job at a time. */
-  #turn: Promise<unknown> = Promise.resolve();
   /** The end of the last locking or unlocking: one at a time, or two unlocks would close each other's repository. */
   #gate: Promise<unknown> = Promise.resolve();
 
@@ -101,6 +85,7 @@ export class Jobs {
     this.#settings = settings;
     this.#phoneEnding = phone === undefined ? null : phoneEnding(phone);
     this.#deviceId = options.state.device(options.machineId).id;
+    this.#queue = new JobQueue(options.clock, () => this.#changed());
     this.#automatic = new AutomaticBackups({
       clock: options.clock,
       startWatching: options.startWatching,
@@ -126,7 +111,7 @@ export class Jobs {
     return statusOf({
       settings: this.#settings,
       isUnlocked: this.#stateKey !== undefined,
-      job: this.#job?.progress ?? null,
+      job: this.#queue.progress,
       history: [...(this.#unrecorded === undefined ? [] : [this.#unrecorded]), ...state.history.last(historyShown)],
       lastGood: state.history.lastGood(),
       waiting: this.#automatic.waiting,
@@ -145,7 +130,7 @@ export class Jobs {
     if (remote !== null && remote !== undefined) {
       this.#reachable = await this.#options.engine.ask(engine.reachable, { remote });
       await this.#inOrder(async () => {
-        if (this.#stateKey === undefined && this.#job === null) await this.#options.engine.stop();
+        if (this.#stateKey === undefined && this.#queue.progress === null) await this.#options.engine.stop();
       });
     }
     return this.status();
@@ -161,7 +146,7 @@ export class Jobs {
     call: JobCall,
   ): Promise<Omit<SetupResult, 'recoveryKey'> & { readonly recoveryKey?: Uint8Array }> {
     this.#assertNotSetUp();
-    return this.#run('setup', call, async signal => {
+    return this.#queue.run('setup', call, async signal => {
       this.#assertNotSetUp(); // another client may have set up before it was this one's turn
       try {
         const { place, recoveryKey, ...made } = await setUp(order, secrets, { ...this.#options, signal });
@@ -240,7 +225,7 @@ export class Jobs {
     return this.#inOrder(async () => {
       const { promise: late, resolve: giveUp } = Promise.withResolvers<void>();
       const cancelTimer = this.#options.clock.timer(graceMs, giveUp);
-      await Promise.race([this.#turn, late]);
+      await Promise.race([this.#queue.idle(), late]);
       cancelTimer();
       await this.#forget();
     });
@@ -283,7 +268,7 @@ export class Jobs {
     const progress = (value: JobProgress): void => {
       for (const listener of listeners) listener(value);
     };
-    const result = this.#run('backup', { progress, signal: never }, (signal, onProgress) =>
+    const result = this.#queue.run('backup', { progress, signal: never }, (signal, onProgress) =>
       this.#backUp(reason, sourceIds, signal, onProgress),
     );
     this.#backup = { result, listeners, isOfAll: sourceIds === undefined };
@@ -431,12 +416,7 @@ export class Jobs {
 
   /** Stops the running job, which cleans up after itself; false when none runs. */
   cancel(): boolean {
-    const job = this.#job;
-    if (job === null || !job.progress.cancellable) return false;
-    job.progress = { ...job.progress, phase: 'cancelling', cancellable: false };
-    job.controller.abort(new SignetError('E_CANCELLED', 'stopped at the request of the user'));
-    this.#changed();
-    return true;
+    return this.#queue.cancel();
   }
 
   async snapshots(limit: number, signal: AbortSignal): Promise<readonly SnapshotEntry[]> {
@@ -465,7 +445,7 @@ export class Jobs {
     this.#assertUnlocked();
     const target = resolve(order.target);
     await checkFolders({ remote, sources: this.#settings?.sources ?? [], home: this.#options.homeFolders, target });
-    return this.#run('restore', call, (signal, onProgress) => {
+    return this.#queue.run('restore', call, (signal, onProgress) => {
       this.#assertUnlocked(); // it may have been locked while others had their turn
       return this.#options.engine.ask(engine.restore, { ...order, target }, { signal, onProgress });
     });
@@ -475,7 +455,7 @@ export class Jobs {
     const remote = this.#remote();
     this.#assertUnlocked();
     const { engine: worker, vault } = this.#options;
-    return this.#run('verify', call, async (signal, onProgress) => {
+    return this.#queue.run('verify', call, async (signal, onProgress) => {
       const witness = await this.#witness(this.#assertUnlocked());
       const result = await worker.ask(engine.verify, { readDataPercent, witness }, { signal, onProgress });
       const { known } = vault;
@@ -506,63 +486,13 @@ export class Jobs {
   async stop(): Promise<void> {
     await this.#automatic.stop();
     await this.lock();
-    await this.#turn;
+    await this.#queue.idle();
   }
 
   /** The engine died of an unforeseen error: nothing is open any more, and the state says so. */
   engineFailed(error: SignetError): void {
     this.#options.log.error('the engine failed', { code: error.code });
     void this.#forget();
-  }
-
-  async #run<Result>(
-    kind: JobKind,
-    call: JobCall,
-    work: (signal: AbortSignal, onProgress: (step: engine.EngineProgress) => void) => Promise<Result>,
-  ): Promise<Result> {
-    const before = this.#turn;
-    const turn = Promise.withResolvers<void>();
-    this.#turn = turn.promise;
-    try {
-      await before;
-      call.signal.throwIfAborted();
-      const controller = new AbortController();
-      const { clock } = this.#options;
-      const job: RunningJob = {
-        kind,
-        controller,
-        startedAt: clock.monotonic(),
-        report: call.progress,
-        progress: { kind, ...nothingDone, phase: 'preparing', cancellable: true },
-      };
-      const abort = (): void => controller.abort(new SignetError('E_CANCELLED', 'the client stopped waiting'));
-      call.signal.addEventListener('abort', abort, { once: true });
-      this.#job = job;
-      this.#changed();
-      try {
-        return await work(controller.signal, step => this.#step(job, step));
-      } finally {
-        call.signal.removeEventListener('abort', abort);
-        this.#job = null;
-        this.#changed();
-      }
-    } finally {
-      turn.resolve();
-    }
-  }
-
-  #step(job: RunningJob, { item, ...step }: engine.EngineProgress): void {
-    if (job.progress.phase === 'cancelling') return;
-    const etaSeconds = estimateSeconds(step, this.#options.clock.monotonic() - job.startedAt);
-    job.progress = {
-      kind: job.kind,
-      cancellable: step.phase !== 'finishing',
-      ...step,
-      ...(item !== '' && { item }),
-      ...(etaSeconds !== undefined && { etaSeconds }),
-    };
-    job.report(job.progress);
-    this.#changed();
   }
 
   #remote(): string {
@@ -596,8 +526,6 @@ export class Jobs {
 
 /** Until calendars are kept, automatic means: when chats change. */
 const onChangeOnly = { kind: 'manual', onChange: true } as const;
-
-const nothingDone = { filesDone: 0, filesTotal: 0, bytesDone: 0, bytesTotal: 0, bytesUploaded: 0 } as const;
 
 /** What the client is told: not what this machine keeps for itself. */
 function resultOf(outcome: engine.BackupOutcome): BackupResult {
