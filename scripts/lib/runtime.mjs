@@ -31,6 +31,7 @@ export async function goOnWithNode24(file) {
   const candidates = nodeCandidates();
   if (own && candidates[0] === process.execPath) {
     enableCompileCache?.(compiled);
+    process.env.NODE_COMPILE_CACHE ??= compiled; // for the daemon that may be started, too
     process.argv.splice(1, 1, join(root, file));
     await import(pathToFileURL(join(root, file)).href);
     return;
