@@ -10,7 +10,7 @@ import { nameKey } from './names.ts';
 
 export const manifestFolder = '.signet';
 export const manifestName = 'manifest.json';
-export const maxManifestBytes = 64 << 20;
+const maxManifestBytes = 64 << 20;
 
 const text = v.pipe(v.string(), v.maxLength(64 << 10));
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));

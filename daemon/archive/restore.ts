@@ -108,7 +108,7 @@ async function removeEmpty(lowest: string, highest: string): Promise<void> {
 }
 
 /** Everything that would be written, and what would not and why. Reads trees only. */
-export async function planRestore(
+async function planRestore(
   context: Pick<RestoreContext, 'repository' | 'snapshot' | 'include' | 'platform' | 'signal'>,
 ): Promise<RestorePlan> {
   const { repository, signal, platform } = context;

@@ -334,7 +334,7 @@ function* databasesIn(folder: FolderEntry): Generator<DatabaseEntry> {
 }
 
 /** What every node says of its entry. The access time is not kept: reading would change the snapshot (restic's default too). */
-export function commonOf(name: Uint8Array, facts: FileFacts): Omit<TreeNode, 'type'> {
+function commonOf(name: Uint8Array, facts: FileFacts): Omit<TreeNode, 'type'> {
   const { permissions, mtimeNs, ctimeNs, uid, gid, inode, links } = facts;
   return { name, permissions, mtimeNs, atimeNs: mtimeNs, ctimeNs, uid, gid, inode, links };
 }

@@ -112,7 +112,7 @@ const leastShare = 0.02;
 const leastMs = 1500;
 
 /** Whole seconds, or undefined while it cannot be told. */
-export function estimateSeconds(
+function estimateSeconds(
   done: { readonly bytesDone: number; readonly bytesTotal: number },
   elapsedMs: number,
 ): number | undefined {

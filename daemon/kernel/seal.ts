@@ -41,7 +41,7 @@ export function sealKeyFrom(bytes: Uint8Array): SealKey {
   return { ...key, handles: { encrypt: createSecretKey(key.encrypt), macK: createSecretKey(key.macK) } };
 }
 
-export function refuseZeroKey(key: SealKey): void {
+function refuseZeroKey(key: SealKey): void {
   if (isZero(key.encrypt) || isZero(key.macK) || isZero(key.macR)) {
     throw new SignetError('E_OBJECT_AUTH', 'a sealing key has a part that is all zero');
   }

@@ -16,7 +16,7 @@ import { SignetError } from '../base/errors.ts';
 
 const magic = 0xfd2fb528;
 /** RFC 8878 §3.1.1.2.4. restic's decoder refuses larger raw blocks; Node's does not, and is no oracle here. */
-export const maxBlockBytes = 128 * 1024;
+const maxBlockBytes = 128 * 1024;
 const maxWindowLog = 23;
 const blockHeaderBytes = 3;
 const blockRaw = 0;

@@ -20,11 +20,6 @@ export async function machineId(): Promise<string> {
   return found ?? `hostname ${hostname()}`;
 }
 
-/** Changes with each boot; undefined where the system has no such thing, which callers take as "another boot". */
-export async function bootId(): Promise<string | undefined> {
-  return firstOf(bootIdSources[process.platform] ?? []);
-}
-
 type Source = () => Promise<string | undefined>;
 
 const machineIdSources: Partial<Record<NodeJS.Platform, readonly Source[]>> = {
@@ -43,11 +38,6 @@ const machineIdSources: Partial<Record<NodeJS.Platform, readonly Source[]>> = {
         /MachineGuid\s+REG_SZ\s+(\S+)/,
       ),
   ],
-};
-
-const bootIdSources: Partial<Record<NodeJS.Platform, readonly Source[]>> = {
-  linux: [() => lineOf('/proc/sys/kernel/random/boot_id')],
-  darwin: [async () => match(await outputOf('/usr/sbin/sysctl', ['-n', 'kern.bootsessionuuid']), /(\S+)/)],
 };
 
 /** How the machine may call itself before the user names it: the host name without domain. */

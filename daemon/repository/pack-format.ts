@@ -57,7 +57,7 @@ export function encodeHeader(blobs: readonly PlacedBlob[]): Uint8Array {
   return header;
 }
 
-export function encodeTrailer(sealedHeaderBytes: number): Uint8Array {
+function encodeTrailer(sealedHeaderBytes: number): Uint8Array {
   const trailer = new Uint8Array(trailerBytes);
   new DataView(trailer.buffer).setUint32(0, sealedHeaderBytes, true);
   return trailer;

@@ -1,7 +1,6 @@
 // What to back up and when it changed: profiles of known apps, the sources a person chose, and the watcher.
 
 import { stat } from 'node:fs/promises';
-import { posix, win32 } from 'node:path';
 import type { SourceRules } from '../archive/model.ts';
 import { SignetError, systemCode } from '../base/errors.ts';
 import type { SourceSetting } from '../state/model.ts';
@@ -35,37 +34,6 @@ export function rulesOf(profile: string): SourceRules {
     isExcluded: (path, kind) => isExcluded(profile, path, kind),
     isAppendOnly: path => isAppendOnly(profile, path),
   };
-}
-
-export interface SourceSpec {
-  /** Undefined: to be recognised from the folder. */
-  readonly profile?: ProfileId;
-  /** Absolute. Undefined: the profile's own place on this computer. */
-  readonly root?: string;
-}
-
-/**
- * Reads `<dir>`, `<profile>` or `<profile>:<dir>`. A folder named like a profile is written `./name`.
- * @param where.cwd what a relative folder is relative to
- * @throws SignetError E_USAGE for an unknown profile or an empty folder
- */
-export function parseSourceSpec(text: string, where: Place & { readonly cwd: string }): SourceSpec {
-  const { platform, home, cwd } = where;
-  const paths = platform === 'win32' ? win32 : posix;
-  const absolute = (folder: string) =>
-    paths.resolve(
-      cwd,
-      folder.replace(/^~(?=$|[/\\])/, () => home),
-    );
-  if (isProfileId(text)) return { profile: text };
-  // Two letters at least: `C:\chats` is a folder.
-  const [, name, folder] = /^([a-z][a-z0-9-]+):(.*)$/s.exec(text) ?? [];
-  if (name === undefined || folder === undefined) {
-    if (text === '') throw unusable(text);
-    return { root: absolute(text) };
-  }
-  if (!isProfileId(name) || folder === '') throw unusable(text);
-  return { profile: name, root: absolute(folder) };
 }
 
 /** The most particular profile whose rule fits the folder; 'generic' when none does. */

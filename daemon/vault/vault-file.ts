@@ -196,7 +196,7 @@ export function vaultKeys(
   };
 }
 
-export function wrongSecret(): SignetError {
+function wrongSecret(): SignetError {
   return new SignetError('E_WRONG_SECRET', 'the password or the phone number is wrong');
 }
 

@@ -1,7 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import test from 'ava';
-import { SignetError } from '../../daemon/base/errors.ts';
 import {
   detectProfile,
   discoverSources,
@@ -11,7 +10,6 @@ import {
   newSource,
   nextRunAt,
   type Place,
-  parseSourceSpec,
   problemOf,
   profiles,
   rulesOf,
@@ -122,35 +120,7 @@ test('session logs only grow, encrypted copies are closed', t => {
   t.false(isOpaque('whatsapp-android', Buffer.from('Databases/msgstore.db')));
 });
 
-const linux = { platform: 'linux', home: '/home/a', env: {}, cwd: '/place' } as const;
-const windows = { platform: 'win32', home: 'C:\\Users\\a', env: {}, cwd: 'D:\\x' } as const;
-
-for (const [text, where, spec] of [
-  ['/chats', linux, { root: '/chats' }],
-  ['chats', linux, { root: '/place/chats' }],
-  ['~/chats', linux, { root: '/home/a/chats' }],
-  ['~', linux, { root: '/home/a' }],
-  ['~chats', linux, { root: '/place/~chats' }],
-  ['claude-code', linux, { profile: 'claude-code' }],
-  ['./claude-code', linux, { root: '/place/claude-code' }],
-  ['claude-code:/x y', linux, { profile: 'claude-code', root: '/x y' }],
-  ['whatsapp-android:~/WhatsApp', linux, { profile: 'whatsapp-android', root: '/home/a/WhatsApp' }],
-  ['generic:a:b', linux, { profile: 'generic', root: '/place/a:b' }],
-  ['./a:b', linux, { root: '/place/a:b' }],
-  ['C:\\chats', windows, { root: 'C:\\chats' }],
-  ['generic:C:\\chats', windows, { profile: 'generic', root: 'C:\\chats' }],
-  ['chats', windows, { root: 'D:\\x\\chats' }],
-] as const) {
-  test(`the source ${text} on ${where.platform} is ${JSON.stringify(spec)}`, t => {
-    t.deepEqual(parseSourceSpec(text, where), spec);
-  });
-}
-
-for (const text of ['', 'whatsapp:/x', 'generic:', 'constructor:/x']) {
-  test(`the source "${text}" is refused`, t => {
-    t.throws(() => parseSourceSpec(text, linux), { instanceOf: SignetError, code: 'E_USAGE' });
-  });
-}
+const linux = { platform: 'linux', home: '/home/a', env: {} } as const;
 
 test('default places follow the platform', t => {
   const mac: Place = { platform: 'darwin', home: '/Users/a', env: {} };
