@@ -7,13 +7,18 @@ import type { WireError } from './errors.ts';
 import type {
   BackupResult,
   DoctorCheck,
+  FoundSource,
+  HistoryRun,
   JobProgress,
   ListEntry,
   RestoreResult,
   Schedule,
   SetupResult,
   SnapshotEntry,
+  SourceChoices,
+  SourceStatus,
   Status,
+  SyncedFolder,
   VerifyResult,
 } from './status.ts';
 
@@ -112,6 +117,104 @@ export const lock = new RequestType0<Record<string, never>, WireError>('signet/l
 
 export const setSchedule = new RequestType<Partial<Schedule>, Schedule, WireError>('signet/schedule/set');
 
+/** From the client to the daemon: no automatic backups for that long (at most 30 days); 0 goes on at once. */
+export const pause = new RequestType<{ readonly ms: number }, { readonly pausedUntil: string | null }, WireError>(
+  'signet/pause',
+);
+
+/** From the client to the daemon: the runs before `before` (RFC 3339; the newest without it), newest first, at most 200. */
+export const history = new RequestType<
+  { readonly before?: string; readonly limit?: number },
+  { readonly runs: readonly HistoryRun[]; readonly isMore: boolean },
+  WireError
+>('signet/history');
+
+/** From the client to the daemon: folders with chats that this computer has; looks at names and sizes only. */
+export const discoverSources = new RequestType0<readonly FoundSource[], WireError>('signet/sources/discover');
+/** From the client to the daemon: folders here that other apps upload to a cloud, as places for the copies. */
+export const syncedFolders = new RequestType0<readonly SyncedFolder[], WireError>('signet/places/synced');
+/** From the client to the daemon: one more source; without a root the profile's own folder, without a profile recognised. */
+export const addSource = new RequestType<
+  { readonly root?: string; readonly profile?: string; readonly label?: string } & SourceChoices,
+  SourceStatus,
+  WireError
+>('signet/sources/add');
+/** From the client to the daemon: leave the source out from now on; what is backed up of it stays. */
+export const removeSource = new RequestType<{ readonly id: string }, Record<string, never>, WireError>(
+  'signet/sources/remove',
+);
+/** From the client to the daemon: other choices for a source; a field left out stays, null takes a limit away. */
+export const changeSource = new RequestType<
+  {
+    readonly id: string;
+    readonly label?: string;
+    readonly leaveOut?: SourceChoices['leaveOut'];
+    readonly maxFileBytes?: number | null;
+    readonly exclude?: SourceChoices['exclude'];
+  },
+  SourceStatus,
+  WireError
+>('signet/sources/change');
+/** From the client to the daemon: that the source shrank was the user's own doing; the next backup takes it as it is. */
+export const acceptSource = new RequestType<{ readonly id: string }, Record<string, never>, WireError>(
+  'signet/sources/accept',
+);
+
+/** From the client to the daemon: what can be chosen, by key. */
+export const getSettings = new RequestType0<Readonly<Record<string, unknown>>, WireError>('signet/settings/get');
+/** From the client to the daemon: new values by key; keys that start programs or name hosts are refused (E_USAGE). */
+export const setSettings = new RequestType<
+  { readonly values: Readonly<Record<string, unknown>> },
+  Readonly<Record<string, unknown>>,
+  WireError
+>('signet/settings/set');
+
+/** From the client to the daemon: a new password. Secrets: password (the present one), newPassword, phone where it is not remembered. */
+export const changePassword = new RequestType<{ readonly secrets: SealedSecrets }, Record<string, never>, WireError>(
+  'signet/password/change',
+);
+/** From the client to the daemon: a new phone number. Secrets: password, newPhone, phone where it is not remembered. */
+export const changePhone = new RequestType<{ readonly secrets: SealedSecrets }, Record<string, never>, WireError>(
+  'signet/phone/change',
+);
+/** `sealedKey` holds the recovery key, sealed for this connection under the method's name. */
+export interface KeyAnswer {
+  readonly sealedKey: SealedSecrets;
+}
+/** From the client to the daemon. Secrets: password, phone where it is not remembered. */
+export const showRecoveryKey = new RequestType<{ readonly secrets: SealedSecrets }, KeyAnswer, WireError>(
+  'signet/recoveryKey/show',
+);
+/** From the client to the daemon: a new recovery key; the old one opens the backup no longer. Secrets as for showing it. */
+export const renewRecoveryKey = new RequestType<{ readonly secrets: SealedSecrets }, KeyAnswer, WireError>(
+  'signet/recoveryKey/renew',
+);
+/** From the client to the daemon: write the recovery sheet (HTML, 0600) to a new file. Secrets as for showing the key. */
+export const writeRecoverySheet = new RequestType<
+  { readonly to: string; readonly secrets: SealedSecrets },
+  Record<string, never>,
+  WireError
+>('signet/recoverySheet/write');
+/**
+ * From the client to the daemon: a new backup under new keys beside the old one (DESIGN D17), with a first backup into it. Secrets:
+ * password (the present one), newPassword, phone or newPhone.
+ */
+export const startAfresh = new RequestType<
+  WithProgress & { readonly secrets: SealedSecrets },
+  { readonly repositoryId: string; readonly remote: string; readonly left: string } & KeyAnswer,
+  WireError
+>('signet/fresh');
+/** From the client to the daemon: delete the backup that `startAfresh` left. `name` is its folder's name, typed. Secrets: password. */
+export const deleteOldBackup = new RequestType<
+  { readonly name: string; readonly secrets: SealedSecrets },
+  { readonly objects: number; readonly bytes: number },
+  WireError
+>('signet/fresh/deleteOld');
+/** From the client to the daemon: six words for a password, sealed for this connection under the method's name as `newPassword`. */
+export const suggestPassword = new RequestType0<{ readonly sealedPassword: SealedSecrets }, WireError>(
+  'signet/password/suggest',
+);
+
 /** From the client to the daemon: how strong a password would be, for set-up screens. Secrets: password. */
 export const judgePassword = new RequestType<
   { readonly secrets: SealedSecrets },
@@ -125,6 +228,11 @@ export const daemonInfo = new RequestType0<
 >('signet/daemon/info');
 /** From the client to the daemon: finish or break off the running job cleanly and end. */
 export const stopDaemon = new RequestType0<Record<string, never>, WireError>('signet/daemon/stop');
+/** From the client to the daemon: start by itself at each login from now on, or no longer. */
+export const installService = new RequestType0<{ readonly manager: string; readonly file: string }, WireError>(
+  'signet/daemon/install',
+);
+export const uninstallService = new RequestType0<{ readonly removed: boolean }, WireError>('signet/daemon/uninstall');
 export const doctor = new RequestType0<readonly DoctorCheck[], WireError>('signet/doctor');
 
 /** Values of `$/progress` for a request that named a token. */

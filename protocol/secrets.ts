@@ -7,7 +7,15 @@ import { inspect } from 'node:util';
 import { PeerError } from './errors.ts';
 import type { SealedSecrets } from './messages.ts';
 
-export const secretNames = ['password', 'newPassword', 'phone', 'recoveryKey', 'clientSecret', 's3Secret'] as const;
+export const secretNames = [
+  'password',
+  'newPassword',
+  'phone',
+  'newPhone',
+  'recoveryKey',
+  'clientSecret',
+  's3Secret',
+] as const;
 export type SecretName = (typeof secretNames)[number];
 
 /** UTF-8 bytes of one secret at most. */

@@ -1,7 +1,7 @@
 // What the daemon tells about itself: one whole state, never deltas; views are functions of it. Plain data, shared by the daemon
 // that computes it and the two peers that show it. New fields are optional and say what absence means.
 
-import type { ErrorCode, WireError } from './errors.ts';
+import type { ErrorCode, ErrorParams, WireError } from './errors.ts';
 
 export type ScheduleKind = 'never' | 'manual' | 'daily' | 'weekly' | 'monthly';
 
@@ -13,7 +13,7 @@ export interface Schedule {
   readonly onChange: boolean;
 }
 
-export type JobKind = 'backup' | 'restore' | 'verify' | 'setup';
+export type JobKind = 'backup' | 'restore' | 'verify' | 'setup' | 'fresh';
 
 export type JobPhase =
   | 'waiting'
@@ -50,7 +50,15 @@ export interface UnreadableFile {
 export interface LastBackup
   extends Pick<
     BackupResult,
-    'reason' | 'filesNew' | 'filesChanged' | 'filesUnreadable' | 'notVerified' | 'bytesRead' | 'durationMs'
+    | 'reason'
+    | 'filesNew'
+    | 'filesChanged'
+    | 'filesUnreadable'
+    | 'notVerified'
+    | 'bytesRead'
+    | 'durationMs'
+    | 'messagesNew'
+    | 'conversationsChanged'
   > {
   readonly snapshot: string;
   /** RFC 3339. */
@@ -67,11 +75,73 @@ export interface SourceStatus {
   readonly root: string;
   /** Messages counted, or undefined: "not counted". */
   readonly messages?: number;
+  readonly conversations?: number;
   readonly sizeBytes?: number;
+  /** What the user's or the profile's rules left out of the last capture; absent when nothing was. */
+  readonly leftOut?: { readonly files: number; readonly bytes: number };
+  /** The app seals its data with a key of this computer, so the bytes open nowhere else. */
+  readonly opensOnlyHere?: true;
   readonly capturedAt?: string;
   /** True when every database of it was verified at its last capture. */
   readonly verified?: boolean;
+  /** A `CarryReason` that concerns the user ('missing', 'unreadable', 'empty', 'shrunk'), or a watcher's problem. */
   readonly problem?: string;
+}
+
+/** What a source may hold, told by folder, then extension, then first bytes. */
+export type MediaClass = 'image' | 'video' | 'audio' | 'document' | 'sticker';
+
+/** What the user chose for one source; absent means: everything, without limit. */
+export interface SourceChoices {
+  /** Kinds of media that are left out. */
+  readonly leaveOut?: readonly MediaClass[];
+  /** Larger files are left out. */
+  readonly maxFileBytes?: number;
+  /** gitignore patterns relative to the source's root. */
+  readonly exclude?: readonly string[];
+}
+
+/** Why there was no good backup for longer than the schedule allows. */
+export type OverdueCause =
+  | 'sign-in'
+  | 'offline'
+  | 'locked'
+  | 'full'
+  | 'disk-full'
+  | 'failed'
+  | 'not-running'
+  | 'paused'
+  | 'power';
+
+export interface Overdue {
+  /** RFC 3339: when a good backup should have been there. */
+  readonly since: string;
+  readonly cause: OverdueCause;
+  /** RFC 3339: since when the cause has stood, where that is known. */
+  readonly causeSince?: string;
+  /** With 'failed': the tries since the last good backup, and the code of the last. */
+  readonly tries?: number;
+  readonly code?: ErrorCode;
+}
+
+export type NoticeKind =
+  | 'overdue'
+  | 'failed'
+  | 'shrunk'
+  | 'missing-source'
+  | 'fewer-messages'
+  | 'password-reminder'
+  | 'no-keychain';
+
+/** Something a person should look at; no alarm. One per incident: `id` stays the same as long as it stands. */
+export interface Notice {
+  readonly id: string;
+  readonly kind: NoticeKind;
+  readonly since: string;
+  /** Id of the source it concerns. */
+  readonly source?: string;
+  /** For the words: counts and labels, never names of files or people. */
+  readonly params: ErrorParams;
 }
 
 export interface Alarm {
@@ -84,23 +154,40 @@ export interface Status {
   readonly protocolVersion: number;
   readonly daemonVersion: string;
   readonly vault: 'absent' | 'locked' | 'unlocked';
-  /** Until the Service work uses the OS keychain this is always 'memory-only'. */
+  /**
+   * Where the unlocked state is kept: 'session' in the OS keychain, until logout or reboot; 'memory-only' when there is one that cannot be
+   * used now (locked, no bus, no keyring); 'unavailable' when none can even be loaded. With the last two a restart asks for the password.
+   */
   readonly keychain: 'session' | 'memory-only' | 'unavailable';
+  /** Which binding serves it ('keytar', '@napi-rs/keyring'); null without one. */
+  readonly keychainBackend: string | null;
   readonly job: JobProgress | null;
   readonly lastBackup: LastBackup | null;
   /** RFC 3339 of the last moment at which everything was known to be backed up. */
   readonly lastGoodAt: string | null;
   readonly lastError: (WireError & { readonly at: string }) | null;
-  /** A backup that is due but held back: 'locked', 'quiet' (changes still settling), 'interval', 'retry'. */
+  /** A backup that is due but held back, and why; null when none is. */
   readonly waiting: {
-    readonly reason: 'locked' | 'quiet' | 'interval' | 'retry';
+    readonly reason: 'locked' | 'quiet' | 'interval' | 'retry' | 'paused' | 'network' | 'battery' | 'metered';
+    /** Changes seen since the last backup. */
     readonly changes: number;
     readonly until?: string;
   } | null;
+  /** RFC 3339 of the next backup by the calendar; null when there is none. */
   readonly nextRun: string | null;
+  /** With 'never' and 'manual' nothing is ever overdue. */
+  readonly overdue: Overdue | null;
+  /** RFC 3339 until when automatic backups pause at the user's wish. */
+  readonly pausedUntil: string | null;
   readonly schedule: Schedule;
   readonly sources: readonly SourceStatus[];
-  readonly remote: { readonly kind: string; readonly label: string; readonly reachable: boolean | null } | null;
+  readonly remote: {
+    readonly kind: string;
+    readonly label: string;
+    readonly reachable: boolean | null;
+    /** The app that uploads the folder from here ("Dropbox"); absent for a plain folder. */
+    readonly synced?: string;
+  } | null;
   readonly repository: {
     readonly id: string;
     readonly snapshots: number | null;
@@ -109,6 +196,7 @@ export interface Status {
   readonly device: { readonly id: string; readonly label: string } | null;
   readonly phoneEnding: string | null;
   readonly alarms: readonly Alarm[];
+  readonly notices: readonly Notice[];
 }
 
 export interface SetupResult {
@@ -134,7 +222,47 @@ export interface BackupResult {
   readonly bytesUploaded: number;
   readonly requests: number;
   readonly durationMs: number;
+  /** Absent when no source is counted. */
+  readonly messagesNew?: number;
+  readonly conversationsChanged?: number;
   readonly alarms: readonly Alarm[];
+}
+
+/** One run as the history tells it; newest first, a page at a time. */
+export interface HistoryRun {
+  /** RFC 3339. */
+  readonly at: string;
+  readonly outcome: 'good' | 'partial' | 'nothing-new' | 'failed' | 'cancelled';
+  readonly snapshot?: string;
+  readonly durationMs?: number;
+  readonly filesNew?: number;
+  readonly filesChanged?: number;
+  readonly bytesAdded?: number;
+  readonly messagesNew?: number;
+  readonly code?: ErrorCode;
+}
+
+/** A folder with chats that was found on this computer. */
+export interface FoundSource {
+  readonly profile: string;
+  readonly label: string;
+  readonly root: string;
+  readonly files: number;
+  readonly sizeBytes: number;
+  /** True when the look was cut off at its limit: there is more. */
+  readonly isMore: boolean;
+  /** RFC 3339 of the newest file. */
+  readonly newestAt?: string;
+  readonly opensOnlyHere?: true;
+  /** Already among the sources. */
+  readonly isAdded: boolean;
+}
+
+/** A folder that an app on this computer uploads to a cloud. */
+export interface SyncedFolder {
+  /** "Google Drive", "iCloud Drive", "OneDrive", "Dropbox". */
+  readonly app: string;
+  readonly path: string;
 }
 
 export interface SnapshotEntry {

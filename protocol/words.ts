@@ -369,7 +369,13 @@ function alarmWords(alarm: Alarm, status: Status, now: number, locale: Locale): 
   };
 }
 
-const verbs = { backup: 'Backing up', restore: 'Restoring', verify: 'Verifying', setup: 'Setting up' } as const;
+const verbs = {
+  backup: 'Backing up',
+  restore: 'Restoring',
+  verify: 'Verifying',
+  setup: 'Setting up',
+  fresh: 'Starting afresh',
+} as const;
 
 /** Share done, 0 to 1, or undefined while it cannot be told. */
 export function shareOf(job: JobProgress): number | undefined {

@@ -147,7 +147,13 @@ export interface ProgressView {
   end(): void;
 }
 
-const verbs = { backup: 'Backing up', restore: 'Restoring', verify: 'Verifying', setup: 'Setting up' } as const;
+const verbs = {
+  backup: 'Backing up',
+  restore: 'Restoring',
+  verify: 'Verifying',
+  setup: 'Setting up',
+  fresh: 'Starting afresh',
+} as const;
 const phases = {
   waiting: 'waiting',
   preparing: 'preparing',

@@ -121,6 +121,11 @@ export class Jobs {
       deviceId: this.#deviceId,
       phoneEnding: this.#phoneEnding,
       alarms: this.#alarms,
+      keychain: { kind: 'memory-only', backend: null },
+      nextRun: null,
+      overdue: null,
+      pausedUntil: null,
+      notices: [],
     });
   }
 

@@ -21,6 +21,11 @@ export interface StatusFacts {
   readonly deviceId: string;
   readonly phoneEnding: string | null;
   readonly alarms: readonly Alarm[];
+  readonly keychain: { readonly kind: Status['keychain']; readonly backend: string | null };
+  readonly nextRun: string | null;
+  readonly overdue: Status['overdue'];
+  readonly pausedUntil: string | null;
+  readonly notices: Status['notices'];
 }
 
 export function statusOf(facts: StatusFacts): Status {
@@ -32,13 +37,16 @@ export function statusOf(facts: StatusFacts): Status {
     protocolVersion,
     daemonVersion: productVersion,
     vault: !isSetUp ? 'absent' : facts.isUnlocked ? 'unlocked' : 'locked',
-    keychain: 'memory-only',
+    keychain: facts.keychain.kind,
+    keychainBackend: facts.keychain.backend,
     job: facts.job,
     lastBackup: history.find(entry => entry.backup !== undefined)?.backup ?? null,
     lastGoodAt: facts.lastGood?.at ?? null,
     lastError: failed?.error === undefined ? null : { ...failed.error, at: failed.at },
     waiting: facts.waiting,
-    nextRun: null,
+    nextRun: facts.nextRun,
+    overdue: facts.overdue,
+    pausedUntil: facts.pausedUntil,
     schedule: settings?.schedule ?? { kind: 'manual', at: '03:30', onChange: false },
     sources: (settings?.sources ?? []).map(({ id, profile, label, root }) => ({
       id,
@@ -50,10 +58,15 @@ export function statusOf(facts: StatusFacts): Status {
     remote:
       settings === undefined || settings.remote === null || facts.remote === null
         ? null
-        : { kind: settings.remote.split(':', 1)[0] ?? '', ...facts.remote },
+        : {
+            kind: settings.remote.split(':', 1)[0] ?? '',
+            ...facts.remote,
+            ...(settings.syncedBy !== null && { synced: settings.syncedBy }),
+          },
     repository: facts.repository,
     device: settings === undefined ? null : { id: facts.deviceId, label: settings.deviceLabel },
     phoneEnding: facts.phoneEnding,
     alarms: facts.alarms,
+    notices: facts.notices,
   };
 }

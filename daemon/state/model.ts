@@ -1,11 +1,11 @@
 // What this machine remembers between runs. All of it can be rebuilt from the remote and the recovery key, except the witness.
 
 import type { WireError } from '../../protocol/errors.ts';
-import type { LastBackup, Schedule } from '../../protocol/status.ts';
+import type { LastBackup, Schedule, SourceChoices } from '../../protocol/status.ts';
 
 export type { Home } from '../../protocol/home.ts';
 
-export interface SourceSetting {
+export interface SourceSetting extends SourceChoices {
   /** `<profile>-<8 base32>`, random, never reused. */
   readonly id: string;
   readonly profile: string;
@@ -29,6 +29,26 @@ export interface Settings {
   /** How often everything is scanned although no change was seen; 0 switches the safety net off (tests). Default 1 h. */
   readonly rescanMs: number;
   readonly watch: 'chokidar' | 'off';
+  /** Up to so much is added at random to when an automatic backup begins, so that many computers do not come at once. Default 30 s. */
+  readonly jitterMs: number;
+  /** Locks after so long without a backup, a look or a request of a person; 0: never (default). */
+  readonly lockAfterIdleMs: number;
+  /** Locks so long after the password was given; 0: never (default). */
+  readonly lockAfterMs: number;
+  /** Whether automatic backups wait while on battery (default false) or on a metered connection (default true). */
+  readonly waitOnBattery: boolean;
+  readonly waitOnMetered: boolean;
+  /** The app that uploads the place of the copies from here; null for a plain folder. */
+  readonly syncedBy: string | null;
+  /** Asks now and then whether the password is still known (default true). */
+  readonly passwordReminder: boolean;
+  /** Shows notices on the desktop (default true). */
+  readonly desktopNotices: boolean;
+  /** Programs with their arguments, run around each backup; only in the file, never by a client. Default none. */
+  readonly beforeBackup: readonly string[];
+  readonly afterBackup: readonly string[];
+  /** Asked with GET after each good backup, and with `/fail` behind it after a failed one; only in the file. Default null. */
+  readonly healthCheckUrl: string | null;
 }
 
 /** trust.json: what this machine saw last, so that a cloud cannot show it older things unnoticed. Authenticated under the state key. */

@@ -23,6 +23,8 @@ const period = (defaultMs: number, minMs: number) =>
     defaultMs,
   );
 
+const flag = (value: boolean) => v.optional(v.boolean('must be true or false'), value);
+
 const schedule = v.looseObject({
   kind: v.picklist(
     ['never', 'manual', 'daily', 'weekly', 'monthly'],
@@ -50,7 +52,48 @@ const source = v.looseObject({
     v.maxLength(200, 'must have at most 200 characters'),
   ),
   root: v.pipe(v.string('must be text'), v.check(isPlainAbsolutePath, 'must be an absolute path')),
+  leaveOut: v.exactOptional(
+    v.array(
+      v.picklist(
+        ['image', 'video', 'audio', 'document', 'sticker'],
+        'must be "image", "video", "audio", "document" or "sticker"',
+      ),
+      'must be a list',
+    ),
+  ),
+  maxFileBytes: v.exactOptional(
+    v.pipe(
+      v.number('must be a number of bytes'),
+      v.integer('must be a whole number of bytes'),
+      v.minValue(1, 'must be at least 1'),
+      v.maxValue(Number.MAX_SAFE_INTEGER, 'is too large'),
+    ),
+  ),
+  exclude: v.exactOptional(
+    v.pipe(
+      v.array(
+        v.pipe(v.string('must be text'), v.maxLength(1024, 'must have at most 1024 characters')),
+        'must be a list of patterns',
+      ),
+      v.maxLength(1000, 'must have at most 1000 entries'),
+    ),
+  ),
 });
+
+const program = v.optional(
+  v.pipe(
+    v.array(
+      v.pipe(v.string('must be text'), v.maxLength(4096, 'is too long')),
+      'must be a list: a program and its arguments',
+    ),
+    v.maxLength(64, 'must have at most 64 entries'),
+    v.check(
+      ([path]) => path === undefined || isPlainAbsolutePath(path),
+      'must begin with the absolute path of a program',
+    ),
+  ),
+  [],
+);
 
 const schema = v.looseObject({
   v: v.literal(1, 'must be 1; another number means that another version of Signet wrote the file'),
@@ -82,6 +125,25 @@ const schema = v.looseObject({
   smallestIntervalMs: period(900_000, 0),
   rescanMs: period(hourMs, 0),
   watch: v.optional(v.picklist(['chokidar', 'off'], 'must be "chokidar" or "off"'), 'chokidar'),
+  jitterMs: period(30_000, 0),
+  lockAfterIdleMs: period(0, 0),
+  lockAfterMs: period(0, 0),
+  waitOnBattery: flag(false),
+  waitOnMetered: flag(true),
+  syncedBy: v.optional(v.nullable(v.pipe(v.string('must be text or null'), v.maxLength(64, 'is too long'))), null),
+  passwordReminder: flag(true),
+  desktopNotices: flag(true),
+  beforeBackup: program,
+  afterBackup: program,
+  healthCheckUrl: v.optional(
+    v.nullable(
+      v.pipe(
+        v.string('must be text or null'),
+        v.check(isHealthUrl, 'must be an https address, or http on this computer'),
+      ),
+    ),
+    null,
+  ),
 });
 
 /** What a machine starts with (DESIGN: daily at 03:30 and on change). */
@@ -192,6 +254,16 @@ function hasId(value: unknown): value is { id: string } {
 
 function isPlainAbsolutePath(path: string): boolean {
   return isAbsolute(path) && !path.includes('\0') && path.length <= 4096;
+}
+
+/** What leaves this computer does so sealed; in the clear only to this computer itself. */
+function isHealthUrl(text: string): boolean {
+  const url = URL.parse(text);
+  if (url === null || text.length > 2048) return false;
+  return (
+    url.protocol === 'https:' ||
+    (url.protocol === 'http:' && ['127.0.0.1', '[::1]', 'localhost'].includes(url.hostname))
+  );
 }
 
 function cleanLabel(label: string): string {

@@ -205,6 +205,10 @@ test('every mistake after set-up says what to do, and changes nothing', async t 
     device: true,
     phoneEnding: true,
     alarms: true,
+    keychainBackend: true,
+    overdue: true,
+    pausedUntil: true,
+    notices: true,
   } satisfies Record<keyof Status, true>;
   const status = await signet.status();
   t.deepEqual(Object.keys(status).sort(), Object.keys(fields).sort());

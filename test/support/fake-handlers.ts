@@ -24,6 +24,10 @@ export function someStatus(changes: Partial<Status> = {}): Status {
     daemonVersion: productVersion,
     vault: 'unlocked',
     keychain: 'memory-only',
+    keychainBackend: null,
+    overdue: null,
+    pausedUntil: null,
+    notices: [],
     job: null,
     lastBackup: {
       snapshot: snapshotId,

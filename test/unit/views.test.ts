@@ -18,6 +18,10 @@ const good: Status = {
   daemonVersion: '0.1.0',
   vault: 'unlocked',
   keychain: 'memory-only',
+  keychainBackend: null,
+  overdue: null,
+  pausedUntil: null,
+  notices: [],
   job: null,
   lastBackup: {
     snapshot: 'ab'.repeat(32),
