@@ -1,9 +1,9 @@
 // What passes between the daemon and its key child, one request and one answer over pipes: four bytes of length (little-endian),
-// that many bytes of JSON, then the secret (password one way, derived key the other) up to the end of the stream.
+// that many bytes of JSON, then the secret (password or recovery key one way, derived key, words or sheet the other) up to the end of the stream.
 
 import type { ErrorParams } from '../../protocol/errors.ts';
 import { fromUtf8, utf8 } from '../base/bytes.ts';
-import type { KdfBackend, KdfCost, Verdict, WritePolicy } from './model.ts';
+import type { KdfBackend, KdfCost, SheetFacts, Verdict, WritePolicy } from './model.ts';
 
 export const maxWireBytes = 64 * 1024;
 
@@ -11,6 +11,8 @@ export type KeyRequest =
   | { readonly op: 'derive'; readonly phone: string; readonly salt: string; readonly cost: KdfCost }
   | { readonly op: 'derive-new'; readonly phone: string; readonly salt: string; readonly policy: WritePolicy }
   | { readonly op: 'judge'; readonly phone?: string }
+  | { readonly op: 'suggest' }
+  | { readonly op: 'sheet'; readonly facts: SheetFacts }
   | { readonly op: 'backend' };
 
 export type KeyAnswer =
