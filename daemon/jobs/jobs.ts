@@ -18,25 +18,20 @@ import { wipe } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { SignetError, toSignetError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
-import type { HistoryEntry, Settings, Witness } from '../state/model.ts';
+import type { HistoryEntry, Home, Settings, Witness } from '../state/model.ts';
 import { defaultSettings, type State } from '../state/state.ts';
-import { checkSameRepository, compareVaults, phoneEnding } from '../vault/vault.ts';
+import { compareVaults, phoneEnding } from '../vault/vault.ts';
 import { AutomaticBackups, type StartWatching } from './automatic.ts';
+import { Credentials } from './credentials.ts';
 import type { Engine } from './engine.ts';
 import * as engine from './engine-messages.ts';
+import { type Beside, Fresh } from './fresh.ts';
 import { type JobCall, JobQueue } from './job-queue.ts';
+import { openByPassword, pinRepository, provePassword } from './opening.ts';
+import { passwordProved, passwordReminder } from './password-reminder.ts';
 import { checkFolders, remoteLabel } from './places.ts';
 import { loadMemory, loadWitness, saveMemory } from './recall.ts';
-import {
-  type GivenSecrets,
-  keyOf,
-  type NewPlace,
-  needed,
-  phoneText,
-  type SetupOptions,
-  type SetupOrder,
-  setUp,
-} from './setup.ts';
+import { type GivenSecrets, keyOf, type NewPlace, type SetupOptions, type SetupOrder, setUp } from './setup.ts';
 import { type SourceFacts, statusOf } from './status.ts';
 
 const historyShown = 20;
@@ -48,12 +43,18 @@ export interface JobsOptions extends Omit<SetupOptions, 'signal'> {
   readonly state: State;
   readonly clock: Clock;
   readonly log: Log;
+  readonly home: Home;
+  /** An engine and a state apart from those in use, for a backup that is started afresh. */
+  readonly openBeside: () => Promise<Beside>;
   readonly machineId: string;
   readonly startWatching: StartWatching;
   readonly onStatus: (status: Status) => void;
 }
 
 export class Jobs {
+  /** Passwords in use. */
+  readonly credentials: Credentials;
+  readonly fresh: Fresh;
   readonly #options: JobsOptions;
   readonly #automatic: AutomaticBackups;
   readonly #queue: JobQueue;
@@ -97,6 +98,18 @@ export class Jobs {
       onProblem: code => options.log.warn('watching has a problem', { reason: code }),
       onChanged: () => this.#changed(),
     });
+    const session = {
+      queue: this.#queue,
+      prove: ({ password, phone }: GivenSecrets) => this.unlock({ password, phone }),
+      settings: () => ({ ...(this.#settings ?? defaultSettings(options.hostLabel)), remote: this.#remote() }),
+      stateKey: () => this.#assertUnlocked(),
+      witness: () => this.#witness(this.#assertUnlocked()),
+      keysChanged: () => this.#keysChanged(),
+      switched: (outcome: engine.BackupOutcome | undefined) => this.#switched(outcome),
+      forget: () => this.#forget(),
+    };
+    this.credentials = new Credentials({ ...options, session });
+    this.fresh = new Fresh({ ...options, deviceId: this.#deviceId, session });
   }
 
   static async open(options: JobsOptions): Promise<Jobs> {
@@ -125,8 +138,15 @@ export class Jobs {
       nextRun: null,
       overdue: null,
       pausedUntil: null,
-      notices: [],
+      notices: this.#notices(),
     });
+  }
+
+  #notices(): Status['notices'] {
+    const { state, clock } = this.#options;
+    if (this.#settings === undefined || this.#settings.remote === null || !this.#settings.passwordReminder) return [];
+    const reminder = passwordReminder(state.facts, clock.now());
+    return reminder === undefined ? [] : [reminder];
   }
 
   /** As `status`, after a look whether the place of the copies answers. */
@@ -156,6 +176,7 @@ export class Jobs {
       try {
         const { place, recoveryKey, ...made } = await setUp(order, secrets, { ...this.#options, signal });
         await this.#configure(place, order.schedule);
+        if (this.#options.vault.known !== undefined) this.#passwordProved();
         const snapshots = this.#repository?.snapshots ?? 0;
         return { ...made, snapshots, ...(recoveryKey !== undefined && { recoveryKey }) };
       } catch (error) {
@@ -184,42 +205,92 @@ export class Jobs {
     const { snapshots, sizeBytes } = await this.#options.engine.ask(engine.measure, {});
     this.#repository = { id: opened.repositoryId, snapshots, sizeBytes };
     this.#identity = opened;
+    pinRepository(this.#options.state, opened);
     this.#changed();
   }
+
   unlock(secrets: GivenSecrets): Promise<void> {
     return this.#inOrder(() => this.#unlock(secrets));
   }
 
   async #unlock(secrets: GivenSecrets): Promise<void> {
-    const { vault, engine: worker } = this.#options;
-    const remote = this.#remote();
-    if (secrets.recoveryKey !== undefined) {
-      const key = keyOf(secrets.recoveryKey);
-      try {
-        if (this.#stateKey !== undefined) vault.proveRecoveryKey(key);
-        else vault.unlockWithRecoveryKey(key);
-      } finally {
-        wipe(key);
-      }
-    } else {
-      const phone = secrets.phone === undefined ? undefined : phoneText(secrets.phone);
-      await vault.unlockWithPassword(needed(secrets.password, 'password'), phone);
-    }
-    if (this.#stateKey !== undefined) return;
-    const recoveryKey = vault.recoveryKey();
+    const { vault, engine: worker, state } = this.#options;
+    await this.fresh.resume();
+    const place = { vault, engine: worker, facts: state.facts, remote: this.#remote() };
+    const isProof = this.#stateKey !== undefined;
     try {
-      const { identity } = vault;
-      const known = identity === undefined ? {} : { keyFileId: identity.keyFileId };
-      const opened = await worker.ask(engine.open, { remote, recoveryKey, ...known });
-      if (identity !== undefined) checkSameRepository(identity, { id: opened.repositoryId, ...opened });
-      await this.#opened(opened);
+      if (secrets.recoveryKey !== undefined) {
+        const opened = await this.#unlockByKey(secrets.recoveryKey, place.remote);
+        if (opened !== undefined) await this.#opened(opened);
+      } else {
+        if (isProof) await provePassword(secrets, place);
+        else await this.#opened(await openByPassword(secrets, place));
+        this.#passwordProved();
+      }
     } catch (error) {
-      await this.#forget();
+      if (!isProof) await this.#forget();
       throw error;
+    }
+    if (isProof) return;
+    await this.credentials.settle();
+    await this.fresh.sweep();
+    this.#automatic.unlocked();
+  }
+
+  /** Undefined when the key is the one in use and all is open already. */
+  async #unlockByKey(typed: Uint8Array, remote: string): Promise<engine.OpenedRepository | undefined> {
+    const { vault, engine: worker } = this.#options;
+    const recoveryKey = keyOf(typed);
+    try {
+      if (this.#stateKey !== undefined) {
+        vault.proveRecoveryKey(recoveryKey);
+        return undefined;
+      }
+      vault.unlockWithRecoveryKey(recoveryKey);
+      return await worker.ask(engine.open, { remote, recoveryKey });
     } finally {
       wipe(recoveryKey);
     }
-    this.#automatic.unlocked();
+  }
+
+  #passwordProved(): void {
+    const { state, clock } = this.#options;
+    passwordProved(state.facts, clock.now());
+    this.#changed();
+  }
+
+  /** The phone number or the recovery key in use is another one: what is shown or kept of them elsewhere follows. */
+  async #keysChanged(): Promise<void> {
+    const { phone, identity } = this.#options.vault;
+    if (phone !== undefined) this.#phoneEnding = phoneEnding(phone);
+    if (this.#identity !== undefined && identity !== undefined) {
+      this.#identity = { ...this.#identity, keyFileId: identity.keyFileId };
+    }
+    this.#passwordProved();
+  }
+
+  /** After a switch to a fresh backup, whose first run was `outcome` where this process made it. */
+  async #switched(outcome: engine.BackupOutcome | undefined): Promise<void> {
+    const { state, vault, engine: worker, log } = this.#options;
+    this.#settings = await state.settings.load();
+    this.#alarms = [];
+    const { identity } = vault;
+    if (this.#stateKey === undefined || identity === undefined) return this.#forget();
+    const recoveryKey = vault.recoveryKey();
+    try {
+      const { keyFileId } = identity;
+      const opened = await worker.ask(engine.open, { remote: this.#remote(), recoveryKey, keyFileId });
+      wipe(this.#stateKey);
+      await this.#opened(opened);
+      if (outcome !== undefined) this.#remember(outcome);
+      await this.#keysChanged();
+      await this.#automatic.follow(this.#settings);
+    } catch (error) {
+      log.warn('the fresh backup could not be opened', { code: toSignetError(error).code });
+      await this.#forget(); // it is made and counts; the new password opens it
+    } finally {
+      wipe(recoveryKey);
+    }
   }
 
   /** Forgets the keys here at once, and those of the engine as soon as what runs has cleaned up after itself. */
@@ -315,6 +386,7 @@ export class Jobs {
       await state.saveWitness(outcome.witness, stateKey);
       await saveMemory(state, stateKey, outcome.memory);
       this.#remember(outcome);
+      await this.credentials.settle();
       log.info('backup done', {
         job: reason,
         ms: outcome.durationMs,
@@ -465,7 +537,9 @@ export class Jobs {
       const result = await worker.ask(engine.verify, { readDataPercent, witness }, { signal, onProgress });
       const { known } = vault;
       if (known === undefined) return result;
-      const found = compareVaults(known, await worker.ask(engine.vaults, { remote }, { signal }));
+      const lying = await worker.ask(engine.vaults, { remote }, { signal });
+      const others = lying.filter(each => !this.credentials.isOwnUnfinished(each));
+      const found = compareVaults(known, others);
       const problems = found.map(({ code, detail }) => ({ object: 'signet/vault', code, detail }));
       return { ...result, ok: result.ok && problems.length === 0, problems: [...result.problems, ...problems] };
     });
