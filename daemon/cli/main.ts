@@ -13,6 +13,7 @@ const secretOptions = () => [
   new Option('--recovery-key', 'ask for the recovery key in place of the password'),
   new Option('--phone <number>', 'phone number with country code, such as +12025550100'),
 ];
+const suggestOption = () => new Option('--suggest-password', 'take six words that Signet draws as the new password');
 const gather = (value: string, before: readonly string[] = []) => [...before, value];
 
 const program = new Command('signet')
@@ -46,7 +47,7 @@ const setup = command('setup', 'create a backup, or join the one that is there')
   .addOption(new Option('--on-change <switch>', 'back up when chats change').choices(['on', 'off']))
   .option('--new', 'only create: fail when a backup is there')
   .option('--read-only', 'join only to look and restore');
-for (const option of secretOptions()) setup.addOption(option);
+for (const option of [...secretOptions(), suggestOption()]) setup.addOption(option);
 setup.action(async options => (await import('./setup.ts')).setup(options));
 
 command('status', 'show how things are')
@@ -77,6 +78,33 @@ command('lock', 'forget the keys until the password is given again').action(asyn
   (await import('./state.ts')).lock(options),
 );
 
+const keySecrets = () => new Option('--secrets-stdin', 'read {"password", …} as JSON from standard input');
+const password = program.command('password').description('the password of the backup');
+command('change', 'choose another password', password)
+  .addOption(keySecrets())
+  .addOption(suggestOption())
+  .action(async options => (await import('./keys.ts')).changePassword(options));
+const phone = program.command('phone').description('the phone number that is part of the lock');
+command('change', 'bind another phone number', phone)
+  .addOption(keySecrets())
+  .action(async options => (await import('./keys.ts')).changePhone(options));
+const recoveryKey = program.command('recovery-key').description('the key that opens the backup without the password');
+command('show', 'show it once more', recoveryKey)
+  .addOption(keySecrets())
+  .action(async options => (await import('./keys.ts')).showKey(options));
+command('renew', 'make a new one; the old one opens the backup no longer', recoveryKey)
+  .addOption(keySecrets())
+  .action(async options => (await import('./keys.ts')).renewKey(options));
+command('kit', 'write the recovery sheet, to be printed')
+  .requiredOption('--to <file>', 'new file (HTML) that only you can read')
+  .addOption(keySecrets())
+  .action(async options => (await import('./keys.ts')).kit(options));
+command('fresh', 'start a fresh backup under new keys, when someone may know the password')
+  .option('--delete-old <name>', 'delete the old backup that was left: the name of its folder')
+  .addOption(keySecrets())
+  .addOption(suggestOption())
+  .action(async options => (await import('./keys.ts')).fresh(options));
+
 command('verify', 'check the backups')
   .option('--read-data [percent]', 'also read that share of the stored data; all without a number')
   .action(async options => (await import('./jobs.ts')).verify(options));
@@ -101,7 +129,7 @@ command('doctor', 'check that this computer has what Signet needs').action(async
   (await import('./service.ts')).doctor(options),
 );
 
-for (const each of [program, ...program.commands, ...daemon.commands]) {
+for (const each of [program, ...program.commands, ...program.commands.flatMap(group => group.commands)]) {
   each.exitOverride().configureOutput({ outputError: () => {} }); // said in our own form, below
 }
 

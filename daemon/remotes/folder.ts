@@ -54,7 +54,10 @@ export async function refuseLinkedFolder(path: string): Promise<void> {
   });
 }
 
-/** The folders a repository makes, the inner ones first; other folders stay, and so does everything that is not empty. */
+/**
+ * The folders a repository makes, the inner ones first, once their objects are deleted; unfinished uploads of ours in them go too. Other
+ * folders stay, and so does everything that is not empty.
+ */
 export async function removeEmptyFolders(root: string): Promise<void> {
   const inner = ['signet/heads', 'signet/vault', 'signet', 'data', 'index', 'snapshots', 'keys', 'locks'];
   for (const folder of inner) {
@@ -72,6 +75,9 @@ export async function removeEmptyFolders(root: string): Promise<void> {
 /** rmdir removes nothing but an empty folder, and follows no link. */
 async function removeIfEmpty(path: string): Promise<void> {
   try {
+    for (const entry of await readdir(path, { withFileTypes: true })) {
+      if (entry.isFile() && entry.name.startsWith(temporaryPrefix)) await rm(join(path, entry.name), { force: true });
+    }
     await rmdir(path);
   } catch (error) {
     const stays = ['ENOTEMPTY', 'EEXIST', 'ENOTDIR', 'ENOENT', 'EBUSY', 'EPERM', 'EACCES'];

@@ -31,7 +31,8 @@ import { besideHome, openPackJournal, openState, type State } from '../../daemon
 import { openVaultState, type Vault } from '../../daemon/vault/vault.ts';
 import { wireErrorOf } from '../../protocol/errors.ts';
 import { resolveHome } from '../../protocol/home.ts';
-import { type DrivenClock, drivenClock, temporaryFolder } from './repository.ts';
+import { type DrivenClock, drivenClock } from './repository.ts';
+import { temporaryFolder } from './temporary-home.ts';
 import { CountedKeyWork, floor } from './vault-kit.ts';
 
 export const password = 'velvet tunnel orbit mango';
