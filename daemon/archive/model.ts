@@ -1,14 +1,78 @@
 // The nouns of the archive: which source goes in, what came of it, and the manifest that travels with every snapshot (DESIGN D14).
 
+import type { MediaClass } from '../../protocol/status.ts';
 import type { CaptureStrategy } from '../capture/capture.ts';
 import type { BlobId, SnapshotId, TreeNode } from '../repository/model.ts';
 
 export type EntryKind = 'file' | 'dir' | 'symlink';
 
-/** What a profile leaves out and which text files only grow. Paths are relative to the source's root, bytes with '/'. */
+/** One name in a source, as its rules see it. */
+export interface RuleEntry {
+  /** Relative to the source's root, bytes with '/'. */
+  readonly path: Uint8Array;
+  readonly kind: EntryKind;
+  readonly sizeBytes: number;
+  /** Names in the same folder; asked only when a rule needs them. */
+  siblings(): readonly Uint8Array[];
+  /** The first 16 bytes, empty when they cannot be read; asked only for files whose name tells nothing. */
+  head(): Uint8Array;
+}
+
+/**
+ * Why a rule leaves something out. 'noise' is what nobody would miss (locks, shared memory, what systems put into every folder, and what
+ * lies beside the chats): it is never listed. The rest is listed in the manifest. A folder that is left out is so with all it holds.
+ */
+export type LeftOut = 'noise' | 'profile' | 'excluded' | 'too-large' | 'older-copy' | MediaClass;
+
+/** What a source's profile and its owner's choices say about each path: plain decisions, asked for each name of a walk. */
 export interface SourceRules {
-  isExcluded(path: Uint8Array, kind: EntryKind): boolean;
+  /** Undefined: it is kept. */
+  leftOut(entry: RuleEntry): LeftOut | undefined;
+  /** Text that only grows: stored up to the size seen at its opening. */
   isAppendOnly(path: Uint8Array): boolean;
+  /** Encrypted or otherwise closed: kept as bytes, never looked into. */
+  isOpaque(path: Uint8Array): boolean;
+  /** Dated copies of one another that come and go by rotation: not counted when a source seems to shrink. */
+  isRotating(path: Uint8Array): boolean;
+  /** How messages are counted cheaply; undefined: they are not. */
+  readonly counting?: CountRule;
+}
+
+/** All paths are tested in their display form, relative to the source's root. */
+export interface CountRule {
+  readonly databases?: readonly DatabaseCount[];
+  readonly lines?: readonly LineCount[];
+}
+
+export interface DatabaseCount {
+  readonly path: RegExp;
+  /** Of those whose tables are there, the one that finds the most messages counts. */
+  readonly candidates: readonly CountQuery[];
+}
+
+/**
+ * SQL for one way an app keeps its messages. Each statement answers one row; none reads the text of a message, and `since` touches only
+ * what was added after the id it is given.
+ */
+export interface CountQuery {
+  /** Tables, with the columns in them, without which the statements cannot run. */
+  readonly requires: Readonly<Record<string, readonly string[]>>;
+  /** `SELECT count(*) AS messages`. */
+  readonly messages: string;
+  /** `SELECT count(*) AS conversations`. */
+  readonly conversations: string;
+  /** `SELECT max(id) AS newest`; null without a message. */
+  readonly newest: string;
+  /** `SELECT count(*) AS messages, count(DISTINCT …) AS conversations`, with `?1` the `newest` of the last capture (0 before the first). */
+  readonly since: string;
+}
+
+/** Text files: each line that fits is a message. Lines are tested byte for byte (latin1), without their end. */
+export interface LineCount {
+  readonly path: RegExp;
+  readonly message: RegExp;
+  /** Each line that fits begins a conversation; absent: each file with a message in it is one. */
+  readonly conversation?: RegExp;
 }
 
 export interface ArchiveSource {

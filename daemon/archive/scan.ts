@@ -11,7 +11,7 @@ import { asBuffer, compareBytes, concat, utf8 } from '../base/bytes.ts';
 import { isLoss, systemCode } from '../base/errors.ts';
 import { type FileFacts, factsOf, looksLikeDatabase } from '../capture/capture.ts';
 import type { Repository, TreeNode } from '../repository/model.ts';
-import type { ArchiveSource, Omission, OmissionReason } from './model.ts';
+import type { ArchiveSource, Omission, OmissionReason, RuleEntry } from './model.ts';
 import { displayPath, joinPath, nameKey } from './names.ts';
 
 /** Suffixes of the files that SQLite keeps beside a database. */
@@ -129,7 +129,7 @@ class Walk {
     const { signal, onProgress } = this.#context;
     const names = readdirSync(this.absolute(path), { encoding: 'buffer' }).sort(compareBytes);
     const known = await this.#previousNodes(previous);
-    const found = names.map(each => this.#look(path, each, known)).filter(each => each !== undefined);
+    const found = names.map(each => this.#look(path, each, names, known)).filter(each => each !== undefined);
     const looked = found.filter(each => each.kind !== 'kept');
     const databases = await this.#findDatabases(looked, known);
     const neighbours = new Set([...databases.values()].flatMap(each => each.map(file => nameKey(file.name))));
@@ -179,13 +179,25 @@ class Walk {
   }
 
   /** Stats one name; undefined when it is excluded, gone again, or of a kind that is not stored. */
-  #look(folder: Uint8Array, name: Uint8Array, known: ReadonlyMap<string, TreeNode>): Looked | KeptEntry | undefined {
+  #look(
+    folder: Uint8Array,
+    name: Uint8Array,
+    siblings: readonly Uint8Array[],
+    known: ReadonlyMap<string, TreeNode>,
+  ): Looked | KeptEntry | undefined {
     const path = joinPath(folder, name);
     if (name.length > maxNameBytes) return this.#omit(path, 'name-too-long', undefined);
     try {
       const stat = lstatSync(this.absolute(path), { bigint: true });
       const kind = stat.isFile() ? 'file' : stat.isDirectory() ? 'dir' : stat.isSymbolicLink() ? 'symlink' : undefined;
-      if (this.#context.source.rules.isExcluded(path, kind ?? 'file')) return undefined;
+      const entry: RuleEntry = {
+        path,
+        kind: kind ?? 'file',
+        sizeBytes: Number(stat.size),
+        siblings: () => siblings,
+        head: () => (kind === 'file' ? this.#headOrNothing(path) : new Uint8Array(0)),
+      };
+      if (this.#context.source.rules.leftOut(entry) !== undefined) return undefined;
       if (kind === undefined) return this.#omit(path, 'special-file', undefined);
       return { name, path, kind, facts: factsOf(stat) };
     } catch (error) {
@@ -224,11 +236,15 @@ class Walk {
   }
 
   #hasMagic(file: Looked): boolean {
-    if (file.facts.sizeBytes < magicBytes) return false;
+    return file.facts.sizeBytes >= magicBytes && looksLikeDatabase(this.#headOrNothing(file.path));
+  }
+
+  /** What cannot be opened is reported when its turn to be stored comes. */
+  #headOrNothing(path: Uint8Array): Uint8Array {
     try {
-      return looksLikeDatabase(this.#head(file.path));
+      return this.#head(path);
     } catch {
-      return false; // what cannot be opened is reported when its turn to be stored comes
+      return new Uint8Array(0);
     }
   }
 

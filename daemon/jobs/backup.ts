@@ -241,7 +241,7 @@ function packFindings(missing: readonly ObjectProblem[]): readonly Pick<Alarm, '
 }
 
 function archiveSource(source: BackupOrder['sources'][number]): ArchiveSource {
-  return { ...source, rules: rulesOf(source.profile) };
+  return { ...source, rules: rulesOf(source) };
 }
 
 function unreadable(sources: readonly ManifestSource[]): readonly UnreadableFile[] {

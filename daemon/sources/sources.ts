@@ -5,7 +5,16 @@ import type { SourceRules } from '../archive/model.ts';
 import { SignetError, systemCode } from '../base/errors.ts';
 import type { SourceSetting } from '../state/model.ts';
 import { probeFolder } from './probe.ts';
-import { isAppendOnly, isExcluded, isProfileId, type Place, type ProfileId, profileOf, profiles } from './profiles.ts';
+import {
+  isAppendOnly,
+  isExcluded,
+  isOpaque,
+  isProfileId,
+  type Place,
+  type ProfileId,
+  profileOf,
+  profiles,
+} from './profiles.ts';
 
 export {
   isAppendOnly,
@@ -28,11 +37,13 @@ export {
   watchSources,
 } from './watch.ts';
 
-/** What the archive asks about each path of a source. */
-export function rulesOf(profile: string): SourceRules {
+/** What the archive and the watcher ask about each path of a source: its profile's rules and its owner's choices. */
+export function rulesOf({ profile }: Pick<SourceSetting, 'profile'>): SourceRules {
   return {
-    isExcluded: (path, kind) => isExcluded(profile, path, kind),
+    leftOut: ({ path, kind }) => (isExcluded(profile, path, kind) ? 'profile' : undefined),
     isAppendOnly: path => isAppendOnly(profile, path),
+    isOpaque: path => isOpaque(profile, path),
+    isRotating: () => false,
   };
 }
 

@@ -44,7 +44,12 @@ export async function archiveBench(
     profile: 'generic',
     label: 'chats',
     root,
-    rules: { isExcluded: path => /\.excluded$/.test(Buffer.from(path).toString()), isAppendOnly: () => false },
+    rules: {
+      leftOut: ({ path }) => (/\.excluded$/.test(Buffer.from(path).toString()) ? 'excluded' : undefined),
+      isAppendOnly: () => false,
+      isOpaque: () => false,
+      isRotating: () => false,
+    },
     captureNow: true,
   };
   const captures: DatabaseCapture[] = [];

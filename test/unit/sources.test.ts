@@ -12,7 +12,6 @@ import {
   type Place,
   problemOf,
   profiles,
-  rulesOf,
 } from '../../daemon/sources/sources.ts';
 import { makeDatabase, scratch } from '../support/databases.ts';
 import { fixture, skip, withoutFixtures } from '../support/skip.ts';
@@ -103,7 +102,6 @@ for (const [profile, path, kind, expected] of [
 ] as const) {
   test(`${profile} ${expected ? 'leaves out' : 'keeps'} the ${kind} ${JSON.stringify(path)}`, t => {
     t.is(isExcluded(profile, Buffer.from(path), kind), expected);
-    t.is(rulesOf(profile).isExcluded(Buffer.from(path), kind), expected);
   });
 }
 
