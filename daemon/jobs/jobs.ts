@@ -19,7 +19,7 @@ import { SignetError, toSignetError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Settings, Witness } from '../state/model.ts';
 import { defaultSettings, type State } from '../state/state.ts';
-import { checkSameRepository, compareVaults, phoneEnding } from '../vault/vault.ts';
+import { compareVaults, phoneEnding } from '../vault/vault.ts';
 import { AutomaticBackups, type StartWatching } from './automatic.ts';
 import { Backups } from './backups.ts';
 import type { Engine } from './engine.ts';
@@ -27,21 +27,11 @@ import * as engine from './engine-messages.ts';
 import { type JobCall, JobQueue } from './job-queue.ts';
 import { checkFolders, remoteLabel } from './places.ts';
 import { loadWitness } from './recall.ts';
-import {
-  type GivenSecrets,
-  keyOf,
-  type NewPlace,
-  needed,
-  phoneText,
-  type SetupOptions,
-  type SetupOrder,
-  setUp,
-} from './setup.ts';
+import { type GivenSecrets, type NewPlace, type SetupOptions, type SetupOrder, setUp } from './setup.ts';
 import { statusOf } from './status.ts';
+import { Unlocking } from './unlocking.ts';
 
 const historyShown = 20;
-/** What a job gets to clean up after itself (restored or staged files, locks) before locking ends its thread. */
-const graceMs = 10_000;
 
 export interface JobsOptions extends Omit<SetupOptions, 'signal'> {
   readonly engine: Pick<Engine, 'ask' | 'stop'>;
@@ -57,17 +47,13 @@ export class Jobs {
   readonly #options: JobsOptions;
   readonly #automatic: AutomaticBackups;
   readonly #queue: JobQueue;
+  readonly #unlocking: Unlocking;
   readonly #deviceId: string;
   readonly #backups: Backups;
   #settings: Settings | undefined;
-  #stateKey: Uint8Array | undefined;
-  /** Of the open repository: what a new witness is made with. */
-  #identity: engine.OpenedRepository | undefined;
   #repository: Status['repository'] = null;
   #phoneEnding: string | null = null;
   #reachable: boolean | null = null;
-  /** The end of the last locking or unlocking: one at a time, or two unlocks would close each other's repository. */
-  #gate: Promise<unknown> = Promise.resolve();
 
   private constructor(options: JobsOptions, settings: Settings | undefined, phone: string | undefined) {
     this.#options = options;
@@ -75,6 +61,13 @@ export class Jobs {
     this.#phoneEnding = phone === undefined ? null : phoneEnding(phone);
     this.#deviceId = options.state.device(options.machineId).id;
     this.#queue = new JobQueue(options.clock, () => this.#changed());
+    this.#unlocking = new Unlocking({
+      ...options,
+      queue: this.#queue,
+      remote: () => this.#remote(),
+      onOpened: opened => this.#measure(opened),
+      onChanged: () => this.#changed(),
+    });
     this.#automatic = new AutomaticBackups({
       clock: options.clock,
       startWatching: options.startWatching,
@@ -82,7 +75,7 @@ export class Jobs {
         await this.#backups.ended();
         await this.backup(reason, sourceIds);
       },
-      isUnlocked: () => this.#stateKey !== undefined,
+      isUnlocked: () => this.#unlocking.isUnlocked,
       onProblem: code => options.log.warn('watching has a problem', { reason: code }),
       onChanged: () => this.#changed(),
     });
@@ -112,7 +105,7 @@ export class Jobs {
     const remote = this.#settings?.remote ?? null;
     return statusOf({
       settings: this.#settings,
-      isUnlocked: this.#stateKey !== undefined,
+      isUnlocked: this.#unlocking.isUnlocked,
       job: this.#queue.progress,
       history: this.#backups.last(historyShown),
       lastGood: state.history.lastGood(),
@@ -136,9 +129,7 @@ export class Jobs {
     const remote = this.#settings?.remote;
     if (remote !== null && remote !== undefined) {
       this.#reachable = await this.#options.engine.ask(engine.reachable, { remote });
-      await this.#inOrder(async () => {
-        if (this.#stateKey === undefined && this.#queue.progress === null) await this.#options.engine.stop();
-      });
+      await this.#unlocking.rest();
     }
     return this.status();
   }
@@ -161,7 +152,7 @@ export class Jobs {
         const snapshots = this.#repository?.snapshots ?? 0;
         return { ...made, snapshots, ...(recoveryKey !== undefined && { recoveryKey }) };
       } catch (error) {
-        await this.#forget();
+        await this.#unlocking.forget();
         throw error;
       }
     });
@@ -175,86 +166,22 @@ export class Jobs {
     await state.settings.save(settings);
     this.#settings = settings;
     this.#phoneEnding = phone === undefined ? null : phoneEnding(phone);
-    await this.#opened(opened);
+    await this.#unlocking.takeOver(opened);
     await this.#automatic.follow(settings);
   }
 
-  /** Takes over what an opened repository gives; from here on the vault counts as unlocked. */
-  async #opened(opened: engine.OpenedRepository): Promise<void> {
-    this.#stateKey = opened.stateKey;
+  async #measure(opened: engine.OpenedRepository): Promise<void> {
     this.#reachable = true;
     const { snapshots, sizeBytes } = await this.#options.engine.ask(engine.measure, {});
     this.#repository = { id: opened.repositoryId, snapshots, sizeBytes };
-    this.#identity = opened;
-    this.#changed();
-  }
-  unlock(secrets: GivenSecrets): Promise<void> {
-    return this.#inOrder(() => this.#unlock(secrets));
   }
 
-  async #unlock(secrets: GivenSecrets): Promise<void> {
-    const { vault, engine: worker } = this.#options;
-    const remote = this.#remote();
-    if (secrets.recoveryKey !== undefined) {
-      const key = keyOf(secrets.recoveryKey);
-      try {
-        if (this.#stateKey !== undefined) vault.proveRecoveryKey(key);
-        else vault.unlockWithRecoveryKey(key);
-      } finally {
-        wipe(key);
-      }
-    } else {
-      const phone = secrets.phone === undefined ? undefined : phoneText(secrets.phone);
-      await vault.unlockWithPassword(needed(secrets.password, 'password'), phone);
-    }
-    if (this.#stateKey !== undefined) return;
-    const recoveryKey = vault.recoveryKey();
-    try {
-      const { identity } = vault;
-      const known = identity === undefined ? {} : { keyFileId: identity.keyFileId };
-      const opened = await worker.ask(engine.open, { remote, recoveryKey, ...known });
-      if (identity !== undefined) checkSameRepository(identity, { id: opened.repositoryId, ...opened });
-      await this.#opened(opened);
-    } catch (error) {
-      await this.#forget();
-      throw error;
-    } finally {
-      wipe(recoveryKey);
-    }
-    this.#automatic.unlocked();
+  async unlock(secrets: GivenSecrets): Promise<void> {
+    if (await this.#unlocking.unlock(secrets)) this.#automatic.unlocked();
   }
 
-  /** Forgets the keys here at once, and those of the engine as soon as what runs has cleaned up after itself. */
   lock(): Promise<void> {
-    this.cancel();
-    this.#wipeKeys();
-    this.#changed();
-    return this.#inOrder(async () => {
-      const { promise: late, resolve: giveUp } = Promise.withResolvers<void>();
-      const cancelTimer = this.#options.clock.timer(graceMs, giveUp);
-      await Promise.race([this.#queue.idle(), late]);
-      cancelTimer();
-      await this.#forget();
-    });
-  }
-
-  #wipeKeys(): void {
-    this.#options.vault.lock();
-    wipe(this.#stateKey);
-    this.#stateKey = undefined;
-    this.#identity = undefined;
-  }
-
-  async #forget(): Promise<void> {
-    this.#wipeKeys();
-    await this.#options.engine.stop();
-    this.#changed();
-  }
-
-  #inOrder(work: () => Promise<void>): Promise<void> {
-    const turn = this.#gate.then(work);
-    this.#gate = turn.catch(() => undefined); // its own caller is told
-    return turn;
+    return this.#unlocking.lock();
   }
 
   /** Backs up all sources, or the named ones and the rest carried forward; joins a backup of all that is running. */
@@ -271,8 +198,7 @@ export class Jobs {
   /** What this machine saw last of the open repository; a new memory begins now where there is none. */
   async #witness(stateKey: Uint8Array): Promise<Witness> {
     const { vault, state, clock } = this.#options;
-    if (this.#identity === undefined) throw new SignetError('E_VAULT_LOCKED', 'no repository is open');
-    const { repositoryId, keyFileId, masterKeyFingerprint } = this.#identity;
+    const { repositoryId, keyFileId, masterKeyFingerprint } = this.#unlocking.opened;
     return loadWitness(state, stateKey, {
       v: 1,
       since: new Date(clock.now()).toISOString(),
@@ -365,7 +291,7 @@ export class Jobs {
   /** The engine died of an unforeseen error: nothing is open any more, and the state says so. */
   engineFailed(error: SignetError): void {
     this.#options.log.error('the engine failed', { code: error.code });
-    void this.#forget();
+    void this.#unlocking.forget();
   }
 
   #remote(): string {
@@ -383,8 +309,7 @@ export class Jobs {
   }
 
   #assertUnlocked(): Uint8Array {
-    if (this.#stateKey === undefined) throw new SignetError('E_VAULT_LOCKED', 'the vault is locked');
-    return this.#stateKey;
+    return this.#unlocking.opened.stateKey;
   }
 
   /** Whoever listens is told. That the state cannot be read now must stop nothing, least of all locking. */
