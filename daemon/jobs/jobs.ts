@@ -5,7 +5,6 @@ import { resolve } from 'node:path';
 import type {
   BackupReason,
   BackupResult,
-  JobProgress,
   ListEntry,
   RestoreResult,
   Schedule,
@@ -18,15 +17,16 @@ import { wipe } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { SignetError, toSignetError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
-import type { HistoryEntry, Settings, Witness } from '../state/model.ts';
+import type { Settings, Witness } from '../state/model.ts';
 import { defaultSettings, type State } from '../state/state.ts';
 import { checkSameRepository, compareVaults, phoneEnding } from '../vault/vault.ts';
 import { AutomaticBackups, type StartWatching } from './automatic.ts';
+import { Backups } from './backups.ts';
 import type { Engine } from './engine.ts';
 import * as engine from './engine-messages.ts';
 import { type JobCall, JobQueue } from './job-queue.ts';
 import { checkFolders, remoteLabel } from './places.ts';
-import { loadMemory, loadWitness, saveMemory } from './recall.ts';
+import { loadWitness } from './recall.ts';
 import {
   type GivenSecrets,
   keyOf,
@@ -37,7 +37,7 @@ import {
   type SetupOrder,
   setUp,
 } from './setup.ts';
-import { type SourceFacts, statusOf } from './status.ts';
+import { statusOf } from './status.ts';
 
 const historyShown = 20;
 /** What a job gets to clean up after itself (restored or staged files, locks) before locking ends its thread. */
@@ -58,25 +58,14 @@ export class Jobs {
   readonly #automatic: AutomaticBackups;
   readonly #queue: JobQueue;
   readonly #deviceId: string;
-  readonly #sourceFacts = new Map<string, SourceFacts>();
+  readonly #backups: Backups;
   #settings: Settings | undefined;
   #stateKey: Uint8Array | undefined;
   /** Of the open repository: what a new witness is made with. */
   #identity: engine.OpenedRepository | undefined;
   #repository: Status['repository'] = null;
   #phoneEnding: string | null = null;
-  #alarms: Status['alarms'] = [];
   #reachable: boolean | null = null;
-  /** The newest run, when the full disk of this computer did not take its entry: the state tells it all the same. */
-  #unrecorded: HistoryEntry | undefined;
-  /** The backup that runs or waits for its turn. */
-  #backup:
-    | {
-        readonly result: Promise<BackupResult>;
-        readonly listeners: Set<(value: JobProgress) => void>;
-        readonly isOfAll: boolean;
-      }
-    | undefined;
   /** The end of the last locking or unlocking: one at a time, or two unlocks would close each other's repository. */
   #gate: Promise<unknown> = Promise.resolve();
 
@@ -90,11 +79,24 @@ export class Jobs {
       clock: options.clock,
       startWatching: options.startWatching,
       backUp: async (reason, sourceIds) => {
-        await this.#backupEnd();
+        await this.#backups.ended();
         await this.backup(reason, sourceIds);
       },
       isUnlocked: () => this.#stateKey !== undefined,
       onProblem: code => options.log.warn('watching has a problem', { reason: code }),
+      onChanged: () => this.#changed(),
+    });
+    this.#backups = new Backups({
+      ...options,
+      queue: this.#queue,
+      deviceId: this.#deviceId,
+      settings: () => this.#settings,
+      stateKey: () => this.#assertUnlocked(),
+      witness: stateKey => this.#witness(stateKey),
+      onPlace: (isReachable, stored) => {
+        this.#reachable = isReachable;
+        if (stored !== undefined && this.#repository !== null) this.#repository = { ...this.#repository, ...stored };
+      },
       onChanged: () => this.#changed(),
     });
   }
@@ -112,15 +114,15 @@ export class Jobs {
       settings: this.#settings,
       isUnlocked: this.#stateKey !== undefined,
       job: this.#queue.progress,
-      history: [...(this.#unrecorded === undefined ? [] : [this.#unrecorded]), ...state.history.last(historyShown)],
+      history: this.#backups.last(historyShown),
       lastGood: state.history.lastGood(),
       waiting: this.#automatic.waiting,
-      sources: this.#sourceFacts,
+      sources: this.#backups.sources,
       remote: remote === null ? null : { label: remoteLabel(remote), reachable: this.#reachable },
       repository: this.#repository,
       deviceId: this.#deviceId,
       phoneEnding: this.#phoneEnding,
-      alarms: this.#alarms,
+      alarms: this.#backups.alarms,
       keychain: { kind: 'memory-only', backend: null },
       nextRun: null,
       overdue: null,
@@ -263,141 +265,7 @@ export class Jobs {
   ): Promise<BackupResult> {
     this.#remote();
     this.#assertUnlocked();
-    while (this.#backup !== undefined && !this.#backup.isOfAll) await this.#backupEnd();
-    if (this.#backup !== undefined) {
-      if (call !== undefined) this.#backup.listeners.add(call.progress);
-      return this.#backup.result;
-    }
-    const never = new AbortController().signal;
-    const listeners = new Set(call === undefined ? [] : [call.progress]);
-    const progress = (value: JobProgress): void => {
-      for (const listener of listeners) listener(value);
-    };
-    const result = this.#queue.run('backup', { progress, signal: never }, (signal, onProgress) =>
-      this.#backUp(reason, sourceIds, signal, onProgress),
-    );
-    this.#backup = { result, listeners, isOfAll: sourceIds === undefined };
-    try {
-      return await result;
-    } finally {
-      this.#backup = undefined;
-      this.#changed();
-    }
-  }
-
-  /** Until no backup runs, however it ends. */
-  async #backupEnd(): Promise<void> {
-    while (this.#backup !== undefined) await this.#backup.result.catch(() => undefined); // whoever asked for it is told
-  }
-
-  async #backUp(
-    reason: BackupReason,
-    sourceIds: ReadonlySet<string> | undefined,
-    signal: AbortSignal,
-    onProgress: (step: engine.EngineProgress) => void,
-  ): Promise<BackupResult> {
-    const { state, clock, log } = this.#options;
-    const settings = this.#settings;
-    if (settings === undefined || settings.sources.length === 0) {
-      throw new SignetError('E_NOT_SET_UP', 'there is nothing to back up: no source is set up');
-    }
-    // A copy: locking wipes the key at once, and what is sealed at the end must not be sealed under zeros.
-    const stateKey = Uint8Array.from(this.#assertUnlocked());
-    try {
-      const order: engine.BackupOrder = {
-        reason,
-        device: { id: this.#deviceId, label: settings.deviceLabel },
-        sources: settings.sources.map(source => ({ ...source, captureNow: sourceIds?.has(source.id) ?? true })),
-        memory: await loadMemory(state, stateKey),
-        witness: await this.#witness(stateKey),
-      };
-      const outcome = await this.#options.engine.ask(engine.backup, order, { signal, onProgress });
-      await state.saveWitness(outcome.witness, stateKey);
-      await saveMemory(state, stateKey, outcome.memory);
-      this.#remember(outcome);
-      log.info('backup done', {
-        job: reason,
-        ms: outcome.durationMs,
-        bytes: outcome.bytesUploaded,
-        count: outcome.filesNew + outcome.filesChanged,
-      });
-      return resultOf(outcome);
-    } catch (thrown) {
-      const error = toSignetError(thrown);
-      const at = new Date(clock.now()).toISOString();
-      const outcome = error.code === 'E_CANCELLED' ? 'cancelled' : 'failed';
-      this.#record({ at, outcome, error: error.toWire() });
-      if (error.code === 'E_UNREACHABLE') this.#reachable = false;
-      log.warn('backup failed', { job: reason, code: error.code });
-      throw error;
-    } finally {
-      wipe(stateKey);
-    }
-  }
-
-  #remember(outcome: engine.BackupOutcome): void {
-    const { clock } = this.#options;
-    this.#reachable = true;
-    this.#alarms = outcome.alarms;
-    if (this.#repository !== null) {
-      this.#repository = { ...this.#repository, snapshots: outcome.snapshots, sizeBytes: outcome.repositoryBytes };
-    }
-    for (const { id, capturedAt, carriedFrom, verified, sizeBytes } of outcome.sources) {
-      const before = this.#sourceFacts.get(id);
-      // Not looked at this time: what was wrong with it still is, as far as anyone knows.
-      const problem = carriedFrom?.reason === 'not-due' ? before?.problem : carriedFrom?.reason;
-      const size = sizeBytes ?? before?.sizeBytes;
-      this.#sourceFacts.set(id, {
-        capturedAt,
-        verified,
-        ...(size !== undefined && { sizeBytes: size }),
-        ...(problem !== undefined && { problem }),
-      });
-    }
-    const at = new Date(clock.now()).toISOString();
-    const hasProblem = outcome.sources.some(({ id }) => this.#sourceFacts.get(id)?.problem !== undefined);
-    const isPartial = hasProblem || outcome.filesUnreadable.length > 0;
-    if (outcome.snapshot === undefined) {
-      this.#record({ at, outcome: isPartial ? 'partial' : 'nothing-new' });
-      return;
-    }
-    const {
-      snapshot,
-      reason,
-      durationMs,
-      filesNew,
-      filesChanged,
-      bytesRead,
-      bytesAdded,
-      filesUnreadable,
-      notVerified,
-    } = outcome;
-    this.#record({
-      at,
-      outcome: isPartial ? 'partial' : 'good',
-      backup: {
-        snapshot,
-        at: outcome.at,
-        durationMs,
-        filesNew,
-        filesChanged,
-        bytesRead,
-        bytesAdded,
-        reason,
-        filesUnreadable,
-        notVerified,
-      },
-    });
-  }
-
-  #record(entry: HistoryEntry): void {
-    try {
-      this.#options.state.history.append(entry);
-      this.#unrecorded = undefined;
-    } catch (error) {
-      if (toSignetError(error).code !== 'E_DISK_FULL') throw error;
-      this.#unrecorded = entry;
-    }
+    return this.#backups.run(reason, sourceIds, call);
   }
 
   /** What this machine saw last of the open repository; a new memory begins now where there is none. */
@@ -531,9 +399,3 @@ export class Jobs {
 
 /** Until calendars are kept, automatic means: when chats change. */
 const onChangeOnly = { kind: 'manual', onChange: true } as const;
-
-/** What the client is told: not what this machine keeps for itself. */
-function resultOf(outcome: engine.BackupOutcome): BackupResult {
-  const { at, bytesAdded, sources, memory, witness, snapshots, repositoryBytes, ...result } = outcome;
-  return { type: 'result', ...result };
-}

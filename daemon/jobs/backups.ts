@@ -1,0 +1,215 @@
+// The backup as a job of the main thread: who may start one, which one is joined, what it is told, and what is remembered of it. Nothing is
+// remembered of a run before the engine read its head back.
+
+import type { Alarm, BackupReason, BackupResult, JobProgress } from '../../protocol/status.ts';
+import { wipe } from '../base/bytes.ts';
+import type { Clock } from '../base/clock.ts';
+import { SignetError, toSignetError } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import type { HistoryEntry, Settings, Witness } from '../state/model.ts';
+import type { State } from '../state/state.ts';
+import type { Engine } from './engine.ts';
+import * as engine from './engine-messages.ts';
+import type { JobCall, JobQueue } from './job-queue.ts';
+import { loadMemory, saveMemory } from './recall.ts';
+import type { SourceFacts } from './status.ts';
+
+export interface BackupsOptions {
+  readonly engine: Pick<Engine, 'ask'>;
+  readonly state: State;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly queue: JobQueue;
+  readonly deviceId: string;
+  readonly settings: () => Settings | undefined;
+  /** @throws E_VAULT_LOCKED */
+  readonly stateKey: () => Uint8Array;
+  /** What this machine saw last of the place. */
+  readonly witness: (stateKey: Uint8Array) => Promise<Witness>;
+  /** Whether the place answered, and after a backup what lies in it. */
+  readonly onPlace: (isReachable: boolean, stored?: { readonly snapshots: number; readonly sizeBytes: number }) => void;
+  readonly onChanged: () => void;
+}
+
+export class Backups {
+  readonly #options: BackupsOptions;
+  readonly #sources = new Map<string, SourceFacts>();
+  #alarms: readonly Alarm[] = [];
+  /** The newest run, when the full disk of this computer did not take its entry: the state tells it all the same. */
+  #unrecorded: HistoryEntry | undefined;
+  /** The backup that runs or waits for its turn. */
+  #running:
+    | {
+        readonly result: Promise<BackupResult>;
+        readonly listeners: Set<(value: JobProgress) => void>;
+        readonly isOfAll: boolean;
+      }
+    | undefined;
+
+  constructor(options: BackupsOptions) {
+    this.#options = options;
+  }
+
+  /** What the last backup said of each source, by its id. */
+  get sources(): ReadonlyMap<string, SourceFacts> {
+    return this.#sources;
+  }
+
+  get alarms(): readonly Alarm[] {
+    return this.#alarms;
+  }
+
+  /** The newest `count` runs, newest first. */
+  last(count: number): readonly HistoryEntry[] {
+    const recorded = this.#options.state.history.last(count);
+    return this.#unrecorded === undefined ? recorded : [this.#unrecorded, ...recorded];
+  }
+
+  /** Backs up all sources, or the named ones and the rest carried forward; joins a backup of all that is running. */
+  async run(
+    reason: BackupReason,
+    sourceIds?: ReadonlySet<string>,
+    call?: Pick<JobCall, 'progress'>,
+  ): Promise<BackupResult> {
+    while (this.#running !== undefined && !this.#running.isOfAll) await this.ended();
+    if (this.#running !== undefined) {
+      if (call !== undefined) this.#running.listeners.add(call.progress);
+      return this.#running.result;
+    }
+    const never = new AbortController().signal;
+    const listeners = new Set(call === undefined ? [] : [call.progress]);
+    const progress = (value: JobProgress): void => {
+      for (const listener of listeners) listener(value);
+    };
+    const result = this.#options.queue.run('backup', { progress, signal: never }, (signal, onProgress) =>
+      this.#backUp(reason, sourceIds, signal, onProgress),
+    );
+    this.#running = { result, listeners, isOfAll: sourceIds === undefined };
+    try {
+      return await result;
+    } finally {
+      this.#running = undefined;
+      this.#options.onChanged();
+    }
+  }
+
+  /** Until no backup runs, however it ends. */
+  async ended(): Promise<void> {
+    while (this.#running !== undefined) await this.#running.result.catch(() => undefined); // whoever asked for it is told
+  }
+
+  async #backUp(
+    reason: BackupReason,
+    sourceIds: ReadonlySet<string> | undefined,
+    signal: AbortSignal,
+    onProgress: (step: engine.EngineProgress) => void,
+  ): Promise<BackupResult> {
+    const { state, log, deviceId } = this.#options;
+    const settings = this.#options.settings();
+    if (settings === undefined || settings.sources.length === 0) {
+      throw new SignetError('E_NOT_SET_UP', 'there is nothing to back up: no source is set up');
+    }
+    // A copy: locking wipes the key at once, and what is sealed at the end must not be sealed under zeros.
+    const stateKey = Uint8Array.from(this.#options.stateKey());
+    try {
+      const order: engine.BackupOrder = {
+        reason,
+        device: { id: deviceId, label: settings.deviceLabel },
+        sources: settings.sources.map(source => ({ ...source, captureNow: sourceIds?.has(source.id) ?? true })),
+        memory: await loadMemory(state, stateKey),
+        witness: await this.#options.witness(stateKey),
+      };
+      const outcome = await this.#options.engine.ask(engine.backup, order, { signal, onProgress });
+      await state.saveWitness(outcome.witness, stateKey);
+      await saveMemory(state, stateKey, outcome.memory);
+      this.#remember(outcome);
+      log.info('backup done', {
+        job: reason,
+        ms: outcome.durationMs,
+        bytes: outcome.bytesUploaded,
+        count: outcome.filesNew + outcome.filesChanged,
+      });
+      return resultOf(outcome);
+    } catch (thrown) {
+      const error = toSignetError(thrown);
+      const outcome = error.code === 'E_CANCELLED' ? 'cancelled' : 'failed';
+      this.#record({ at: this.#now(), outcome, error: error.toWire() });
+      if (error.code === 'E_UNREACHABLE') this.#options.onPlace(false);
+      log.warn('backup failed', { job: reason, code: error.code });
+      throw error;
+    } finally {
+      wipe(stateKey);
+    }
+  }
+
+  #remember(outcome: engine.BackupOutcome): void {
+    this.#alarms = outcome.alarms;
+    this.#options.onPlace(true, { snapshots: outcome.snapshots, sizeBytes: outcome.repositoryBytes });
+    for (const { id, capturedAt, carriedFrom, verified, sizeBytes } of outcome.sources) {
+      const before = this.#sources.get(id);
+      // Not looked at this time: what was wrong with it still is, as far as anyone knows.
+      const problem = carriedFrom?.reason === 'not-due' ? before?.problem : carriedFrom?.reason;
+      const size = sizeBytes ?? before?.sizeBytes;
+      this.#sources.set(id, {
+        capturedAt,
+        verified,
+        ...(size !== undefined && { sizeBytes: size }),
+        ...(problem !== undefined && { problem }),
+      });
+    }
+    const at = this.#now();
+    const hasProblem = outcome.sources.some(({ id }) => this.#sources.get(id)?.problem !== undefined);
+    const isPartial = hasProblem || outcome.filesUnreadable.length > 0;
+    if (outcome.snapshot === undefined) {
+      this.#record({ at, outcome: isPartial ? 'partial' : 'nothing-new' });
+      return;
+    }
+    const {
+      snapshot,
+      reason,
+      durationMs,
+      filesNew,
+      filesChanged,
+      bytesRead,
+      bytesAdded,
+      filesUnreadable,
+      notVerified,
+    } = outcome;
+    this.#record({
+      at,
+      outcome: isPartial ? 'partial' : 'good',
+      backup: {
+        snapshot,
+        at: outcome.at,
+        durationMs,
+        filesNew,
+        filesChanged,
+        bytesRead,
+        bytesAdded,
+        reason,
+        filesUnreadable,
+        notVerified,
+      },
+    });
+  }
+
+  #record(entry: HistoryEntry): void {
+    try {
+      this.#options.state.history.append(entry);
+      this.#unrecorded = undefined;
+    } catch (error) {
+      if (toSignetError(error).code !== 'E_DISK_FULL') throw error;
+      this.#unrecorded = entry;
+    }
+  }
+
+  #now(): string {
+    return new Date(this.#options.clock.now()).toISOString();
+  }
+}
+
+/** What the client is told: not what this machine keeps for itself. */
+function resultOf(outcome: engine.BackupOutcome): BackupResult {
+  const { at, bytesAdded, sources, memory, witness, snapshots, repositoryBytes, ...result } = outcome;
+  return { type: 'result', ...result };
+}
