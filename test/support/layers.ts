@@ -44,6 +44,7 @@ const commonProtocol = new Set([
   'status.ts',
   'version.ts',
   'home.ts',
+  'runtime.ts',
 ]);
 const speakers = new Set(['endpoint', 'cli', 'extension', 'protocol']);
 
