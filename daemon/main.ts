@@ -32,7 +32,8 @@ try {
   const error = toSignetError(thrown);
   // One line for whoever started the daemon; protocol/launch.ts reads the code at its end.
   process.stderr.write(`signet: the daemon could not start: ${error.message} (${error.code})\n`);
-  process.exit(exitCode(error.code));
+  // That another one serves the home is no failure that a service manager should answer with one more start.
+  process.exit(error.code === 'E_BUSY' ? 0 : exitCode(error.code));
 }
 
 async function runDaemon(home: Home): Promise<void> {

@@ -14,6 +14,7 @@ import { ensurePrivate } from './claim.ts';
 import { exitCode, isErrorCode, PeerError, wireErrorOf } from './errors.ts';
 import type { Home } from './home.ts';
 import { daemonInfo, initialize, status, stopDaemon } from './messages.ts';
+import { daemonFlags, frugalEnvironment } from './runtime.ts';
 import type { SecretChannel } from './secrets.ts';
 import { type Dialed, dial } from './socket.ts';
 import { productVersion, protocolVersion } from './version.ts';
@@ -151,7 +152,7 @@ async function launch(options: LaunchOptions): Promise<void> {
       spawn(node, [...flags, entry], {
         detached: true,
         cwd: home.state,
-        env: { ...frugal(home), ...cleaned(env), ...extraEnv },
+        env: { ...frugalEnvironment(home), ...cleaned(env), ...extraEnv },
         stdio: ['ignore', output, output],
         windowsHide: true,
       }),
@@ -236,20 +237,6 @@ function privately<Result>(start: () => Result): Result {
   }
 }
 
-/**
- * Compiled code is kept, so that a start costs half the time and a quarter less memory (86 MB for 114, measured). The others are for glibc:
- * two arenas are enough for threads that mostly wait, and buffers up to 16 MiB come from memory that is used again instead of fresh
- * pages each time (half the CPU of sealing, measured).
- */
-function frugal(home: Home): Record<string, string> {
-  return {
-    NODE_COMPILE_CACHE: join(home.cache, 'compiled'),
-    MALLOC_ARENA_MAX: '2',
-    MALLOC_MMAP_THRESHOLD_: String(16 << 20),
-    MALLOC_TRIM_THRESHOLD_: String(32 << 20),
-  };
-}
-
 /** The daemon's main file: a source beside this one, or bundled beside the bundle that this is part of. */
 export function findEntry(): string {
   const candidates = ['../daemon/main.ts', './daemon/main.mjs', '../daemon/main.mjs', './main.mjs'];
@@ -266,8 +253,7 @@ interface Runtime {
 
 /** A Node that is new enough: the one named in SIGNET_NODE, the one that runs this, or the one that npm brought along. */
 export function findNode(env: Readonly<Record<string, string | undefined>>, entry: string): Runtime {
-  // A signal of any process of this user would otherwise open a debugger port.
-  const flags = ['--disable-sigusr1', '--no-warnings'];
+  const flags = daemonFlags;
   const named = env['SIGNET_NODE'];
   if (named !== undefined && named !== '') {
     const version = spawnSync(named, ['--version'], {

@@ -1,11 +1,11 @@
 // The commands that take time: backup, restore, verify, and stopping them.
 
 import { resolve } from 'node:path';
+import { reasonWords, wordsFor } from '../../protocol/error-words.ts';
 import { type ErrorCode, exitCode, exitPartial } from '../../protocol/errors.ts';
 import { counted, duration, size } from '../../protocol/formats.ts';
 import * as messages from '../../protocol/messages.ts';
 import type { BackupResult, RestoreResult, VerifyResult } from '../../protocol/status.ts';
-import { reasonWords, wordsFor } from '../../protocol/words.ts';
 import { type CommonOptions, Exit, longRequest, usage, withDaemon } from './session.ts';
 import { harmless, print, printJson } from './terminal.ts';
 

@@ -1,11 +1,12 @@
 // How things are, and the small switches: status, unlock, lock, schedule.
 
+import { reasonWords } from '../../protocol/error-words.ts';
 import { exitCode, PeerError } from '../../protocol/errors.ts';
 import { ago, counted, size } from '../../protocol/formats.ts';
 import * as messages from '../../protocol/messages.ts';
 import { Secrets } from '../../protocol/secrets.ts';
 import type { Schedule, Status } from '../../protocol/status.ts';
-import { reasonWords, sentenceFor } from '../../protocol/words.ts';
+import { sentenceFor } from '../../protocol/words.ts';
 import { givenSecrets, refuseEmptyUnlock, type SecretOptions, secretsForUnlock } from './secrets.ts';
 import { type CommonOptions, Exit, usage, withDaemon } from './session.ts';
 import { folded, harmless, print, printJson, table } from './terminal.ts';

@@ -13,7 +13,6 @@ import type {
   Status,
   VerifyResult,
 } from '../../protocol/status.ts';
-import { wipe } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { SignetError, toSignetError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
