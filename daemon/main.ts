@@ -130,6 +130,12 @@ async function runDaemon(home: Home): Promise<void> {
       stopping.resolve();
       return {};
     },
+    handOver: async () => {
+      if (jobs.status().job !== null)
+        throw new SignetError('E_BUSY', 'a job runs; the daemon makes way when it is done');
+      stopping.resolve();
+      return {};
+    },
     doctor: async () => probeRuntime({ kdfBackend: () => keyWork.backend() }),
   };
   const endpoint = await startEndpoint({

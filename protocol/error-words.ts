@@ -213,7 +213,7 @@ const sentences: { readonly [code in ErrorCode]: Sentence } = {
     advice:
       text('newer', '') === 'daemon'
         ? 'It is the newer of the two: update what you started. Backups go on.'
-        : 'Start it again, or reinstall.',
+        : (olderStays[text('reason', '')] ?? 'Start it again, or reinstall.'),
   }),
   E_RUNTIME: ({ detail }) => ({
     message: `Signet's background part cannot run here${detail}.`,
@@ -223,6 +223,12 @@ const sentences: { readonly [code in ErrorCode]: Sentence } = {
     message: 'Stopped at your request.',
     advice: leftBehind[text('job', '')] ?? 'What is uploaded is kept.',
   }),
+};
+
+/** Why the older background part was not replaced. */
+const olderStays: Readonly<Record<string, string>> = {
+  busy: 'It is the older of the two and at work: the new one takes over when that is done. Try again then.',
+  recent: 'It is the older of the two, and one was replaced less than a minute ago. Try again in a minute.',
 };
 
 /** Made for examples: nobody has it, and Signet takes it. */

@@ -79,6 +79,7 @@ export const paramsOf = {
   judgePassword: v.strictObject({ secrets }),
   daemonInfo: nothing,
   stopDaemon: nothing,
+  handOver: nothing,
   doctor: nothing,
 } as const;
 

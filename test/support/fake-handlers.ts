@@ -142,6 +142,7 @@ export function fakeHandlers(changes: Partial<Handlers> = {}, asked: Asked[] = [
     },
     daemonInfo: async () => ({ pid: process.pid, version: productVersion, protocolVersion, uptimeSeconds: 12 }),
     stopDaemon: async () => ({}),
+    handOver: async () => ({}),
     doctor: async () => [{ name: 'sqlite', ok: true, detail: '3.50' }],
   };
   const all = { ...usual, ...changes };

@@ -390,6 +390,41 @@ test('a client of another protocol sees what runs and may replace it, and nothin
   await connection.sendRequest(messages.stopDaemon);
 });
 
+test('the daemon makes way for a newer client only, and not while another client waits', async t => {
+  const finish = Promise.withResolvers<void>();
+  const { home, asked } = await given(t, {
+    lock: async () => {
+      await finish.promise;
+      return {};
+    },
+  });
+  const newer = { protocolVersion, version: '99.0.0' };
+  for (const initialize of [
+    { protocolVersion, version: productVersion },
+    { protocolVersion, version: '0.0.1' },
+    { protocolVersion: protocolVersion - 1, version: '99.0.0' },
+    { protocolVersion },
+    {},
+  ]) {
+    const { connection } = await client(t, home, initialize);
+    t.like(await errorOf(connection.sendRequest(messages.handOver)), {
+      code: 'E_DAEMON_INCOMPATIBLE',
+      params: { newer: 'daemon' },
+    });
+  }
+  const waits = await client(t, home);
+  const locked = waits.connection.sendRequest(messages.lock);
+  const { connection } = await client(t, home, newer);
+  t.like(await errorOf(connection.sendRequest(messages.handOver)), { code: 'E_BUSY', retryable: true });
+  t.deepEqual(
+    asked.map(({ name }) => name),
+    ['lock'],
+  );
+  finish.resolve();
+  await locked;
+  await connection.sendRequest(messages.handOver);
+});
+
 test('more than 32 waiting requests of one client are refused; another client is not affected', async t => {
   const finish = Promise.withResolvers<void>();
   const { home } = await given(t, {
