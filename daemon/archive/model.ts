@@ -52,7 +52,8 @@ export interface DatabaseCount {
 
 /**
  * SQL for one way an app keeps its messages. Each statement answers one row; none reads the text of a message, and `since` touches only
- * what was added after the id it is given.
+ * what was added after the id it is given. Without `newest` and `since` what is new is the difference of the totals: the app writes a
+ * message anew when it changes, so its ids tell nothing.
  */
 export interface CountQuery {
   /** Tables, with the columns in them, without which the statements cannot run. */
@@ -62,9 +63,9 @@ export interface CountQuery {
   /** `SELECT count(*) AS conversations`. */
   readonly conversations: string;
   /** `SELECT max(id) AS newest`; null without a message. */
-  readonly newest: string;
+  readonly newest?: string;
   /** `SELECT count(*) AS messages, count(DISTINCT …) AS conversations`, with `?1` the `newest` of the last capture (0 before the first). */
-  readonly since: string;
+  readonly since?: string;
 }
 
 /** Text files: each line that fits is a message. Lines are tested byte for byte (latin1), without their end. */
