@@ -237,7 +237,7 @@ class EngineServer {
     const { id, snapshot } = await this.#find(order.snapshot, signal);
     const capture = this.#options.startCapture();
     try {
-      const { files, bytes, databases, skipped } = await restoreSnapshot({
+      const outcome = await restoreSnapshot({
         ...order,
         repository,
         snapshot: { id, tree: snapshot.tree },
@@ -249,7 +249,7 @@ class EngineServer {
         signal,
       });
       const { target, dryRun } = order;
-      return { type: 'result', snapshot: id, target, files, bytes, databases, skipped, dryRun };
+      return { type: 'result', snapshot: id, target, ...outcome, dryRun };
     } finally {
       await capture.stop();
     }
