@@ -24,6 +24,7 @@ import { KeyProcess, openVaultState, resticPassword } from './vault/vault.ts';
 const bytes = (count: number): Uint8Array => new Uint8Array(randomBytes(count));
 const maxReadBytes = 128 << 10;
 const listPage = 500;
+const historyPage = 200;
 
 hardenProcess();
 try {
@@ -93,7 +94,8 @@ async function runDaemon(home: Home): Promise<void> {
     status: async ({ check }) => (check ? jobs.check() : jobs.status()),
     backup: (_, call) => jobs.backup('user', undefined, call),
     cancel: async () => ({ cancelled: jobs.cancel() }),
-    snapshots: ({ limit }, { signal }) => jobs.snapshots(limit ?? Number.MAX_SAFE_INTEGER, signal),
+    snapshots: ({ offset = 0, limit = listPage }, { signal }) => jobs.snapshots({ offset, limit }, signal),
+    history: async ({ before, limit = historyPage }) => jobs.history(before, limit),
     list: async ({ snapshot, path, offset = 0 }, { signal }) => {
       const entries = await jobs.list(snapshot, path, signal);
       return { entries: entries.slice(offset, offset + listPage), total: entries.length };

@@ -290,6 +290,7 @@ const reasons: { readonly [code: string]: string } = {
   missing: 'it is not there',
   unreadable: 'Signet may not read it',
   empty: 'it was empty, so the last backup of it is kept',
+  shrunk: 'most of it is gone, so the last backup of it is kept',
   changing: 'it was written without a pause',
   'special-file': 'it is not a regular file',
   'name-too-long': 'its name is too long',

@@ -4,6 +4,7 @@
 import { capital, reasonWords, wordsFor } from './error-words.ts';
 import type { ErrorCode } from './errors.ts';
 import { ago, counted, duration, type Locale, listed, percent, size } from './formats.ts';
+import { newMessagesWords } from './source-words.ts';
 import type { Alarm, JobProgress, Status } from './status.ts';
 
 export type State = 'alarm' | 'not running' | 'not set up' | 'running' | 'locked' | 'needs you' | 'good';
@@ -173,10 +174,11 @@ function goodWords(status: Status, good: string, now: number, locale: Locale): O
   const nothingNew =
     last === null ||
     (status.lastGoodAt !== null && Date.parse(status.lastGoodAt) > Date.parse(last.at) + last.durationMs + 1000);
-  const news = last === null ? 0 : last.filesNew + last.filesChanged;
+  const files = last === null ? 0 : last.filesNew + last.filesChanged;
+  const messages = last?.messagesNew ? newMessagesWords(last, locale) : '';
   const what = nothingNew
     ? 'nothing new since'
-    : `${counted(news, 'new or changed file', 'new or changed files', locale)}`;
+    : messages || counted(files, 'new or changed file', 'new or changed files', locale);
   return { sentence: 'Everything is backed up', below: `${capital(good)} · ${what}` };
 }
 

@@ -305,7 +305,7 @@ export class SourceStore {
         ...when,
         ...(counted && { counts: counted }),
       });
-      this.#memory[key] = { signature, ...when, ...(counts && { newest: counts.newest }) };
+      this.#memory[key] = { signature, ...when, ...(counts?.newest && { newest: counts.newest }) };
       if (counts !== undefined) this.#noteAdded(counts.added ?? addedTo(previous?.counts, counts));
       onProgress({ phase: 'capturing', files: 1, bytes: entry.facts.sizeBytes, item: path });
       return nodes;

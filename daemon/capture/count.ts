@@ -29,12 +29,11 @@ function countBy(
   since: CountOrder['since'],
 ): DatabaseCounts | undefined {
   if (!fits(image, query)) return undefined;
+  const messages = numberOf(image, query.messages, 'messages');
+  const totals = { messages, conversations: numberOf(image, query.conversations, 'conversations') };
+  if (query.newest === undefined || query.since === undefined) return totals;
   const newest = numberOf(image, query.newest, 'newest');
-  const base = {
-    messages: numberOf(image, query.messages, 'messages'),
-    conversations: numberOf(image, query.conversations, 'conversations'),
-    newest: { query: index, newest },
-  };
+  const base = { ...totals, newest: { query: index, newest } };
   if (since?.query !== index) return base;
   // Nothing came after: no need to look. Ids that went backwards mean that the app began afresh.
   if (newest === since.newest) return { ...base, added: { messages: 0, conversations: 0 } };

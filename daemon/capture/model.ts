@@ -55,7 +55,8 @@ export interface NotADatabase {
 
 /**
  * SQL for one way an app keeps its messages. Each statement answers one row; none reads the text of a message, and `since` touches only
- * what was added after the id it is given.
+ * what was added after the id it is given. Without `newest` and `since` what is new is the difference of the totals: the app writes a
+ * message anew when it changes, so its ids tell nothing.
  */
 export interface CountQuery {
   /** Tables, with the columns in them, without which the statements cannot run. */
@@ -65,9 +66,9 @@ export interface CountQuery {
   /** `SELECT count(*) AS conversations`. */
   readonly conversations: string;
   /** `SELECT max(id) AS newest`; null without a message. */
-  readonly newest: string;
+  readonly newest?: string;
   /** `SELECT count(*) AS messages, count(DISTINCT …) AS conversations`, with `?1` the `newest` of the last capture (0 before the first). */
-  readonly since: string;
+  readonly since?: string;
 }
 
 /** Up to which message a database was counted, by which of the queries. */
@@ -87,7 +88,8 @@ export interface CountOrder {
 export interface DatabaseCounts {
   readonly messages: number;
   readonly conversations: number;
-  readonly newest: CountedUpTo;
+  /** Absent where ids tell nothing. */
+  readonly newest?: CountedUpTo;
   /** Since the capture before; absent when it was counted by another query, or its newest message was forgotten. */
   readonly added?: { readonly messages: number; readonly conversations: number };
 }

@@ -5,6 +5,7 @@ import { exitCode, PeerError } from '../../protocol/errors.ts';
 import { ago, counted, size } from '../../protocol/formats.ts';
 import * as messages from '../../protocol/messages.ts';
 import { Secrets } from '../../protocol/secrets.ts';
+import { sourceNoticeWords, sourceWords } from '../../protocol/source-words.ts';
 import type { Schedule, Status } from '../../protocol/status.ts';
 import { sentenceFor } from '../../protocol/words.ts';
 import { givenSecrets, refuseEmptyUnlock, type SecretOptions, secretsForUnlock } from './secrets.ts';
@@ -57,9 +58,9 @@ function statusWords(found: Status, now: number): string {
       facts.push(['Backups', found.repository.snapshots === 0 ? 'none yet' : `${found.repository.snapshots}${stored}`]);
     }
     for (const [index, source] of found.sources.entries()) {
-      const sized = source.sizeBytes === undefined ? '' : `, ${size(source.sizeBytes)}`;
+      const held = ['', ...[sourceWords(source)].filter(words => words !== '')].join(', ');
       const problem = source.problem === undefined ? '' : `, ${harmless(reasonWords(source.problem))}`;
-      facts.push([index === 0 ? 'Chats' : '', `${harmless(source.label)}${sized}${problem}`]);
+      facts.push([index === 0 ? 'Chats' : '', `${harmless(source.label)}${held}${problem}`]);
     }
     if (found.sources.length > 0) facts.push(['Automatic', scheduleWords(found.schedule)]);
     if (found.nextRun !== null) facts.push(['Next', ago(found.nextRun, now, { bare: true })]);
@@ -73,7 +74,10 @@ function statusWords(found: Status, now: number): string {
   const next =
     { 'not set up': ['Run `signet setup`.'], locked: ['Run `signet unlock`.'] }[state as string] ??
     (isFirst ? ['Run `signet backup`.'] : []);
-  const heading = [`${harmless(sentence)}.`, harmless(below), ...others, ...next].filter(line => line !== '');
+  const noticed = found.notices.map(notice => harmless(sourceNoticeWords(notice)));
+  const heading = [`${harmless(sentence)}.`, harmless(below), ...noticed, ...others, ...next].filter(
+    line => line !== '',
+  );
   return [folded(heading.join('\n'), process.stdout), ...(facts.length === 0 ? [] : ['', table(facts)])].join('\n');
 }
 

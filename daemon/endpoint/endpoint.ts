@@ -38,6 +38,7 @@ const requests = {
   verify: messages.verify,
   unlock: messages.unlock,
   lock: messages.lock,
+  history: messages.history,
   setSchedule: messages.setSchedule,
   judgePassword: messages.judgePassword,
   daemonInfo: messages.daemonInfo,

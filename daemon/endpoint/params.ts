@@ -54,7 +54,10 @@ export const paramsOf = {
   status: v.strictObject({ check: v.optional(v.boolean()) }),
   backup: v.strictObject({ progressToken }),
   cancel: nothing,
-  snapshots: v.strictObject({ limit: v.optional(v.pipe(count, v.minValue(1))) }),
+  snapshots: v.strictObject({
+    offset: v.optional(count),
+    limit: v.optional(v.pipe(count, v.minValue(1), v.maxValue(500))),
+  }),
   list: v.strictObject({ snapshot, path: innerPath, offset: v.optional(count) }),
   read: v.strictObject({
     snapshot,
@@ -75,6 +78,10 @@ export const paramsOf = {
   }),
   unlock: v.strictObject({ secrets }),
   lock: nothing,
+  history: v.strictObject({
+    before: v.optional(v.pipe(v.string(), v.isoTimestamp('an RFC 3339 time'))),
+    limit: v.optional(v.pipe(count, v.minValue(1), v.maxValue(200))),
+  }),
   setSchedule: v.strictObject(schedule),
   judgePassword: v.strictObject({ secrets }),
   daemonInfo: nothing,

@@ -86,7 +86,10 @@ export const open = request<OpenOrder, OpenedRepository>('open');
 export const putVault = request<RemoteVault, null>('putVault');
 export const vaults = request<{ readonly remote: string }, readonly RemoteVault[]>('vaults');
 export const backup = request<BackupOrder, BackupOutcome>('backup');
-export const snapshots = request<{ readonly limit: number }, readonly SnapshotEntry[]>('snapshots');
+export const snapshots = request<
+  { readonly offset: number; readonly limit: number },
+  { readonly entries: readonly SnapshotEntry[]; readonly total: number }
+>('snapshots');
 export const list = request<{ readonly snapshot: string; readonly path: string }, readonly ListEntry[]>('list');
 export const read = request<
   { readonly snapshot: string; readonly path: string; readonly offset: number; readonly length: number },

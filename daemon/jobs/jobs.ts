@@ -119,7 +119,7 @@ export class Jobs {
       nextRun: null,
       overdue: null,
       pausedUntil: null,
-      notices: [],
+      notices: this.#backups.notices,
     });
   }
 
@@ -217,10 +217,19 @@ export class Jobs {
     return this.#queue.cancel();
   }
 
-  async snapshots(limit: number, signal: AbortSignal): Promise<readonly SnapshotEntry[]> {
+  history(before: string | undefined, limit: number): ReturnType<Backups['history']> {
+    this.#remote();
+    return this.#backups.history(before, limit);
+  }
+
+  /** A page of the snapshots, newest first; pages after the first are of what the first saw. */
+  async snapshots(
+    page: { readonly offset: number; readonly limit: number },
+    signal: AbortSignal,
+  ): Promise<{ readonly entries: readonly SnapshotEntry[]; readonly total: number }> {
     this.#remote();
     this.#assertUnlocked();
-    return this.#options.engine.ask(engine.snapshots, { limit }, { signal });
+    return this.#options.engine.ask(engine.snapshots, page, { signal });
   }
 
   async list(snapshot: string, path: string, signal: AbortSignal): Promise<readonly ListEntry[]> {

@@ -117,7 +117,8 @@ export function fakeHandlers(changes: Partial<Handlers> = {}, asked: Asked[] = [
     status: async () => someStatus(),
     backup: async () => backupResult,
     cancel: async () => ({ cancelled: false }),
-    snapshots: async () => [snapshotEntry],
+    snapshots: async () => ({ entries: [snapshotEntry], total: 1 }),
+    history: async () => ({ runs: [], isMore: false }),
     list: async () => ({
       entries: [
         { name: 'chat.db', type: 'file', sizeBytes: 4096, modifiedAt: '2026-11-23T08:50:00.000Z', permissions: 0o600 },
