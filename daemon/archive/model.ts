@@ -6,6 +6,7 @@ import type { BlobId, SnapshotId, TreeNode } from '../repository/model.ts';
 import type { Loss } from './shrinkage.ts';
 
 export type { CountQuery } from '../capture/capture.ts';
+export type { Loss } from './shrinkage.ts';
 
 export type EntryKind = 'file' | 'dir' | 'symlink';
 

@@ -2,7 +2,7 @@
 // be told. Pure, but for where it is kept: numbers and ids only, so that it may lie beside the state while Signet is locked.
 
 import type { Notice, SourceStatus } from '../../protocol/status.ts';
-import type { Loss } from '../archive/shrinkage.ts';
+import type { Loss } from '../archive/model.ts';
 import type { BackupOutcome } from './engine-messages.ts';
 
 export type SourceFacts = Pick<
