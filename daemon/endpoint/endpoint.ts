@@ -39,6 +39,7 @@ const requests = {
   unlock: messages.unlock,
   lock: messages.lock,
   setSchedule: messages.setSchedule,
+  pause: messages.pause,
   judgePassword: messages.judgePassword,
   daemonInfo: messages.daemonInfo,
   stopDaemon: messages.stopDaemon,

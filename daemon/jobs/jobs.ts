@@ -18,15 +18,19 @@ import { wipe } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { SignetError, toSignetError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
-import type { HistoryEntry, Settings, Witness } from '../state/model.ts';
+import type { PowerState } from '../platform/platform.ts';
+import type { Settings, Witness } from '../state/model.ts';
 import { defaultSettings, type State } from '../state/state.ts';
 import { checkSameRepository, compareVaults, phoneEnding } from '../vault/vault.ts';
 import { AutomaticBackups, type StartWatching } from './automatic.ts';
 import type { Engine } from './engine.ts';
 import * as engine from './engine-messages.ts';
 import { type JobCall, JobQueue } from './job-queue.ts';
+import { backupNotices } from './overdue.ts';
+import { PastRuns } from './past-runs.ts';
 import { checkFolders, remoteLabel } from './places.ts';
 import { loadMemory, loadWitness, saveMemory } from './recall.ts';
+import { changedSchedule } from './schedule.ts';
 import {
   type GivenSecrets,
   keyOf,
@@ -50,6 +54,8 @@ export interface JobsOptions extends Omit<SetupOptions, 'signal'> {
   readonly log: Log;
   readonly machineId: string;
   readonly startWatching: StartWatching;
+  /** Never rejects. */
+  readonly power: () => Promise<PowerState>;
   readonly onStatus: (status: Status) => void;
 }
 
@@ -57,6 +63,7 @@ export class Jobs {
   readonly #options: JobsOptions;
   readonly #automatic: AutomaticBackups;
   readonly #queue: JobQueue;
+  readonly #past: PastRuns;
   readonly #deviceId: string;
   readonly #sourceFacts = new Map<string, SourceFacts>();
   #settings: Settings | undefined;
@@ -67,8 +74,6 @@ export class Jobs {
   #phoneEnding: string | null = null;
   #alarms: Status['alarms'] = [];
   #reachable: boolean | null = null;
-  /** The newest run, when the full disk of this computer did not take its entry: the state tells it all the same. */
-  #unrecorded: HistoryEntry | undefined;
   /** The backup that runs or waits for its turn. */
   #backup:
     | {
@@ -86,13 +91,20 @@ export class Jobs {
     this.#phoneEnding = phone === undefined ? null : phoneEnding(phone);
     this.#deviceId = options.state.device(options.machineId).id;
     this.#queue = new JobQueue(options.clock, () => this.#changed());
+    this.#past = new PastRuns(options.state.history);
     this.#automatic = new AutomaticBackups({
       clock: options.clock,
       startWatching: options.startWatching,
       backUp: async (reason, sourceIds) => {
-        await this.#backupEnd();
+        if (reason === 'change') await this.#backupEnd();
         await this.backup(reason, sourceIds);
       },
+      past: this.#past,
+      memory: options.state.facts,
+      power: options.power,
+      // What keeps the question from being answered keeps the backup from being made.
+      isReachable: () => this.#lookForPlace().catch(() => false),
+      random: () => new DataView(Uint8Array.from(options.randomBytes(4)).buffer).getUint32(0) / 2 ** 32,
       isUnlocked: () => this.#stateKey !== undefined,
       onProblem: code => options.log.warn('watching has a problem', { reason: code }),
       onChanged: () => this.#changed(),
@@ -106,39 +118,48 @@ export class Jobs {
   }
 
   status(): Status {
-    const { state } = this.#options;
     const remote = this.#settings?.remote ?? null;
+    const past = this.#past;
+    const { nextRun, overdue, pausedUntil, waiting } = this.#automatic;
+    const place = remote === null ? '' : remoteLabel(remote);
+    const incidents = { overdue, lastGoodAt: past.lastGoodAt(), tries: past.tries(), place };
     return statusOf({
       settings: this.#settings,
       isUnlocked: this.#stateKey !== undefined,
       job: this.#queue.progress,
-      history: [...(this.#unrecorded === undefined ? [] : [this.#unrecorded]), ...state.history.last(historyShown)],
-      lastGood: state.history.lastGood(),
-      waiting: this.#automatic.waiting,
+      history: past.last(historyShown),
+      lastGood: past.lastGood(),
+      waiting,
       sources: this.#sourceFacts,
-      remote: remote === null ? null : { label: remoteLabel(remote), reachable: this.#reachable },
+      remote: remote === null ? null : { label: place, reachable: this.#reachable },
       repository: this.#repository,
       deviceId: this.#deviceId,
       phoneEnding: this.#phoneEnding,
       alarms: this.#alarms,
       keychain: { kind: 'memory-only', backend: null },
-      nextRun: null,
-      overdue: null,
-      pausedUntil: null,
-      notices: [],
+      nextRun,
+      overdue,
+      pausedUntil,
+      notices: backupNotices({ ...incidents, now: this.#options.clock.now() }),
     });
   }
 
   /** As `status`, after a look whether the place of the copies answers. */
   async check(): Promise<Status> {
-    const remote = this.#settings?.remote;
-    if (remote !== null && remote !== undefined) {
-      this.#reachable = await this.#options.engine.ask(engine.reachable, { remote });
+    if (this.#settings !== undefined && this.#settings.remote !== null) {
+      await this.#lookForPlace();
       await this.#inOrder(async () => {
         if (this.#stateKey === undefined && this.#queue.progress === null) await this.#options.engine.stop();
       });
     }
     return this.status();
+  }
+
+  /** Whether the place of the copies answers. */
+  async #lookForPlace(): Promise<boolean> {
+    const remote = this.#remote();
+    this.#reachable = await this.#options.engine.ask(engine.reachable, { remote });
+    return this.#reachable;
   }
 
   /**
@@ -169,7 +190,7 @@ export class Jobs {
     const { state, hostLabel } = this.#options;
     const { remote, sources, opened, phone } = place;
     const before = this.#settings ?? defaultSettings(hostLabel);
-    const settings = { ...before, remote, sources, schedule: { ...onChangeOnly, at: before.schedule.at, ...schedule } };
+    const settings = { ...before, remote, sources, schedule: changedSchedule(before.schedule, schedule ?? {}) };
     await state.settings.save(settings);
     this.#settings = settings;
     this.#phoneEnding = phone === undefined ? null : phoneEnding(phone);
@@ -326,7 +347,7 @@ export class Jobs {
       const error = toSignetError(thrown);
       const at = new Date(clock.now()).toISOString();
       const outcome = error.code === 'E_CANCELLED' ? 'cancelled' : 'failed';
-      this.#record({ at, outcome, error: error.toWire() });
+      this.#past.record({ at, outcome, error: error.toWire() });
       if (error.code === 'E_UNREACHABLE') this.#reachable = false;
       log.warn('backup failed', { job: reason, code: error.code });
       throw error;
@@ -358,7 +379,7 @@ export class Jobs {
     const hasProblem = outcome.sources.some(({ id }) => this.#sourceFacts.get(id)?.problem !== undefined);
     const isPartial = hasProblem || outcome.filesUnreadable.length > 0;
     if (outcome.snapshot === undefined) {
-      this.#record({ at, outcome: isPartial ? 'partial' : 'nothing-new' });
+      this.#past.record({ at, outcome: isPartial ? 'partial' : 'nothing-new' });
       return;
     }
     const {
@@ -372,7 +393,7 @@ export class Jobs {
       filesUnreadable,
       notVerified,
     } = outcome;
-    this.#record({
+    this.#past.record({
       at,
       outcome: isPartial ? 'partial' : 'good',
       backup: {
@@ -388,16 +409,6 @@ export class Jobs {
         notVerified,
       },
     });
-  }
-
-  #record(entry: HistoryEntry): void {
-    try {
-      this.#options.state.history.append(entry);
-      this.#unrecorded = undefined;
-    } catch (error) {
-      if (toSignetError(error).code !== 'E_DISK_FULL') throw error;
-      this.#unrecorded = entry;
-    }
   }
 
   /** What this machine saw last of the open repository; a new memory begins now where there is none. */
@@ -476,15 +487,20 @@ export class Jobs {
     if (settings === undefined || settings.remote === null) {
       throw new SignetError('E_NOT_SET_UP', 'there is no backup to schedule');
     }
-    // "Never" and "only when I tap" switch on-change off, unless it is asked for in the same breath.
-    const onChange = change.onChange ?? (change.kind === undefined && settings.schedule.onChange);
-    const schedule = { ...settings.schedule, ...change, onChange };
+    const schedule = changedSchedule(settings.schedule, change);
     const next = { ...settings, schedule };
     await this.#options.state.settings.save(next);
     this.#settings = next;
     await this.#automatic.follow(next);
     this.#changed();
     return schedule;
+  }
+
+  /** No automatic backups for so long; 0 goes on at once. */
+  pause(ms: number): string | null {
+    this.#remote();
+    this.#automatic.pause(ms);
+    return this.#automatic.pausedUntil;
   }
 
   /** Ends watching and jobs; what a job had uploaded is kept and need not be sent again. */
@@ -528,9 +544,6 @@ export class Jobs {
     }
   }
 }
-
-/** Until calendars are kept, automatic means: when chats change. */
-const onChangeOnly = { kind: 'manual', onChange: true } as const;
 
 /** What the client is told: not what this machine keeps for itself. */
 function resultOf(outcome: engine.BackupOutcome): BackupResult {

@@ -58,6 +58,7 @@ export class History {
   readonly #trim: StatementSync;
   readonly #last: StatementSync;
   readonly #lastOf: StatementSync;
+  readonly #lastRun: StatementSync;
 
   constructor(database: DatabaseSync, localKey: Uint8Array) {
     this.#key = localKey;
@@ -66,6 +67,9 @@ export class History {
     this.#last = database.prepare('SELECT at, outcome, sealed FROM history ORDER BY place DESC LIMIT ?');
     this.#lastOf = database.prepare(
       `SELECT at, outcome, sealed FROM history WHERE outcome IN ('good', 'nothing-new') ORDER BY place DESC LIMIT 1`,
+    );
+    this.#lastRun = database.prepare(
+      `SELECT at FROM history WHERE outcome IN ('good', 'nothing-new', 'partial') ORDER BY place DESC LIMIT 1`,
     );
   }
 
@@ -84,6 +88,12 @@ export class History {
   lastGood(): HistoryEntry | undefined {
     const row = this.#lastOf.get();
     return row === undefined ? undefined : this.#entry(row);
+  }
+
+  /** RFC 3339: the end of the newest run that went through, files that could not be read or not. */
+  lastRunAt(): string | undefined {
+    const at = this.#lastRun.get()?.['at'];
+    return typeof at === 'string' ? at : undefined;
   }
 
   /** With another local key (a lost file) only the two plain columns are left of an entry. */
