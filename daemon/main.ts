@@ -16,7 +16,7 @@ import { claimHome, type Handlers, type Secrets, startEndpoint } from './endpoin
 import { Engine } from './jobs/engine.ts';
 import { Jobs } from './jobs/jobs.ts';
 import type { GivenSecrets } from './jobs/setup.ts';
-import { hardenProcess, hostLabel, machineId, memory, probeRuntime } from './platform/platform.ts';
+import { hardenProcess, hostLabel, machineId, memory, powerState, probeRuntime } from './platform/platform.ts';
 import { newSource, watchSources } from './sources/sources.ts';
 import { openState } from './state/state.ts';
 import { KeyProcess, openVaultState, resticPassword } from './vault/vault.ts';
@@ -78,6 +78,7 @@ async function runDaemon(home: Home): Promise<void> {
     newSource: spec =>
       newSource(spec, { place: { platform: process.platform, home: homedir(), env: process.env }, randomBytes: bytes }),
     startWatching: (settings, listener) => watchSources({ ...settings, clock: systemClock }, listener),
+    power: () => powerState(),
     randomBytes: bytes,
     onStatus: status => announce(status),
   });
@@ -115,6 +116,7 @@ async function runDaemon(home: Home): Promise<void> {
       return {};
     },
     setSchedule: change => jobs.setSchedule(change),
+    pause: async ({ ms }) => ({ pausedUntil: jobs.pause(ms) }),
     judgePassword: async (_, { secrets }) => {
       const { password, phone } = given(secrets);
       if (password === undefined)

@@ -243,7 +243,7 @@ export function wordsFor(
   return sentences[code](filled(params, now, locale));
 }
 
-function filled(params: ErrorParams, now: number, locale: Locale): Params {
+export function filled(params: ErrorParams, now: number, locale: Locale): Params {
   const text = (name: string, fallback: string) => {
     const value = params[name];
     return value === undefined || value === '' ? fallback : String(value);

@@ -40,6 +40,7 @@ const requests = {
   lock: messages.lock,
   history: messages.history,
   setSchedule: messages.setSchedule,
+  pause: messages.pause,
   judgePassword: messages.judgePassword,
   daemonInfo: messages.daemonInfo,
   stopDaemon: messages.stopDaemon,

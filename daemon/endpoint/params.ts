@@ -38,6 +38,7 @@ const schedule = {
   at: v.optional(v.pipe(v.string(), v.regex(/^(?:[01][0-9]|2[0-3]):[0-5][0-9]$/, 'HH:MM'))),
   onChange: v.optional(v.boolean()),
 };
+const longestPauseMs = 30 * 86_400_000;
 const nothing = v.strictObject({});
 
 /** By the name of the request in messages.ts. */
@@ -83,6 +84,7 @@ export const paramsOf = {
     limit: v.optional(v.pipe(count, v.minValue(1), v.maxValue(200))),
   }),
   setSchedule: v.strictObject(schedule),
+  pause: v.strictObject({ ms: v.pipe(count, v.maxValue(longestPauseMs)) }),
   judgePassword: v.strictObject({ secrets }),
   daemonInfo: nothing,
   stopDaemon: nothing,

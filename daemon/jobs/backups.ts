@@ -11,6 +11,7 @@ import type { State } from '../state/state.ts';
 import type { Engine } from './engine.ts';
 import * as engine from './engine-messages.ts';
 import type { JobCall, JobQueue } from './job-queue.ts';
+import type { PastRuns } from './past-runs.ts';
 import { loadMemory, saveMemory } from './recall.ts';
 import { afterBackup, decodeKnown, encodeKnown, isHeldBack, type KnownSources, sourceNotices } from './source-facts.ts';
 
@@ -25,6 +26,7 @@ export interface BackupsOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly queue: JobQueue;
+  readonly past: PastRuns;
   readonly deviceId: string;
   readonly settings: () => Settings | undefined;
   /** @throws E_VAULT_LOCKED */
@@ -40,8 +42,6 @@ export class Backups {
   readonly #options: BackupsOptions;
   #sources: KnownSources;
   #alarms: readonly Alarm[] = [];
-  /** The newest run, when the full disk of this computer did not take its entry: the state tells it all the same. */
-  #unrecorded: HistoryEntry | undefined;
   /** The backup that runs or waits for its turn. */
   #running:
     | {
@@ -71,19 +71,12 @@ export class Backups {
     return this.#alarms;
   }
 
-  /** The newest `count` runs, newest first. */
-  last(count: number): readonly HistoryEntry[] {
-    const recorded = this.#options.state.history.last(count);
-    return this.#unrecorded === undefined ? recorded : [this.#unrecorded, ...recorded];
-  }
-
   /** The runs before `before` (RFC 3339; the newest without it), newest first. */
   history(
     before: string | undefined,
     limit: number,
   ): { readonly runs: readonly HistoryRun[]; readonly isMore: boolean } {
-    const unrecorded = before === undefined && this.#unrecorded !== undefined ? [this.#unrecorded] : [];
-    const found = [...unrecorded, ...this.#options.state.history.before(before, limit + 1)];
+    const found = this.#options.past.before(before, limit + 1);
     return { runs: found.slice(0, limit).map(historyRun), isMore: found.length > limit };
   }
 
@@ -162,7 +155,7 @@ export class Backups {
     } catch (thrown) {
       const error = toSignetError(thrown);
       const outcome = error.code === 'E_CANCELLED' ? 'cancelled' : 'failed';
-      this.#record({ at: this.#now(), outcome, error: error.toWire() });
+      this.#options.past.record({ at: this.#now(), outcome, error: error.toWire() });
       if (error.code === 'E_UNREACHABLE') this.#options.onPlace(false);
       log.warn('backup failed', { job: reason, code: error.code });
       throw error;
@@ -188,7 +181,7 @@ export class Backups {
     const hasProblem = outcome.sources.some(({ id }) => this.#sources.get(id)?.problem !== undefined);
     const isPartial = hasProblem || outcome.filesUnreadable.length > 0;
     if (outcome.snapshot === undefined) {
-      this.#record({ at, outcome: isPartial ? 'partial' : 'nothing-new' });
+      this.#options.past.record({ at, outcome: isPartial ? 'partial' : 'nothing-new' });
       return;
     }
     const {
@@ -204,7 +197,7 @@ export class Backups {
       messagesNew,
       conversationsChanged,
     } = outcome;
-    this.#record({
+    this.#options.past.record({
       at,
       outcome: isPartial ? 'partial' : 'good',
       backup: {
@@ -226,16 +219,6 @@ export class Backups {
 
   #isAccepted(id: string): boolean {
     return this.#options.state.facts.get(acceptedName(id)) !== undefined;
-  }
-
-  #record(entry: HistoryEntry): void {
-    try {
-      this.#options.state.history.append(entry);
-      this.#unrecorded = undefined;
-    } catch (error) {
-      if (toSignetError(error).code !== 'E_DISK_FULL') throw error;
-      this.#unrecorded = entry;
-    }
   }
 
   #now(): string {

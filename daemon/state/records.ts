@@ -58,6 +58,7 @@ export class History {
   readonly #trim: StatementSync;
   readonly #last: StatementSync;
   readonly #lastOf: StatementSync;
+  readonly #lastRun: StatementSync;
   readonly #before: StatementSync;
 
   constructor(database: DatabaseSync, localKey: Uint8Array) {
@@ -73,6 +74,9 @@ export class History {
       `SELECT at, outcome, sealed FROM history
        WHERE place < coalesce((SELECT min(place) FROM history WHERE at = ?), (SELECT max(place) + 1 FROM history WHERE at < ?))
        ORDER BY place DESC LIMIT ?`,
+    );
+    this.#lastRun = database.prepare(
+      `SELECT at FROM history WHERE outcome IN ('good', 'nothing-new', 'partial') ORDER BY place DESC LIMIT 1`,
     );
   }
 
@@ -97,6 +101,12 @@ export class History {
   lastGood(): HistoryEntry | undefined {
     const row = this.#lastOf.get();
     return row === undefined ? undefined : this.#entry(row);
+  }
+
+  /** RFC 3339: the end of the newest run that went through, files that could not be read or not. */
+  lastRunAt(): string | undefined {
+    const at = this.#lastRun.get()?.['at'];
+    return typeof at === 'string' ? at : undefined;
   }
 
   /** With another local key (a lost file) only the two plain columns are left of an entry. */

@@ -135,6 +135,7 @@ export function fakeHandlers(changes: Partial<Handlers> = {}, asked: Asked[] = [
     unlock: async () => ({}),
     lock: async () => ({}),
     setSchedule: async params => ({ kind: 'manual', at: '03:30', onChange: true, ...params }),
+    pause: async ({ ms }) => ({ pausedUntil: ms === 0 ? null : '2026-11-24T09:00:00.000Z' }),
     judgePassword: async (_params, { secrets }) => {
       if (Buffer.from(secrets.get('phone') ?? []).toString() === noPhone) {
         throw new SignetError('E_PHONE_FORM', 'too short', { params: { problem: 'number' } });

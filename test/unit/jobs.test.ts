@@ -96,6 +96,7 @@ async function kit(t: ExecutionContext, answers: Answers, isSetUp = true): Promi
     homeFolders: [],
     newSource: async () => source('a'),
     startWatching: async () => ({ close: async () => undefined }),
+    power: async () => ({ onBattery: undefined, isMetered: undefined }),
     randomBytes: count => new Uint8Array(count).fill(1),
     onStatus: () => undefined,
   });
