@@ -17,6 +17,7 @@ import { claimHome, type Handlers, type Secrets, startEndpoint } from './endpoin
 import { AroundBackups } from './jobs/around.ts';
 import { Engine } from './jobs/engine.ts';
 import { Jobs } from './jobs/jobs.ts';
+import { DesktopNotices } from './jobs/notices.ts';
 import type { GivenSecrets } from './jobs/setup.ts';
 import {
   type AutostartSurroundings,
@@ -25,6 +26,7 @@ import {
   type ServiceOrder,
   uninstallAutostart,
 } from './platform/autostart.ts';
+import { showNotice } from './platform/notify.ts';
 import { hardenProcess, hostLabel, machineId, memory, probeRuntime } from './platform/platform.ts';
 import { newSource, watchSources } from './sources/sources.ts';
 import { openState } from './state/state.ts';
@@ -161,7 +163,17 @@ async function runDaemon(home: Home): Promise<void> {
     clock: systemClock,
     log: { info: (fields, event) => log.info(event, fields), warn: (fields, event) => log.warn(event, fields) },
   });
-  announce = status => endpoint.broadcast(status);
+  const notices = new DesktopNotices({
+    facts: state.facts,
+    log,
+    isWanted: () => jobs.chosenSettings().desktopNotices,
+    show: text => showNotice(text, process),
+  });
+  announce = status => {
+    endpoint.broadcast(status);
+    notices.look(status);
+  };
+  notices.look(jobs.status());
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stopping.resolve());
 
   await stopping.promise;
