@@ -2,9 +2,10 @@
 // is decided is decided in the units below.
 
 import { randomBytes } from 'node:crypto';
-import { homedir } from 'node:os';
+import { homedir, userInfo } from 'node:os';
 import { exitCode } from '../protocol/errors.ts';
 import { type Home, resolveHome } from '../protocol/home.ts';
+import { daemonFlags, frugalEnvironment } from '../protocol/runtime.ts';
 import type { Status } from '../protocol/status.ts';
 import { productVersion, protocolVersion } from '../protocol/version.ts';
 import { asBuffer, wipe } from './base/bytes.ts';
@@ -13,9 +14,19 @@ import { SignetError, toSignetError } from './base/errors.ts';
 import { openLog } from './base/log.ts';
 import { sweepStaging } from './capture/capture.ts';
 import { claimHome, type Handlers, type Secrets, startEndpoint } from './endpoint/endpoint.ts';
+import { AroundBackups } from './jobs/around.ts';
 import { Engine } from './jobs/engine.ts';
 import { Jobs } from './jobs/jobs.ts';
+import { DesktopNotices } from './jobs/notices.ts';
 import type { GivenSecrets } from './jobs/setup.ts';
+import {
+  type AutostartSurroundings,
+  carriedEnvironment,
+  installAutostart,
+  type ServiceOrder,
+  uninstallAutostart,
+} from './platform/autostart.ts';
+import { showNotice } from './platform/notify.ts';
 import { hardenProcess, hostLabel, machineId, memory, powerState, probeRuntime } from './platform/platform.ts';
 import { newSource, watchSources } from './sources/sources.ts';
 import { openState } from './state/state.ts';
@@ -81,8 +92,11 @@ async function runDaemon(home: Home): Promise<void> {
     power: () => powerState(),
     randomBytes: bytes,
     onStatus: status => announce(status),
+    around: new AroundBackups({ state, clock: systemClock, log, env: process.env }),
   });
 
+  const service = serviceOrder(home);
+  const around = autostartSurroundings();
   const stopping = Promise.withResolvers<void>();
   const handlers: Handlers = {
     setup: async (params, call) => {
@@ -140,6 +154,10 @@ async function runDaemon(home: Home): Promise<void> {
       stopping.resolve();
       return {};
     },
+    getSettings: async () => jobs.chosenSettings(),
+    setSettings: ({ values }) => jobs.setSettings(values),
+    installService: () => installAutostart(service, around),
+    uninstallService: async () => ({ removed: await uninstallAutostart(service.environment, around) }),
     doctor: async () => probeRuntime({ kdfBackend: () => keyWork.backend() }),
   };
   const endpoint = await startEndpoint({
@@ -149,7 +167,17 @@ async function runDaemon(home: Home): Promise<void> {
     clock: systemClock,
     log: { info: (fields, event) => log.info(event, fields), warn: (fields, event) => log.warn(event, fields) },
   });
-  announce = status => endpoint.broadcast(status);
+  const notices = new DesktopNotices({
+    facts: state.facts,
+    log,
+    isWanted: () => jobs.chosenSettings().desktopNotices,
+    show: text => showNotice(text, process),
+  });
+  announce = status => {
+    endpoint.broadcast(status);
+    notices.look(status);
+  };
+  notices.look(jobs.status());
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stopping.resolve());
 
   await stopping.promise;
@@ -159,6 +187,26 @@ async function runDaemon(home: Home): Promise<void> {
   state.close();
   claim.release();
   process.exit(0);
+}
+
+/** This very daemon, as a service manager is to start it. */
+function serviceOrder(home: Home): ServiceOrder {
+  const flags = daemonFlags.filter(flag => process.execArgv.includes(flag));
+  return {
+    program: [process.execPath, ...flags, process.argv[1] ?? ''],
+    environment: { ...frugalEnvironment(home), ...carriedEnvironment(process.env) },
+  };
+}
+
+function autostartSurroundings(): AutostartSurroundings {
+  const domain = process.env['USERDOMAIN'];
+  return {
+    platform: process.platform,
+    env: process.env,
+    home: homedir(),
+    uid: process.getuid?.(),
+    user: domain === undefined ? userInfo().username : `${domain}\\${userInfo().username}`,
+  };
 }
 
 function given(secrets: Secrets): GivenSecrets {

@@ -76,6 +76,10 @@ const sentences: { readonly [code in ErrorCode]: Sentence } = {
     message: `${text('label', text('path', 'The folder with your chats'))} could not be read${reason(text('reason', ''))}.`,
     advice: 'See that it is there and that Signet may read it.',
   }),
+  E_COMMAND: ({ text }) => ({
+    message: `The program that runs ${text('when', 'before')} each backup ${text('problem', 'failed')}, so no backup was made.`,
+    advice: 'It is named in the settings file, under beforeBackup. See what it says, then try again.',
+  }),
   E_REMOTE_DENIED: ({ place }) => ({
     message: `${capital(place)} does not let Signet read or write there.`,
     advice: 'Check the permissions of the place, then try again.',

@@ -17,6 +17,7 @@ export const errorKinds = {
   E_NOT_FOUND: final(1),
   E_TARGET_NOT_EMPTY: final(1),
   E_SOURCE_UNREADABLE: final(1),
+  E_COMMAND: passing(1),
   E_REMOTE_DENIED: final(1),
   E_OBJECT_AUTH: final(1),
   E_OBJECT_ID: final(1),

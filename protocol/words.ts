@@ -1,11 +1,12 @@
 // The sentences for the state of Signet, chosen at the client; the daemon never speaks. Calm, plain, what happened, what it means, what to do.
 // Never on screen: vault, repository, blob, pack, head, daemon, KDF, remote. Those for failures are in error-words.ts.
 
-import { capital, filled, reasonWords, wordsFor } from './error-words.ts';
-import { type ErrorCode, type ErrorParams, isErrorCode } from './errors.ts';
-import { ago, counted, dayOf, duration, type Locale, listed, percent, size } from './formats.ts';
+import { capital, reasonWords, wordsFor } from './error-words.ts';
+import type { ErrorCode } from './errors.ts';
+import { ago, counted, duration, type Locale, listed, percent, size } from './formats.ts';
+import { causeWords, noGoodBackup } from './notice-words.ts';
 import { newMessagesWords } from './source-words.ts';
-import type { Alarm, JobProgress, Notice, Overdue, OverdueCause, Schedule, Status } from './status.ts';
+import type { Alarm, JobProgress, Overdue, Schedule, Status } from './status.ts';
 
 export type State = 'alarm' | 'not running' | 'not set up' | 'running' | 'overdue' | 'locked' | 'needs you' | 'good';
 
@@ -113,59 +114,6 @@ function overdueWords(status: Status, overdue: Overdue, now: number, locale: Loc
     sentence: noGoodBackup(days, locale),
     below: `${causeWords(params, now, locale)}.${alsoLocked} What is new since is on this computer only.`,
   };
-}
-
-function noGoodBackup(days: number | undefined, locale: Locale): string {
-  return days === undefined ? 'No good backup yet' : `No good backup for ${counted(days, 'day', 'days', locale)}`;
-}
-
-/** Why there was no good backup for so long, without the stop at the end. @param params of an overdue state or its notice */
-function causeWords(params: ErrorParams, now: number, locale: Locale): string {
-  const { text, place } = filled(params, now, locale);
-  const at = text('causeSince', '');
-  const since = at === '' ? '' : ` since ${dayOf(at, now, locale)}`;
-  switch (text('cause', '') as OverdueCause) {
-    case 'sign-in':
-      return `${capital(place)} ended the sign-in${at === '' ? '' : ` ${ago(at, now, locale)}`}, so nothing has been uploaded since`;
-    case 'offline':
-      return place.startsWith('the folder ')
-        ? `${capital(place)} cannot be reached${since}`
-        : `The computer has been offline${since}`;
-    case 'locked':
-      return `Signet has been locked${since}`;
-    case 'full':
-      return `${capital(place)} is full${since}`;
-    case 'disk-full':
-      return `This computer's disk is full${since}`;
-    case 'paused':
-      return `Automatic backups pause at your wish${since}`;
-    case 'power':
-      return `Backups wait for mains power or an unmetered connection${since}`;
-    case 'not-running':
-      return 'Signet was not running';
-    case 'failed': {
-      const code = text('code', '');
-      const message = wordsFor(
-        { code: isErrorCode(code) ? code : 'E_INTERNAL', params: { place } },
-        now,
-        locale,
-      ).message;
-      const tries = Number(text('tries', '1'));
-      return `The last ${tries === 1 ? 'try' : `${counted(tries, 'try', 'tries', locale)}`} failed: ${message.replace(/\.$/, '')}`;
-    }
-  }
-}
-
-/** The text of a notice; undefined where this version has none for it. */
-export function noticeWords({ kind, params }: Notice, now: number, locale: Locale = {}): string | undefined {
-  if (kind === 'overdue') {
-    const days = typeof params['days'] === 'number' ? params['days'] : undefined;
-    return `${noGoodBackup(days, locale)}. ${causeWords(params, now, locale)}.`;
-  }
-  if (kind !== 'failed') return undefined;
-  const { code } = params;
-  const { message } = wordsFor({ code: isErrorCode(code) ? code : 'E_INTERNAL', params }, now, locale);
-  return `The backup stopped: ${message} Nothing is lost; Signet tries again by itself.`;
 }
 
 /** When backups are made by themselves: `daily at 03:30, and when chats change`. */

@@ -46,6 +46,10 @@ const requests = {
   stopDaemon: messages.stopDaemon,
   handOver: messages.handOver,
   doctor: messages.doctor,
+  getSettings: messages.getSettings,
+  setSettings: messages.setSettings,
+  installService: messages.installService,
+  uninstallService: messages.uninstallService,
 } as const;
 
 type Requests = typeof requests;

@@ -40,6 +40,14 @@ const schedule = {
 };
 const longestPauseMs = 30 * 86_400_000;
 const nothing = v.strictObject({});
+/** Which keys there are, and what fits each, is the state's to say. */
+const settingValues = v.pipe(
+  v.record(
+    v.pipe(v.string(), v.regex(/^[a-zA-Z]{1,40}$/, 'the name of a setting')),
+    v.union([v.boolean(), v.number(), v.pipe(v.string(), v.maxLength(256))], 'text, a number, true or false'),
+  ),
+  v.check(values => Object.keys(values).length <= 32, 'at most 32 settings'),
+);
 
 /** By the name of the request in messages.ts. */
 export const paramsOf = {
@@ -90,6 +98,10 @@ export const paramsOf = {
   stopDaemon: nothing,
   handOver: nothing,
   doctor: nothing,
+  getSettings: nothing,
+  setSettings: v.strictObject({ values: settingValues }),
+  installService: nothing,
+  uninstallService: nothing,
 } as const;
 
 /** Versions a client names in `initialize`; everything else in it is the language client's own and ignored. */

@@ -8,6 +8,7 @@ import { SignetError, toSignetError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { HistoryEntry, Settings, Witness } from '../state/model.ts';
 import type { State } from '../state/state.ts';
+import type { AroundBackups } from './around.ts';
 import type { Engine } from './engine.ts';
 import * as engine from './engine-messages.ts';
 import type { JobCall, JobQueue } from './job-queue.ts';
@@ -31,6 +32,8 @@ export interface BackupsOptions {
   readonly settings: () => Settings | undefined;
   /** @throws E_VAULT_LOCKED */
   readonly stateKey: () => Uint8Array;
+  /** What the user has run before and after. */
+  readonly around: Pick<AroundBackups, 'before' | 'after'>;
   /** What this machine saw last of the place. */
   readonly witness: (stateKey: Uint8Array) => Promise<Witness>;
   /** Whether the place answered, and after a backup what lies in it. */
@@ -129,6 +132,7 @@ export class Backups {
     const isDue = (id: string): boolean => sourceIds?.has(id) ?? true;
     const accepted = settings.sources.map(({ id }) => id).filter(id => isDue(id) && this.#isAccepted(id));
     try {
+      await this.#options.around.before(signal);
       const order: engine.BackupOrder = {
         reason,
         device: { id: deviceId, label: settings.deviceLabel },
@@ -161,6 +165,7 @@ export class Backups {
       throw error;
     } finally {
       wipe(stateKey);
+      await this.#options.around.after(this.#options.past.last(1)[0]?.outcome ?? 'failed');
     }
   }
 

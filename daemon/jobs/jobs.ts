@@ -20,8 +20,10 @@ import type { PowerState } from '../platform/platform.ts';
 import type { Settings, Witness } from '../state/model.ts';
 import { defaultSettings, type State } from '../state/state.ts';
 import { compareVaults, phoneEnding } from '../vault/vault.ts';
+import type { AroundBackups } from './around.ts';
 import { AutomaticBackups, type StartWatching } from './automatic.ts';
 import { Backups } from './backups.ts';
+import { type ChosenSettings, chosenSettings, SettingsChanges } from './chosen-settings.ts';
 import type { Engine } from './engine.ts';
 import * as engine from './engine-messages.ts';
 import { type JobCall, JobQueue } from './job-queue.ts';
@@ -46,6 +48,7 @@ export interface JobsOptions extends Omit<SetupOptions, 'signal'> {
   /** Never rejects. */
   readonly power: () => Promise<PowerState>;
   readonly onStatus: (status: Status) => void;
+  readonly around: Pick<AroundBackups, 'before' | 'after' | 'end'>;
 }
 
 export class Jobs {
@@ -56,6 +59,7 @@ export class Jobs {
   readonly #unlocking: Unlocking;
   readonly #deviceId: string;
   readonly #backups: Backups;
+  readonly #changes: SettingsChanges;
   #settings: Settings | undefined;
   #repository: Status['repository'] = null;
   #phoneEnding: string | null = null;
@@ -65,6 +69,7 @@ export class Jobs {
     this.#options = options;
     this.#settings = settings;
     this.#phoneEnding = phone === undefined ? null : phoneEnding(phone);
+    this.#changes = new SettingsChanges(options.state, options.hostLabel);
     this.#deviceId = options.state.device(options.machineId).id;
     this.#queue = new JobQueue(options.clock, () => this.#changed());
     this.#past = new PastRuns(options.state.history);
@@ -318,9 +323,24 @@ export class Jobs {
     return this.#automatic.pausedUntil;
   }
 
+  /** What a client may choose, as it is now. */
+  chosenSettings(): ChosenSettings {
+    return chosenSettings(this.#settings ?? defaultSettings(this.#options.hostLabel));
+  }
+
+  /** @throws E_USAGE · E_SETTING; nothing is changed then */
+  async setSettings(values: Readonly<Record<string, unknown>>): Promise<ChosenSettings> {
+    const next = await this.#changes.set(this.#settings, values);
+    this.#settings = next;
+    await this.#automatic.follow(next);
+    this.#changed();
+    return this.chosenSettings();
+  }
+
   /** Ends watching and jobs; what a job had uploaded is kept and need not be sent again. */
   async stop(): Promise<void> {
     await this.#automatic.stop();
+    this.#options.around.end();
     await this.lock();
     await this.#queue.idle();
   }

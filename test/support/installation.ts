@@ -93,6 +93,7 @@ export async function installation(t: ExecutionContext, options: InstallationOpt
     rescanMs: 0,
     schedule,
     jitterMs: 0,
+    desktopNotices: false,
     ...options.settings,
   };
   writeFileSync(join(home, 'config', 'settings.json'), JSON.stringify(settings), { mode: 0o600 });

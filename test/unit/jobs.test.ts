@@ -99,6 +99,7 @@ async function kit(t: ExecutionContext, answers: Answers, isSetUp = true): Promi
     power: async () => ({ onBattery: undefined, isMetered: undefined }),
     randomBytes: count => new Uint8Array(count).fill(1),
     onStatus: () => undefined,
+    around: { before: async () => undefined, after: async () => undefined, end: () => undefined },
   });
   const nothing = { filesDone: 0, filesTotal: 0, bytesDone: 0, bytesTotal: 0, bytesUploaded: 0, item: '' };
   return { jobs, home, state, clock, asked, report: step => report({ ...nothing, ...step }) };
