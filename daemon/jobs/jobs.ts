@@ -14,13 +14,13 @@ import type {
   Status,
   VerifyResult,
 } from '../../protocol/status.ts';
-import { wipe } from '../base/bytes.ts';
+import { copySecret, wipe } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { SignetError, toSignetError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { HistoryEntry, Settings, Witness } from '../state/model.ts';
 import { defaultSettings, type State } from '../state/state.ts';
-import { checkSameRepository, compareVaults, phoneEnding } from '../vault/vault.ts';
+import { checkSameRepository, compareVaults, parseRecoveryKey, phoneEnding } from '../vault/vault.ts';
 import { AutomaticBackups, type StartWatching } from './automatic.ts';
 import type { Engine } from './engine.ts';
 import * as engine from './engine-messages.ts';
@@ -29,7 +29,6 @@ import { checkFolders, remoteLabel } from './places.ts';
 import { loadMemory, loadWitness, saveMemory } from './recall.ts';
 import {
   type GivenSecrets,
-  keyOf,
   type NewPlace,
   needed,
   phoneText,
@@ -194,7 +193,7 @@ export class Jobs {
     const { vault, engine: worker } = this.#options;
     const remote = this.#remote();
     if (secrets.recoveryKey !== undefined) {
-      const key = keyOf(secrets.recoveryKey);
+      const key = parseRecoveryKey(secrets.recoveryKey);
       try {
         if (this.#stateKey !== undefined) vault.proveRecoveryKey(key);
         else vault.unlockWithRecoveryKey(key);
@@ -302,7 +301,7 @@ export class Jobs {
       throw new SignetError('E_NOT_SET_UP', 'there is nothing to back up: no source is set up');
     }
     // A copy: locking wipes the key at once, and what is sealed at the end must not be sealed under zeros.
-    const stateKey = Uint8Array.from(this.#assertUnlocked());
+    const stateKey = copySecret(this.#assertUnlocked());
     try {
       const order: engine.BackupOrder = {
         reason,
