@@ -1,14 +1,14 @@
 // The daemon: one process per home that outlives the windows and terminals which use it. Constructs everything and wires it together; what
 // is decided is decided in the units below.
 
-import { randomBytes } from 'node:crypto';
+import { randomFillSync } from 'node:crypto';
 import { homedir, userInfo } from 'node:os';
 import { exitCode } from '../protocol/errors.ts';
 import { type Home, resolveHome } from '../protocol/home.ts';
 import { daemonFlags, frugalEnvironment } from '../protocol/runtime.ts';
 import type { Status } from '../protocol/status.ts';
 import { productVersion, protocolVersion } from '../protocol/version.ts';
-import { asBuffer, wipe } from './base/bytes.ts';
+import { asBuffer, secretBytes, wipe } from './base/bytes.ts';
 import { systemClock } from './base/clock.ts';
 import { SignetError, toSignetError } from './base/errors.ts';
 import { openLog } from './base/log.ts';
@@ -32,7 +32,7 @@ import { newSource, watchSources } from './sources/sources.ts';
 import { openState } from './state/state.ts';
 import { KeyProcess, openVaultState, resticPassword } from './vault/vault.ts';
 
-const bytes = (count: number): Uint8Array => new Uint8Array(randomBytes(count));
+const bytes = (count: number): Uint8Array => randomFillSync(secretBytes(count));
 const maxReadBytes = 128 << 10;
 const listPage = 500;
 const historyPage = 200;

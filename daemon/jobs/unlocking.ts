@@ -4,11 +4,11 @@
 import { wipe } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { SignetError } from '../base/errors.ts';
-import { checkSameRepository, type Vault } from '../vault/vault.ts';
+import { checkSameRepository, parseRecoveryKey, type Vault } from '../vault/vault.ts';
 import type { Engine } from './engine.ts';
 import * as engine from './engine-messages.ts';
 import type { JobQueue } from './job-queue.ts';
-import { type GivenSecrets, keyOf, needed, phoneText } from './setup.ts';
+import { type GivenSecrets, needed, phoneText } from './setup.ts';
 
 /** What a job gets to clean up after itself (restored or staged files, locks) before locking ends its thread. */
 const graceMs = 10_000;
@@ -62,7 +62,7 @@ export class Unlocking {
     const { vault } = this.#options;
     const remote = this.#options.remote();
     if (secrets.recoveryKey !== undefined) {
-      const key = keyOf(secrets.recoveryKey);
+      const key = parseRecoveryKey(secrets.recoveryKey);
       try {
         if (this.isUnlocked) vault.proveRecoveryKey(key);
         else vault.unlockWithRecoveryKey(key);
