@@ -8,6 +8,9 @@ import { promisify } from 'node:util';
 import type { DoctorCheck } from '../../protocol/status.ts';
 import { SignetError } from '../base/errors.ts';
 
+export { type Keychain, type KeychainFound, KeychainProcess } from './keychain.ts';
+export { LoginMarker, loginSession } from './login-session.ts';
+
 const askTimeoutMs = 5000;
 const minNode = [24, 12] as const;
 
