@@ -54,7 +54,7 @@ export interface ChildOrder {
   /** Wiped when it is written. */
   readonly frame: Uint8Array;
   /** Variables it needs beside those that let a process start at all. */
-  readonly environment?: readonly string[];
+  readonly environment?: Readonly<Record<string, string | undefined>>;
   /** Then it is killed: it ended with SIGKILL. */
   readonly timeoutMs: number;
   readonly signal?: AbortSignal | undefined;
@@ -69,10 +69,10 @@ export interface ChildOrder {
 export async function askChild(
   order: ChildOrder,
 ): Promise<{ readonly reply: Uint8Array; readonly ended: number | NodeJS.Signals | null }> {
-  const { name, path, frame, environment = [], timeoutMs, signal } = order;
+  const { name, path, frame, environment, timeoutMs, signal } = order;
   const child = spawn(process.execPath, ['--disable-sigusr1', '--no-warnings', path], {
     stdio: ['pipe', 'pipe', 'ignore'],
-    env: passedOn(['SystemRoot', 'ELECTRON_RUN_AS_NODE', 'NODE_COMPILE_CACHE', ...environment]),
+    env: { ...pick(process.env, ['SystemRoot', 'ELECTRON_RUN_AS_NODE', 'NODE_COMPILE_CACHE']), ...environment },
     windowsHide: true,
     timeout: timeoutMs,
     killSignal: 'SIGKILL',
@@ -101,11 +101,15 @@ export async function askChild(
   }
 }
 
-function passedOn(names: readonly string[]): NodeJS.ProcessEnv {
-  const kept: NodeJS.ProcessEnv = {};
+/** The variables of these names that are set. */
+export function pick(
+  environment: Readonly<Record<string, string | undefined>>,
+  names: readonly string[],
+): Readonly<Record<string, string>> {
+  const picked: Record<string, string> = {};
   for (const name of names) {
-    const value = process.env[name];
-    if (value !== undefined) kept[name] = value;
+    const value = environment[name];
+    if (value !== undefined) picked[name] = value;
   }
-  return kept;
+  return picked;
 }

@@ -21,7 +21,7 @@ import type { UsableKeychain } from './usable-keychain.ts';
 /** What a job gets to clean up after itself (restored or staged files, locks) before locking ends its thread. */
 const graceMs = 10_000;
 /** How long a question waits for the session to be taken up; the keychain may be waiting for a person. */
-const settleMs = 3000;
+const settleMs = 8000;
 /** Until the session is tried again, when the place of the copies could not be opened. */
 const resumeAgainMs = [10_000, 60_000, 5 * 60_000, 15 * 60_000] as const;
 
@@ -50,8 +50,8 @@ export class Unlocking {
   #givenAt = 0;
   /** The end of the last opening or closing. */
   #gate: Promise<unknown> = Promise.resolve();
-  /** The end of the first look whether the session goes on. */
-  #settled: Promise<unknown> = Promise.resolve();
+  /** The end of a look whether the session goes on, while there is one. */
+  #settled: Promise<void> | undefined;
   #reading = new AbortController();
   #resumes = 0;
   #cancelResume: () => void = () => undefined;
@@ -97,14 +97,19 @@ export class Unlocking {
   start(): void {
     if (this.#options.remote() === undefined) return;
     const looked = Promise.all([this.#resume(), this.#options.phone.recall()]);
-    this.#settled = looked.then(
-      () => this.#options.onChanged(),
-      (error: unknown) => this.#options.log.warn('the session was not looked at', { code: toSignetError(error).code }),
-    );
+    const problem = (error: unknown): void =>
+      this.#options.log.warn('the session was not looked at', { code: toSignetError(error).code });
+    this.#settled = looked
+      .then(() => undefined, problem)
+      .then(() => {
+        this.#settled = undefined;
+        this.#options.onChanged();
+      });
   }
 
   /** Until it is known whether the session goes on, or some seconds: asked at once after a start, "locked" would be wrong. */
   async settled(): Promise<void> {
+    if (this.#settled === undefined) return;
     const { promise: late, resolve } = Promise.withResolvers<void>();
     const cancelTimer = this.#options.clock.timer(settleMs, resolve);
     await Promise.race([this.#settled, late]);

@@ -5,7 +5,7 @@
 import { fileURLToPath } from 'node:url';
 import * as v from 'valibot';
 import { wipe } from '../base/bytes.ts';
-import { askChild, packFrame, unpackFrame } from '../base/child.ts';
+import { askChild, packFrame, pick, unpackFrame } from '../base/child.ts';
 import { toSignetError } from '../base/errors.ts';
 import type { KeychainAnswer, KeychainRequest } from './keychain-wire.ts';
 
@@ -35,13 +35,21 @@ const answerSchema = v.strictObject({
 export class KeychainProcess implements Keychain {
   readonly #childPath: string;
   readonly #timeoutMs: number;
+  readonly #environment: Readonly<Record<string, string>>;
   /** One child after the other, so that what is stored last stays. */
   #last: Promise<unknown> = Promise.resolve();
 
-  /** @param options.childPath the file of the child; a test has its own */
-  constructor(options: { readonly childPath?: string; readonly timeoutMs?: number } = {}) {
+  /** @param options.childPath the file of the child; a test has its own @param options.environment where the person's desktop is found */
+  constructor(
+    options: {
+      readonly childPath?: string;
+      readonly timeoutMs?: number;
+      readonly environment?: Readonly<Record<string, string | undefined>>;
+    } = {},
+  ) {
     this.#childPath = options.childPath ?? fileURLToPath(new URL('./keychain-child.ts', import.meta.url));
     this.#timeoutMs = options.timeoutMs ?? longestMs;
+    this.#environment = pick(options.environment ?? process.env, desktopVariables);
   }
 
   async probe(account: string): Promise<KeychainFound> {
@@ -88,7 +96,7 @@ export class KeychainProcess implements Keychain {
         name: 'keychain child',
         path: this.#childPath,
         frame,
-        environment: desktopVariables,
+        environment: this.#environment,
         timeoutMs: this.#timeoutMs,
         signal,
       });

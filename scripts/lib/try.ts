@@ -140,7 +140,7 @@ class Trial {
   async #setUp(chats: string): Promise<string> {
     const config = resolveHome({ env: { SIGNET_HOME: this.#home } }).config;
     mkdirSync(config, { recursive: true, mode: 0o700 });
-    const settings = { v: 1, deviceLabel: 'Throw-away', ...timing };
+    const settings = { v: 1, deviceLabel: 'Throw-away', useKeychain: false, ...timing };
     writeFileSync(join(config, 'settings.json'), JSON.stringify(settings), { mode: 0o600 });
     return await this.#step('set up', async () => {
       // A number of the range that is reserved for films and books.
