@@ -327,9 +327,7 @@ export class Jobs {
     const schedule = changedSchedule(settings.schedule, change);
     const next = { ...settings, schedule };
     await this.#options.state.settings.save(next);
-    this.#settings = next;
-    await this.#automatic.follow(next);
-    this.#changed();
+    await this.#follow(next);
     return schedule;
   }
 
@@ -348,10 +346,16 @@ export class Jobs {
   /** @throws E_USAGE · E_SETTING; nothing is changed then */
   async setSettings(values: Readonly<Record<string, unknown>>): Promise<ChosenSettings> {
     const next = await this.#changes.set(this.#settings, values);
-    this.#settings = next;
-    await this.#automatic.follow(next);
-    this.#changed();
+    await this.#follow(next);
     return this.chosenSettings();
+  }
+
+  /** What was chosen counts from now on. */
+  async #follow(settings: Settings): Promise<void> {
+    this.#settings = settings;
+    await this.#unlocking.follow(settings);
+    await this.#automatic.follow(settings);
+    this.#changed();
   }
 
   /** Ends watching and jobs; what a job had uploaded is kept and need not be sent again. */
