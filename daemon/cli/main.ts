@@ -2,7 +2,8 @@
 // The command line: what can be said, and which module does it. Commands are loaded when they run, so that help and mistakes are fast;
 // everything that touches chats or keys happens in the daemon.
 
-import { Command, CommanderError, Option } from 'commander';
+import { Argument, Command, CommanderError, Option } from 'commander';
+import type { ScheduleKind } from '../../protocol/status.ts';
 import { productVersion } from '../../protocol/version.ts';
 
 const json = () => new Option('--json', 'machine-readable output');
@@ -14,6 +15,9 @@ const secretOptions = () => [
   new Option('--phone <number>', 'phone number with country code, such as +12025550100'),
 ];
 const suggestOption = () => new Option('--suggest-password', 'take six words that Signet draws as the new password');
+const scheduleKinds = ['never', 'manual', 'daily', 'weekly', 'monthly'] as const satisfies readonly ScheduleKind[];
+const atOption = () => new Option('--at <time>', 'time of the day for daily, weekly (Sundays) and monthly (the 1st)');
+const onChangeOption = () => new Option('--on-change <switch>', 'back up when chats change').choices(['on', 'off']);
 const gather = (value: string, before: readonly string[] = []) => [...before, value];
 
 const program = new Command('signet')
@@ -43,15 +47,16 @@ function command(words: string, description: string, parent: Command = program):
 const setup = command('setup', 'create a backup, or join the one that is there')
   .option('--source <dir>', 'folder with chats, <profile> or <profile>:<dir>; may be given several times', gather)
   .requiredOption('--remote <spec>', 'where the copies go: folder:<path>')
-  .addOption(new Option('--schedule <kind>', 'back up by itself or not').choices(['manual', 'never']))
-  .addOption(new Option('--on-change <switch>', 'back up when chats change').choices(['on', 'off']))
+  .addOption(new Option('--schedule <kind>', 'when to back up by itself; default daily').choices(scheduleKinds))
+  .addOption(atOption())
+  .addOption(onChangeOption())
   .option('--new', 'only create: fail when a backup is there')
   .option('--read-only', 'join only to look and restore');
 for (const option of [...secretOptions(), suggestOption()]) setup.addOption(option);
 setup.action(async options => (await import('./setup.ts')).setup(options));
 
 command('status', 'show how things are')
-  .option('--check', 'look at the cloud first; exit 13 when locked')
+  .option('--check', 'look at the cloud first; exit 13 when locked, 1 when overdue')
   .option('--max-age <age>', 'with --check: exit 1 when the last good backup is older, such as 26h')
   .action(async options => (await import('./state.ts')).status(options));
 
@@ -110,13 +115,23 @@ command('verify', 'check the backups')
   .action(async options => (await import('./jobs.ts')).verify(options));
 
 command('schedule', 'choose when to back up by itself')
-  .argument('<kind>', 'manual or never')
-  .addOption(new Option('--on-change <switch>', 'back up when chats change').choices(['on', 'off']).default('off'))
-  .action(async (kind, options) => {
-    const { usage } = await import('./session.ts');
-    if (kind !== 'manual' && kind !== 'never') throw usage('the schedule is manual or never');
-    await (await import('./state.ts')).schedule(kind, options);
-  });
+  .addArgument(new Argument('<kind>', 'never and manual also end backups on change').choices(scheduleKinds))
+  .addOption(atOption())
+  .addOption(onChangeOption())
+  .action(async (kind, options) => (await import('./state.ts')).schedule(kind, options));
+
+command('pause', 'no backups by itself for a while')
+  .argument('[duration]', 'such as 30m, 2h or 3d; 0 goes on')
+  .option('--resume', 'go on now')
+  .action(async (duration, options) => (await import('./state.ts')).pause(duration, options));
+
+const settings = program.command('settings').description('look at or change how Signet behaves');
+command('get [key]', 'show what can be chosen', settings).action(async (key, options) =>
+  (await import('./settings.ts')).get(key, options),
+);
+command('set <key> <value>', 'choose: on, off, a number, a time such as 30s or 10m, or text', settings).action(
+  async (key, value, options) => (await import('./settings.ts')).set(key, value, options),
+);
 
 const daemon = program.command('daemon').description("Signet's background part");
 command('run', 'run it in the foreground', daemon).action(async () => (await import('./service.ts')).run());
@@ -124,6 +139,12 @@ command('start', 'start it', daemon).action(async options => (await import('./se
 command('stop', 'end it', daemon).action(async options => (await import('./service.ts')).stop(options));
 command('status', 'show whether it runs, without starting it', daemon).action(async options =>
   (await import('./service.ts')).status(options),
+);
+command('install', 'start it by itself at each login from now on', daemon).action(async options =>
+  (await import('./service.ts')).install(options),
+);
+command('uninstall', 'start it by itself no longer', daemon).action(async options =>
+  (await import('./service.ts')).uninstall(options),
 );
 command('doctor', 'check that this computer has what Signet needs').action(async options =>
   (await import('./service.ts')).doctor(options),

@@ -6,16 +6,18 @@ import { join, resolve } from 'node:path';
 import { PeerError } from '../../protocol/errors.ts';
 import { counted } from '../../protocol/formats.ts';
 import { type SetupParams, setup as setupRequest, status as statusRequest } from '../../protocol/messages.ts';
-import { groupsOf } from '../../protocol/recovery-key.ts';
-import type { Schedule } from '../../protocol/status.ts';
-import { givenSecrets, judgeBy, neededForSetup, type SecretOptions, secretsForSetup } from './secrets.ts';
+import type { ScheduleKind } from '../../protocol/status.ts';
+import { printKey } from './keys.ts';
+import { givenSecrets, judgeBy, neededForSetup, type SecretOptions, secretsForSetup, suggestBy } from './secrets.ts';
 import { type CommonOptions, longRequest, usage, withDaemon } from './session.ts';
-import { canAsk, note, print, printJson } from './terminal.ts';
+import { scheduleOf } from './state.ts';
+import { canAsk, note, printJson } from './terminal.ts';
 
 export interface SetupOptions extends CommonOptions, SecretOptions {
   readonly source?: readonly string[];
   readonly remote: string;
-  readonly schedule?: 'manual' | 'never';
+  readonly schedule?: ScheduleKind;
+  readonly at?: string;
   readonly onChange?: 'on' | 'off';
   readonly new?: boolean;
   readonly readOnly?: boolean;
@@ -26,6 +28,7 @@ export async function setup(options: SetupOptions): Promise<void> {
   const sources = (options.source ?? []).map(sourceOf);
   if (options.readOnly && options.new) throw usage('--new and --read-only exclude each other');
   if (options.readOnly && sources.length > 0) throw usage('--read-only takes no --source');
+  const schedule = scheduleOf(options.schedule, options);
   const joins = !options.new && looksLikeBackup(remote);
   if (!joins && !options.readOnly && sources.length === 0) throw usage('--source is missing: name a folder with chats');
   const given = await givenSecrets(options);
@@ -37,13 +40,13 @@ export async function setup(options: SetupOptions): Promise<void> {
   await withDaemon(async daemon => {
     const { vault } = await daemon.connection.sendRequest(statusRequest, {});
     if (vault !== 'absent') throw new PeerError('E_ALREADY_SET_UP', 'this computer is set up already');
-    const secrets = await secretsForSetup(options, given, joins, judgeBy(daemon));
+    const tools = { judge: judgeBy(daemon), suggest: suggestBy(daemon) };
+    const { secrets, suggested } = await secretsForSetup(options, given, joins, tools);
     try {
-      const schedule = scheduleOf(options);
       const params: Omit<SetupParams, 'progressToken'> = {
         sources,
         remote,
-        ...(schedule === undefined ? {} : { schedule }),
+        ...(Object.keys(schedule).length === 0 ? {} : { schedule }),
         ...(options.new ? { createOnly: true } : {}),
         ...(options.readOnly ? { readOnly: true } : {}),
         secrets: daemon.secrets.seal(setupRequest.method, secrets),
@@ -55,10 +58,15 @@ export async function setup(options: SetupOptions): Promise<void> {
       opened?.wipe();
       if (options.json) {
         const { repositoryId, joined, snapshots } = answer;
-        return printJson({ repositoryId, ...(recoveryKey === undefined ? {} : { recoveryKey }), joined, snapshots });
+        const keys = {
+          ...(recoveryKey === undefined ? {} : { recoveryKey }),
+          ...(suggested === undefined ? {} : { password: suggested }),
+        };
+        return printJson({ repositoryId, ...keys, joined, snapshots });
       }
       if (answer.joined) note(`Joined. ${counted(answer.snapshots, 'backup is', 'backups are')} there.`);
       else note('Your backup is set up.');
+      if (suggested !== undefined) note(`Your password, to be written down now: ${suggested}`);
       if (recoveryKey !== undefined) showKey(recoveryKey);
       if (!options.readOnly) note('`signet backup` backs up now; `signet status` shows how things are.');
     } finally {
@@ -68,11 +76,10 @@ export async function setup(options: SetupOptions): Promise<void> {
 }
 
 function showKey(recoveryKey: string): void {
-  const groups = groupsOf(recoveryKey);
-  const rows = [0, 4, 8, 12].map(start => `    ${groups.slice(start, start + 4).join(' ')}`);
-  note('\nThis is your recovery key. It opens the backup if the password is lost. It is shown this once.\n');
-  print([...rows, `    ${groups[16]}    (check group: it catches typing mistakes)`].join('\n'));
-  note('\nWrite it down or print it, and keep it away from this computer. Whoever has it can open the backup.\n');
+  note(
+    '\nThis is your recovery key. It opens the backup if the password is lost. `signet recovery-key show` shows it again.',
+  );
+  printKey(recoveryKey);
 }
 
 /** Only to ask the fitting questions; whether a backup is there is for the daemon to say. */
@@ -98,12 +105,4 @@ function sourceOf(spec: string): { readonly root?: string; readonly profile?: st
 
 function absolute(path: string): string {
   return path === '~' || path.startsWith('~/') ? join(homedir(), path.slice(1)) : resolve(path);
-}
-
-function scheduleOf({ schedule, onChange }: SetupOptions): Partial<Schedule> | undefined {
-  if (schedule === undefined && onChange === undefined) return undefined;
-  return {
-    ...(schedule === undefined ? {} : { kind: schedule }),
-    onChange: onChange === 'on' || (onChange === undefined && schedule === undefined),
-  };
 }

@@ -218,7 +218,7 @@ export class Fresh {
     const order: engine.BackupOrder = {
       reason: 'setup',
       device: { id: deviceId, label: device },
-      sources: settings.sources.map(source => ({ ...source, captureNow: true })),
+      sources: settings.sources.map(source => ({ ...source, captureNow: true, lossAccepted: false })),
       memory: null,
       witness,
     };

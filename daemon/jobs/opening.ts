@@ -6,7 +6,7 @@ import { wipe } from '../base/bytes.ts';
 import { isCode, SignetError, toSignetError } from '../base/errors.ts';
 import type { State } from '../state/state.ts';
 import type { OpenedVault, VaultCandidate, VaultIdentity } from '../vault/model.ts';
-import { checkSameRepository, type Vault } from '../vault/vault.ts';
+import type { Vault } from '../vault/vault.ts';
 import type { Engine } from './engine.ts';
 import * as engine from './engine-messages.ts';
 import { type GivenSecrets, needed, phoneText } from './setup.ts';
@@ -47,40 +47,28 @@ export async function provePassword(secrets: GivenSecrets, place: KnownPlace): P
   if (found !== undefined) await takeOver(found, place);
 }
 
-/** Proves the password and opens the repository with what the vault holds. @throws as `provePassword` · what the engine throws */
-export async function openByPassword(secrets: GivenSecrets, place: KnownPlace): Promise<engine.OpenedRepository> {
-  const { vault } = place;
-  await provePassword(secrets, place);
-  try {
-    return await openWithVault(place);
-  } catch (error) {
-    const { phone } = vault;
-    const isKeyGone = ['E_REPO_MISMATCH', 'E_MISSING', 'E_WRONG_SECRET'].some(
-      code => toSignetError(error).code === code,
-    );
-    if (!isKeyGone || phone === undefined) throw error;
-    // Renewed on another device: the same password opens the newer vault, which names the new key.
-    const { newer } = vault.relatives(await lyingVaults(place));
-    if (newer.length === 0) throw error;
-    const found = await vault.openRemote(newer, needed(secrets.password, 'password'), phone).catch(wrong => {
-      throw isCode(wrong, 'E_WRONG_SECRET') ? error : wrong;
-    });
-    await takeOver(found, place);
-    return openWithVault(place);
-  }
-}
-
-async function openWithVault({ vault, engine: worker, remote }: KnownPlace): Promise<engine.OpenedRepository> {
-  const { identity } = vault;
-  if (identity === undefined) throw new SignetError('E_VAULT_LOCKED', 'the vault is locked');
-  const recoveryKey = vault.recoveryKey();
-  try {
-    const opened = await worker.ask(engine.open, { remote, recoveryKey, keyFileId: identity.keyFileId });
-    checkSameRepository(identity, { id: opened.repositoryId, ...opened });
-    return opened;
-  } finally {
-    wipe(recoveryKey);
-  }
+/**
+ * What to do when the repository did not open with what this computer's copy of the vault holds: where the recovery key was renewed on
+ * another device, the same password opens a newer vault, which is taken over.
+ *
+ * @param failed what opening threw; thrown again when there is no such vault
+ * @param phone the number in the vault that the password opened
+ */
+export async function followRenewal(
+  failed: unknown,
+  secrets: { readonly password: Uint8Array | undefined; readonly phone: string | undefined },
+  place: KnownPlace,
+): Promise<void> {
+  const { code } = toSignetError(failed);
+  const { password, phone } = secrets;
+  const isKeyGone = code === 'E_REPO_MISMATCH' || code === 'E_MISSING' || code === 'E_WRONG_SECRET';
+  if (!isKeyGone || password === undefined || phone === undefined) throw failed;
+  const { newer } = place.vault.relatives(await lyingVaults(place));
+  if (newer.length === 0) throw failed;
+  const found = await place.vault.openRemote(newer, password, phone).catch((wrong: unknown) => {
+    throw isCode(wrong, 'E_WRONG_SECRET') ? failed : wrong;
+  });
+  await takeOver(found, place);
 }
 
 async function takeOver(found: OpenedVault, { vault, facts }: KnownPlace): Promise<void> {

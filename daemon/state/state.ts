@@ -23,6 +23,7 @@ import { openBox, sealBox } from './sealed.ts';
 import { SettingsFile } from './settings.ts';
 
 export { besideHome, removeBeside, removeLeft } from './beside.ts';
+export { patternProblem } from './exclude-pattern.ts';
 export { defaultSettings } from './settings.ts';
 
 const databaseName = 'state.db';

@@ -4,7 +4,7 @@
 // Wrong password and wrong phone number are one error after one key derivation: which of them it was cannot be known.
 
 import { randomBytes as systemRandomBytes } from 'node:crypto';
-import { wipe } from '../base/bytes.ts';
+import { copySecret, wipe } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { isCode, SignetError } from '../base/errors.ts';
 import { equalBytes } from '../kernel/hash.ts';
@@ -21,6 +21,7 @@ import type {
   WritePolicy,
 } from './model.ts';
 import { isE164, normalisePhone } from './phone.ts';
+import type { SessionKeys } from './session-entry.ts';
 import { Tries } from './tries.ts';
 import {
   openVault,
@@ -37,6 +38,7 @@ export { compareVaults, isVaultKey, listVaults } from './cloud-vaults.ts';
 export { KeyProcess } from './key-process.ts';
 export { normalisePhone, phoneEnding } from './phone.ts';
 export { parseRecoveryKey, recoveryKeyGroups, resticPassword } from './recovery-key.ts';
+export { openSession, type SessionKeys, type SessionTimes, sealSession } from './session-entry.ts';
 export { vaultKey } from './vault-file.ts';
 
 const keyBytes = 32;
@@ -147,7 +149,7 @@ export class Vault {
       previous: continued === undefined ? null : vaultSha256(continued.bytes),
     };
     const payload: VaultPayload = {
-      recoveryKey: Uint8Array.from(from.recoveryKey),
+      recoveryKey: copySecret(from.recoveryKey),
       identity: {
         repositoryId: from.repositoryId,
         keyFileId: from.keyFileId,
@@ -309,7 +311,7 @@ export class Vault {
       vault => this.#derive(vault, password, phone, signal),
       () => this.#options.memory().availableBytes,
     );
-    return this.#offer({ ...opened, recoveryKey: Uint8Array.from(payload.recoveryKey) }, payload);
+    return this.#offer({ ...opened, recoveryKey: copySecret(payload.recoveryKey) }, payload);
   }
 
   /** Of the cloud's vaults those of this one's own chain that are newer or older than this machine's copy. */
@@ -324,7 +326,13 @@ export class Vault {
   unlockWithRecoveryKey(recoveryKey: Uint8Array): void {
     if (recoveryKey.length !== keyBytes) throw new SignetError('E_INTERNAL', 'the recovery key is not 32 bytes');
     this.lock();
-    this.#recoveryKey = Uint8Array.from(recoveryKey);
+    this.#recoveryKey = copySecret(recoveryKey);
+  }
+
+  /** Unlocks with what the daemon before kept for this login; no password is asked for and none is proved. */
+  resume({ recoveryKey, identity }: SessionKeys): void {
+    this.unlockWithRecoveryKey(recoveryKey);
+    this.#identity = identity;
   }
 
   /** While unlocked: whether this is the key that is in use. Changes nothing. @throws E_VAULT_LOCKED · E_WRONG_SECRET */
@@ -338,7 +346,7 @@ export class Vault {
   /** A fresh copy of 32 bytes; the caller wipes it. @throws E_VAULT_LOCKED */
   recoveryKey(): Uint8Array {
     if (this.#recoveryKey === undefined) throw new SignetError('E_VAULT_LOCKED', 'the vault is locked');
-    return Uint8Array.from(this.#recoveryKey);
+    return copySecret(this.#recoveryKey);
   }
 
   async judgePassword(password: Uint8Array, phone?: string): Promise<Verdict> {

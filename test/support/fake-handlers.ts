@@ -59,6 +59,8 @@ export function someStatus(changes: Partial<Status> = {}): Status {
   };
 }
 
+export const someSettings = { deviceLabel: 'Laptop', watch: 'chokidar', quietMs: 30_000, waitOnBattery: false };
+
 export const backupResult: BackupResult = {
   type: 'result',
   snapshot: snapshotId,
@@ -118,7 +120,8 @@ export function fakeHandlers(changes: Partial<Handlers> = {}, asked: Asked[] = [
     status: async () => someStatus(),
     backup: async () => backupResult,
     cancel: async () => ({ cancelled: false }),
-    snapshots: async () => [snapshotEntry],
+    snapshots: async () => ({ entries: [snapshotEntry], total: 1 }),
+    history: async () => ({ runs: [], isMore: false }),
     list: async () => ({
       entries: [
         { name: 'chat.db', type: 'file', sizeBytes: 4096, modifiedAt: '2026-11-23T08:50:00.000Z', permissions: 0o600 },
@@ -135,6 +138,7 @@ export function fakeHandlers(changes: Partial<Handlers> = {}, asked: Asked[] = [
     unlock: async () => ({}),
     lock: async () => ({}),
     setSchedule: async params => ({ kind: 'manual', at: '03:30', onChange: true, ...params }),
+    pause: async ({ ms }) => ({ pausedUntil: ms === 0 ? null : '2026-11-24T09:00:00.000Z' }),
     judgePassword: async (_params, { secrets }) => {
       if (Buffer.from(secrets.get('phone') ?? []).toString() === noPhone) {
         throw new SignetError('E_PHONE_FORM', 'too short', { params: { problem: 'number' } });
@@ -156,6 +160,11 @@ export function fakeHandlers(changes: Partial<Handlers> = {}, asked: Asked[] = [
     suggestPassword: async () => ({ newPassword: new Uint8Array(Buffer.from(suggested)) }),
     daemonInfo: async () => ({ pid: process.pid, version: productVersion, protocolVersion, uptimeSeconds: 12 }),
     stopDaemon: async () => ({}),
+    handOver: async () => ({}),
+    getSettings: async () => someSettings,
+    setSettings: async ({ values }) => ({ ...someSettings, ...values }),
+    installService: async () => ({ manager: 'systemd', file: '/home/kim/.config/systemd/user/signet.service' }),
+    uninstallService: async () => ({ removed: true }),
     doctor: async () => [{ name: 'sqlite', ok: true, detail: '3.50' }],
   };
   const all = { ...usual, ...changes };

@@ -15,6 +15,7 @@ import {
 import { SignetError } from '../../daemon/base/errors.ts';
 import { startDatabaseCapture } from '../../daemon/capture/capture.ts';
 import type { Engine, EngineCall } from '../../daemon/jobs/engine.ts';
+import { carried, landed } from '../../daemon/jobs/engine-messages.ts';
 import { serveEngine } from '../../daemon/jobs/engine-server.ts';
 import { finishSwitch } from '../../daemon/jobs/fresh.ts';
 import { Jobs } from '../../daemon/jobs/jobs.ts';
@@ -31,6 +32,7 @@ import { besideHome, openPackJournal, openState, type State } from '../../daemon
 import { openVaultState, type Vault } from '../../daemon/vault/vault.ts';
 import { wireErrorOf } from '../../protocol/errors.ts';
 import { resolveHome } from '../../protocol/home.ts';
+import { keptIn, MemoryKeychain } from './memory-keychain.ts';
 import { type DrivenClock, drivenClock } from './repository.ts';
 import { temporaryFolder } from './temporary-home.ts';
 import { CountedKeyWork, floor } from './vault-kit.ts';
@@ -115,7 +117,7 @@ function inlineEngine(home: Home, clock: DrivenClock): InlineEngine {
       signal?.throwIfAborted();
       running ??= start();
       try {
-        return await running.connection.sendRequest<Result>(type.method, params);
+        return landed(await running.connection.sendRequest<Result>(type.method, carried(params)));
       } catch (error) {
         const wire = wireErrorOf(error);
         if (wire === undefined) throw error;
@@ -139,11 +141,12 @@ export async function startMachine(folder: string, at?: number): Promise<Machine
   const state = await openState(home, options);
   await finishSwitch(state, home);
   const keyWork = new CountedKeyWork();
+  const kept = keptIn(new MemoryKeychain('none'), { home, state, clock });
   const vault = await openVaultState({
     clock,
     keyWork,
     copy: state.vaultCopy,
-    phone: state.phone,
+    phone: kept.phone,
     memory: () => ({ totalBytes: 8 * 1024 ** 3, availableBytes: 8 * 1024 ** 3 }),
     writePolicy: floor,
   });
@@ -164,6 +167,9 @@ export async function startMachine(folder: string, at?: number): Promise<Machine
     },
     state,
     vault,
+    ...kept,
+    power: async () => ({ onBattery: undefined, isMetered: undefined }),
+    around: { before: async () => undefined, after: async () => undefined, end: () => undefined },
     engine,
     clock,
     log: { info: () => undefined, warn: () => undefined, error: () => undefined },

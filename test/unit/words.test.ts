@@ -1,9 +1,10 @@
 import test from 'ava';
 import { normalisePhone } from '../../daemon/vault/phone.ts';
+import { examplePhone, wordsFor } from '../../protocol/error-words.ts';
 import { type ErrorCode, type ErrorParams, errorKinds } from '../../protocol/errors.ts';
 import { ago, counted, duration, listed, percent, size } from '../../protocol/formats.ts';
 import type { JobProgress, Status } from '../../protocol/status.ts';
-import { examplePhone, sentenceFor, statusBarText, wordsFor } from '../../protocol/words.ts';
+import { sentenceFor, statusBarText } from '../../protocol/words.ts';
 import { someStatus } from '../support/fake-handlers.ts';
 
 const now = Date.parse('2026-11-23T09:00:00Z');
