@@ -8,6 +8,7 @@ import { counted } from '../../protocol/formats.ts';
 import { type SetupParams, setup as setupRequest, status as statusRequest } from '../../protocol/messages.ts';
 import { groupsOf } from '../../protocol/recovery-key.ts';
 import type { ScheduleKind } from '../../protocol/status.ts';
+import { askedAgainWords } from '../../protocol/words.ts';
 import { givenSecrets, judgeBy, neededForSetup, type SecretOptions, secretsForSetup } from './secrets.ts';
 import { type CommonOptions, longRequest, usage, withDaemon } from './session.ts';
 import { scheduleOf } from './state.ts';
@@ -62,6 +63,7 @@ export async function setup(options: SetupOptions): Promise<void> {
       if (answer.joined) note(`Joined. ${counted(answer.snapshots, 'backup is', 'backups are')} there.`);
       else note('Your backup is set up.');
       if (recoveryKey !== undefined) showKey(recoveryKey);
+      note(askedAgainWords(await daemon.connection.sendRequest(statusRequest, {})));
       if (!options.readOnly) note('`signet backup` backs up now; `signet status` shows how things are.');
     } finally {
       secrets.wipe();

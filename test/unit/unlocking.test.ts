@@ -57,7 +57,7 @@ async function start(t: ExecutionContext, on: Computer, login = 'boot 1'): Promi
       return { ...identity, stateKey: new Uint8Array(32).fill(5) };
     },
     measure: () => ({ snapshots: 0, sizeBytes: 0 }),
-    snapshots: () => [],
+    snapshots: () => ({ entries: [], total: 0 }),
   };
   const engine = {
     ask: async (type: RequestType<object, unknown, unknown>, params: never) => answers[type.method]?.(params),
@@ -83,6 +83,8 @@ async function start(t: ExecutionContext, on: Computer, login = 'boot 1'): Promi
       throw new Error('no source is made here');
     },
     startWatching: async () => ({ close: async () => undefined }),
+    power: async () => ({ onBattery: undefined, isMetered: undefined }),
+    around: { before: async () => undefined, after: async () => undefined, end: () => undefined },
     randomBytes: count => new Uint8Array(count).fill(1),
     onStatus: () => undefined,
   });
@@ -180,7 +182,7 @@ test('use holds the idle lock off, and locking by itself ends the session', asyn
   const jobs = await start(t, on);
   await jobs.unlock(secrets);
   on.clock.advance(9 * minute);
-  await jobs.snapshots(1, call.signal);
+  await jobs.snapshots({ offset: 0, limit: 1 }, call.signal);
   on.clock.advance(9 * minute);
   t.is(jobs.status().vault, 'unlocked');
   on.clock.advance(2 * minute);
