@@ -135,7 +135,8 @@ export class Jobs {
         await options.state.settings.save(settings);
         await this.#follow(settings);
       },
-      status: () => this.status().sources,
+      status: () => this.status(),
+      onChanged: () => this.#changed(),
     });
   }
 

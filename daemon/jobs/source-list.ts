@@ -1,11 +1,19 @@
 // Which chats are backed up, and what of them: adding, removing and changing sources. Each change is checked as a whole and saved before it
 // counts; the watcher follows. What is backed up of a source stays when it is removed.
 
-import type { FoundSource, SourceChoices, SourceStatus, SyncedFolder } from '../../protocol/status.ts';
+import type {
+  FoundSource,
+  NoticeKind,
+  SourceChoices,
+  SourceStatus,
+  Status,
+  SyncedFolder,
+} from '../../protocol/status.ts';
 import type { Clock } from '../base/clock.ts';
 import { SignetError } from '../base/errors.ts';
 import type { Settings, SourceSetting } from '../state/model.ts';
 import { patternProblem, type State } from '../state/state.ts';
+import { acceptedName } from './backups.ts';
 import { checkFolders, physical } from './places.ts';
 
 /** A folder, a profile with its usual folder, or both; and what of it is not wanted. */
@@ -32,19 +40,17 @@ export interface SourceListOptions {
   readonly discover: (known: readonly string[]) => Promise<readonly FoundSource[]>;
   readonly syncedFolders: () => Promise<readonly SyncedFolder[]>;
   readonly homeFolders: readonly string[];
-  readonly facts: Pick<State['facts'], 'set'>;
+  readonly facts: Pick<State['facts'], 'get' | 'set'>;
   readonly clock: Clock;
   /** @throws E_NOT_SET_UP */
   readonly settings: () => Settings | undefined;
   /** Saved, and followed from now on. */
   readonly keep: (settings: Settings) => Promise<void>;
-  readonly status: () => readonly SourceStatus[];
+  readonly status: () => Pick<Status, 'sources' | 'notices'>;
+  readonly onChanged: () => void;
 }
 
-/** The fact of the state that says: the loss in this source was meant, since (RFC 3339). The next good capture of it ends that. */
-export function acceptedFact(id: string): string {
-  return `source.accepted.${id}`;
-}
+const losses: readonly NoticeKind[] = ['shrunk', 'fewer-messages'];
 
 export class SourceList {
   readonly #options: SourceListOptions;
@@ -56,7 +62,7 @@ export class SourceList {
   }
 
   async discover(): Promise<readonly FoundSource[]> {
-    return this.#options.discover(this.#options.status().map(({ root }) => root));
+    return this.#options.discover(this.#options.status().sources.map(({ root }) => root));
   }
 
   syncedFolders(): Promise<readonly SyncedFolder[]> {
@@ -92,23 +98,25 @@ export class SourceList {
     });
   }
 
-  /** @throws E_NOT_FOUND · E_USAGE when nothing is held back */
+  /** @throws E_NOT_FOUND · E_USAGE when nothing of it went: said ahead of time it would wave a loss through that nobody has seen */
   accept(id: string): Promise<void> {
     return this.#inTurn(async settings => {
       const { label } = sourceOf(settings, id);
-      const { problem, capturedAt } = this.#statusOf(id);
-      // Said ahead of time it would wave a loss through that nobody has seen. After a start nothing is known before the first backup.
-      if (capturedAt !== undefined && problem !== 'shrunk') {
-        throw new SignetError('E_USAGE', `source ${id} is not held back`, {
-          params: { detail: `${label} is backed up as it is: nothing of it is held back` },
+      const { facts, clock, status, onChanged } = this.#options;
+      if (facts.get(acceptedName(id)) !== undefined) return;
+      const isLoss = status().notices.some(({ source, kind }) => source === id && losses.includes(kind));
+      if (!isLoss) {
+        throw new SignetError('E_USAGE', `source ${id} lost nothing`, {
+          params: { detail: `nothing is missing in ${label} that Signet has noticed` },
         });
       }
-      this.#options.facts.set(acceptedFact(id), new Date(this.#options.clock.now()).toISOString());
+      facts.set(acceptedName(id), new Date(clock.now()).toISOString());
+      onChanged();
     });
   }
 
   #statusOf(id: string): SourceStatus {
-    const found = this.#options.status().find(each => each.id === id);
+    const found = this.#options.status().sources.find(each => each.id === id);
     if (found === undefined) throw unknownSource(id);
     return found;
   }
