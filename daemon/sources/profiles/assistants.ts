@@ -93,14 +93,10 @@ export const cursor = {
         candidates: [
           {
             requires: { cursorDiskKV: ['key'] },
-            // Ranges of the key's own index; ';' follows ':'.
+            // Ranges of the key's own index; ';' follows ':'. A message that is written again gets a new row, so rows tell nothing new.
             messages: "SELECT count(*) AS messages FROM cursorDiskKV WHERE key >= 'bubbleId:' AND key < 'bubbleId;'",
             conversations:
               "SELECT count(*) AS conversations FROM cursorDiskKV WHERE key >= 'composerData:' AND key < 'composerData;'",
-            // A message that is written again gets a new row, so it counts again.
-            newest: 'SELECT max(rowid) AS newest FROM cursorDiskKV',
-            since:
-              "SELECT count(*) AS messages, count(DISTINCT substr(key, 10, 36)) AS conversations FROM cursorDiskKV WHERE rowid > ?1 AND key >= 'bubbleId:' AND key < 'bubbleId;'",
           },
         ],
       },
