@@ -251,6 +251,13 @@ function goodWords(status: Status, good: string, now: number, locale: Locale): O
   const what = nothingNew
     ? 'nothing new since'
     : messages || counted(files, 'new or changed file', 'new or changed files', locale);
+  if (status.remote?.synced !== undefined) {
+    const { label, synced } = status.remote;
+    return {
+      sentence: `Everything is in ${label}`,
+      below: `${synced} uploads it from there; Signet cannot see whether it has. ${capital(good)} · ${what}`,
+    };
+  }
   return { sentence: 'Everything is backed up', below: `${capital(good)} · ${what}` };
 }
 

@@ -95,6 +95,25 @@ test('a source that was removed does not come back with a save', async t => {
   t.deepEqual((await state.settings.load())?.sources, []);
 });
 
+test('a choice that was taken away does not come back with a save', async t => {
+  const state = await openIn(t, await makeHome(t));
+  const [source] = settings.sources;
+  if (source === undefined) return t.fail();
+  const chosen = { ...source, leaveOut: ['video'], maxFileBytes: 5, exclude: ['*.iso'] } as const;
+  await state.settings.save({ ...settings, sources: [chosen] });
+  t.deepEqual((await state.settings.load())?.sources, [chosen]);
+  await state.settings.save({ ...settings, sources: [source] });
+  t.deepEqual((await state.settings.load())?.sources, [source]);
+});
+
+test('a pattern that says nothing is named', async t => {
+  const state = await openIn(t, await makeHome(t));
+  const sources = [{ ...settings.sources[0], exclude: ['*.iso', 'x['] }];
+  await writeFile(state.settings.path, JSON.stringify({ v: 1, deviceLabel: 'laptop', sources }));
+  const error = await t.throwsAsync(state.settings.load(), { code: 'E_SETTING' });
+  t.regex(error?.message ?? '', /"sources\.0\.exclude\.1" is "x\[", which has a \[ without its \]/);
+});
+
 test('settings left out have the defaults', async t => {
   const state = await openIn(t, await makeHome(t));
   await writeFile(state.settings.path, '\ufeff{"v":1}');

@@ -201,6 +201,12 @@ const cases: readonly (readonly [string, Partial<Status> | null, string, string]
     'Last good backup just now · nothing new since',
   ],
   [
+    'in a folder that another app uploads',
+    { remote: { kind: 'folder', label: 'the folder Backup', reachable: true, synced: 'Dropbox' } },
+    'Everything is in the folder Backup',
+    'Dropbox uploads it from there; Signet cannot see whether it has. Last good backup 5 minutes ago · 4 new or changed files',
+  ],
+  [
     'changes waiting',
     { waiting: { reason: 'quiet', changes: 3 } },
     'Everything up to 5 minutes ago is backed up',
