@@ -27,7 +27,7 @@ import type {
   SourceNews,
   TextMemory,
 } from './model.ts';
-import { displayPath, joinPath } from './names.ts';
+import { displayPath, joinPath, parsePath } from './names.ts';
 import { type DatabaseEntry, type Entry, type FileEntry, type FolderEntry, reasonOf, type Scan } from './scan.ts';
 import { fewerMessages, type Loss, shrinkage } from './shrinkage.ts';
 
@@ -139,7 +139,34 @@ export class SourceStore {
   #loss(messages: number | undefined): Loss | undefined {
     if (this.#source.lossAccepted) return undefined;
     const nothing = { files: 0, bytes: 0 };
-    return shrinkage({ ...nothing, messages: this.#context.before?.counts?.messages }, { ...nothing, messages });
+    const isLoss = (had: number | undefined) => shrinkage({ ...nothing, messages: had }, { ...nothing, messages });
+    return isLoss(this.#context.before?.counts?.messages) && isLoss(this.#wanted());
+  }
+
+  /** Messages that the source had, without those that the present rules leave out. */
+  #wanted(): number | undefined {
+    let wanted = this.#context.before?.counts?.messages;
+    if (wanted === undefined) return undefined;
+    for (const { path, counts } of this.#previousDatabases.values()) {
+      if (counts !== undefined && this.#isLeftOut(path)) wanted -= counts.messages;
+    }
+    const own = `${this.#source.id}/`;
+    for (const [key, { messages }] of Object.entries(this.#context.memory.texts)) {
+      if (key.startsWith(own) && this.#isLeftOut(key.slice(own.length))) wanted -= messages;
+    }
+    return wanted;
+  }
+
+  #isLeftOut(shown: string): boolean {
+    const parts = shown.split('/');
+    return parts.some((_, index) => {
+      const path = parsePath(parts.slice(0, index + 1).join('/'));
+      const kind = index === parts.length - 1 ? 'file' : 'dir';
+      const nothing = new Uint8Array(0);
+      return (
+        this.#source.rules.leftOut({ path, kind, sizeBytes: 0, siblings: () => [], head: () => nothing }) !== undefined
+      );
+    });
   }
 
   #expect(before: Pick<MessageCounts, 'messages'>, after: Pick<MessageCounts, 'messages'> | undefined): void {
@@ -150,9 +177,8 @@ export class SourceStore {
   #news(counted: MessageCounts | undefined): SourceNews {
     if (counted === undefined) return {};
     const { messages, conversations } = this.#added;
-    const fewer = this.#source.lossAccepted
-      ? 0
-      : fewerMessages(this.#context.before?.counts?.messages, counted.messages);
+    const isLess = fewerMessages(this.#context.before?.counts?.messages, counted.messages) > 0;
+    const fewer = isLess && !this.#source.lossAccepted ? fewerMessages(this.#wanted(), counted.messages) : 0;
     return {
       messagesNew: messages,
       ...(conversations !== undefined && { conversationsChanged: conversations }),

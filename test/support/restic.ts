@@ -1,12 +1,10 @@
-// Stock restic as the judge of repositories that tests made.
+// Stock restic as the judge of repositories that tests made without a daemon, under the password of the bench.
 
 import { spawnSync } from 'node:child_process';
 import test, { type ExecutionContext } from 'ava';
 import { resticPassword } from './repository.ts';
 import { skip } from './skip.ts';
-
-const found = spawnSync('restic', ['version'], { encoding: 'utf8' });
-const hasRestic = found.status === 0;
+import { hasRestic } from './stock-restic.ts';
 
 /** A test that stock restic takes part in. */
 export function withRestic(title: string, body: (t: ExecutionContext) => Promise<void>): void {

@@ -7,6 +7,7 @@ import { acceptedName, Backups } from '../../daemon/jobs/backups.ts';
 import type { Engine } from '../../daemon/jobs/engine.ts';
 import type * as engine from '../../daemon/jobs/engine-messages.ts';
 import { JobQueue } from '../../daemon/jobs/job-queue.ts';
+import { PastRuns } from '../../daemon/jobs/past-runs.ts';
 import type { Witness } from '../../daemon/state/model.ts';
 import { defaultSettings, openState, type State } from '../../daemon/state/state.ts';
 import { manualClock } from '../support/manual-clock.ts';
@@ -66,6 +67,8 @@ async function kit(t: ExecutionContext): Promise<Kit> {
       clock,
       log: { info: () => undefined, warn: () => undefined, error: () => undefined },
       queue: new JobQueue(clock, () => undefined),
+      past: new PastRuns(state.history),
+      around: { before: async () => undefined, after: async () => undefined },
       deviceId: 'aa',
       settings: () => settings,
       stateKey: () => new Uint8Array(32),
@@ -117,7 +120,7 @@ test('a loss is accepted once: the next backup takes the source as it is, the on
   made.next = { carriedFrom: shrunk, loss: { of: 'messages', count: 950 } };
   await made.backups.run('user');
   t.false(made.orders[0]?.sources[0]?.lossAccepted);
-  t.like(made.backups.notices, [{ kind: 'shrunk', source: id, params: { app: 'WhatsApp', count: 950 } }]);
+  t.like(made.backups.notices, [{ kind: 'shrunk', source: id, params: { label: 'WhatsApp', count: 950 } }]);
 
   made.state.facts.set(acceptedName(id), 'yes');
   t.deepEqual(made.backups.notices, []);

@@ -10,7 +10,8 @@ import {
   type KnownSource,
   sourceNotices,
 } from '../../daemon/jobs/source-facts.ts';
-import { leftOutWords, newMessagesWords, sourceNoticeWords, sourceWords } from '../../protocol/source-words.ts';
+import { noticeWords } from '../../protocol/notice-words.ts';
+import { leftOutWords, newMessagesWords, sourceWords } from '../../protocol/source-words.ts';
 
 const monday = '2026-11-23T09:00:00.000Z';
 const tuesday = '2026-11-24T09:00:00.000Z';
@@ -31,7 +32,7 @@ const held = (reason: string, changes: Partial<Found> = {}): Found =>
 const labels = [{ id: 'wa', label: 'WhatsApp' }];
 const noticesOf = (known: KnownSource, accepted = false) =>
   sourceNotices(labels, new Map([['wa', known]]), () => accepted);
-const words = (known: KnownSource) => noticesOf(known).map(notice => sourceNoticeWords(notice));
+const words = (known: KnownSource) => noticesOf(known).map(notice => noticeWords(notice).message);
 
 test('one incident keeps its notice for as long as it stands, and the next one has another', t => {
   const loss = { of: 'messages', count: 950 } as const;
@@ -43,7 +44,7 @@ test('one incident keeps its notice for as long as it stands, and the next one h
     kind: 'shrunk',
     since: monday,
     source: 'wa',
-    params: { app: 'WhatsApp', of: 'messages', count: 950 },
+    params: { label: 'WhatsApp', of: 'messages', count: 950 },
   });
   t.deepEqual(noticesOf(later), [notice]);
   const back = afterBackup(later, found(), tuesday);
@@ -80,26 +81,18 @@ test('what is known outlives a restart; what cannot be read is forgotten', t => 
   for (const text of [undefined, '', 'no json', 'null', '1']) t.is(decodeKnown(text).size, 0);
 });
 
-test('each notice says what happened and what it means', t => {
-  t.deepEqual(words(afterBackup(undefined, found({ messagesFewer: 1240 }), monday)), [
-    'WhatsApp has 1,240 messages fewer than yesterday. They are still in your backups.',
-  ]);
+test('each notice says what happened in the terms of its incident', t => {
+  const said = (source: Found) => words(afterBackup(undefined, source, monday))[0] ?? '';
+  t.regex(said(found({ messagesFewer: 1240 })), /^WhatsApp has 1,240 messages fewer than before\./);
   for (const [loss, how] of [
-    [{ of: 'messages', count: 950 }, 'shrank by 950 messages'],
-    [{ of: 'files', count: 12 }, 'shrank by 12 files'],
-    [{ of: 'bytes', count: 4_100_000 }, 'shrank by 4.1 MB'],
+    [{ of: 'messages', count: 950 }, 'has 950 messages fewer than before'],
+    [{ of: 'files', count: 12 }, 'has 12 files fewer than before'],
+    [{ of: 'bytes', count: 4_100_000 }, 'holds 4.1 MB less than before'],
   ] as const) {
-    t.regex(
-      words(afterBackup(undefined, held('shrunk', { loss }), monday))[0] ?? '',
-      new RegExp(`^WhatsApp ${how}\\.`),
-    );
+    t.regex(said(held('shrunk', { loss })), new RegExp(`^WhatsApp ${how}\\.`));
   }
-  t.regex(words(afterBackup(undefined, held('empty'), monday))[0] ?? '', /^WhatsApp is empty now\. Its last full copy/);
-  t.regex(
-    words(afterBackup(undefined, held('missing'), monday))[0] ?? '',
-    /^WhatsApp is not where it was\. Its last copy/,
-  );
-  t.is(sourceNoticeWords({ kind: 'overdue', params: {} }), '');
+  t.regex(said(held('empty')), /^WhatsApp is empty now\./);
+  t.regex(said(held('missing')), /^WhatsApp is not where it was\./);
 });
 
 test('new messages are told with their chats, where these are known', t => {
