@@ -244,6 +244,18 @@ test('history answers the newest runs first and the last good one', async t => {
   t.deepEqual(state.history.lastGood(), entries[0]);
 });
 
+test('history is read on in the order of the runs, also behind a clock that was set back and a run that is gone', async t => {
+  const state = await openIn(t, await makeHome(t));
+  const entries = ['t2', 't3', 't1', 't4'].map(at => run(at, 'good', 'a'));
+  for (const entry of entries) state.history.append(entry);
+  const times = (before: string | undefined, count: number) => state.history.before(before, count).map(({ at }) => at);
+  t.deepEqual(times(undefined, 2), ['t4', 't1']);
+  t.deepEqual(times('t1', 2), ['t3', 't2']);
+  t.deepEqual(times('t2', 2), []);
+  t.deepEqual(times('t35', 9), ['t1', 't3', 't2']);
+  t.deepEqual(times('t0', 9), []);
+});
+
 test("no name of the user's files stands in the state database, and without the local key only time and outcome are left", async t => {
   const home = await makeHome(t);
   await reopened(home, state => state.history.append(run('t1', 'partial', 'Anna-Holiday.mp4')));
