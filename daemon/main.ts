@@ -15,6 +15,7 @@ import { openLog } from './base/log.ts';
 import { sweepStaging } from './capture/capture.ts';
 import { claimHome, type Handlers, type Secrets, startEndpoint } from './endpoint/endpoint.ts';
 import { AroundBackups } from './jobs/around.ts';
+import { examine } from './jobs/doctor.ts';
 import { Engine } from './jobs/engine.ts';
 import { Jobs } from './jobs/jobs.ts';
 import { DesktopNotices } from './jobs/notices.ts';
@@ -22,12 +23,14 @@ import type { GivenSecrets } from './jobs/setup.ts';
 import {
   type AutostartSurroundings,
   carriedEnvironment,
+  findAutostart,
   installAutostart,
   type ServiceOrder,
   uninstallAutostart,
 } from './platform/autostart.ts';
 import { showNotice } from './platform/notify.ts';
-import { hardenProcess, hostLabel, machineId, memory, probeRuntime } from './platform/platform.ts';
+import { freeDiskBytes, hardenProcess, hostLabel, machineId, memory, probeRuntime } from './platform/platform.ts';
+import { countFolders, watchLimits } from './platform/watch-limits.ts';
 import { newSource, watchSources } from './sources/sources.ts';
 import { openState } from './state/state.ts';
 import { KeyProcess, openVaultState, resticPassword } from './vault/vault.ts';
@@ -154,7 +157,25 @@ async function runDaemon(home: Home): Promise<void> {
     setSettings: ({ values }) => jobs.setSettings(values),
     installService: () => installAutostart(service, around),
     uninstallService: async () => ({ removed: await uninstallAutostart(service.environment, around) }),
-    doctor: async () => probeRuntime({ kdfBackend: () => keyWork.backend() }),
+    doctor: () =>
+      examine({
+        home,
+        platform: process.platform,
+        now: systemClock.now(),
+        status: jobs.status(),
+        check: () => jobs.check(),
+        settings: () => state.settings.load(),
+        runtime: () => probeRuntime({ kdfBackend: () => keyWork.backend() }),
+        keychain: async () => {
+          const { keychain: kind, keychainBackend: backend } = jobs.status();
+          return { kind, backend };
+        },
+        autostart: () => findAutostart(service, around),
+        limits: () => watchLimits(),
+        countFolders,
+        freeBytes: freeDiskBytes,
+        fact: name => state.facts.get(name),
+      }),
   };
   const endpoint = await startEndpoint({
     home,

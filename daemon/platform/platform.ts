@@ -8,6 +8,8 @@ import { promisify } from 'node:util';
 import type { DoctorCheck } from '../../protocol/status.ts';
 import { SignetError } from '../base/errors.ts';
 
+export type { WatchLimits } from './watch-limits.ts';
+
 const askTimeoutMs = 5000;
 const minNode = [24, 12] as const;
 
