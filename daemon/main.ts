@@ -29,7 +29,15 @@ import {
   uninstallAutostart,
 } from './platform/autostart.ts';
 import { showNotice } from './platform/notify.ts';
-import { freeDiskBytes, hardenProcess, hostLabel, machineId, memory, probeRuntime } from './platform/platform.ts';
+import {
+  freeDiskBytes,
+  hardenProcess,
+  hostLabel,
+  machineId,
+  memory,
+  powerState,
+  probeRuntime,
+} from './platform/platform.ts';
 import { countFolders, watchLimits } from './platform/watch-limits.ts';
 import { newSource, watchSources } from './sources/sources.ts';
 import { openState } from './state/state.ts';
@@ -38,6 +46,7 @@ import { KeyProcess, openVaultState, resticPassword } from './vault/vault.ts';
 const bytes = (count: number): Uint8Array => new Uint8Array(randomBytes(count));
 const maxReadBytes = 128 << 10;
 const listPage = 500;
+const historyPage = 200;
 
 hardenProcess();
 try {
@@ -91,6 +100,7 @@ async function runDaemon(home: Home): Promise<void> {
     newSource: spec =>
       newSource(spec, { place: { platform: process.platform, home: homedir(), env: process.env }, randomBytes: bytes }),
     startWatching: (settings, listener) => watchSources({ ...settings, clock: systemClock }, listener),
+    power: () => powerState(),
     randomBytes: bytes,
     onStatus: status => announce(status),
     around: new AroundBackups({ state, clock: systemClock, log, env: process.env }),
@@ -110,7 +120,8 @@ async function runDaemon(home: Home): Promise<void> {
     status: async ({ check }) => (check ? jobs.check() : jobs.status()),
     backup: (_, call) => jobs.backup('user', undefined, call),
     cancel: async () => ({ cancelled: jobs.cancel() }),
-    snapshots: ({ limit }, { signal }) => jobs.snapshots(limit ?? Number.MAX_SAFE_INTEGER, signal),
+    snapshots: ({ offset = 0, limit = listPage }, { signal }) => jobs.snapshots({ offset, limit }, signal),
+    history: async ({ before, limit = historyPage }) => jobs.history(before, limit),
     list: async ({ snapshot, path, offset = 0 }, { signal }) => {
       const entries = await jobs.list(snapshot, path, signal);
       return { entries: entries.slice(offset, offset + listPage), total: entries.length };
@@ -130,6 +141,7 @@ async function runDaemon(home: Home): Promise<void> {
       return {};
     },
     setSchedule: change => jobs.setSchedule(change),
+    pause: async ({ ms }) => ({ pausedUntil: jobs.pause(ms) }),
     judgePassword: async (_, { secrets }) => {
       const { password, phone } = given(secrets);
       if (password === undefined)
@@ -187,6 +199,7 @@ async function runDaemon(home: Home): Promise<void> {
   const notices = new DesktopNotices({
     facts: state.facts,
     log,
+    now: () => systemClock.now(),
     isWanted: () => jobs.chosenSettings().desktopNotices,
     show: text => showNotice(text, process),
   });

@@ -37,7 +37,8 @@ export function activate(context: vscode.ExtensionContext): void {
     item.accessibilityInformation = { label: shown.label };
     rows.show(statusRows(known, reader()));
     const state = stateOf(known, reader());
-    view.badge = state === 'alarm' || state === 'needs you' ? { value: 1, tooltip: sentence } : undefined;
+    view.badge =
+      state === 'alarm' || state === 'overdue' || state === 'needs you' ? { value: 1, tooltip: sentence } : undefined;
     setContext(known, state);
   };
   show(known);

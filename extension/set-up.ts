@@ -175,11 +175,13 @@ const howOften: Step<Answers> = async (answers, place) => {
     { title: 'Set Up Backup: How Often', placeholder: 'When should Signet back up?', ...place },
     [
       {
-        label: 'When chats change',
+        label: 'Daily',
         description: 'recommended',
-        detail: 'Once the apps are quiet for a moment',
-        answer: { kind: 'manual', onChange: true },
+        detail: 'At 03:30, and when chats change',
+        answer: { kind: 'daily', onChange: true },
       },
+      { label: 'Weekly', detail: 'Sundays at 03:30', answer: { kind: 'weekly', onChange: false } },
+      { label: 'Monthly', detail: 'The 1st at 03:30', answer: { kind: 'monthly', onChange: false } },
       { label: 'Only when I tap "Back up"', answer: { kind: 'manual', onChange: false } },
       { label: 'Never', answer: { kind: 'never', onChange: false } },
     ],

@@ -48,6 +48,7 @@ const offersOf: { readonly [state in State | 'starting']: readonly Offer[] } = {
   'not running': [offers.start, offers.showLog],
   'not set up': [offers.setUp],
   running: [offers.cancel],
+  overdue: [offers.backUpNow, offers.showLog],
   locked: [offers.unlock],
   'needs you': [offers.backUpNow, offers.showLog],
   good: [offers.backUpNow, offers.restore],
@@ -93,9 +94,14 @@ export function statusBar(known: Known, reader: Reader): BarItem {
   return {
     ...words,
     tooltip: [...tooltip.split('\n'), ...reason],
-    offers: offersOf[state],
+    offers: known.kind === 'connected' ? offersFor(state, known.status) : offersOf[state],
     command: clicks[state] ?? showStatus,
   };
+}
+
+/** Overdue because it is locked, or locked as well: unlocking comes first. */
+function offersFor(state: State, { vault }: Status): readonly Offer[] {
+  return state === 'overdue' && vault === 'locked' ? offersOf.locked : offersOf[state];
 }
 
 export interface Row {
@@ -135,6 +141,7 @@ const looks: { readonly [state in State]: Pick<Row, 'icon' | 'color'> } = {
   'not running': { icon: 'debug-disconnect' },
   'not set up': { icon: 'shield' },
   running: { icon: 'sync~spin' },
+  overdue: { icon: 'warning', color: 'charts.yellow' },
   locked: { icon: 'lock', color: 'charts.yellow' },
   'needs you': { icon: 'warning', color: 'charts.yellow' },
   good: { icon: 'pass', color: 'charts.green' },
@@ -145,6 +152,15 @@ function stateRow(status: Status, { now, locale }: Reader): Row {
   const text = { tooltip: below === '' ? sentence : `${sentence}. ${below}` };
   const row = { ...looks[state], label: sentence, description: '', ...text };
   if (state === 'locked') return { ...row, label: 'Locked', description: 'unlock', command: offers.unlock.command };
+  if (state === 'overdue') {
+    const days = sentence.replace(/^No good backup /, '');
+    return {
+      ...row,
+      label: 'No good backup',
+      description: days,
+      command: offersFor(state, status)[0]?.command ?? showStatus,
+    };
+  }
   if (state !== 'good') return row;
   if (sentence === 'Everything is backed up') return { ...row, label: 'All backed up' };
   if (status.lastBackup === null) return { ...row, icon: 'circle-outline', color: undefined };
@@ -190,7 +206,12 @@ function newestRows({ lastBackup }: Status, { locale }: Reader): readonly Row[] 
   return [unreadable, newest];
 }
 
-function nextRows({ waiting, nextRun }: Status, { now, locale }: Reader): readonly Row[] {
+function nextRows({ waiting, nextRun, pausedUntil }: Status, { now, locale }: Reader): readonly Row[] {
+  if (pausedUntil !== null) {
+    const until = ago(pausedUntil, now, { ...locale, bare: true });
+    const tooltip = `Automatic backups pause until ${moment(pausedUntil, locale)}.`;
+    return [{ icon: 'debug-pause', label: 'Paused', description: `until ${until}`, tooltip }];
+  }
   const at = waiting?.until ?? nextRun;
   const when =
     waiting?.reason === 'quiet'

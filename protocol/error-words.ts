@@ -247,7 +247,7 @@ export function wordsFor(
   return sentences[code](filled(params, now, locale));
 }
 
-function filled(params: ErrorParams, now: number, locale: Locale): Params {
+export function filled(params: ErrorParams, now: number, locale: Locale): Params {
   const text = (name: string, fallback: string) => {
     const value = params[name];
     return value === undefined || value === '' ? fallback : String(value);
@@ -294,6 +294,7 @@ const reasons: { readonly [code: string]: string } = {
   missing: 'it is not there',
   unreadable: 'Signet may not read it',
   empty: 'it was empty, so the last backup of it is kept',
+  shrunk: 'most of it is gone, so the last backup of it is kept',
   changing: 'it was written without a pause',
   'special-file': 'it is not a regular file',
   'name-too-long': 'its name is too long',

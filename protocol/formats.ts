@@ -83,14 +83,17 @@ export function ago(at: string, now: number, options: Locale & { readonly bare?:
   if (Math.abs(days) === 1) {
     return `${new Intl.RelativeTimeFormat(locale, { numeric: 'auto' }).format(days, 'day')} at ${time}`;
   }
-  const sameYear = yearOf(then, timeZone) === yearOf(now, timeZone);
-  const date = new Intl.DateTimeFormat(locale, {
-    day: 'numeric',
-    month: 'long',
-    ...(sameYear ? {} : { year: 'numeric' }),
-    timeZone,
-  }).format(then);
+  const date = dateOf(then, now, locale, timeZone);
   return bare ? date : `on ${date}`;
+}
+
+/** The day alone, for "since …": `today`, `yesterday`, `14 November`, `14 November 2025`. @param at RFC 3339 */
+export function dayOf(at: string, now: number, { locale = english, timeZone }: Locale = {}): string {
+  const then = Date.parse(at);
+  if (Number.isNaN(then)) return 'an unknown day';
+  const days = dayNumber(then, timeZone) - dayNumber(now, timeZone);
+  if (days === 0 || days === -1) return new Intl.RelativeTimeFormat(locale, { numeric: 'auto' }).format(days, 'day');
+  return dateOf(then, now, locale, timeZone);
 }
 
 /** Date and time in full, for tooltips and lists. */
@@ -103,6 +106,17 @@ export function moment(at: string, { locale = english, timeZone }: Locale = {}):
 /** `a`, `a and b`, `a, b and c`. */
 export function listed(items: readonly string[], { locale = english }: Locale = {}): string {
   return new Intl.ListFormat(locale.startsWith('en') ? locale : english).format(items);
+}
+
+/** Day and month, with the year when it is another. */
+function dateOf(then: number, now: number, locale: string, timeZone: string | undefined): string {
+  const sameYear = yearOf(then, timeZone) === yearOf(now, timeZone);
+  return new Intl.DateTimeFormat(locale, {
+    day: 'numeric',
+    month: 'long',
+    ...(sameYear ? {} : { year: 'numeric' }),
+    timeZone,
+  }).format(then);
 }
 
 /** Days since 1970 on the calendar of that zone. */

@@ -77,9 +77,12 @@ export const backup = new RequestType<WithProgress, BackupResult, WireError>('si
 /** From the client to the daemon: stop the running job; answers whether there was one. */
 export const cancel = new RequestType0<{ readonly cancelled: boolean }, WireError>('signet/cancel');
 
-export const snapshots = new RequestType<{ readonly limit?: number }, readonly SnapshotEntry[], WireError>(
-  'signet/snapshots',
-);
+/** From the client to the daemon: the backups that are kept, newest first, a page at a time (at most 500). */
+export const snapshots = new RequestType<
+  { readonly offset?: number; readonly limit?: number },
+  { readonly entries: readonly SnapshotEntry[]; readonly total: number },
+  WireError
+>('signet/snapshots');
 /** From the client to the daemon: the entries of a folder of a snapshot, a page at a time (at most 500). */
 export const list = new RequestType<
   { readonly snapshot: string; readonly path: string; readonly offset?: number },

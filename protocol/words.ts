@@ -1,12 +1,14 @@
 // The sentences for the state of Signet, chosen at the client; the daemon never speaks. Calm, plain, what happened, what it means, what to do.
-// Never on screen: vault, repository, blob, pack, head, daemon, KDF, remote. Those for failures are in error-words.ts.
+// Never on screen: vault, repository, blob, pack, head, daemon, KDF, remote. Those for failures are in error-words.ts, those for notices in notice-words.ts.
 
 import { capital, reasonWords, wordsFor } from './error-words.ts';
 import type { ErrorCode } from './errors.ts';
 import { ago, counted, duration, type Locale, listed, percent, size } from './formats.ts';
-import type { Alarm, JobProgress, Status } from './status.ts';
+import { causeWords, noGoodBackup } from './notice-words.ts';
+import { newMessagesWords } from './source-words.ts';
+import type { Alarm, JobProgress, Overdue, Schedule, Status } from './status.ts';
 
-export type State = 'alarm' | 'not running' | 'not set up' | 'running' | 'locked' | 'needs you' | 'good';
+export type State = 'alarm' | 'not running' | 'not set up' | 'running' | 'overdue' | 'locked' | 'needs you' | 'good';
 
 export interface StateWords {
   readonly state: State;
@@ -16,7 +18,7 @@ export interface StateWords {
 }
 
 /**
- * One state is shown: the first that holds of alarm, not running, not set up, running, locked, needs you, good.
+ * One state is shown: the first that holds of alarm, not running, not set up, running, overdue, locked, needs you, good.
  * @param status null when no daemon answers
  * @param now milliseconds since 1970
  */
@@ -40,6 +42,7 @@ export function sentenceFor(status: Status | null, now: number, locale: Locale =
   }
   const good = lastGood(status, now, locale);
   if (status.job !== null) return { state: 'running', ...runningWords(status.job, good, locale) };
+  if (status.overdue !== null) return { state: 'overdue', ...overdueWords(status, status.overdue, now, locale) };
   if (status.vault === 'locked') {
     const when = status.keychain === 'session' ? 'once after each login' : 'each time Signet starts';
     return {
@@ -90,6 +93,42 @@ function runningWords(job: JobProgress, good: string, locale: Locale): Omit<Stat
   };
 }
 
+/** Whole days since the last good backup; undefined when there never was one. */
+function daysOld({ lastGoodAt }: Status, now: number): number | undefined {
+  return lastGoodAt === null ? undefined : Math.max(0, Math.floor((now - Date.parse(lastGoodAt)) / 86_400_000));
+}
+
+function overdueWords(status: Status, overdue: Overdue, now: number, locale: Locale): Omit<StateWords, 'state'> {
+  const days = daysOld(status, now);
+  const place = status.remote?.label;
+  const { cause, causeSince, code, tries } = overdue;
+  const params = {
+    cause,
+    ...(place !== undefined && { place }),
+    ...(causeSince !== undefined && { causeSince }),
+    ...(code !== undefined && { code }),
+    ...(tries !== undefined && { tries }),
+  };
+  const alsoLocked = status.vault === 'locked' && cause !== 'locked' ? ' It is locked now.' : '';
+  return {
+    sentence: noGoodBackup(days, locale),
+    below: `${causeWords(params, now, locale)}.${alsoLocked} What is new since is on this computer only.`,
+  };
+}
+
+/** When backups are made by themselves: `daily at 03:30, and when chats change`. */
+export function scheduleWords({ kind, at, onChange }: Schedule): string {
+  const timed = {
+    never: 'never',
+    manual: 'only when asked',
+    daily: `daily at ${at}`,
+    weekly: `Sundays at ${at}`,
+    monthly: `the 1st at ${at}`,
+  }[kind];
+  if (!onChange) return timed;
+  return kind === 'manual' || kind === 'never' ? 'when chats change' : `${timed}, and when chats change`;
+}
+
 function needsYou(status: Status, good: string, locale: Locale): StateWords | undefined {
   const error = status.lastError;
   if (error === null || (status.lastGoodAt !== null && Date.parse(error.at) < Date.parse(status.lastGoodAt)))
@@ -120,6 +159,16 @@ function needsYou(status: Status, good: string, locale: Locale): StateWords | un
       return undefined;
   }
 }
+
+/** When what waits is backed up, where no time can be told. */
+const waitWords: { readonly [reason in NonNullable<Status['waiting']>['reason']]?: string } = {
+  quiet: 'when the apps are quiet',
+  interval: 'when the apps are quiet',
+  network: 'when the place of your backups answers',
+  battery: 'when the computer is plugged in',
+  metered: 'when the connection is not paid by volume',
+  locked: 'after you unlock Signet',
+};
 
 function goodWords(status: Status, good: string, now: number, locale: Locale): Omit<StateWords, 'state'> {
   const last = status.lastBackup;
@@ -161,8 +210,8 @@ function goodWords(status: Status, good: string, now: number, locale: Locale): O
   }
   if (status.waiting !== null) {
     const { reason, until } = status.waiting;
-    const when = until !== undefined && reason !== 'quiet' ? ago(until, now, locale) : 'when the apps are quiet';
-    return { sentence: upTo, below: `What changed since is backed up ${when}.` };
+    const when = until === undefined || reason === 'quiet' ? waitWords[reason] : ago(until, now, locale);
+    return { sentence: upTo, below: `What changed since is backed up ${when ?? 'when Signet can'}.` };
   }
   if (!status.schedule.onChange && (status.schedule.kind === 'manual' || status.schedule.kind === 'never')) {
     return {
@@ -173,10 +222,11 @@ function goodWords(status: Status, good: string, now: number, locale: Locale): O
   const nothingNew =
     last === null ||
     (status.lastGoodAt !== null && Date.parse(status.lastGoodAt) > Date.parse(last.at) + last.durationMs + 1000);
-  const news = last === null ? 0 : last.filesNew + last.filesChanged;
+  const files = last === null ? 0 : last.filesNew + last.filesChanged;
+  const messages = last?.messagesNew ? newMessagesWords(last, locale) : '';
   const what = nothingNew
     ? 'nothing new since'
-    : `${counted(news, 'new or changed file', 'new or changed files', locale)}`;
+    : messages || counted(files, 'new or changed file', 'new or changed files', locale);
   return { sentence: 'Everything is backed up', below: `${capital(good)} · ${what}` };
 }
 
@@ -218,6 +268,11 @@ export function statusBarText(status: Status | null, now: number, locale: Locale
       const share = status?.job ? shareOf(status.job) : undefined;
       return { ...item, text: `$(sync~spin) Signet${share === undefined ? '' : ` ${percent(share, locale)}`}` };
     }
+    case 'overdue': {
+      const days = status === null ? undefined : daysOld(status, now);
+      const age = days === undefined ? 'No Backup Yet' : counted(days, 'Day Old', 'Days Old', locale);
+      return { ...item, text: `$(warning) Signet: ${age}`, background: 'warning' };
+    }
     case 'locked':
       return { ...item, text: '$(lock) Signet: Locked' };
     case 'needs you':
@@ -228,7 +283,13 @@ export function statusBarText(status: Status | null, now: number, locale: Locale
 }
 
 function tooltipFacts(status: Status, now: number, locale: Locale): string[] {
-  const next = status.nextRun === null ? [] : [`Next: ${ago(status.nextRun, now, { ...locale, bare: true })}`];
+  const when = (at: string) => ago(at, now, { ...locale, bare: true });
+  const next =
+    status.pausedUntil !== null
+      ? [`Automatic backups pause until ${when(status.pausedUntil)}`]
+      : status.nextRun === null
+        ? []
+        : [`Next: ${when(status.nextRun)}`];
   return [...next, ...(status.remote === null ? [] : [capital(status.remote.label)])];
 }
 

@@ -1,8 +1,12 @@
 // The nouns of the archive: which source goes in, what came of it, and the manifest that travels with every snapshot (DESIGN D14).
 
 import type { MediaClass } from '../../protocol/status.ts';
-import type { CaptureStrategy } from '../capture/capture.ts';
+import type { CaptureStrategy, CountedUpTo, CountQuery } from '../capture/capture.ts';
 import type { BlobId, SnapshotId, TreeNode } from '../repository/model.ts';
+import type { Loss } from './shrinkage.ts';
+
+export type { CountQuery } from '../capture/capture.ts';
+export type { Loss } from './shrinkage.ts';
 
 export type EntryKind = 'file' | 'dir' | 'symlink';
 
@@ -50,23 +54,6 @@ export interface DatabaseCount {
   readonly candidates: readonly CountQuery[];
 }
 
-/**
- * SQL for one way an app keeps its messages. Each statement answers one row; none reads the text of a message, and `since` touches only
- * what was added after the id it is given.
- */
-export interface CountQuery {
-  /** Tables, with the columns in them, without which the statements cannot run. */
-  readonly requires: Readonly<Record<string, readonly string[]>>;
-  /** `SELECT count(*) AS messages`. */
-  readonly messages: string;
-  /** `SELECT count(*) AS conversations`. */
-  readonly conversations: string;
-  /** `SELECT max(id) AS newest`; null without a message. */
-  readonly newest: string;
-  /** `SELECT count(*) AS messages, count(DISTINCT …) AS conversations`, with `?1` the `newest` of the last capture (0 before the first). */
-  readonly since: string;
-}
-
 /** Text files: each line that fits is a message. Lines are tested byte for byte (latin1), without their end. */
 export interface LineCount {
   readonly path: RegExp;
@@ -84,6 +71,8 @@ export interface ArchiveSource {
   readonly rules: SourceRules;
   /** False carries the source forward from the parent snapshot without looking at it. */
   readonly captureNow: boolean;
+  /** True when the owner said that the loss was meant: the source is captured as it is, however little is left. */
+  readonly lossAccepted?: boolean;
 }
 
 /** The snapshot that this backup continues, with what was written into it. */
@@ -101,12 +90,23 @@ export type OmissionReason = 'permission' | 'io' | 'special-file' | 'changing' |
 export interface Omission {
   /** Relative to the source's root, as `displayPath` writes it. */
   readonly path: string;
-  readonly reason: OmissionReason;
+  /** A reader takes any word: later versions may know more. */
+  readonly reason: OmissionReason | Exclude<LeftOut, 'noise'> | (string & {});
   /** True when the version of the parent snapshot was kept in its place. */
   readonly kept?: boolean;
+  /** Present when a rule left it out on purpose: how many files that is, and their bytes. */
+  readonly byRule?: LeftOutExtent;
 }
 
-export type CarryReason = 'not-due' | 'missing' | 'unreadable' | 'empty';
+export interface LeftOutExtent {
+  readonly files: number;
+  readonly bytes: number;
+  /** The look into a folder was cut off: it holds more. */
+  readonly isMore?: true;
+}
+
+/** Why a source's content is that of an earlier snapshot. */
+export type CarryReason = 'not-due' | 'missing' | 'unreadable' | 'empty' | 'shrunk';
 
 export interface ManifestDatabase {
   readonly path: string;
@@ -117,6 +117,13 @@ export interface ManifestDatabase {
   readonly checked: 'full' | 'pages' | 'none';
   /** RFC 3339 of the last full check; absent when there was none. */
   readonly checkedAt?: string;
+  /** Absent: not counted. */
+  readonly counts?: MessageCounts;
+}
+
+export interface MessageCounts {
+  readonly messages: number;
+  readonly conversations: number;
 }
 
 export interface ManifestSource {
@@ -127,10 +134,16 @@ export interface ManifestSource {
   readonly root: string;
   readonly capturedAt: string;
   /** Present when the content is that of an earlier snapshot. */
-  readonly carriedFrom?: { readonly snapshot: string; readonly reason: CarryReason };
+  readonly carriedFrom?: { readonly snapshot: string; readonly reason: CarryReason | (string & {}) };
+  /** False when something is missing that no rule left out. */
   readonly complete: boolean;
   readonly omitted: readonly Omission[];
   readonly databases: readonly ManifestDatabase[];
+  /** Files in the capture and their bytes; absent in snapshots of early versions. */
+  readonly files?: number;
+  readonly bytes?: number;
+  /** Over all databases and texts of the source; absent: not counted. */
+  readonly counts?: MessageCounts;
   /** Present when the user took the source off the list: absent on purpose from later snapshots. */
   readonly removed?: true;
 }
@@ -141,12 +154,27 @@ export interface Manifest {
   readonly sources: readonly ManifestSource[];
 }
 
-/** What this machine knows about databases it captured into the parent snapshot; kept sealed, rebuilt when lost. */
+/** What this machine knows about what it captured into the parent snapshot; kept sealed, rebuilt when lost. */
 export interface CaptureMemory {
   /** The snapshot these facts belong to; with another parent they mean nothing. */
   readonly snapshot: string;
   /** `<source id>/<display path>` → facts. */
-  readonly databases: Readonly<Record<string, { readonly signature: string; readonly checkedAt?: string }>>;
+  readonly databases: Readonly<Record<string, DatabaseMemory>>;
+  /** Counted texts, named alike; absent where an earlier version wrote the memory. */
+  readonly texts?: Readonly<Record<string, TextMemory>>;
+}
+
+export interface DatabaseMemory {
+  readonly signature: string;
+  readonly checkedAt?: string;
+  /** Where counting goes on next time: the newest message by which of the profile's queries. */
+  readonly newest?: CountedUpTo;
+}
+
+/** What was counted in a text that only grows, so that next time only what was added is. */
+export interface TextMemory extends MessageCounts {
+  /** Complete lines up to this byte, and what they hold. */
+  readonly upTo: MessageCounts & { readonly bytes: number; readonly tail: string };
 }
 
 /** How far a walk over many files has come; totals are 0 while they are not known. */
@@ -180,11 +208,24 @@ export interface ArchiveCounts {
   bytesRead: number;
 }
 
+/** What a backup found in one source beyond what its manifest says. */
+export interface SourceNews {
+  /** Messages added since the capture before, and in how many conversations; absent: not known. */
+  readonly messagesNew?: number;
+  readonly conversationsChanged?: number;
+  /** Messages that are gone although the source was captured as it is; absent: none worth telling. */
+  readonly messagesFewer?: number;
+  /** With the reason 'shrunk': what most of is gone. */
+  readonly loss?: Loss;
+}
+
 export interface ArchiveOutcome {
   /** False: nothing differs from the parent, nothing was saved and there is no tree. */
   readonly changed: boolean;
   readonly tree?: BlobId;
   readonly manifest: Manifest;
   readonly counts: Readonly<ArchiveCounts>;
-  readonly memory: CaptureMemory['databases'];
+  readonly memory: Omit<CaptureMemory, 'snapshot'>;
+  /** By source id. */
+  readonly news: ReadonlyMap<string, SourceNews>;
 }

@@ -2,7 +2,8 @@
 // The command line: what can be said, and which module does it. Commands are loaded when they run, so that help and mistakes are fast;
 // everything that touches chats or keys happens in the daemon.
 
-import { Command, CommanderError, Option } from 'commander';
+import { Argument, Command, CommanderError, Option } from 'commander';
+import type { ScheduleKind } from '../../protocol/status.ts';
 import { productVersion } from '../../protocol/version.ts';
 
 const json = () => new Option('--json', 'machine-readable output');
@@ -13,6 +14,9 @@ const secretOptions = () => [
   new Option('--recovery-key', 'ask for the recovery key in place of the password'),
   new Option('--phone <number>', 'phone number with country code, such as +12025550100'),
 ];
+const scheduleKinds = ['never', 'manual', 'daily', 'weekly', 'monthly'] as const satisfies readonly ScheduleKind[];
+const atOption = () => new Option('--at <time>', 'time of the day for daily, weekly (Sundays) and monthly (the 1st)');
+const onChangeOption = () => new Option('--on-change <switch>', 'back up when chats change').choices(['on', 'off']);
 const gather = (value: string, before: readonly string[] = []) => [...before, value];
 
 const program = new Command('signet')
@@ -42,15 +46,16 @@ function command(words: string, description: string, parent: Command = program):
 const setup = command('setup', 'create a backup, or join the one that is there')
   .option('--source <dir>', 'folder with chats, <profile> or <profile>:<dir>; may be given several times', gather)
   .requiredOption('--remote <spec>', 'where the copies go: folder:<path>')
-  .addOption(new Option('--schedule <kind>', 'back up by itself or not').choices(['manual', 'never']))
-  .addOption(new Option('--on-change <switch>', 'back up when chats change').choices(['on', 'off']))
+  .addOption(new Option('--schedule <kind>', 'when to back up by itself; default daily').choices(scheduleKinds))
+  .addOption(atOption())
+  .addOption(onChangeOption())
   .option('--new', 'only create: fail when a backup is there')
   .option('--read-only', 'join only to look and restore');
 for (const option of secretOptions()) setup.addOption(option);
 setup.action(async options => (await import('./setup.ts')).setup(options));
 
 command('status', 'show how things are')
-  .option('--check', 'look at the cloud first; exit 13 when locked')
+  .option('--check', 'look at the cloud first; exit 13 when locked, 1 when overdue')
   .option('--max-age <age>', 'with --check: exit 1 when the last good backup is older, such as 26h')
   .action(async options => (await import('./state.ts')).status(options));
 
@@ -82,13 +87,15 @@ command('verify', 'check the backups')
   .action(async options => (await import('./jobs.ts')).verify(options));
 
 command('schedule', 'choose when to back up by itself')
-  .argument('<kind>', 'manual or never')
-  .addOption(new Option('--on-change <switch>', 'back up when chats change').choices(['on', 'off']).default('off'))
-  .action(async (kind, options) => {
-    const { usage } = await import('./session.ts');
-    if (kind !== 'manual' && kind !== 'never') throw usage('the schedule is manual or never');
-    await (await import('./state.ts')).schedule(kind, options);
-  });
+  .addArgument(new Argument('<kind>', 'never and manual also end backups on change').choices(scheduleKinds))
+  .addOption(atOption())
+  .addOption(onChangeOption())
+  .action(async (kind, options) => (await import('./state.ts')).schedule(kind, options));
+
+command('pause', 'no backups by itself for a while')
+  .argument('[duration]', 'such as 30m, 2h or 3d; 0 goes on')
+  .option('--resume', 'go on now')
+  .action(async (duration, options) => (await import('./state.ts')).pause(duration, options));
 
 const settings = program.command('settings').description('look at or change how Signet behaves');
 command('get [key]', 'show what can be chosen', settings).action(async (key, options) =>

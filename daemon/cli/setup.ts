@@ -7,15 +7,17 @@ import { PeerError } from '../../protocol/errors.ts';
 import { counted } from '../../protocol/formats.ts';
 import { type SetupParams, setup as setupRequest, status as statusRequest } from '../../protocol/messages.ts';
 import { groupsOf } from '../../protocol/recovery-key.ts';
-import type { Schedule } from '../../protocol/status.ts';
+import type { ScheduleKind } from '../../protocol/status.ts';
 import { givenSecrets, judgeBy, neededForSetup, type SecretOptions, secretsForSetup } from './secrets.ts';
 import { type CommonOptions, longRequest, usage, withDaemon } from './session.ts';
+import { scheduleOf } from './state.ts';
 import { canAsk, note, print, printJson } from './terminal.ts';
 
 export interface SetupOptions extends CommonOptions, SecretOptions {
   readonly source?: readonly string[];
   readonly remote: string;
-  readonly schedule?: 'manual' | 'never';
+  readonly schedule?: ScheduleKind;
+  readonly at?: string;
   readonly onChange?: 'on' | 'off';
   readonly new?: boolean;
   readonly readOnly?: boolean;
@@ -26,6 +28,7 @@ export async function setup(options: SetupOptions): Promise<void> {
   const sources = (options.source ?? []).map(sourceOf);
   if (options.readOnly && options.new) throw usage('--new and --read-only exclude each other');
   if (options.readOnly && sources.length > 0) throw usage('--read-only takes no --source');
+  const schedule = scheduleOf(options.schedule, options);
   const joins = !options.new && looksLikeBackup(remote);
   if (!joins && !options.readOnly && sources.length === 0) throw usage('--source is missing: name a folder with chats');
   const given = await givenSecrets(options);
@@ -39,11 +42,10 @@ export async function setup(options: SetupOptions): Promise<void> {
     if (vault !== 'absent') throw new PeerError('E_ALREADY_SET_UP', 'this computer is set up already');
     const secrets = await secretsForSetup(options, given, joins, judgeBy(daemon));
     try {
-      const schedule = scheduleOf(options);
       const params: Omit<SetupParams, 'progressToken'> = {
         sources,
         remote,
-        ...(schedule === undefined ? {} : { schedule }),
+        ...(Object.keys(schedule).length === 0 ? {} : { schedule }),
         ...(options.new ? { createOnly: true } : {}),
         ...(options.readOnly ? { readOnly: true } : {}),
         secrets: daemon.secrets.seal(setupRequest.method, secrets),
@@ -98,12 +100,4 @@ function sourceOf(spec: string): { readonly root?: string; readonly profile?: st
 
 function absolute(path: string): string {
   return path === '~' || path.startsWith('~/') ? join(homedir(), path.slice(1)) : resolve(path);
-}
-
-function scheduleOf({ schedule, onChange }: SetupOptions): Partial<Schedule> | undefined {
-  if (schedule === undefined && onChange === undefined) return undefined;
-  return {
-    ...(schedule === undefined ? {} : { kind: schedule }),
-    onChange: onChange === 'on' || (onChange === undefined && schedule === undefined),
-  };
 }

@@ -2,11 +2,12 @@
 
 import { reasonWords } from '../../protocol/error-words.ts';
 import { exitCode, PeerError } from '../../protocol/errors.ts';
-import { ago, counted, size } from '../../protocol/formats.ts';
+import { ago, counted, moment, size } from '../../protocol/formats.ts';
 import * as messages from '../../protocol/messages.ts';
 import { Secrets } from '../../protocol/secrets.ts';
-import type { Schedule, Status } from '../../protocol/status.ts';
-import { sentenceFor } from '../../protocol/words.ts';
+import { sourceNoticeWords, sourceWords } from '../../protocol/source-words.ts';
+import type { Schedule, ScheduleKind, Status } from '../../protocol/status.ts';
+import { scheduleWords, sentenceFor } from '../../protocol/words.ts';
 import { givenSecrets, refuseEmptyUnlock, type SecretOptions, secretsForUnlock } from './secrets.ts';
 import { type CommonOptions, Exit, usage, withDaemon } from './session.ts';
 import { folded, harmless, print, printJson, table } from './terminal.ts';
@@ -29,22 +30,28 @@ export async function status(options: StatusOptions): Promise<void> {
   if (code !== 0) throw new Exit(code);
 }
 
-/** 17 if an alarm stands, also while locked; else 10; with `--check` else 13 when locked and 1 when older than `--max-age`. */
+/** 17 if an alarm stands, also while locked; else 10; with `--check` else 13 when locked and 1 when overdue or older than `--max-age`. */
 export function statusExit(found: Status, check: boolean, maxAgeMs: number | undefined, now: number): number {
   if (found.alarms.length > 0) return exitCode('E_ROLLBACK');
   if (found.vault === 'absent') return exitCode('E_NOT_SET_UP');
   if (!check) return 0;
   if (found.vault === 'locked') return exitCode('E_VAULT_LOCKED');
+  if (found.overdue !== null) return 1;
   if (maxAgeMs === undefined) return 0;
   return found.lastGoodAt === null || now - Date.parse(found.lastGoodAt) > maxAgeMs ? 1 : 0;
 }
 
 function ageOf(text: string): number {
+  const ms = durationOf(text);
+  if (ms === undefined) throw usage('--max-age takes a number with s, m, h or d, such as 26h');
+  return ms;
+}
+
+/** Milliseconds of `90s`, `30m`, `26h`, `7d`; undefined for anything else. */
+function durationOf(text: string): number | undefined {
   const units = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
   const [, digits, unit] = /^(\d{1,6})([smhd])$/.exec(text) ?? [];
-  if (digits === undefined || unit === undefined)
-    throw usage('--max-age takes a number with s, m, h or d, such as 26h');
-  return Number(digits) * units[unit as keyof typeof units];
+  return digits === undefined || unit === undefined ? undefined : Number(digits) * units[unit as keyof typeof units];
 }
 
 function statusWords(found: Status, now: number): string {
@@ -57,11 +64,12 @@ function statusWords(found: Status, now: number): string {
       facts.push(['Backups', found.repository.snapshots === 0 ? 'none yet' : `${found.repository.snapshots}${stored}`]);
     }
     for (const [index, source] of found.sources.entries()) {
-      const sized = source.sizeBytes === undefined ? '' : `, ${size(source.sizeBytes)}`;
+      const held = ['', ...[sourceWords(source)].filter(words => words !== '')].join(', ');
       const problem = source.problem === undefined ? '' : `, ${harmless(reasonWords(source.problem))}`;
-      facts.push([index === 0 ? 'Chats' : '', `${harmless(source.label)}${sized}${problem}`]);
+      facts.push([index === 0 ? 'Chats' : '', `${harmless(source.label)}${held}${problem}`]);
     }
     if (found.sources.length > 0) facts.push(['Automatic', scheduleWords(found.schedule)]);
+    if (found.pausedUntil !== null) facts.push(['Paused', `until ${ago(found.pausedUntil, now, { bare: true })}`]);
     if (found.nextRun !== null) facts.push(['Next', ago(found.nextRun, now, { bare: true })]);
     if (state !== 'locked')
       facts.push(['Lock', found.vault === 'locked' ? 'locked' : 'end-to-end encrypted, unlocked']);
@@ -70,23 +78,16 @@ function statusWords(found: Status, now: number): string {
     found.alarms.length > 1 ? [`${counted(found.alarms.length - 1, 'more alarm stands', 'more alarms stand')}.`] : [];
   const isFirst =
     state === 'good' && found.sources.length > 0 && found.lastGoodAt === null && found.lastBackup === null;
+  const locked = state === 'overdue' && found.vault === 'locked' ? ['Run `signet unlock`.'] : undefined;
   const next =
+    locked ??
     { 'not set up': ['Run `signet setup`.'], locked: ['Run `signet unlock`.'] }[state as string] ??
     (isFirst ? ['Run `signet backup`.'] : []);
-  const heading = [`${harmless(sentence)}.`, harmless(below), ...others, ...next].filter(line => line !== '');
+  const noticed = found.notices.map(notice => harmless(sourceNoticeWords(notice)));
+  const heading = [`${harmless(sentence)}.`, harmless(below), ...noticed, ...others, ...next].filter(
+    line => line !== '',
+  );
   return [folded(heading.join('\n'), process.stdout), ...(facts.length === 0 ? [] : ['', table(facts)])].join('\n');
-}
-
-function scheduleWords({ kind, at, onChange }: Schedule): string {
-  const timed = {
-    never: 'never',
-    manual: 'only when asked',
-    daily: `daily at ${at}`,
-    weekly: `weekly at ${at}`,
-    monthly: `monthly at ${at}`,
-  }[kind];
-  if (!onChange) return timed;
-  return kind === 'manual' || kind === 'never' ? 'when chats change' : `${timed}, and when chats change`;
 }
 
 export async function unlock(options: CommonOptions & SecretOptions): Promise<void> {
@@ -120,13 +121,48 @@ export async function lock(options: CommonOptions): Promise<void> {
 }
 
 export interface ScheduleOptions extends CommonOptions {
+  readonly at?: string;
   readonly onChange?: 'on' | 'off';
 }
 
-/** `never` and `manual` switch backups on change off, unless they are asked for. */
-export async function schedule(kind: 'manual' | 'never', options: ScheduleOptions): Promise<void> {
-  const params = { kind, onChange: options.onChange === 'on' };
+/** What was said of a schedule; the rest is for the daemon to decide. */
+export function scheduleOf(
+  kind: ScheduleKind | undefined,
+  { at, onChange }: Pick<ScheduleOptions, 'at' | 'onChange'>,
+): Partial<Schedule> {
+  if (at !== undefined && !/^(?:[01]\d|2[0-3]):[0-5]\d$/.test(at)) {
+    throw usage('--at takes a time of the day from 00:00 to 23:59, such as 03:30');
+  }
+  if (at !== undefined && (kind === 'never' || kind === 'manual')) {
+    throw usage('--at needs a schedule with a time: daily, weekly or monthly');
+  }
+  return {
+    ...(kind !== undefined && { kind }),
+    ...(at !== undefined && { at }),
+    ...(onChange !== undefined && { onChange: onChange === 'on' }),
+  };
+}
+
+export async function schedule(kind: ScheduleKind, options: ScheduleOptions): Promise<void> {
+  const params = scheduleOf(kind, options);
   const result = await withDaemon(({ connection }) => connection.sendRequest(messages.setSchedule, params));
   if (options.json) printJson(result);
   else print(`Automatic backup: ${scheduleWords(result)}.`);
+}
+
+export interface PauseOptions extends CommonOptions {
+  readonly resume?: boolean;
+}
+
+/** Automatic backups alone; `signet backup` works meanwhile. */
+export async function pause(given: string | undefined, options: PauseOptions): Promise<void> {
+  if ((given === undefined) === (options.resume !== true)) throw usage('say for how long, such as 2h, or --resume');
+  const ms = given === undefined || given === '0' ? 0 : durationOf(given);
+  if (ms === undefined) throw usage('a pause takes a number with s, m, h or d, such as 2h; 0 ends it');
+  if (ms > 30 * 86_400_000)
+    throw usage('a pause lasts 30 days at most: `signet schedule never` ends automatic backups');
+  const result = await withDaemon(({ connection }) => connection.sendRequest(messages.pause, { ms }));
+  if (options.json) return printJson(result);
+  if (result.pausedUntil === null) return print('Automatic backups go on.');
+  print(`Automatic backups pause until ${moment(result.pausedUntil)}. \`signet backup\` works meanwhile.`);
 }

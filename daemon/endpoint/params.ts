@@ -38,6 +38,7 @@ const schedule = {
   at: v.optional(v.pipe(v.string(), v.regex(/^(?:[01][0-9]|2[0-3]):[0-5][0-9]$/, 'HH:MM'))),
   onChange: v.optional(v.boolean()),
 };
+const longestPauseMs = 30 * 86_400_000;
 const nothing = v.strictObject({});
 /** Which keys there are, and what fits each, is the state's to say. */
 const settingValues = v.pipe(
@@ -62,7 +63,10 @@ export const paramsOf = {
   status: v.strictObject({ check: v.optional(v.boolean()) }),
   backup: v.strictObject({ progressToken }),
   cancel: nothing,
-  snapshots: v.strictObject({ limit: v.optional(v.pipe(count, v.minValue(1))) }),
+  snapshots: v.strictObject({
+    offset: v.optional(count),
+    limit: v.optional(v.pipe(count, v.minValue(1), v.maxValue(500))),
+  }),
   list: v.strictObject({ snapshot, path: innerPath, offset: v.optional(count) }),
   read: v.strictObject({
     snapshot,
@@ -83,7 +87,12 @@ export const paramsOf = {
   }),
   unlock: v.strictObject({ secrets }),
   lock: nothing,
+  history: v.strictObject({
+    before: v.optional(v.pipe(v.string(), v.isoTimestamp('an RFC 3339 time'))),
+    limit: v.optional(v.pipe(count, v.minValue(1), v.maxValue(200))),
+  }),
   setSchedule: v.strictObject(schedule),
+  pause: v.strictObject({ ms: v.pipe(count, v.maxValue(longestPauseMs)) }),
   judgePassword: v.strictObject({ secrets }),
   daemonInfo: nothing,
   stopDaemon: nothing,

@@ -1,11 +1,20 @@
-// Backups that nobody asked for: changes that the watcher saw, the rescan as its safety net, and tries again after a failure. While Signet is
-// locked nothing is lost: what changed stays noted and is backed up after the next unlock. What changes while a backup runs may have been
-// looked at already, so it leads to one more.
+// Backups that nobody asked for: by the calendar, for changes that the watcher saw, by the rescan as its safety net, and again after a
+// failure. While Signet is locked, paused or without its network nothing is lost: what is due stays due and runs once when it may. What
+// changes while a backup runs may have been looked at already, so it leads to one more.
+//
+// One check a minute looks at both clocks and at what is due; in between nothing happens. When and what is decided is pure: schedule.ts,
+// hold-back.ts, overdue.ts.
 
-import type { BackupReason, Status } from '../../protocol/status.ts';
+import type { BackupReason, Overdue, Status } from '../../protocol/status.ts';
 import type { Clock } from '../base/clock.ts';
 import { toSignetError } from '../base/errors.ts';
+import type { PowerState } from '../platform/platform.ts';
 import type { Settings, SourceSetting } from '../state/model.ts';
+import { Calendar, type Memory } from './calendar.ts';
+import { ClockWatch } from './clock-watch.ts';
+import { type Hold, heedsMeter, holdOf, worldHold } from './hold-back.ts';
+import { overdueOf } from './overdue.ts';
+import type { PastRuns } from './past-runs.ts';
 
 /** What has settled and is to be backed up now. */
 export interface DueChanges {
@@ -27,47 +36,117 @@ export type StartWatching = (
 export interface AutomaticOptions {
   readonly clock: Clock;
   readonly startWatching: StartWatching;
-  /** Looks at the sources after the call began: it never joins a backup that runs. */
+  /** For a change it looks at the sources after the call began; for the calendar it may join a backup of all that runs. */
   readonly backUp: (reason: BackupReason, sourceIds: ReadonlySet<string> | undefined) => Promise<void>;
   readonly isUnlocked: () => boolean;
   readonly onProblem: (code: string) => void;
   readonly onChanged: () => void;
+  readonly past: Pick<PastRuns, 'lastGoodAt' | 'lastRunAt' | 'tries'>;
+  readonly memory: Memory;
+  /** Neither rejects. */
+  readonly power: () => Promise<PowerState>;
+  /** Whether the place of the copies answers. */
+  readonly isReachable: () => Promise<boolean>;
+  /** From 0 up to 1. */
+  readonly random: () => number;
+  /** IANA name; default the computer's. */
+  readonly timeZone?: string;
 }
 
 const retryMs = [60_000, 5 * 60_000, 15 * 60_000, 60 * 60_000] as const;
+const minuteMs = 60_000;
+/** After sleep nothing is tried for so long, and after that only when the place of the copies answers, up to so long. */
+const restMs = 30_000;
+const networkMs = 10 * 60_000;
 
 export class AutomaticBackups {
   readonly #options: AutomaticOptions;
+  readonly #calendar: Calendar;
+  readonly #clocks: ClockWatch;
+  #settings: Settings | undefined;
   #watching: { close(): Promise<void> } | undefined;
-  #followed = '';
+  #watched = '';
   /** The end of the last `follow` or `stop`: two at once would leave a watcher behind. */
   #turn: Promise<void> = Promise.resolve();
-  #pending: DueChanges | undefined;
+  #pending: (DueChanges & { readonly since: number }) | undefined;
+  /** Stopped by the user: what is pending waits for the next change, rescan or unlock. */
+  #isStopped = false;
+  /** In `#run`, asking or backing up. */
   #isRunning = false;
+  #isBackingUp = false;
+  /** The end of the last run here that is not to be repeated, should it not be in the history. */
+  #ranAt: number | undefined;
   #failures = 0;
   #retryAt: number | undefined;
-  #cancelRetry: () => void = () => undefined;
+  #jitterUntil: number | undefined;
+  #slotJitter: { readonly slot: number; readonly ms: number } | undefined;
+  /** On the monotonic clock: until when to rest after sleep, and until when to wait for the network after sleep and after a start. */
+  #restUntil = Number.NEGATIVE_INFINITY;
+  #networkUntil = Number.NEGATIVE_INFINITY;
+  #startUntil = Number.NEGATIVE_INFINITY;
+  /** What the last look at power and network found. */
+  #world: { readonly hold: Hold; readonly since: number } | undefined;
+  #cancelCheck: () => void = () => undefined;
+  #told = '';
 
   constructor(options: AutomaticOptions) {
+    const { past, memory, timeZone } = options;
     this.#options = options;
+    const zone = timeZone === undefined ? {} : { timeZone };
+    this.#calendar = new Calendar({ memory, lastGoodAt: () => past.lastGoodAt(), ...zone });
+    this.#clocks = new ClockWatch(options.clock);
   }
 
   /** What is held back and why. */
   get waiting(): Status['waiting'] {
-    if (this.#pending === undefined) return null;
-    const { changes } = this.#pending;
-    if (!this.#options.isUnlocked()) return { reason: 'locked', changes };
-    if (this.#retryAt === undefined) return null;
-    return { reason: 'retry', changes, until: new Date(this.#retryAt).toISOString() };
+    if (this.#isBackingUp ? !this.#hasChanges() : !this.#hasWork()) return null;
+    const hold = this.#hold() ?? this.#world?.hold;
+    if (hold === undefined) return null;
+    const { reason, until } = hold;
+    const changes = this.#pending?.changes ?? 0;
+    return { reason, changes, ...(until !== undefined && { until: new Date(until).toISOString() }) };
   }
 
-  /** Watches what the settings say, from now on. */
+  /** The next slot of the calendar that lies ahead. */
+  get nextRun(): string | null {
+    const at = this.#calendar.ahead(this.#lastRunAt(), this.#options.clock.now());
+    return at === undefined ? null : new Date(at).toISOString();
+  }
+
+  get pausedUntil(): string | null {
+    const pause = this.#calendar.paused(this.#options.clock.now());
+    return pause === undefined ? null : new Date(pause.until).toISOString();
+  }
+
+  get overdue(): Overdue | null {
+    const { clock, past } = this.#options;
+    const now = clock.now();
+    const isPower = this.#world?.hold.reason === 'battery' || this.#world?.hold.reason === 'metered';
+    return overdueOf({
+      now,
+      owed: this.#calendar.owed(this.#pending?.since),
+      pausedSince: this.#calendar.paused(now)?.since,
+      lockedSince: this.#calendar.lockedSince,
+      powerSince: isPower ? this.#world?.since : undefined,
+      tries: past.tries(),
+    });
+  }
+
+  /** Does what the settings say, from now on. */
   follow(settings: Settings | undefined): Promise<void> {
-    const wanted = settings === undefined ? undefined : watchSettingsOf(settings);
+    const isOn = settings !== undefined && settings.remote !== null && settings.sources.length > 0;
+    if (this.#settings === undefined && isOn) this.#startUntil = this.#options.clock.monotonic() + networkMs;
+    this.#settings = isOn ? settings : undefined;
+    this.#calendar.follow(this.#settings?.schedule, this.#lastRunAt(), this.#options.clock.now());
+    const wanted = this.#settings === undefined ? undefined : watchSettingsOf(this.#settings);
     const key = JSON.stringify(wanted ?? null);
-    if (key === this.#followed) return this.#turn;
-    this.#followed = key;
+    if (key === this.#watched) {
+      this.#consider();
+      return this.#turn;
+    }
+    this.#watched = key;
     if (wanted === undefined) this.#settle();
+    this.#consider();
     return this.#watch(wanted);
   }
 
@@ -77,7 +156,7 @@ export class AutomaticBackups {
       this.#watching = undefined;
       if (wanted === undefined) return;
       this.#watching = await this.#options.startWatching(wanted, {
-        onDue: due => this.#due(due),
+        onDue: due => this.#due(due, this.#jitter(Math.min(wanted.quietMs, this.#settings?.jitterMs ?? 0))),
         onProblem: this.#options.onProblem,
       });
     });
@@ -87,66 +166,207 @@ export class AutomaticBackups {
 
   /** Everything may have changed while the daemon was away or locked: one look at all of it. */
   unlocked(): void {
-    if (this.#watching === undefined && this.#pending === undefined) return;
-    this.#due({ sourceIds: undefined, changes: this.#pending?.changes ?? 0 });
+    if (this.#watching === undefined && this.#pending === undefined) this.#consider();
+    else this.#due({ sourceIds: undefined, changes: 0 }, 0);
+  }
+
+  /** No automatic backups for so long; 0 goes on at once. */
+  pause(ms: number): void {
+    this.#calendar.pause(ms, this.#options.clock.now());
+    this.#consider();
   }
 
   stop(): Promise<void> {
+    this.#settings = undefined;
     this.#settle();
-    this.#followed = '';
+    this.#cancelCheck();
+    this.#watched = '';
     return this.#watch(undefined);
   }
 
-  #due(due: DueChanges): void {
-    this.#pending = merge(this.#pending, due);
+  #due(due: DueChanges, jitterMs: number): void {
+    const now = this.#options.clock.now();
+    if (this.#pending === undefined && jitterMs > 0) this.#jitterUntil = now + jitterMs;
+    this.#pending = { ...merge(this.#pending, due), since: this.#pending?.since ?? now };
+    this.#isStopped = false;
+    this.#retryAt = undefined;
     this.#options.onChanged();
-    if (this.#options.isUnlocked()) void this.#run();
+    this.#consider();
+  }
+
+  /** Runs what may run, and comes back at the latest in a minute. @param expectedMs of the check's own timer */
+  #consider(expectedMs?: number): void {
+    this.#cancelCheck();
+    if (this.#settings === undefined) return;
+    this.#lookAtClocks(expectedMs);
+    this.#calendar.noteLock(this.#options.isUnlocked(), this.#options.clock.now());
+    void this.#run();
+    if (!this.#isRunning) this.#arm();
+    this.#tell();
+  }
+
+  #lookAtClocks(expectedMs?: number): void {
+    const found = this.#clocks.look(expectedMs);
+    if (found === 'slept') {
+      const now = this.#options.clock.monotonic();
+      this.#restUntil = now + restMs;
+      this.#networkUntil = now + restMs + networkMs;
+    } else if (found === 'set-back') {
+      this.#retryAt = undefined; // it would come late by as much
+      this.#jitterUntil = undefined;
+    }
+  }
+
+  #arm(): void {
+    this.#cancelCheck();
+    if (this.#settings === undefined) return;
+    this.#lookAtClocks(); // a backup may have run since
+    const { clock } = this.#options;
+    const now = clock.now();
+    const soon = [this.#slot()?.dueAt, this.#hold()?.until].filter(at => at !== undefined).filter(at => at > now);
+    const waitMs = Math.min(minuteMs, ...soon.map(at => at - now));
+    this.#cancelCheck = clock.timer(waitMs, () => this.#consider(waitMs), { unref: true });
+  }
+
+  /** Clients hear of what time alone has changed. */
+  #tell(): void {
+    const told = JSON.stringify([this.waiting, this.nextRun, this.pausedUntil, this.overdue]);
+    if (told === this.#told) return;
+    this.#told = told;
+    this.#options.onChanged();
   }
 
   /** One at a time; what falls due meanwhile is taken up at its end. */
   async #run(): Promise<void> {
     if (this.#isRunning) return;
+    if (!this.#hasWork() || this.#hold() !== undefined) return;
     this.#isRunning = true;
     try {
-      while (this.#pending !== undefined && (await this.#runOnce())) this.#options.onChanged();
+      while (this.#hasWork() && (await this.#runOnce())) this.#options.onChanged();
     } finally {
       this.#isRunning = false;
+      this.#arm();
       this.#options.onChanged();
     }
   }
 
   /** Whether to go on with what fell due meanwhile. */
   async #runOnce(): Promise<boolean> {
+    if (this.#hold() !== undefined || (this.#hasToAsk() && (await this.#askWorld()))) return false;
+    const isSlot = this.#isSlotDue();
+    if (!isSlot && !this.#hasChanges()) return false; // somebody else was faster while the world was asked
     const pending = this.#pending;
-    if (pending === undefined) return false;
     this.#settle();
+    this.#isBackingUp = true;
     try {
-      await this.#options.backUp('change', pending.sourceIds);
+      await (isSlot ? this.#options.backUp('schedule', undefined) : this.#options.backUp('change', pending?.sourceIds));
       this.#failures = 0;
+      if (isSlot) this.#ranAt = this.#options.clock.now();
       return true;
     } catch (thrown) {
       const error = toSignetError(thrown);
-      this.#pending = merge(this.#pending, pending);
-      // Stopped on purpose: the next change or rescan takes it up again. Locked: the next unlock does.
-      if (error.code === 'E_CANCELLED' || error.code === 'E_VAULT_LOCKED') return false;
+      if (pending !== undefined) this.#pending = { ...merge(this.#pending, pending), since: pending.since };
+      // Locked: the next unlock takes it up again.
+      if (error.code === 'E_VAULT_LOCKED' || !this.#options.isUnlocked()) return false;
+      if (error.code === 'E_CANCELLED') {
+        // Stopped on purpose: the next change, rescan or slot takes it up again.
+        this.#isStopped = true;
+        this.#ranAt = this.#options.clock.now();
+        return false;
+      }
       const wait = retryMs[Math.min(this.#failures, retryMs.length - 1)] ?? retryMs[0];
       this.#failures += 1;
       this.#retryAt = this.#options.clock.now() + wait;
-      this.#cancelRetry = this.#options.clock.timer(wait, () => void this.#run(), { unref: true });
       return false;
+    } finally {
+      this.#isBackingUp = false;
     }
+  }
+
+  #hasWork(): boolean {
+    return this.#hasChanges() || this.#isSlotDue();
+  }
+
+  #hasChanges(): boolean {
+    return this.#pending !== undefined && !this.#isStopped;
+  }
+
+  #isSlotDue(): boolean {
+    const slot = this.#slot();
+    return slot !== undefined && slot.dueAt <= this.#options.clock.now();
+  }
+
+  /** The slot that is next or was missed, with the delay that it was given. */
+  #slot(): { readonly at: number; readonly dueAt: number } | undefined {
+    const at = this.#calendar.next(this.#lastRunAt(), this.#options.clock.now());
+    if (at === undefined) return undefined;
+    if (this.#slotJitter?.slot !== at) this.#slotJitter = { slot: at, ms: this.#jitter(this.#settings?.jitterMs ?? 0) };
+    return { at, dueAt: at + this.#slotJitter.ms };
+  }
+
+  #lastRunAt(): number | undefined {
+    const at = Math.max(
+      this.#options.past.lastRunAt() ?? Number.NEGATIVE_INFINITY,
+      this.#ranAt ?? Number.NEGATIVE_INFINITY,
+    );
+    return Number.isFinite(at) ? at : undefined;
+  }
+
+  #hold(): Hold | undefined {
+    const { clock, isUnlocked } = this.#options;
+    const now = clock.now();
+    return holdOf({
+      now,
+      isUnlocked: isUnlocked(),
+      pausedUntil: this.#calendar.paused(now)?.until,
+      retryAt: this.#retryAt,
+      restUntil: now + this.#restUntil - clock.monotonic(),
+      jitterUntil: this.#jitterUntil,
+    });
+  }
+
+  #hasToAsk(): boolean {
+    const settings = this.#settings;
+    if (settings === undefined) return false;
+    return settings.waitOnBattery || heedsMeter(settings) || this.#waitsForNetwork();
+  }
+
+  /** After sleep everything waits for the network; after a start only the calendar, as at a login that brings the network later. */
+  #waitsForNetwork(): boolean {
+    const now = this.#options.clock.monotonic();
+    return now < this.#networkUntil || (now < this.#startUntil && this.#isSlotDue());
+  }
+
+  /** Whether power or network hold the backup back. */
+  async #askWorld(): Promise<boolean> {
+    const { clock, power, isReachable } = this.#options;
+    const settings = this.#settings;
+    if (settings === undefined) return true;
+    const asksPower = settings.waitOnBattery || heedsMeter(settings);
+    const state = asksPower ? await power() : { onBattery: undefined, isMetered: undefined };
+    const reachable = this.#waitsForNetwork() ? await isReachable() : undefined;
+    const hold = worldHold({ ...state, isReachable: reachable }, settings);
+    const before = this.#world;
+    const since = before !== undefined && before.hold.reason === hold?.reason ? before.since : clock.now();
+    this.#world = hold === undefined ? undefined : { hold, since };
+    return hold !== undefined || this.#hold() !== undefined;
   }
 
   #settle(): void {
     this.#pending = undefined;
     this.#retryAt = undefined;
-    this.#cancelRetry();
+    this.#jitterUntil = undefined;
+    this.#world = undefined;
+  }
+
+  #jitter(longestMs: number): number {
+    return Math.floor(this.#options.random() * longestMs);
   }
 }
 
 function watchSettingsOf(settings: Settings): WatchSettings | undefined {
   const { sources, quietMs, longestWaitMs, smallestIntervalMs, rescanMs, watch } = settings;
-  if (settings.remote === null || !settings.schedule.onChange || sources.length === 0) return undefined;
+  if (!settings.schedule.onChange) return undefined;
   return { sources, quietMs, longestWaitMs, smallestIntervalMs, rescanMs, watch };
 }
 

@@ -1,7 +1,7 @@
 // The backup as a job of the main thread: who may start one, which one is joined, what it is told, and what is remembered of it. Nothing is
 // remembered of a run before the engine read its head back.
 
-import type { Alarm, BackupReason, BackupResult, JobProgress } from '../../protocol/status.ts';
+import type { Alarm, BackupReason, BackupResult, HistoryRun, JobProgress, Notice } from '../../protocol/status.ts';
 import { wipe } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { SignetError, toSignetError } from '../base/errors.ts';
@@ -12,8 +12,14 @@ import type { AroundBackups } from './around.ts';
 import type { Engine } from './engine.ts';
 import * as engine from './engine-messages.ts';
 import type { JobCall, JobQueue } from './job-queue.ts';
+import type { PastRuns } from './past-runs.ts';
 import { loadMemory, saveMemory } from './recall.ts';
-import type { SourceFacts } from './status.ts';
+import { afterBackup, decodeKnown, encodeKnown, isHeldBack, type KnownSources, sourceNotices } from './source-facts.ts';
+
+/** The fact that holds what is known of the sources. */
+const knownName = 'sources';
+/** Set when the user says that a source's loss was meant; taken away by the next backup that looks at it. */
+export const acceptedName = (sourceId: string): string => `source.accepted.${sourceId}`;
 
 export interface BackupsOptions {
   readonly engine: Pick<Engine, 'ask'>;
@@ -21,6 +27,7 @@ export interface BackupsOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly queue: JobQueue;
+  readonly past: PastRuns;
   readonly deviceId: string;
   readonly settings: () => Settings | undefined;
   /** @throws E_VAULT_LOCKED */
@@ -36,10 +43,8 @@ export interface BackupsOptions {
 
 export class Backups {
   readonly #options: BackupsOptions;
-  readonly #sources = new Map<string, SourceFacts>();
+  #sources: KnownSources;
   #alarms: readonly Alarm[] = [];
-  /** The newest run, when the full disk of this computer did not take its entry: the state tells it all the same. */
-  #unrecorded: HistoryEntry | undefined;
   /** The backup that runs or waits for its turn. */
   #running:
     | {
@@ -51,21 +56,31 @@ export class Backups {
 
   constructor(options: BackupsOptions) {
     this.#options = options;
+    this.#sources = decodeKnown(options.state.facts.get(knownName));
   }
 
   /** What the last backup said of each source, by its id. */
-  get sources(): ReadonlyMap<string, SourceFacts> {
+  get sources(): KnownSources {
     return this.#sources;
+  }
+
+  /** What a person should look at among the sources. */
+  get notices(): readonly Notice[] {
+    const sources = this.#options.settings()?.sources ?? [];
+    return sourceNotices(sources, this.#sources, id => this.#isAccepted(id));
   }
 
   get alarms(): readonly Alarm[] {
     return this.#alarms;
   }
 
-  /** The newest `count` runs, newest first. */
-  last(count: number): readonly HistoryEntry[] {
-    const recorded = this.#options.state.history.last(count);
-    return this.#unrecorded === undefined ? recorded : [this.#unrecorded, ...recorded];
+  /** The runs before `before` (RFC 3339; the newest without it), newest first. */
+  history(
+    before: string | undefined,
+    limit: number,
+  ): { readonly runs: readonly HistoryRun[]; readonly isMore: boolean } {
+    const found = this.#options.past.before(before, limit + 1);
+    return { runs: found.slice(0, limit).map(historyRun), isMore: found.length > limit };
   }
 
   /** Backs up all sources, or the named ones and the rest carried forward; joins a backup of all that is running. */
@@ -114,19 +129,26 @@ export class Backups {
     }
     // A copy: locking wipes the key at once, and what is sealed at the end must not be sealed under zeros.
     const stateKey = Uint8Array.from(this.#options.stateKey());
+    const isDue = (id: string): boolean => sourceIds?.has(id) ?? true;
+    const accepted = settings.sources.map(({ id }) => id).filter(id => isDue(id) && this.#isAccepted(id));
     try {
       await this.#options.around.before(signal);
       const order: engine.BackupOrder = {
         reason,
         device: { id: deviceId, label: settings.deviceLabel },
-        sources: settings.sources.map(source => ({ ...source, captureNow: sourceIds?.has(source.id) ?? true })),
+        sources: settings.sources.map(source => ({
+          ...source,
+          captureNow: isDue(source.id),
+          // What was said of one loss does not hold for the next.
+          lossAccepted: accepted.includes(source.id) && isHeldBack(this.#sources.get(source.id)),
+        })),
         memory: await loadMemory(state, stateKey),
         witness: await this.#options.witness(stateKey),
       };
       const outcome = await this.#options.engine.ask(engine.backup, order, { signal, onProgress });
       await state.saveWitness(outcome.witness, stateKey);
       await saveMemory(state, stateKey, outcome.memory);
-      this.#remember(outcome);
+      this.#remember(outcome, accepted);
       log.info('backup done', {
         job: reason,
         ms: outcome.durationMs,
@@ -137,36 +159,34 @@ export class Backups {
     } catch (thrown) {
       const error = toSignetError(thrown);
       const outcome = error.code === 'E_CANCELLED' ? 'cancelled' : 'failed';
-      this.#record({ at: this.#now(), outcome, error: error.toWire() });
+      this.#options.past.record({ at: this.#now(), outcome, error: error.toWire() });
       if (error.code === 'E_UNREACHABLE') this.#options.onPlace(false);
       log.warn('backup failed', { job: reason, code: error.code });
       throw error;
     } finally {
       wipe(stateKey);
-      await this.#options.around.after(this.last(1)[0]?.outcome ?? 'failed');
+      await this.#options.around.after(this.#options.past.last(1)[0]?.outcome ?? 'failed');
     }
   }
 
-  #remember(outcome: engine.BackupOutcome): void {
+  /** @param accepted sources of which the user had said, before this run, that their loss was meant */
+  #remember(outcome: engine.BackupOutcome, accepted: readonly string[]): void {
+    const { facts } = this.#options.state;
+    const at = this.#now();
     this.#alarms = outcome.alarms;
     this.#options.onPlace(true, { snapshots: outcome.snapshots, sizeBytes: outcome.repositoryBytes });
-    for (const { id, capturedAt, carriedFrom, verified, sizeBytes } of outcome.sources) {
-      const before = this.#sources.get(id);
-      // Not looked at this time: what was wrong with it still is, as far as anyone knows.
-      const problem = carriedFrom?.reason === 'not-due' ? before?.problem : carriedFrom?.reason;
-      const size = sizeBytes ?? before?.sizeBytes;
-      this.#sources.set(id, {
-        capturedAt,
-        verified,
-        ...(size !== undefined && { sizeBytes: size }),
-        ...(problem !== undefined && { problem }),
-      });
-    }
-    const at = this.#now();
+    const known = outcome.sources.map(source => {
+      const { fewer, ...before } = this.#sources.get(source.id) ?? {};
+      const standing = fewer === undefined || accepted.includes(source.id) ? before : { ...before, fewer };
+      return [source.id, afterBackup(standing, source, at)] as const;
+    });
+    this.#sources = new Map(known);
+    facts.set(knownName, encodeKnown(this.#sources));
+    for (const id of accepted) facts.remove(acceptedName(id));
     const hasProblem = outcome.sources.some(({ id }) => this.#sources.get(id)?.problem !== undefined);
     const isPartial = hasProblem || outcome.filesUnreadable.length > 0;
     if (outcome.snapshot === undefined) {
-      this.#record({ at, outcome: isPartial ? 'partial' : 'nothing-new' });
+      this.#options.past.record({ at, outcome: isPartial ? 'partial' : 'nothing-new' });
       return;
     }
     const {
@@ -179,8 +199,10 @@ export class Backups {
       bytesAdded,
       filesUnreadable,
       notVerified,
+      messagesNew,
+      conversationsChanged,
     } = outcome;
-    this.#record({
+    this.#options.past.record({
       at,
       outcome: isPartial ? 'partial' : 'good',
       backup: {
@@ -194,18 +216,14 @@ export class Backups {
         reason,
         filesUnreadable,
         notVerified,
+        ...(messagesNew !== undefined && { messagesNew }),
+        ...(conversationsChanged !== undefined && { conversationsChanged }),
       },
     });
   }
 
-  #record(entry: HistoryEntry): void {
-    try {
-      this.#options.state.history.append(entry);
-      this.#unrecorded = undefined;
-    } catch (error) {
-      if (toSignetError(error).code !== 'E_DISK_FULL') throw error;
-      this.#unrecorded = entry;
-    }
+  #isAccepted(id: string): boolean {
+    return this.#options.state.facts.get(acceptedName(id)) !== undefined;
   }
 
   #now(): string {
@@ -217,4 +235,11 @@ export class Backups {
 function resultOf(outcome: engine.BackupOutcome): BackupResult {
   const { at, bytesAdded, sources, memory, witness, snapshots, repositoryBytes, ...result } = outcome;
   return { type: 'result', ...result };
+}
+
+function historyRun({ at, outcome, backup, error }: HistoryEntry): HistoryRun {
+  if (backup === undefined) return { at, outcome, ...(error !== undefined && { code: error.code }) };
+  const { snapshot, durationMs, filesNew, filesChanged, bytesAdded, messagesNew } = backup;
+  const news = messagesNew === undefined ? {} : { messagesNew };
+  return { at, outcome, snapshot, durationMs, filesNew, filesChanged, bytesAdded, ...news };
 }

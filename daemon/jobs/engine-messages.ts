@@ -9,9 +9,10 @@ import type {
   ListEntry,
   RestoreResult,
   SnapshotEntry,
+  SourceStatus,
   VerifyResult,
 } from '../../protocol/status.ts';
-import type { CaptureMemory, FileProgress, ManifestSource } from '../archive/model.ts';
+import type { ArchiveSource, CaptureMemory, FileProgress, ManifestSource, SourceNews } from '../archive/model.ts';
 import type { SourceSetting, Witness } from '../state/model.ts';
 
 /** What an opened repository tells about itself. */
@@ -34,7 +35,7 @@ export interface OpenOrder {
 export interface BackupOrder {
   readonly reason: BackupReason;
   readonly device: { readonly id: string; readonly label: string };
-  readonly sources: readonly (SourceSetting & { readonly captureNow: boolean })[];
+  readonly sources: readonly (SourceSetting & Pick<ArchiveSource, 'captureNow' | 'lossAccepted'>)[];
   readonly memory: CaptureMemory | null;
   readonly witness: Witness;
 }
@@ -52,8 +53,8 @@ export interface BackupOutcome extends Omit<BackupResult, 'type'> {
   readonly bytesAdded: number;
   readonly sources: readonly (Pick<ManifestSource, 'id' | 'capturedAt' | 'complete' | 'carriedFrom'> & {
     readonly verified: boolean;
-    readonly sizeBytes?: number;
-  })[];
+  } & Pick<SourceStatus, 'sizeBytes' | 'messages' | 'conversations' | 'leftOut'> &
+    Pick<SourceNews, 'messagesFewer' | 'loss'>)[];
   readonly memory: CaptureMemory;
   readonly witness: Witness;
   readonly snapshots: number;
@@ -85,7 +86,10 @@ export const open = request<OpenOrder, OpenedRepository>('open');
 export const putVault = request<RemoteVault, null>('putVault');
 export const vaults = request<{ readonly remote: string }, readonly RemoteVault[]>('vaults');
 export const backup = request<BackupOrder, BackupOutcome>('backup');
-export const snapshots = request<{ readonly limit: number }, readonly SnapshotEntry[]>('snapshots');
+export const snapshots = request<
+  { readonly offset: number; readonly limit: number },
+  { readonly entries: readonly SnapshotEntry[]; readonly total: number }
+>('snapshots');
 export const list = request<{ readonly snapshot: string; readonly path: string }, readonly ListEntry[]>('list');
 export const read = request<
   { readonly snapshot: string; readonly path: string; readonly offset: number; readonly length: number },

@@ -95,7 +95,10 @@ class EngineServer {
       listVaults(await this.#options.openRemote(remote), { signal }),
     );
     this.#answer(engine.backup, (order, signal) => this.#backup(order, signal));
-    this.#answer(engine.snapshots, ({ limit }, signal) => this.#snapshots(limit, signal));
+    this.#answer(engine.snapshots, async ({ offset, limit }, signal) => {
+      const found = await this.#snapshots(offset === 0, signal);
+      return { entries: found.slice(offset, offset + limit), total: found.length };
+    });
     this.#answer(engine.list, async ({ snapshot, path }, signal) => {
       const { repository } = this.#opened();
       return listFolder(repository, (await this.#find(snapshot, signal)).snapshot.tree, path, signal);
@@ -206,9 +209,10 @@ class EngineServer {
     }
   }
 
-  async #snapshots(limit: number, signal: AbortSignal): Promise<readonly SnapshotEntry[]> {
-    const history = await this.#readHistory(signal);
-    return history.snapshots.slice(0, limit).map(({ id, snapshot, standing }) => ({
+  async #snapshots(anew: boolean, signal: AbortSignal): Promise<readonly SnapshotEntry[]> {
+    const known = anew ? undefined : this.#history;
+    const history = known ?? (await this.#readHistory(signal));
+    return history.snapshots.map(({ id, snapshot, standing }) => ({
       id,
       at: snapshot.time,
       device: snapshot.hostname,
@@ -237,7 +241,7 @@ class EngineServer {
     const { id, snapshot } = await this.#find(order.snapshot, signal);
     const capture = this.#options.startCapture();
     try {
-      const { files, bytes, databases, skipped } = await restoreSnapshot({
+      const outcome = await restoreSnapshot({
         ...order,
         repository,
         snapshot: { id, tree: snapshot.tree },
@@ -249,7 +253,7 @@ class EngineServer {
         signal,
       });
       const { target, dryRun } = order;
-      return { type: 'result', snapshot: id, target, files, bytes, databases, skipped, dryRun };
+      return { type: 'result', snapshot: id, target, ...outcome, dryRun };
     } finally {
       await capture.stop();
     }

@@ -16,6 +16,7 @@ import type {
 import type { Clock } from '../base/clock.ts';
 import { SignetError, toSignetError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
+import type { PowerState } from '../platform/platform.ts';
 import type { Settings, Witness } from '../state/model.ts';
 import { defaultSettings, type State } from '../state/state.ts';
 import { compareVaults, phoneEnding } from '../vault/vault.ts';
@@ -26,8 +27,11 @@ import { type ChosenSettings, chosenSettings, SettingsChanges } from './chosen-s
 import type { Engine } from './engine.ts';
 import * as engine from './engine-messages.ts';
 import { type JobCall, JobQueue } from './job-queue.ts';
+import { backupNotices } from './overdue.ts';
+import { PastRuns } from './past-runs.ts';
 import { checkFolders, remoteLabel } from './places.ts';
 import { loadWitness } from './recall.ts';
+import { changedSchedule } from './schedule.ts';
 import { type GivenSecrets, type NewPlace, type SetupOptions, type SetupOrder, setUp } from './setup.ts';
 import { statusOf } from './status.ts';
 import { Unlocking } from './unlocking.ts';
@@ -41,6 +45,8 @@ export interface JobsOptions extends Omit<SetupOptions, 'signal'> {
   readonly log: Log;
   readonly machineId: string;
   readonly startWatching: StartWatching;
+  /** Never rejects. */
+  readonly power: () => Promise<PowerState>;
   readonly onStatus: (status: Status) => void;
   readonly around: Pick<AroundBackups, 'before' | 'after' | 'end'>;
 }
@@ -49,6 +55,7 @@ export class Jobs {
   readonly #options: JobsOptions;
   readonly #automatic: AutomaticBackups;
   readonly #queue: JobQueue;
+  readonly #past: PastRuns;
   readonly #unlocking: Unlocking;
   readonly #deviceId: string;
   readonly #backups: Backups;
@@ -65,6 +72,7 @@ export class Jobs {
     this.#changes = new SettingsChanges(options.state, options.hostLabel);
     this.#deviceId = options.state.device(options.machineId).id;
     this.#queue = new JobQueue(options.clock, () => this.#changed());
+    this.#past = new PastRuns(options.state.history);
     this.#unlocking = new Unlocking({
       ...options,
       queue: this.#queue,
@@ -76,9 +84,15 @@ export class Jobs {
       clock: options.clock,
       startWatching: options.startWatching,
       backUp: async (reason, sourceIds) => {
-        await this.#backups.ended();
+        if (reason === 'change') await this.#backups.ended();
         await this.backup(reason, sourceIds);
       },
+      past: this.#past,
+      memory: options.state.facts,
+      power: options.power,
+      // What keeps the question from being answered keeps the backup from being made.
+      isReachable: () => this.#lookForPlace().catch(() => false),
+      random: () => new DataView(Uint8Array.from(options.randomBytes(4)).buffer).getUint32(0) / 2 ** 32,
       isUnlocked: () => this.#unlocking.isUnlocked,
       onProblem: code => options.log.warn('watching has a problem', { reason: code }),
       onChanged: () => this.#changed(),
@@ -86,6 +100,7 @@ export class Jobs {
     this.#backups = new Backups({
       ...options,
       queue: this.#queue,
+      past: this.#past,
       deviceId: this.#deviceId,
       settings: () => this.#settings,
       stateKey: () => this.#assertUnlocked(),
@@ -105,37 +120,46 @@ export class Jobs {
   }
 
   status(): Status {
-    const { state } = this.#options;
     const remote = this.#settings?.remote ?? null;
+    const past = this.#past;
+    const { nextRun, overdue, pausedUntil, waiting } = this.#automatic;
+    const place = remote === null ? '' : remoteLabel(remote);
+    const incidents = { overdue, lastGoodAt: past.lastGoodAt(), tries: past.tries(), place };
     return statusOf({
       settings: this.#settings,
       isUnlocked: this.#unlocking.isUnlocked,
       job: this.#queue.progress,
-      history: this.#backups.last(historyShown),
-      lastGood: state.history.lastGood(),
-      waiting: this.#automatic.waiting,
+      history: past.last(historyShown),
+      lastGood: past.lastGood(),
+      waiting,
       sources: this.#backups.sources,
-      remote: remote === null ? null : { label: remoteLabel(remote), reachable: this.#reachable },
+      remote: remote === null ? null : { label: place, reachable: this.#reachable },
       repository: this.#repository,
       deviceId: this.#deviceId,
       phoneEnding: this.#phoneEnding,
       alarms: this.#backups.alarms,
       keychain: { kind: 'memory-only', backend: null },
-      nextRun: null,
-      overdue: null,
-      pausedUntil: null,
-      notices: [],
+      nextRun,
+      overdue,
+      pausedUntil,
+      notices: [...backupNotices({ ...incidents, now: this.#options.clock.now() }), ...this.#backups.notices],
     });
   }
 
   /** As `status`, after a look whether the place of the copies answers. */
   async check(): Promise<Status> {
-    const remote = this.#settings?.remote;
-    if (remote !== null && remote !== undefined) {
-      this.#reachable = await this.#options.engine.ask(engine.reachable, { remote });
+    if (this.#settings !== undefined && this.#settings.remote !== null) {
+      await this.#lookForPlace();
       await this.#unlocking.rest();
     }
     return this.status();
+  }
+
+  /** Whether the place of the copies answers. */
+  async #lookForPlace(): Promise<boolean> {
+    const remote = this.#remote();
+    this.#reachable = await this.#options.engine.ask(engine.reachable, { remote });
+    return this.#reachable;
   }
 
   /**
@@ -166,7 +190,7 @@ export class Jobs {
     const { state, hostLabel } = this.#options;
     const { remote, sources, opened, phone } = place;
     const before = this.#settings ?? defaultSettings(hostLabel);
-    const settings = { ...before, remote, sources, schedule: { ...onChangeOnly, at: before.schedule.at, ...schedule } };
+    const settings = { ...before, remote, sources, schedule: changedSchedule(before.schedule, schedule ?? {}) };
     await state.settings.save(settings);
     this.#settings = settings;
     this.#phoneEnding = phone === undefined ? null : phoneEnding(phone);
@@ -222,10 +246,19 @@ export class Jobs {
     return this.#queue.cancel();
   }
 
-  async snapshots(limit: number, signal: AbortSignal): Promise<readonly SnapshotEntry[]> {
+  history(before: string | undefined, limit: number): ReturnType<Backups['history']> {
+    this.#remote();
+    return this.#backups.history(before, limit);
+  }
+
+  /** A page of the snapshots, newest first; pages after the first are of what the first saw. */
+  async snapshots(
+    page: { readonly offset: number; readonly limit: number },
+    signal: AbortSignal,
+  ): Promise<{ readonly entries: readonly SnapshotEntry[]; readonly total: number }> {
     this.#remote();
     this.#assertUnlocked();
-    return this.#options.engine.ask(engine.snapshots, { limit }, { signal });
+    return this.#options.engine.ask(engine.snapshots, page, { signal });
   }
 
   async list(snapshot: string, path: string, signal: AbortSignal): Promise<readonly ListEntry[]> {
@@ -274,9 +307,7 @@ export class Jobs {
     if (settings === undefined || settings.remote === null) {
       throw new SignetError('E_NOT_SET_UP', 'there is no backup to schedule');
     }
-    // "Never" and "only when I tap" switch on-change off, unless it is asked for in the same breath.
-    const onChange = change.onChange ?? (change.kind === undefined && settings.schedule.onChange);
-    const schedule = { ...settings.schedule, ...change, onChange };
+    const schedule = changedSchedule(settings.schedule, change);
     const next = { ...settings, schedule };
     await this.#options.state.settings.save(next);
     this.#settings = next;
@@ -297,6 +328,13 @@ export class Jobs {
     await this.#automatic.follow(next);
     this.#changed();
     return this.chosenSettings();
+  }
+
+  /** No automatic backups for so long; 0 goes on at once. */
+  pause(ms: number): string | null {
+    this.#remote();
+    this.#automatic.pause(ms);
+    return this.#automatic.pausedUntil;
   }
 
   /** Ends watching and jobs; what a job had uploaded is kept and need not be sent again. */
@@ -340,6 +378,3 @@ export class Jobs {
     }
   }
 }
-
-/** Until calendars are kept, automatic means: when chats change. */
-const onChangeOnly = { kind: 'manual', onChange: true } as const;

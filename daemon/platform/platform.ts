@@ -8,6 +8,7 @@ import { promisify } from 'node:util';
 import type { DoctorCheck } from '../../protocol/status.ts';
 import { SignetError } from '../base/errors.ts';
 
+export { type PowerState, powerState } from './power.ts';
 export type { WatchLimits } from './watch-limits.ts';
 
 const askTimeoutMs = 5000;

@@ -79,7 +79,13 @@ for (const args of [
   ['backup', '--fast'],
   ['restore', 'latest'],
   ['restore'],
-  ['schedule', 'daily'],
+  ['schedule', 'hourly'],
+  ['schedule', 'daily', '--at', '24:00'],
+  ['schedule', 'manual', '--at', '03:30'],
+  ['pause'],
+  ['pause', 'long'],
+  ['pause', '31d'],
+  ['pause', '2h', '--resume'],
   ['status', '--max-age', '26h'],
   ['status', '--check', '--max-age', 'soon'],
   ['verify', '--read-data=101'],
@@ -161,7 +167,7 @@ test('setup hands over what came on standard input, prints the key once, and lea
     params: {
       sources: [{ root: '/chats/a' }, { root: '/chats/b', profile: 'whatsapp' }, { profile: 'claude-code' }],
       remote: 'folder:/backup',
-      schedule: { kind: 'manual', onChange: false },
+      schedule: { kind: 'manual' },
     },
     secrets: { password, phone },
   });
@@ -240,7 +246,13 @@ test('results with --json have the fields that are promised', async t => {
   ]);
   t.is((await json('ls', 'latest', '/x/')).length, 2);
   t.deepEqual(Object.keys(await json('daemon', 'status')), ['pid', 'version', 'uptimeSeconds']);
-  t.deepEqual(await json('schedule', 'never'), { kind: 'never', at: '03:30', onChange: false });
+  t.deepEqual(await json('schedule', 'weekly', '--at', '23:05', '--on-change', 'off'), {
+    kind: 'weekly',
+    at: '23:05',
+    onChange: false,
+  });
+  t.deepEqual(await json('pause', '2h'), { pausedUntil: '2026-11-24T09:00:00.000Z' });
+  t.deepEqual(await json('pause', '--resume'), { pausedUntil: null });
   t.deepEqual(await json('cancel'), { cancelled: false });
   t.is((await json('doctor'))[0].name, 'sqlite');
   const all = await daemon.told();

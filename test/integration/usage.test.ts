@@ -99,7 +99,7 @@ test('every mistake before set-up says what to do, and nothing comes into being'
     { ...setup(source, place, { password: 'tab\tin it', phone }), code: 'E_PASSWORD_FORM', says: /letters, digits/ },
     { ...setup(source, place, { ...both, colour: 'red' }), says: /only password, / },
     { ...setup(source, place, both, '--phone', phone), says: /given twice/ },
-    { ...setup(source, place, both, '--schedule', 'hourly'), says: /manual, never/ },
+    { ...setup(source, place, both, '--schedule', 'hourly'), says: /never, manual, daily/ },
     {
       args: ['setup', '--remote', place, '--read-only'],
       secrets: { recoveryKey: '7'.repeat(64) },
@@ -108,7 +108,7 @@ test('every mistake before set-up says what to do, and nothing comes into being'
     { args: ['status', '--max-age', '26h'], says: /needs --check/ },
     { args: ['status', '--check', '--max-age', 'yesterday'], says: /such as 26h/ },
     { args: ['verify', '--read-data', '0'], says: /0\.001 to 100/ },
-    { args: ['schedule', 'often'], says: /manual or never/ },
+    { args: ['schedule', 'often'], says: /never, manual, daily/ },
     ...[['backup'], ['snapshots'], ['ls', 'latest'], ['cat', 'latest', 'x'], ['verify'], ['schedule', 'never']].map(
       args => ({ args, code: 'E_NOT_SET_UP' as const, exit: 10, says: /signet setup/ }),
     ),

@@ -96,7 +96,7 @@ export async function archiveBench(
         const time = new Date(made.clock.now() + 1000 * runs++).toISOString();
         const id = await repository.saveSnapshot(snapshotOf(outcome.tree, { time }));
         parent = { id, tree: outcome.tree };
-        memory = { snapshot: id, databases: outcome.memory };
+        memory = { snapshot: id, ...outcome.memory };
         return { ...outcome, id };
       } finally {
         await capture?.stop();

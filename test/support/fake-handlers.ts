@@ -119,7 +119,8 @@ export function fakeHandlers(changes: Partial<Handlers> = {}, asked: Asked[] = [
     status: async () => someStatus(),
     backup: async () => backupResult,
     cancel: async () => ({ cancelled: false }),
-    snapshots: async () => [snapshotEntry],
+    snapshots: async () => ({ entries: [snapshotEntry], total: 1 }),
+    history: async () => ({ runs: [], isMore: false }),
     list: async () => ({
       entries: [
         { name: 'chat.db', type: 'file', sizeBytes: 4096, modifiedAt: '2026-11-23T08:50:00.000Z', permissions: 0o600 },
@@ -136,6 +137,7 @@ export function fakeHandlers(changes: Partial<Handlers> = {}, asked: Asked[] = [
     unlock: async () => ({}),
     lock: async () => ({}),
     setSchedule: async params => ({ kind: 'manual', at: '03:30', onChange: true, ...params }),
+    pause: async ({ ms }) => ({ pausedUntil: ms === 0 ? null : '2026-11-24T09:00:00.000Z' }),
     judgePassword: async (_params, { secrets }) => {
       if (Buffer.from(secrets.get('phone') ?? []).toString() === noPhone) {
         throw new SignetError('E_PHONE_FORM', 'too short', { params: { problem: 'number' } });

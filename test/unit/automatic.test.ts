@@ -4,6 +4,7 @@ import { AutomaticBackups, type AutomaticOptions, type DueChanges } from '../../
 import type { Settings } from '../../daemon/state/model.ts';
 import { defaultSettings } from '../../daemon/state/state.ts';
 import { manualClock } from '../support/manual-clock.ts';
+import { pastOf, textMemory } from '../support/schedule-kit.ts';
 
 const settings: Settings = {
   ...defaultSettings('bench'),
@@ -46,6 +47,11 @@ async function setUp(changes: Partial<AutomaticOptions> = {}) {
     isUnlocked: () => true,
     onProblem: () => undefined,
     onChanged: () => undefined,
+    past: pastOf([]),
+    memory: textMemory(),
+    power: async () => ({ onBattery: undefined, isMetered: undefined }),
+    isReachable: async () => true,
+    random: () => 0,
     ...changes,
   });
   await automatic.follow(settings);

@@ -92,6 +92,7 @@ test('every request reaches its handler with its parameters and comes back typed
   await connection.sendRequest(messages.restore, { snapshot: 'latest', target: '/new', include: ['**/x'] });
   await connection.sendRequest(messages.verify, { readDataPercent: 5 });
   await connection.sendRequest(messages.lock);
+  await connection.sendRequest(messages.history, { before: '2026-11-23T08:55:00.000Z', limit: 200 });
   await connection.sendRequest(messages.setSchedule, { kind: 'never' });
   await connection.sendRequest(messages.daemonInfo);
   await connection.sendRequest(messages.doctor);
@@ -107,6 +108,7 @@ test('every request reaches its handler with its parameters and comes back typed
       ['restore', { snapshot: 'latest', target: '/new', include: ['**/x'] }],
       ['verify', { readDataPercent: 5 }],
       ['lock', {}],
+      ['history', { before: '2026-11-23T08:55:00.000Z', limit: 200 }],
       ['setSchedule', { kind: 'never' }],
       ['daemonInfo', {}],
       ['doctor', {}],

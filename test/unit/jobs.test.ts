@@ -96,6 +96,7 @@ async function kit(t: ExecutionContext, answers: Answers, isSetUp = true): Promi
     homeFolders: [],
     newSource: async () => source('a'),
     startWatching: async () => ({ close: async () => undefined }),
+    power: async () => ({ onBattery: undefined, isMetered: undefined }),
     randomBytes: count => new Uint8Array(count).fill(1),
     onStatus: () => undefined,
     around: { before: async () => undefined, after: async () => undefined, end: () => undefined },
@@ -188,7 +189,7 @@ test('a state that cannot be read does not keep the keys from being forgotten', 
   };
   await t.notThrowsAsync(made.jobs.lock());
   t.is(made.asked.at(-1), 'stop');
-  await t.throwsAsync(made.jobs.snapshots(1, call.signal), { message: 'the vault is locked' });
+  await t.throwsAsync(made.jobs.snapshots({ offset: 0, limit: 1 }, call.signal), { message: 'the vault is locked' });
 });
 
 test('who joins a backup that waits for its turn is told of that backup, not of the job before', async t => {
@@ -291,7 +292,7 @@ test('an engine that dies fails what it was asked and leaves nothing staged; one
   t.deepEqual(failures, ['E_INTERNAL']);
   t.false(existsSync(join(home.staging, 'copy')));
 
-  const asked = made.ask(engine.snapshots, { limit: 1 }).catch((error: unknown) => error);
+  const asked = made.ask(engine.snapshots, { offset: 0, limit: 1 }).catch((error: unknown) => error);
   while (!existsSync(join(home.staging, 'copy', 'image'))) await new Promise(setImmediate);
   await made.stop();
   t.true(isCode(await asked, 'E_CANCELLED'));

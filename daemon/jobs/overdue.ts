@@ -1,0 +1,105 @@
+// Why there was no good backup for too long, from what was seen since the last one, and the notices that go with it. Pure. What stands in
+// the way now comes before what failed earlier: it is what the person can do something about.
+
+import type { ErrorCode } from '../../protocol/errors.ts';
+import type { Notice, Overdue, OverdueCause } from '../../protocol/status.ts';
+import type { HistoryEntry } from '../state/model.ts';
+import type { Owed } from './schedule.ts';
+
+/** The tries since the last good backup that ended without one. */
+export interface FailedTries {
+  readonly count: number;
+  /** RFC 3339 of the first. */
+  readonly firstAt: string;
+  /** Of the newest. */
+  readonly code: ErrorCode;
+  readonly retryable: boolean;
+  readonly cause: OverdueCause;
+  /** RFC 3339: since when all tries had that cause. */
+  readonly causeSince: string;
+}
+
+/** What one more run makes of it; a cancelled one is no try. */
+export function afterRun(before: FailedTries | undefined, entry: HistoryEntry): FailedTries | undefined {
+  if (entry.outcome === 'good' || entry.outcome === 'nothing-new') return undefined;
+  if (entry.outcome === 'cancelled') return before;
+  const code = entry.error?.code ?? (entry.outcome === 'partial' ? 'E_SOURCE_UNREADABLE' : 'E_INTERNAL');
+  const cause = causes[code] ?? 'failed';
+  return {
+    count: (before?.count ?? 0) + 1,
+    firstAt: before?.firstAt ?? entry.at,
+    code,
+    retryable: entry.error?.retryable ?? true,
+    cause,
+    causeSince: before?.cause === cause ? before.causeSince : entry.at,
+  };
+}
+
+/** @param history newest first */
+export function triesIn(history: readonly HistoryEntry[]): FailedTries | undefined {
+  const good = history.findIndex(({ outcome }) => outcome === 'good' || outcome === 'nothing-new');
+  const since = good === -1 ? history : history.slice(0, good);
+  return since.reduceRight(afterRun, undefined as FailedTries | undefined);
+}
+
+const causes: { readonly [code in ErrorCode]?: OverdueCause } = {
+  E_SIGN_IN: 'sign-in',
+  E_UNREACHABLE: 'offline',
+  E_REMOTE_FULL: 'full',
+  E_DISK_FULL: 'disk-full',
+  E_VAULT_LOCKED: 'locked',
+};
+
+export interface OverdueFacts {
+  readonly now: number;
+  readonly owed: Owed | undefined;
+  /** Since when automatic backups pause at the user's wish; undefined when they do not. */
+  readonly pausedSince: number | undefined;
+  readonly lockedSince: number | undefined;
+  /** Since when the battery or a metered connection holds a due backup back. */
+  readonly powerSince: number | undefined;
+  readonly tries: FailedTries | undefined;
+}
+
+/** Null while the last good backup is not older than the schedule allows. */
+export function overdueOf(facts: OverdueFacts): Overdue | null {
+  const { owed, now } = facts;
+  if (owed === undefined || now <= owed.overdueAt) return null;
+  return { since: new Date(owed.since()).toISOString(), ...causeOf(facts, owed) };
+}
+
+function causeOf(facts: OverdueFacts, { overdueAt }: Owed): Omit<Overdue, 'since'> {
+  const { pausedSince, lockedSince, powerSince, tries } = facts;
+  const standing = (cause: OverdueCause, since: number) => ({ cause, causeSince: new Date(since).toISOString() });
+  if (pausedSince !== undefined) return standing('paused', pausedSince);
+  // Locked only after it was too late already, as at the first start after a holiday: that is not why.
+  if (lockedSince !== undefined && lockedSince <= overdueAt) return standing('locked', lockedSince);
+  if (powerSince !== undefined) return standing('power', powerSince);
+  if (tries === undefined) return { cause: 'not-running' };
+  const { cause, causeSince } = tries;
+  return cause === 'failed' ? { cause, causeSince, tries: tries.count, code: tries.code } : { cause, causeSince };
+}
+
+/**
+ * What a person should look at: that backups are overdue, or that they fail for something that does not pass by itself. What passes (a place
+ * that is away for an hour) is told when it has lasted too long. One incident keeps its id.
+ */
+export function backupNotices(facts: {
+  readonly now: number;
+  readonly overdue: Overdue | null;
+  readonly lastGoodAt: number | undefined;
+  readonly tries: FailedTries | undefined;
+  readonly place: string;
+}): readonly Notice[] {
+  const { now, overdue, lastGoodAt, tries, place } = facts;
+  if (overdue !== null) {
+    const { since, cause, causeSince, code } = overdue;
+    const days = Math.floor((now - (lastGoodAt ?? Date.parse(since))) / 86_400_000);
+    const more = { ...(causeSince !== undefined && { causeSince }), ...(code !== undefined && { code }) };
+    const params = { place, days, cause, ...(overdue.tries !== undefined && { tries: overdue.tries }), ...more };
+    return [{ id: `overdue ${since}`, kind: 'overdue', since, params }];
+  }
+  if (tries === undefined || tries.retryable) return [];
+  const { firstAt, code, count } = tries;
+  return [{ id: `failed ${firstAt}`, kind: 'failed', since: firstAt, params: { place, code, tries: count } }];
+}
