@@ -1,14 +1,14 @@
 // The daemon: one process per home that outlives the windows and terminals which use it. Constructs everything and wires it together; what
 // is decided is decided in the units below.
 
-import { randomBytes } from 'node:crypto';
+import { randomFillSync } from 'node:crypto';
 import { homedir, userInfo } from 'node:os';
 import { exitCode } from '../protocol/errors.ts';
 import { type Home, resolveHome } from '../protocol/home.ts';
 import { daemonFlags, frugalEnvironment } from '../protocol/runtime.ts';
 import type { Status } from '../protocol/status.ts';
 import { productVersion, protocolVersion } from '../protocol/version.ts';
-import { asBuffer, wipe } from './base/bytes.ts';
+import { asBuffer, secretBytes, wipe } from './base/bytes.ts';
 import { systemClock } from './base/clock.ts';
 import { SignetError, toSignetError } from './base/errors.ts';
 import { openLog } from './base/log.ts';
@@ -18,8 +18,11 @@ import { AroundBackups } from './jobs/around.ts';
 import { examine } from './jobs/doctor.ts';
 import { Engine } from './jobs/engine.ts';
 import { Jobs } from './jobs/jobs.ts';
+import { KeptPhone } from './jobs/kept-phone.ts';
+import { KeptSession } from './jobs/kept-session.ts';
 import { DesktopNotices } from './jobs/notices.ts';
 import type { GivenSecrets } from './jobs/setup.ts';
+import { UsableKeychain } from './jobs/usable-keychain.ts';
 import {
   type AutostartSurroundings,
   carriedEnvironment,
@@ -33,6 +36,9 @@ import {
   freeDiskBytes,
   hardenProcess,
   hostLabel,
+  KeychainProcess,
+  LoginMarker,
+  loginSession,
   machineId,
   memory,
   powerState,
@@ -43,7 +49,7 @@ import { newSource, watchSources } from './sources/sources.ts';
 import { openState } from './state/state.ts';
 import { KeyProcess, openVaultState, resticPassword } from './vault/vault.ts';
 
-const bytes = (count: number): Uint8Array => new Uint8Array(randomBytes(count));
+const bytes = (count: number): Uint8Array => randomFillSync(secretBytes(count));
 const maxReadBytes = 128 << 10;
 const listPage = 500;
 const historyPage = 200;
@@ -75,11 +81,21 @@ async function runDaemon(home: Home): Promise<void> {
   if (swept > 0) log.warn('staged copies of a killed run removed', { count: swept });
 
   const keyWork = new KeyProcess();
+  const keychain = new UsableKeychain(new KeychainProcess(), state.installId);
+  const phone = new KeptPhone(keychain, state.phone);
+  const session = new KeptSession({
+    keychain,
+    marker: new LoginMarker(home.runtime),
+    login: await loginSession(),
+    installId: state.installId,
+    clock: systemClock,
+    randomBytes: bytes,
+  });
   const vault = await openVaultState({
     clock: systemClock,
     keyWork,
     copy: state.vaultCopy,
-    phone: state.phone,
+    phone,
     memory,
   });
   let announce: (status: Status) => void = () => undefined;
@@ -91,6 +107,9 @@ async function runDaemon(home: Home): Promise<void> {
   const jobs = await Jobs.open({
     state,
     vault,
+    keychain,
+    session,
+    phone,
     engine,
     clock: systemClock,
     log,
@@ -117,7 +136,10 @@ async function runDaemon(home: Home): Promise<void> {
       wipe(recoveryKey);
       return { ...result, recoveryKey: digits };
     },
-    status: async ({ check }) => (check ? jobs.check() : jobs.status()),
+    status: async ({ check }) => {
+      await jobs.settled();
+      return check ? jobs.check() : jobs.status();
+    },
     backup: (_, call) => jobs.backup('user', undefined, call),
     cancel: async () => ({ cancelled: jobs.cancel() }),
     snapshots: ({ offset = 0, limit = listPage }, { signal }) => jobs.snapshots({ offset, limit }, signal),

@@ -21,7 +21,8 @@ const sentences: { readonly [kind in NoticeKind]: (facts: Facts) => Words } = {
   overdue: ({ params, now, locale }) => {
     const { days, cause } = params;
     const long = noGoodBackup(typeof days === 'number' ? days : undefined, locale);
-    return { message: `${long}. ${causeWords(params, now, locale)}.`, advice: overdueAdvice(cause) };
+    const why = cause === undefined ? '' : ` ${causeWords(params, now, locale)}.`;
+    return { message: `${long}.${why}`, advice: overdueAdvice(cause) };
   },
   failed: ({ params, now, locale }) => {
     const { code } = params;

@@ -258,9 +258,8 @@ export async function dial(home: Home, options: { readonly timeoutMs?: number } 
     try {
       return await dialOnce(home, Math.max(1, end - Date.now()));
     } catch (error) {
-      // Cut off before the proof: the daemon ends just now, has too many strangers, or does not know this token.
-      const isCutOff = error instanceof PeerError && error.params['cutOff'] === true;
-      if (!isCutOff || triesLeft <= 1 || Date.now() >= end) throw error;
+      const why = error instanceof PeerError ? error.params['dialling'] : undefined;
+      if (why === undefined || Date.now() >= end || (why === 'cut off' && triesLeft <= 1)) throw error;
     }
     await pause(10 + Math.random() * 40); // not all of a crowd at the same moment
   }
@@ -309,7 +308,11 @@ async function dialOnce(home: Home, timeoutMs: number): Promise<Dialed> {
         hangUp();
       }
     });
-    server.on('error', (error: unknown) => reject(missing(`nobody listens at the endpoint (${codeOf(error)})`, error)));
+    server.on('error', (error: unknown) => {
+      const code = codeOf(error) ?? '';
+      const params = code === 'EAGAIN' ? queueIsFull : brokenOff.includes(code) ? cutOff : {};
+      reject(new PeerError('E_DAEMON_MISSING', `nobody answers at the endpoint (${code})`, { params, cause: error }));
+    });
     server.on('disconnect', () => {
       reject(
         step === 'proof'
@@ -331,10 +334,14 @@ async function dialOnce(home: Home, timeoutMs: number): Promise<Dialed> {
   }
 }
 
-const cutOff = { cutOff: true } as const;
+/** Cut off before the proof: the daemon ends just now, has too many strangers, or does not know this token. */
+const cutOff = { dialling: 'cut off' } as const;
+const brokenOff = ['ECONNRESET', 'EPIPE'];
+/** Linux refuses for the moment when more wait than the daemon has had time to accept. */
+const queueIsFull = { dialling: 'queue is full' } as const;
 
-function missing(detail: string, cause?: unknown): PeerError {
-  return new PeerError('E_DAEMON_MISSING', detail, { cause });
+function missing(detail: string): PeerError {
+  return new PeerError('E_DAEMON_MISSING', detail);
 }
 
 /** HMAC-SHA256 under the token over who proves, and both nonces: neither side's proof serves as the other's, nor a second time. */
@@ -400,7 +407,7 @@ async function removeDead(endpoint: Endpoint): Promise<void> {
     const probe = probeConnect(endpoint.path, () => {
       probe.destroy();
       done('alive');
-    }).on('error', error => done(codeOf(error) ?? error.message));
+    }).on('error', error => done(codeOf(error) === 'EAGAIN' ? 'alive' : (codeOf(error) ?? error.message)));
   });
   if (answer === 'ENOENT') return;
   if (answer === 'alive') throw new PeerError('E_BUSY', 'another daemon serves this home');

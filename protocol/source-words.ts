@@ -2,7 +2,7 @@
 // the command line and the extension alike.
 
 import { counted, type Locale, size } from './formats.ts';
-import type { Notice, RestoreResult, SourceStatus } from './status.ts';
+import type { RestoreResult, SourceStatus } from './status.ts';
 
 /** `212 new messages in 9 chats`; empty where nothing was counted. */
 export function newMessagesWords(
@@ -47,28 +47,4 @@ export function leftOutWords(leftOut: RestoreResult['leftOut'], locale: Locale =
     const what = counted(files, `${one} was`, `${many} were`, locale);
     return `${what} left out of this backup${by === '' ? '' : ` ${by}`}: ${size(bytes, locale)}.`;
   });
-}
-
-/** What a notice about a source says; empty for the other kinds. */
-export function sourceNoticeWords({ kind, params }: Pick<Notice, 'kind' | 'params'>, locale: Locale = {}): string {
-  const app = String(params['app'] ?? 'An app');
-  const gone = Number(params['count'] ?? 0);
-  switch (kind) {
-    case 'fewer-messages': {
-      const missing = counted(gone, 'message', 'messages', locale);
-      return `${app} has ${missing} fewer than yesterday. They are still in your backups.`;
-    }
-    case 'shrunk': {
-      const how =
-        { messages: counted(gone, 'message', 'messages', locale), files: counted(gone, 'file', 'files', locale) }[
-          String(params['of'])
-        ] ?? size(gone, locale);
-      const what = params['of'] === 'everything' ? `${app} is empty now` : `${app} shrank by ${how}`;
-      return `${what}. Its last full copy stays in your backups until you say that this was you.`;
-    }
-    case 'missing-source':
-      return `${app} is not where it was. Its last copy stays in your backups; it is looked for again next time.`;
-    default:
-      return '';
-  }
 }

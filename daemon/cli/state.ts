@@ -4,8 +4,9 @@ import { reasonWords } from '../../protocol/error-words.ts';
 import { exitCode, PeerError } from '../../protocol/errors.ts';
 import { ago, counted, moment, size } from '../../protocol/formats.ts';
 import * as messages from '../../protocol/messages.ts';
+import { noticeWords } from '../../protocol/notice-words.ts';
 import { Secrets } from '../../protocol/secrets.ts';
-import { sourceNoticeWords, sourceWords } from '../../protocol/source-words.ts';
+import { sourceWords } from '../../protocol/source-words.ts';
 import type { Schedule, ScheduleKind, Status } from '../../protocol/status.ts';
 import { scheduleWords, sentenceFor } from '../../protocol/words.ts';
 import { givenSecrets, refuseEmptyUnlock, type SecretOptions, secretsForUnlock } from './secrets.ts';
@@ -83,7 +84,10 @@ function statusWords(found: Status, now: number): string {
     locked ??
     { 'not set up': ['Run `signet setup`.'], locked: ['Run `signet unlock`.'] }[state as string] ??
     (isFirst ? ['Run `signet backup`.'] : []);
-  const noticed = found.notices.map(notice => harmless(sourceNoticeWords(notice)));
+  // What is overdue or failed stands in the heading.
+  const noticed = found.notices
+    .filter(({ kind }) => kind !== 'overdue' && kind !== 'failed')
+    .map(notice => harmless(Object.values(noticeWords(notice, now)).join(' ')));
   const heading = [`${harmless(sentence)}.`, harmless(below), ...noticed, ...others, ...next].filter(
     line => line !== '',
   );

@@ -450,11 +450,11 @@ function hasToWire(thrown: unknown): thrown is { toWire(): WireError } {
 function scrub(wire: WireError, secrets: Secrets): WireError {
   const needles = secrets.names().flatMap(name => {
     const value = secrets.get(name);
-    return value === undefined || value.length < 4 ? [] : [Buffer.from(value).toString('utf8')];
+    return value === undefined || value.length < 4 ? [] : [value];
   });
   const clean = (value: string | number | boolean) => {
     if (typeof value !== 'string') return value;
-    const text = needles.reduce((left, needle) => left.replaceAll(needle, '[secret]'), value);
+    const text = needles.reduce(without, value);
     return text.length > 2048 ? `${text.slice(0, 2048)}…` : text;
   };
   const params: ErrorParams = Object.fromEntries(
@@ -463,6 +463,18 @@ function scrub(wire: WireError, secrets: Secrets): WireError {
       .map(([key, value]) => [key, clean(value)]),
   );
   return { code: wire.code, params, retryable: wire.retryable };
+}
+
+/** Compares bytes: the secret itself must not become text here. */
+function without(text: string, needle: Uint8Array): string {
+  const bytes = Buffer.from(text);
+  let clean = '';
+  let from = 0;
+  for (let at = bytes.indexOf(needle); at >= 0; at = bytes.indexOf(needle, from)) {
+    clean += `${bytes.toString('utf8', from, at)}[secret]`;
+    from = at + needle.length;
+  }
+  return from === 0 ? text : clean + bytes.toString('utf8', from);
 }
 
 /** Where an unexpected error came from: its frames without its message. */

@@ -2,7 +2,7 @@
 // remembered of a run before the engine read its head back.
 
 import type { Alarm, BackupReason, BackupResult, HistoryRun, JobProgress, Notice } from '../../protocol/status.ts';
-import { wipe } from '../base/bytes.ts';
+import { copySecret, wipe } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { SignetError, toSignetError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
@@ -128,7 +128,7 @@ export class Backups {
       throw new SignetError('E_NOT_SET_UP', 'there is nothing to back up: no source is set up');
     }
     // A copy: locking wipes the key at once, and what is sealed at the end must not be sealed under zeros.
-    const stateKey = Uint8Array.from(this.#options.stateKey());
+    const stateKey = copySecret(this.#options.stateKey());
     const isDue = (id: string): boolean => sourceIds?.has(id) ?? true;
     const accepted = settings.sources.map(({ id }) => id).filter(id => isDue(id) && this.#isAccepted(id));
     try {

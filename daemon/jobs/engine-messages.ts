@@ -13,6 +13,7 @@ import type {
   VerifyResult,
 } from '../../protocol/status.ts';
 import type { ArchiveSource, CaptureMemory, FileProgress, ManifestSource, SourceNews } from '../archive/model.ts';
+import { copySecret } from '../base/bytes.ts';
 import type { SourceSetting, Witness } from '../state/model.ts';
 
 /** What an opened repository tells about itself. */
@@ -99,6 +100,45 @@ export const restore = request<RestoreOrder, RestoreResult>('restore');
 export const verify = request<{ readonly readDataPercent: number; readonly witness: Witness }, VerifyResult>('verify');
 export const measure = request<Nothing, { readonly snapshots: number; readonly sizeBytes: number }>('measure');
 export const reachable = request<{ readonly remote: string }, boolean>('reachable');
+
+/** Forgets the repository and wipes its keys; the thread is ended afterwards. */
+export const close = request<Nothing, null>('close');
+
+/** Keys are among the fields of a message itself, and no longer than this. */
+const longestKeyBytes = 64;
+
+/**
+ * The message with its keys in shared memory: a port copies other bytes into memory of its own, which it gives back unwiped. The keys
+ * that were given stay the caller's to wipe.
+ */
+export function carried<Message>(message: Message): Message {
+  return withKeys(message, key => {
+    const shared = new Uint8Array(new SharedArrayBuffer(key.length));
+    shared.set(key);
+    return shared;
+  });
+}
+
+/** The message with its keys in memory of this thread alone; what carried them is wiped. */
+export function landed<Message>(message: Message): Message {
+  return withKeys(message, shared => {
+    if (!(shared.buffer instanceof SharedArrayBuffer)) return shared;
+    const key = copySecret(shared);
+    shared.fill(0);
+    return key;
+  });
+}
+
+function withKeys<Message>(message: Message, change: (key: Uint8Array) => Uint8Array): Message {
+  if (typeof message !== 'object' || message === null || Array.isArray(message)) return message;
+  const fields = Object.entries(message);
+  if (!fields.some(([, value]) => isKey(value))) return message;
+  return Object.fromEntries(fields.map(([name, value]) => [name, isKey(value) ? change(value) : value])) as Message;
+}
+
+function isKey(value: unknown): value is Uint8Array {
+  return value instanceof Uint8Array && value.length <= longestKeyBytes;
+}
 
 /** One job runs at a time, so one token is enough. */
 export const progressToken = 'job';

@@ -123,6 +123,12 @@ class EngineServer {
       const { repository } = this.#opened();
       return { snapshots: (await repository.snapshots()).size, sizeBytes: repository.size().packBytes };
     });
+    this.#answer(engine.close, async () => {
+      await this.#closeSession();
+      this.#prepared?.repository.forget();
+      this.#prepared = undefined;
+      return null;
+    });
     this.#answer(engine.reachable, async ({ remote }, signal) => {
       try {
         return (await inspectPlace(await this.#options.openRemote(remote), { signal })) === 'repository';
@@ -164,7 +170,7 @@ class EngineServer {
   }
 
   async #begin(remote: Remote, repository: Repository): Promise<engine.OpenedRepository> {
-    await this.#session?.repository.close();
+    await this.#closeSession();
     this.#session = { remote, repository, headsKey: repository.deriveKey('signet/heads/v1') };
     this.#history = undefined;
     return {
@@ -173,6 +179,14 @@ class EngineServer {
       masterKeyFingerprint: repository.masterKeyFingerprint,
       stateKey: repository.deriveKey('signet/state/v1'),
     };
+  }
+
+  async #closeSession(): Promise<void> {
+    const session = this.#session;
+    this.#session = undefined;
+    this.#history = undefined;
+    wipe(session?.headsKey);
+    await session?.repository.close();
   }
 
   #repositoryOptions(remote: Remote): Omit<RepositoryOptions, 'recoveryKey'> {
@@ -282,7 +296,7 @@ class EngineServer {
         controller.abort(new SignetError('E_CANCELLED', 'stopped at the request of the user')),
       );
       try {
-        return await work(params, controller.signal);
+        return engine.carried(await work(engine.landed(params), controller.signal));
       } catch (error) {
         const wire = toSignetError(controller.signal.aborted ? controller.signal.reason : error).toWire();
         return new ResponseError(1, wire.code, wire);
