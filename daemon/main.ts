@@ -201,8 +201,9 @@ async function runDaemon(home: Home): Promise<void> {
         settings: () => state.settings.load(),
         runtime: () => probeRuntime({ kdfBackend: () => keyWork.backend() }),
         keychain: async () => {
-          const { keychain: kind, keychainBackend: backend } = jobs.status();
-          return { kind, backend };
+          await keychain.look('again');
+          const { isWanted, kind, backend } = keychain;
+          return { isWanted, kind, backend };
         },
         autostart: () => findAutostart(service, around),
         limits: () => watchLimits(),

@@ -36,7 +36,12 @@ export interface DoctorOptions {
   /** The state after a look at the place of the copies. */
   readonly check: () => Promise<Status>;
   readonly runtime: () => Promise<readonly DoctorCheck[]>;
-  readonly keychain: () => Promise<{ readonly kind: Status['keychain']; readonly backend: string | null }>;
+  /** Tried anew. */
+  readonly keychain: () => Promise<{
+    readonly isWanted: boolean;
+    readonly kind: Status['keychain'];
+    readonly backend: string | null;
+  }>;
   readonly autostart: () => Promise<{ readonly manager: string; readonly isCurrent: boolean } | undefined>;
   readonly limits: () => Promise<WatchLimits | undefined>;
   readonly countFolders: (root: string, most: number) => Promise<number>;
@@ -90,7 +95,13 @@ async function line(name: string, look: () => Promise<Line>): Promise<DoctorChec
 }
 
 async function keychain({ keychain: look, platform }: DoctorOptions): Promise<Line> {
-  const { kind, backend } = await look();
+  const { isWanted, kind, backend } = await look();
+  if (!isWanted) {
+    return good(
+      'not used, as you chose: the password is asked for at each start',
+      '`signet settings set useKeychain on`',
+    );
+  }
   const by = backend === null ? '' : ` (${backend})`;
   const advice =
     platform === 'linux'

@@ -41,7 +41,7 @@ async function kit(t: ExecutionContext): Promise<Kit> {
       status: someStatus(),
       check: async () => someStatus(),
       runtime: async () => [{ name: 'Node', ok: true, detail: '24.21.0' }],
-      keychain: async () => ({ kind: 'session', backend: 'keytar' }),
+      keychain: async () => ({ isWanted: true, kind: 'session', backend: 'keytar' }),
       autostart: async () => ({ manager: 'systemd', isCurrent: true }),
       limits: async () => ({ watches: 1000, instances: 128, openFiles: 65_536 }),
       countFolders: async () => 10,
@@ -118,10 +118,14 @@ test('each kind of keychain is told, and none of them is a fault', async t => {
   const { look } = await kit(t);
   t.is((await look('keychain')).detail, 'used (keytar): the password is asked for once in each login');
   for (const kind of ['memory-only', 'unavailable'] as const) {
-    const found = await look('keychain', { keychain: async () => ({ kind, backend: null }) });
+    const found = await look('keychain', { keychain: async () => ({ isWanted: true, kind, backend: null }) });
     t.true(found.ok);
     t.true(found.advice?.includes('gnome-keyring'));
   }
+  const off = await look('keychain', {
+    keychain: async () => ({ isWanted: false, kind: 'memory-only', backend: null }),
+  });
+  t.true(off.detail.startsWith('not used, as you chose'));
 });
 
 test('a folder of the socket that others may enter is told', async t => {
