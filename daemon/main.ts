@@ -17,6 +17,7 @@ import { openLog } from './base/log.ts';
 import { sweepStaging } from './capture/capture.ts';
 import { claimHome, type Handlers, type Secrets, startEndpoint } from './endpoint/endpoint.ts';
 import { AroundBackups } from './jobs/around.ts';
+import { examine } from './jobs/doctor.ts';
 import { Engine } from './jobs/engine.ts';
 import { Jobs } from './jobs/jobs.ts';
 import { KeptPhone } from './jobs/kept-phone.ts';
@@ -27,12 +28,14 @@ import { UsableKeychain } from './jobs/usable-keychain.ts';
 import {
   type AutostartSurroundings,
   carriedEnvironment,
+  findAutostart,
   installAutostart,
   type ServiceOrder,
   uninstallAutostart,
 } from './platform/autostart.ts';
 import { showNotice } from './platform/notify.ts';
 import {
+  freeDiskBytes,
   hardenProcess,
   hostLabel,
   KeychainProcess,
@@ -44,6 +47,7 @@ import {
   probeRuntime,
   registryText,
 } from './platform/platform.ts';
+import { countFolders, watchLimits } from './platform/watch-limits.ts';
 import {
   discoverSources,
   newSource,
@@ -219,7 +223,26 @@ async function runDaemon(home: Home): Promise<void> {
     setSettings: ({ values }) => jobs.setSettings(values),
     installService: () => installAutostart(service, around),
     uninstallService: async () => ({ removed: await uninstallAutostart(service.environment, around) }),
-    doctor: async () => probeRuntime({ kdfBackend: () => keyWork.backend() }),
+    doctor: () =>
+      examine({
+        home,
+        platform: process.platform,
+        now: systemClock.now(),
+        status: jobs.status(),
+        check: () => jobs.check(),
+        settings: () => state.settings.load(),
+        runtime: () => probeRuntime({ kdfBackend: () => keyWork.backend() }),
+        keychain: async () => {
+          await keychain.look('again');
+          const { isWanted, kind, backend } = keychain;
+          return { isWanted, kind, backend };
+        },
+        autostart: () => findAutostart(service, around),
+        limits: () => watchLimits(),
+        countFolders,
+        freeBytes: freeDiskBytes,
+        fact: name => state.facts.get(name),
+      }),
   };
   const endpoint = await startEndpoint({
     home,
@@ -231,6 +254,7 @@ async function runDaemon(home: Home): Promise<void> {
   const notices = new DesktopNotices({
     facts: state.facts,
     log,
+    now: () => systemClock.now(),
     isWanted: () => jobs.chosenSettings().desktopNotices,
     show: text => showNotice(text, process),
   });

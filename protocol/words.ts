@@ -1,5 +1,5 @@
 // The sentences for the state of Signet, chosen at the client; the daemon never speaks. Calm, plain, what happened, what it means, what to do.
-// Never on screen: vault, repository, blob, pack, head, daemon, KDF, remote. Those for failures are in error-words.ts.
+// Never on screen: vault, repository, blob, pack, head, daemon, KDF, remote. Those for failures are in error-words.ts, those for notices in notice-words.ts.
 
 import { capital, reasonWords, wordsFor } from './error-words.ts';
 import type { ErrorCode } from './errors.ts';

@@ -160,8 +160,19 @@ command('uninstall', 'start it by itself no longer', daemon).action(async option
 command('doctor', 'check that this computer has what Signet needs').action(async options =>
   (await import('./service.ts')).doctor(options),
 );
+command('log', 'show what the background part noted')
+  .option('--lines <n>', 'how many, the newest', '40')
+  .option('--follow', 'go on showing until Ctrl-C')
+  .action(async options => (await import('./log.ts')).log(options));
 
-for (const each of [program, ...program.commands, ...settings.commands, ...sources.commands, ...daemon.commands]) {
+program
+  .command('completion')
+  .description('print what makes a shell complete these commands')
+  .addArgument(new Argument('<shell>', 'which shell').choices(['bash', 'zsh', 'fish']))
+  .action(async shell => (await import('./completion.ts')).completion(shell, program));
+
+const everyCommand = (of: Command): Command[] => [of, ...of.commands.flatMap(everyCommand)];
+for (const each of everyCommand(program)) {
   each.exitOverride().configureOutput({ outputError: () => {} }); // said in our own form, below
 }
 
