@@ -17,8 +17,11 @@ import { claimHome, type Handlers, type Secrets, startEndpoint } from './endpoin
 import { AroundBackups } from './jobs/around.ts';
 import { Engine } from './jobs/engine.ts';
 import { Jobs } from './jobs/jobs.ts';
+import { KeptPhone } from './jobs/kept-phone.ts';
+import { KeptSession } from './jobs/kept-session.ts';
 import { DesktopNotices } from './jobs/notices.ts';
 import type { GivenSecrets } from './jobs/setup.ts';
+import { UsableKeychain } from './jobs/usable-keychain.ts';
 import {
   type AutostartSurroundings,
   carriedEnvironment,
@@ -27,7 +30,17 @@ import {
   uninstallAutostart,
 } from './platform/autostart.ts';
 import { showNotice } from './platform/notify.ts';
-import { hardenProcess, hostLabel, machineId, memory, powerState, probeRuntime } from './platform/platform.ts';
+import {
+  hardenProcess,
+  hostLabel,
+  KeychainProcess,
+  LoginMarker,
+  loginSession,
+  machineId,
+  memory,
+  powerState,
+  probeRuntime,
+} from './platform/platform.ts';
 import { newSource, watchSources } from './sources/sources.ts';
 import { openState } from './state/state.ts';
 import { KeyProcess, openVaultState, resticPassword } from './vault/vault.ts';
@@ -64,11 +77,21 @@ async function runDaemon(home: Home): Promise<void> {
   if (swept > 0) log.warn('staged copies of a killed run removed', { count: swept });
 
   const keyWork = new KeyProcess();
+  const keychain = new UsableKeychain(new KeychainProcess(), state.installId);
+  const phone = new KeptPhone(keychain, state.phone);
+  const session = new KeptSession({
+    keychain,
+    marker: new LoginMarker(home.runtime),
+    login: await loginSession(),
+    installId: state.installId,
+    clock: systemClock,
+    randomBytes: bytes,
+  });
   const vault = await openVaultState({
     clock: systemClock,
     keyWork,
     copy: state.vaultCopy,
-    phone: state.phone,
+    phone,
     memory,
   });
   let announce: (status: Status) => void = () => undefined;
@@ -80,6 +103,9 @@ async function runDaemon(home: Home): Promise<void> {
   const jobs = await Jobs.open({
     state,
     vault,
+    keychain,
+    session,
+    phone,
     engine,
     clock: systemClock,
     log,
@@ -106,7 +132,10 @@ async function runDaemon(home: Home): Promise<void> {
       wipe(recoveryKey);
       return { ...result, recoveryKey: digits };
     },
-    status: async ({ check }) => (check ? jobs.check() : jobs.status()),
+    status: async ({ check }) => {
+      await jobs.settled();
+      return check ? jobs.check() : jobs.status();
+    },
     backup: (_, call) => jobs.backup('user', undefined, call),
     cancel: async () => ({ cancelled: jobs.cancel() }),
     snapshots: ({ offset = 0, limit = listPage }, { signal }) => jobs.snapshots({ offset, limit }, signal),

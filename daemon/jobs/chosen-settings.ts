@@ -14,6 +14,7 @@ const settable = [
   'jitterMs',
   'lockAfterIdleMs',
   'lockAfterMs',
+  'useKeychain',
   'waitOnBattery',
   'waitOnMetered',
   'passwordReminder',

@@ -19,7 +19,7 @@ import type { Log } from '../base/log.ts';
 import type { PowerState } from '../platform/platform.ts';
 import type { Settings, Witness } from '../state/model.ts';
 import { defaultSettings, type State } from '../state/state.ts';
-import { compareVaults, phoneEnding } from '../vault/vault.ts';
+import { compareVaults } from '../vault/vault.ts';
 import type { AroundBackups } from './around.ts';
 import { AutomaticBackups, type StartWatching } from './automatic.ts';
 import { Backups } from './backups.ts';
@@ -27,6 +27,8 @@ import { type ChosenSettings, chosenSettings, SettingsChanges } from './chosen-s
 import type { Engine } from './engine.ts';
 import * as engine from './engine-messages.ts';
 import { type JobCall, JobQueue } from './job-queue.ts';
+import type { KeptPhone } from './kept-phone.ts';
+import type { KeptSession } from './kept-session.ts';
 import { backupNotices } from './overdue.ts';
 import { PastRuns } from './past-runs.ts';
 import { checkFolders, remoteLabel } from './places.ts';
@@ -35,6 +37,7 @@ import { changedSchedule } from './schedule.ts';
 import { type GivenSecrets, type NewPlace, type SetupOptions, type SetupOrder, setUp } from './setup.ts';
 import { statusOf } from './status.ts';
 import { Unlocking } from './unlocking.ts';
+import type { UsableKeychain } from './usable-keychain.ts';
 
 const historyShown = 20;
 
@@ -44,6 +47,9 @@ export interface JobsOptions extends Omit<SetupOptions, 'signal'> {
   readonly clock: Clock;
   readonly log: Log;
   readonly machineId: string;
+  readonly keychain: UsableKeychain;
+  readonly session: KeptSession;
+  readonly phone: KeptPhone;
   readonly startWatching: StartWatching;
   /** Never rejects. */
   readonly power: () => Promise<PowerState>;
@@ -62,22 +68,24 @@ export class Jobs {
   readonly #changes: SettingsChanges;
   #settings: Settings | undefined;
   #repository: Status['repository'] = null;
-  #phoneEnding: string | null = null;
   #reachable: boolean | null = null;
 
-  private constructor(options: JobsOptions, settings: Settings | undefined, phone: string | undefined) {
+  private constructor(options: JobsOptions, settings: Settings | undefined) {
     this.#options = options;
     this.#settings = settings;
-    this.#phoneEnding = phone === undefined ? null : phoneEnding(phone);
     this.#changes = new SettingsChanges(options.state, options.hostLabel);
     this.#deviceId = options.state.device(options.machineId).id;
-    this.#queue = new JobQueue(options.clock, () => this.#changed());
+    this.#queue = new JobQueue(options.clock, () => {
+      this.#unlocking.used();
+      this.#changed();
+    });
     this.#past = new PastRuns(options.state.history);
     this.#unlocking = new Unlocking({
       ...options,
       queue: this.#queue,
-      remote: () => this.#remote(),
+      remote: () => this.#settings?.remote ?? undefined,
       onOpened: opened => this.#measure(opened),
+      onUnlocked: () => this.#automatic.unlocked(),
       onChanged: () => this.#changed(),
     });
     this.#automatic = new AutomaticBackups({
@@ -114,12 +122,15 @@ export class Jobs {
   }
 
   static async open(options: JobsOptions): Promise<Jobs> {
-    const jobs = new Jobs(options, await options.state.settings.load(), await options.state.phone.recall());
+    const jobs = new Jobs(options, await options.state.settings.load());
+    await jobs.#unlocking.follow(jobs.#settings);
     await jobs.#automatic.follow(jobs.#settings);
+    jobs.#unlocking.start();
     return jobs;
   }
 
   status(): Status {
+    const { keychain, session, phone, clock } = this.#options;
     const remote = this.#settings?.remote ?? null;
     const past = this.#past;
     const { nextRun, overdue, pausedUntil, waiting } = this.#automatic;
@@ -136,14 +147,23 @@ export class Jobs {
       remote: remote === null ? null : { label: place, reachable: this.#reachable },
       repository: this.#repository,
       deviceId: this.#deviceId,
-      phoneEnding: this.#phoneEnding,
+      phoneEnding: phone.ending,
       alarms: this.#backups.alarms,
-      keychain: { kind: 'memory-only', backend: null },
+      keychain: { kind: session.kind, backend: keychain.backend },
       nextRun,
       overdue,
       pausedUntil,
-      notices: [...backupNotices({ ...incidents, now: this.#options.clock.now() }), ...this.#backups.notices],
+      notices: [
+        ...backupNotices({ ...incidents, now: clock.now() }),
+        ...this.#backups.notices,
+        ...this.#unlocking.notices,
+      ],
     });
+  }
+
+  /** Until a daemon that just started knows whether its session goes on, a few seconds at most. */
+  settled(): Promise<void> {
+    return this.#unlocking.settled();
   }
 
   /** As `status`, after a look whether the place of the copies answers. */
@@ -188,12 +208,12 @@ export class Jobs {
 
   async #configure(place: NewPlace, schedule: Partial<Schedule> | undefined): Promise<void> {
     const { state, hostLabel } = this.#options;
-    const { remote, sources, opened, phone } = place;
+    const { remote, sources, opened } = place;
     const before = this.#settings ?? defaultSettings(hostLabel);
     const settings = { ...before, remote, sources, schedule: changedSchedule(before.schedule, schedule ?? {}) };
     await state.settings.save(settings);
     this.#settings = settings;
-    this.#phoneEnding = phone === undefined ? null : phoneEnding(phone);
+    await this.#unlocking.follow(settings);
     await this.#unlocking.takeOver(opened);
     await this.#automatic.follow(settings);
   }
@@ -204,8 +224,8 @@ export class Jobs {
     this.#repository = { id: opened.repositoryId, snapshots, sizeBytes };
   }
 
-  async unlock(secrets: GivenSecrets): Promise<void> {
-    if (await this.#unlocking.unlock(secrets)) this.#automatic.unlocked();
+  unlock(secrets: GivenSecrets): Promise<void> {
+    return this.#unlocking.unlock(secrets);
   }
 
   lock(): Promise<void> {
@@ -218,8 +238,7 @@ export class Jobs {
     sourceIds?: ReadonlySet<string>,
     call?: Pick<JobCall, 'progress'>,
   ): Promise<BackupResult> {
-    this.#remote();
-    this.#assertUnlocked();
+    await this.#ready();
     return this.#backups.run(reason, sourceIds, call);
   }
 
@@ -256,14 +275,14 @@ export class Jobs {
     page: { readonly offset: number; readonly limit: number },
     signal: AbortSignal,
   ): Promise<{ readonly entries: readonly SnapshotEntry[]; readonly total: number }> {
-    this.#remote();
-    this.#assertUnlocked();
+    await this.#ready();
+    this.#unlocking.used();
     return this.#options.engine.ask(engine.snapshots, page, { signal });
   }
 
   async list(snapshot: string, path: string, signal: AbortSignal): Promise<readonly ListEntry[]> {
-    this.#remote();
-    this.#assertUnlocked();
+    await this.#ready();
+    this.#unlocking.used();
     return this.#options.engine.ask(engine.list, { snapshot, path }, { signal });
   }
 
@@ -271,14 +290,13 @@ export class Jobs {
     range: { readonly snapshot: string; readonly path: string; readonly offset: number; readonly length: number },
     signal: AbortSignal,
   ): Promise<{ readonly bytes: Uint8Array; readonly sizeBytes: number }> {
-    this.#remote();
-    this.#assertUnlocked();
+    await this.#ready();
+    this.#unlocking.used();
     return this.#options.engine.ask(engine.read, range, { signal });
   }
 
   async restore(order: engine.RestoreOrder, call: JobCall): Promise<RestoreResult> {
-    const remote = this.#remote();
-    this.#assertUnlocked();
+    const remote = await this.#ready();
     const target = resolve(order.target);
     await checkFolders({ remote, sources: this.#settings?.sources ?? [], home: this.#options.homeFolders, target });
     return this.#queue.run('restore', call, (signal, onProgress) => {
@@ -288,8 +306,7 @@ export class Jobs {
   }
 
   async verify(readDataPercent: number, call: JobCall): Promise<VerifyResult> {
-    const remote = this.#remote();
-    this.#assertUnlocked();
+    const remote = await this.#ready();
     const { engine: worker, vault } = this.#options;
     return this.#queue.run('verify', call, async (signal, onProgress) => {
       const witness = await this.#witness(this.#assertUnlocked());
@@ -310,9 +327,7 @@ export class Jobs {
     const schedule = changedSchedule(settings.schedule, change);
     const next = { ...settings, schedule };
     await this.#options.state.settings.save(next);
-    this.#settings = next;
-    await this.#automatic.follow(next);
-    this.#changed();
+    await this.#follow(next);
     return schedule;
   }
 
@@ -331,24 +346,30 @@ export class Jobs {
   /** @throws E_USAGE · E_SETTING; nothing is changed then */
   async setSettings(values: Readonly<Record<string, unknown>>): Promise<ChosenSettings> {
     const next = await this.#changes.set(this.#settings, values);
-    this.#settings = next;
-    await this.#automatic.follow(next);
-    this.#changed();
+    await this.#follow(next);
     return this.chosenSettings();
+  }
+
+  /** What was chosen counts from now on. */
+  async #follow(settings: Settings): Promise<void> {
+    this.#settings = settings;
+    await this.#unlocking.follow(settings);
+    await this.#automatic.follow(settings);
+    this.#changed();
   }
 
   /** Ends watching and jobs; what a job had uploaded is kept and need not be sent again. */
   async stop(): Promise<void> {
     await this.#automatic.stop();
     this.#options.around.end();
-    await this.lock();
+    await this.#unlocking.close();
     await this.#queue.idle();
   }
 
   /** The engine died of an unforeseen error: nothing is open any more, and the state says so. */
   engineFailed(error: SignetError): void {
     this.#options.log.error('the engine failed', { code: error.code });
-    void this.#unlocking.forget();
+    void this.#unlocking.engineFailed();
   }
 
   #remote(): string {
@@ -356,6 +377,14 @@ export class Jobs {
     if (remote === null || remote === undefined) {
       throw new SignetError('E_NOT_SET_UP', 'this computer is not set up');
     }
+    return remote;
+  }
+
+  /** Where the copies are, once it is sure whether they can be opened. @throws E_NOT_SET_UP · E_VAULT_LOCKED */
+  async #ready(): Promise<string> {
+    const remote = this.#remote();
+    await this.#unlocking.settled();
+    this.#assertUnlocked();
     return remote;
   }
 

@@ -136,6 +136,7 @@ const schema = v.looseObject({
   jitterMs: period(30_000, 0),
   lockAfterIdleMs: period(0, 0),
   lockAfterMs: period(0, 0),
+  useKeychain: flag(true),
   waitOnBattery: flag(false),
   waitOnMetered: flag(true),
   syncedBy: v.optional(v.nullable(v.pipe(v.string('must be text or null'), v.maxLength(64, 'is too long'))), null),

@@ -12,6 +12,7 @@ import { openNewest } from './cloud-vaults.ts';
 import { atLeast, checkMemory, defaultWritePolicy } from './kdf-policy.ts';
 import type { KeyWork, OpenedVault, VaultCandidate, VaultFile, VaultIdentity, Verdict, WritePolicy } from './model.ts';
 import { normalisePhone } from './phone.ts';
+import type { SessionKeys } from './session-entry.ts';
 import { Tries } from './tries.ts';
 import {
   openVault,
@@ -28,6 +29,7 @@ export { compareVaults, listVaults } from './cloud-vaults.ts';
 export { KeyProcess } from './key-process.ts';
 export { normalisePhone, phoneEnding } from './phone.ts';
 export { parseRecoveryKey, recoveryKeyGroups, resticPassword } from './recovery-key.ts';
+export { openSession, type SessionKeys, type SessionTimes, sealSession } from './session-entry.ts';
 
 const keyBytes = 32;
 const saltBytes = 16;
@@ -226,6 +228,12 @@ export class Vault {
     if (recoveryKey.length !== keyBytes) throw new SignetError('E_INTERNAL', 'the recovery key is not 32 bytes');
     this.lock();
     this.#recoveryKey = copySecret(recoveryKey);
+  }
+
+  /** Unlocks with what the daemon before kept for this login; no password is asked for and none is proved. */
+  resume({ recoveryKey, identity }: SessionKeys): void {
+    this.unlockWithRecoveryKey(recoveryKey);
+    this.#identity = identity;
   }
 
   /** While unlocked: whether this is the key that is in use. Changes nothing. @throws E_VAULT_LOCKED · E_WRONG_SECRET */

@@ -142,7 +142,7 @@ class Trial {
     mkdirSync(config, { recursive: true, mode: 0o700 });
     // Without a calendar and its random delay: nothing but the change leads to the automatic backup that is shown.
     const schedule = { kind: 'manual', onChange: true };
-    const settings = { v: 1, deviceLabel: 'Throw-away', schedule, jitterMs: 0, ...timing };
+    const settings = { v: 1, deviceLabel: 'Throw-away', schedule, jitterMs: 0, useKeychain: false, ...timing };
     writeFileSync(join(config, 'settings.json'), JSON.stringify(settings), { mode: 0o600 });
     return await this.#step('set up', async () => {
       // A number of the range that is reserved for films and books.

@@ -13,6 +13,7 @@ import { defaultSettings, openState, type State } from '../../daemon/state/state
 import { openVaultState } from '../../daemon/vault/vault.ts';
 import type { Home } from '../../protocol/home.ts';
 import { manualClock } from '../support/manual-clock.ts';
+import { keptIn, MemoryKeychain } from '../support/memory-keychain.ts';
 import { temporaryHome } from '../support/temporary-home.ts';
 import { CountedKeyWork } from '../support/vault-kit.ts';
 
@@ -78,16 +79,18 @@ async function kit(t: ExecutionContext, answers: Answers, isSetUp = true): Promi
       stop();
     },
   } as Pick<Engine, 'ask' | 'stop'>;
+  const kept = keptIn(new MemoryKeychain('none'), { home, state, clock });
   const vault = await openVaultState({
     clock,
     keyWork: new CountedKeyWork(),
     copy: state.vaultCopy,
-    phone: state.phone,
+    phone: kept.phone,
     memory: () => ({ totalBytes: 8 << 30, availableBytes: 8 << 30 }),
   });
   const jobs = await Jobs.open({
     state,
     vault,
+    ...kept,
     engine: fake,
     clock,
     log: { info: () => undefined, warn: () => undefined, error: () => undefined },
