@@ -193,7 +193,7 @@ function goodWords(status: Status, good: string, now: number, locale: Locale): O
   const [unreadable] = last?.filesUnreadable ?? [];
   if (last !== null && unreadable !== undefined) {
     return {
-      sentence: `Backed up, except ${counted(last.filesUnreadable.length, 'file', 'files', locale)}`,
+      sentence: `Backed up, except ${counted(last.filesUnreadable.length + (last.more?.filesUnreadable ?? 0), 'file', 'files', locale)}`,
       below: `${fileName(unreadable.path)} could not be read: ${reasonWords(unreadable.reason)}. It is tried again next time.`,
     };
   }
