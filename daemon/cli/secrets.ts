@@ -260,7 +260,7 @@ async function askNewPassword(
   { judge, suggest }: NewPassword,
   draws: boolean,
 ): Promise<Uint8Array> {
-  note('Choose a password. It is asked for each time Signet starts, and nobody can reset it.');
+  note('Choose a password. It is asked for once after each login, and nobody can reset it.');
   if (!draws) note('Enter alone draws six words for you.');
   let drawn = draws;
   return retrying(async () => {

@@ -207,6 +207,7 @@ export class Backups {
       bytesAdded,
       filesUnreadable,
       notVerified,
+      more,
       messagesNew,
       conversationsChanged,
     } = outcome;
@@ -224,6 +225,7 @@ export class Backups {
         reason,
         filesUnreadable,
         notVerified,
+        ...(more !== undefined && { more }),
         ...(messagesNew !== undefined && { messagesNew }),
         ...(conversationsChanged !== undefined && { conversationsChanged }),
       },
