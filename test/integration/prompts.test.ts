@@ -221,7 +221,7 @@ test('on a terminal progress is one line, redrawn and then taken away', async t 
 test('a change of the password says what it does not achieve, then asks for the present one and twice for the new one', async t => {
   const { home, daemon } = await daemonWith(t);
   const terminal = runOnTerminal(t, home, ['password', 'change']);
-  await terminal.see('still open with the old password');
+  await terminal.see('Change the password?');
   await terminal.see('present backup password:');
   terminal.type(`${password}\r`);
   await terminal.see('Password:');
