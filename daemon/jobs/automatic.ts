@@ -15,6 +15,7 @@ import { ClockWatch } from './clock-watch.ts';
 import { type Hold, heedsMeter, holdOf, worldHold } from './hold-back.ts';
 import { overdueOf } from './overdue.ts';
 import type { PastRuns } from './past-runs.ts';
+import { calendarKind } from './schedule.ts';
 
 /** What has settled and is to be backed up now. */
 export interface DueChanges {
@@ -134,7 +135,7 @@ export class AutomaticBackups {
 
   /** Does what the settings say, from now on. */
   follow(settings: Settings | undefined): Promise<void> {
-    const isOn = settings !== undefined && settings.remote !== null && settings.sources.length > 0;
+    const isOn = settings !== undefined && wantsBackups(settings);
     if (this.#settings === undefined && isOn) this.#startUntil = this.#options.clock.monotonic() + networkMs;
     this.#settings = isOn ? settings : undefined;
     this.#calendar.follow(this.#settings?.schedule, this.#lastRunAt(), this.#options.clock.now());
@@ -362,6 +363,11 @@ export class AutomaticBackups {
   #jitter(longestMs: number): number {
     return Math.floor(this.#options.random() * longestMs);
   }
+}
+
+/** Whether anything is backed up by itself here. */
+function wantsBackups({ remote, sources, schedule }: Settings): boolean {
+  return remote !== null && sources.length > 0 && (schedule.onChange || calendarKind(schedule.kind) !== undefined);
 }
 
 function watchSettingsOf(settings: Settings): WatchSettings | undefined {

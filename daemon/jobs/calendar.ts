@@ -58,7 +58,7 @@ export class Calendar {
     const isDue = (this.next(lastRunAt, now) ?? Number.POSITIVE_INFINITY) <= now;
     this.#schedule = schedule;
     const before = this.#kept;
-    if (schedule === undefined || !(schedule.onChange || calendarKind(schedule.kind) !== undefined)) {
+    if (schedule === undefined) {
       this.#kept = undefined;
       if (before !== undefined) this.#remember(names.schedule, undefined);
       return;
