@@ -343,6 +343,19 @@ test('a clock set back by an hour serves no slot twice; one set forward for a da
   t.is(made.automatic.overdue, null);
 });
 
+test('a clock that was set back for a while and is right again changes nothing in the end', async t => {
+  const made = await kit();
+  await made.pass(slot - start + hourMs);
+  made.clock.jumpTo(start - 60 * dayMs);
+  t.is(made.automatic.nextRun, iso(start - 60 * dayMs + 3.5 * hourMs));
+  await made.pass(2 * minuteMs);
+  made.clock.jumpTo(slot + 2 * hourMs);
+  await made.pass(2 * minuteMs);
+  t.is(made.runs.length, 1);
+  t.is(made.automatic.nextRun, iso(slot + dayMs));
+  t.is(made.automatic.overdue, null);
+});
+
 test('where the clock was found set back outlives a restart', async t => {
   const made = await kit();
   made.clock.jumpTo(start + 40 * dayMs);
