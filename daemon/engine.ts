@@ -1,10 +1,11 @@
 // The engine thread's entry: the one place that names the adapters of remotes and builds what reaches outside; then it serves the main thread.
 
-import { randomBytes } from 'node:crypto';
+import { randomFillSync } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
+import { secretBytes } from './base/bytes.ts';
 import { systemClock } from './base/clock.ts';
 import { SignetError, systemCode } from './base/errors.ts';
 import { startDatabaseCapture } from './capture/capture.ts';
@@ -33,7 +34,7 @@ serveEngine({
   startCapture: () => startDatabaseCapture({ stagingFolder: home.staging, nodePath: process.execPath }),
   freeBytes: freeDiskBytes,
   clock: systemClock,
-  randomBytes: count => new Uint8Array(randomBytes(count)),
+  randomBytes: count => randomFillSync(secretBytes(count)),
   host: { hostname: hostname(), pid: process.pid },
 });
 

@@ -1,29 +1,54 @@
 // The daemon: one process per home that outlives the windows and terminals which use it. Constructs everything and wires it together; what
 // is decided is decided in the units below.
 
-import { randomBytes } from 'node:crypto';
-import { homedir } from 'node:os';
+import { randomFillSync } from 'node:crypto';
+import { homedir, userInfo } from 'node:os';
 import { exitCode } from '../protocol/errors.ts';
 import { type Home, resolveHome } from '../protocol/home.ts';
+import { daemonFlags, frugalEnvironment } from '../protocol/runtime.ts';
 import type { Status } from '../protocol/status.ts';
 import { productVersion, protocolVersion } from '../protocol/version.ts';
-import { asBuffer, wipe } from './base/bytes.ts';
+import { asBuffer, secretBytes, wipe } from './base/bytes.ts';
 import { systemClock } from './base/clock.ts';
 import { SignetError, toSignetError } from './base/errors.ts';
 import { openLog } from './base/log.ts';
 import { sweepStaging } from './capture/capture.ts';
 import { claimHome, type Handlers, type Secrets, startEndpoint } from './endpoint/endpoint.ts';
+import { AroundBackups } from './jobs/around.ts';
 import { Engine } from './jobs/engine.ts';
 import { Jobs } from './jobs/jobs.ts';
+import { KeptPhone } from './jobs/kept-phone.ts';
+import { KeptSession } from './jobs/kept-session.ts';
+import { DesktopNotices } from './jobs/notices.ts';
 import type { GivenSecrets } from './jobs/setup.ts';
-import { hardenProcess, hostLabel, machineId, memory, powerState, probeRuntime } from './platform/platform.ts';
+import { UsableKeychain } from './jobs/usable-keychain.ts';
+import {
+  type AutostartSurroundings,
+  carriedEnvironment,
+  installAutostart,
+  type ServiceOrder,
+  uninstallAutostart,
+} from './platform/autostart.ts';
+import { showNotice } from './platform/notify.ts';
+import {
+  hardenProcess,
+  hostLabel,
+  KeychainProcess,
+  LoginMarker,
+  loginSession,
+  machineId,
+  memory,
+  powerState,
+  probeRuntime,
+} from './platform/platform.ts';
 import { newSource, watchSources } from './sources/sources.ts';
 import { openState } from './state/state.ts';
 import { KeyProcess, openVaultState, resticPassword } from './vault/vault.ts';
 
-const bytes = (count: number): Uint8Array => new Uint8Array(randomBytes(count));
+const bytes = (count: number): Uint8Array => randomFillSync(secretBytes(count));
 const maxReadBytes = 128 << 10;
 const listPage = 500;
+const historyPage = 200;
 
 hardenProcess();
 try {
@@ -32,7 +57,8 @@ try {
   const error = toSignetError(thrown);
   // One line for whoever started the daemon; protocol/launch.ts reads the code at its end.
   process.stderr.write(`signet: the daemon could not start: ${error.message} (${error.code})\n`);
-  process.exit(exitCode(error.code));
+  // That another one serves the home is no failure that a service manager should answer with one more start.
+  process.exit(error.code === 'E_BUSY' ? 0 : exitCode(error.code));
 }
 
 async function runDaemon(home: Home): Promise<void> {
@@ -51,11 +77,21 @@ async function runDaemon(home: Home): Promise<void> {
   if (swept > 0) log.warn('staged copies of a killed run removed', { count: swept });
 
   const keyWork = new KeyProcess();
+  const keychain = new UsableKeychain(new KeychainProcess(), state.installId);
+  const phone = new KeptPhone(keychain, state.phone);
+  const session = new KeptSession({
+    keychain,
+    marker: new LoginMarker(home.runtime),
+    login: await loginSession(),
+    installId: state.installId,
+    clock: systemClock,
+    randomBytes: bytes,
+  });
   const vault = await openVaultState({
     clock: systemClock,
     keyWork,
     copy: state.vaultCopy,
-    phone: state.phone,
+    phone,
     memory,
   });
   let announce: (status: Status) => void = () => undefined;
@@ -67,6 +103,9 @@ async function runDaemon(home: Home): Promise<void> {
   const jobs = await Jobs.open({
     state,
     vault,
+    keychain,
+    session,
+    phone,
     engine,
     clock: systemClock,
     log,
@@ -79,8 +118,11 @@ async function runDaemon(home: Home): Promise<void> {
     power: () => powerState(),
     randomBytes: bytes,
     onStatus: status => announce(status),
+    around: new AroundBackups({ state, clock: systemClock, log, env: process.env }),
   });
 
+  const service = serviceOrder(home);
+  const around = autostartSurroundings();
   const stopping = Promise.withResolvers<void>();
   const handlers: Handlers = {
     setup: async (params, call) => {
@@ -90,10 +132,14 @@ async function runDaemon(home: Home): Promise<void> {
       wipe(recoveryKey);
       return { ...result, recoveryKey: digits };
     },
-    status: async ({ check }) => (check ? jobs.check() : jobs.status()),
+    status: async ({ check }) => {
+      await jobs.settled();
+      return check ? jobs.check() : jobs.status();
+    },
     backup: (_, call) => jobs.backup('user', undefined, call),
     cancel: async () => ({ cancelled: jobs.cancel() }),
-    snapshots: ({ limit }, { signal }) => jobs.snapshots(limit ?? Number.MAX_SAFE_INTEGER, signal),
+    snapshots: ({ offset = 0, limit = listPage }, { signal }) => jobs.snapshots({ offset, limit }, signal),
+    history: async ({ before, limit = historyPage }) => jobs.history(before, limit),
     list: async ({ snapshot, path, offset = 0 }, { signal }) => {
       const entries = await jobs.list(snapshot, path, signal);
       return { entries: entries.slice(offset, offset + listPage), total: entries.length };
@@ -131,6 +177,16 @@ async function runDaemon(home: Home): Promise<void> {
       stopping.resolve();
       return {};
     },
+    handOver: async () => {
+      if (jobs.status().job !== null)
+        throw new SignetError('E_BUSY', 'a job runs; the daemon makes way when it is done');
+      stopping.resolve();
+      return {};
+    },
+    getSettings: async () => jobs.chosenSettings(),
+    setSettings: ({ values }) => jobs.setSettings(values),
+    installService: () => installAutostart(service, around),
+    uninstallService: async () => ({ removed: await uninstallAutostart(service.environment, around) }),
     doctor: async () => probeRuntime({ kdfBackend: () => keyWork.backend() }),
   };
   const endpoint = await startEndpoint({
@@ -140,7 +196,17 @@ async function runDaemon(home: Home): Promise<void> {
     clock: systemClock,
     log: { info: (fields, event) => log.info(event, fields), warn: (fields, event) => log.warn(event, fields) },
   });
-  announce = status => endpoint.broadcast(status);
+  const notices = new DesktopNotices({
+    facts: state.facts,
+    log,
+    isWanted: () => jobs.chosenSettings().desktopNotices,
+    show: text => showNotice(text, process),
+  });
+  announce = status => {
+    endpoint.broadcast(status);
+    notices.look(status);
+  };
+  notices.look(jobs.status());
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stopping.resolve());
 
   await stopping.promise;
@@ -150,6 +216,26 @@ async function runDaemon(home: Home): Promise<void> {
   state.close();
   claim.release();
   process.exit(0);
+}
+
+/** This very daemon, as a service manager is to start it. */
+function serviceOrder(home: Home): ServiceOrder {
+  const flags = daemonFlags.filter(flag => process.execArgv.includes(flag));
+  return {
+    program: [process.execPath, ...flags, process.argv[1] ?? ''],
+    environment: { ...frugalEnvironment(home), ...carriedEnvironment(process.env) },
+  };
+}
+
+function autostartSurroundings(): AutostartSurroundings {
+  const domain = process.env['USERDOMAIN'];
+  return {
+    platform: process.platform,
+    env: process.env,
+    home: homedir(),
+    uid: process.getuid?.(),
+    user: domain === undefined ? userInfo().username : `${domain}\\${userInfo().username}`,
+  };
 }
 
 function given(secrets: Secrets): GivenSecrets {

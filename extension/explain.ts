@@ -1,7 +1,7 @@
 // An error in one paragraph: the sentences of protocol/words.ts in the editor's form.
 
+import { wordsFor } from '../protocol/error-words.ts';
 import type { WireError } from '../protocol/errors.ts';
-import { wordsFor } from '../protocol/words.ts';
 
 export function explain(error: Pick<WireError, 'code' | 'params'>): string {
   const { message, advice } = wordsFor(error);

@@ -12,7 +12,7 @@ import {
 } from 'vscode-languageclient/node';
 import { PeerError, type WireError, wireErrorOf } from '../protocol/errors.ts';
 import { type Home, resolveHome } from '../protocol/home.ts';
-import { dialOrLaunch } from '../protocol/launch.ts';
+import { dialFitting, dialOrLaunch } from '../protocol/launch.ts';
 import { progress, type SealedSecrets, statusChanged, status as statusRequest } from '../protocol/messages.ts';
 import { type SecretName, Secrets } from '../protocol/secrets.ts';
 import { type Dialed, dial } from '../protocol/socket.ts';
@@ -156,7 +156,7 @@ export class Link {
   }
 
   #dial(start: boolean): Promise<Dialed> {
-    if (!start) return dial(this.#home);
+    if (!start) return dialFitting(this.#home);
     const { node, entry } = this.#options.daemon();
     const env = node === undefined ? process.env : { ...process.env, SIGNET_NODE: node };
     return dialOrLaunch({ home: this.#home, entry, env });

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import * as vscode from 'vscode';
 import { counted, size } from '../protocol/formats.ts';
 import { restore, snapshots, status as statusRequest } from '../protocol/messages.ts';
+import { everyPage } from '../protocol/pages.ts';
 import type { RestoreResult, SnapshotEntry, SourceStatus } from '../protocol/status.ts';
 import { explain } from './explain.ts';
 import { asWireError, type Link } from './link.ts';
@@ -23,7 +24,7 @@ interface Answers {
 export async function restoreBackup(link: Link, reader: () => Reader): Promise<RestoreResult | undefined> {
   const now = await link.request(statusRequest, {});
   if (now.vault === 'locked' && !(await unlockVault(link))) return undefined;
-  const list = await link.request(snapshots, {});
+  const list = await everyPage(offset => link.request(snapshots, { offset }));
   if (list.length === 0) {
     vscode.window.showInformationMessage('Nothing has been backed up yet.');
     return undefined;

@@ -1,6 +1,6 @@
 // The taxonomy of what can go wrong: one table from code to exit status and to whether trying again may help.
 // Sources: restic's exit codes (scripting.rst) for 0, 1, 3, 10, 11, 12, 130; the others are Signet's own.
-// The sentences people read for these codes are in words.ts; the wire carries only {code, params, retryable}.
+// The sentences people read for these codes are in error-words.ts; the wire carries only {code, params, retryable}.
 
 /** Exit status of the CLI, and whether repeating the same call later can succeed without the user doing anything. */
 interface ErrorKind {
@@ -17,6 +17,7 @@ export const errorKinds = {
   E_NOT_FOUND: final(1),
   E_TARGET_NOT_EMPTY: final(1),
   E_SOURCE_UNREADABLE: final(1),
+  E_COMMAND: passing(1),
   E_REMOTE_DENIED: final(1),
   E_OBJECT_AUTH: final(1),
   E_OBJECT_ID: final(1),

@@ -1,6 +1,6 @@
 // Finds the daemon of a home, or starts one. Clients that start one at the same time may start two processes: only one gets the home's
-// claim, the other ends with E_BUSY, and every client ends up with the one that listens. A client replaces a daemon of an older protocol
-// when it is idle; it never stops a newer one.
+// claim, the other ends with E_BUSY, and every client ends up with the one that listens. A newer client asks an older daemon to make way,
+// never while it works, and at most once a minute whatever the number of clients; an older client leaves a newer daemon alone.
 
 import { spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -13,10 +13,12 @@ import { createMessageConnection, type MessageConnection, NullLogger } from 'vsc
 import { ensurePrivate } from './claim.ts';
 import { exitCode, isErrorCode, PeerError, wireErrorOf } from './errors.ts';
 import type { Home } from './home.ts';
-import { daemonInfo, initialize, status, stopDaemon } from './messages.ts';
+import { daemonInfo, handOver, initialize, status } from './messages.ts';
+import { takeReplacement } from './replacement.ts';
+import { daemonFlags, frugalEnvironment } from './runtime.ts';
 import type { SecretChannel } from './secrets.ts';
 import { type Dialed, dial } from './socket.ts';
-import { productVersion, protocolVersion } from './version.ts';
+import { compareVersions, ownVersions, type Versions } from './version.ts';
 
 /** First Node that runs our sources and has what the daemon uses. */
 export const oldestNode = [24, 12] as const;
@@ -28,6 +30,8 @@ export interface LaunchOptions {
   /** How long a new daemon may take until it listens; default 20 s. */
   readonly deadlineMs?: number;
   readonly env?: Readonly<Record<string, string | undefined>>;
+  /** What this client is; default: this build. Its daemon is of the same. */
+  readonly versions?: Versions;
 }
 
 /** A connection past its `initialize`. */
@@ -39,14 +43,14 @@ export interface Connected {
 }
 
 /** Connects to the daemon that runs. Throws E_DAEMON_MISSING when there is none. */
-export async function connect(home: Home): Promise<Connected> {
+export async function connect(home: Home, versions: Versions = ownVersions): Promise<Connected> {
   const dialed = await dial(home);
   const connection = createMessageConnection(dialed.reader, dialed.writer, NullLogger);
   connection.onClose(() => connection.dispose()); // only dispose() rejects the requests still pending
   connection.listen();
   try {
     const { signet } = await connection.sendRequest(initialize, {
-      initializationOptions: { protocolVersion, version: productVersion },
+      initializationOptions: { protocolVersion: versions.protocolVersion, version: versions.productVersion },
     });
     return { connection, secrets: dialed.secrets, daemon: signet, close: () => dialed.close() };
   } catch (error) {
@@ -58,31 +62,52 @@ export async function connect(home: Home): Promise<Connected> {
 }
 
 /**
- * Connects, starting a daemon when none runs and replacing an idle one of an older protocol. Throws E_DAEMON_INCOMPATIBLE when the daemon
- * is newer, or older and at work; E_DAEMON_MISSING or the daemon's own error when it cannot be started.
+ * Connects, starting a daemon when none runs and replacing an older one that does nothing. An older one of the same protocol that cannot
+ * be replaced now is used as it is. Throws E_DAEMON_INCOMPATIBLE when the protocols differ and the daemon is the newer (`params.newer`
+ * 'daemon') or cannot make way now ('client', with `params.reason` 'busy' or 'recent'); E_DAEMON_MISSING or the daemon's own error when it
+ * cannot be started.
  */
 export async function connectOrLaunch(options: LaunchOptions): Promise<Connected> {
-  await launchWhenMissing(options);
-  const connected = await connect(options.home);
-  const theirs = connected.daemon.protocolVersion;
-  if (theirs === protocolVersion) return connected;
-  try {
-    if (theirs > protocolVersion) throw incompatible('daemon', connected);
-    await retire(options.home, connected);
-  } finally {
-    connected.close();
+  const { versions = ownVersions } = options;
+  const connected = await reach(options);
+  const fits = connected.daemon.protocolVersion === versions.protocolVersion;
+  if (isNewer(connected, versions) || compareVersions(versionsOf(connected), versions) === 0) {
+    return fits ? connected : refuse(connected, versions);
   }
-  await launchWhenMissing(options);
-  const next = await connect(options.home);
-  if (next.daemon.protocolVersion === protocolVersion) return next;
-  next.close();
-  throw incompatible(next.daemon.protocolVersion > protocolVersion ? 'daemon' : 'client', next);
+  const reason = await retire(options, connected).catch((error: unknown) => {
+    if (wireErrorOf(error) !== undefined) throw error;
+    return undefined; // the connection ended: it is gone already
+  });
+  if (reason !== undefined) return fits ? connected : refuse(connected, versions, reason);
+  connected.close();
+  const next = await reach(options);
+  return next.daemon.protocolVersion === versions.protocolVersion ? next : refuse(next, versions);
 }
 
-/** For vscode-languageclient's ServerOptions: the transports of the daemon that runs, or of a new one. */
+/** For vscode-languageclient's ServerOptions: the transports of the daemon that runs and fits, or of a new one. Throws as `connectOrLaunch`. */
 export async function dialOrLaunch(options: LaunchOptions): Promise<Dialed> {
-  await launchWhenMissing(options);
+  (await connectOrLaunch(options)).close();
   return dial(options.home);
+}
+
+/** Connects to the daemon that runs or to a new one. One that ends just then, to make way for a newer, is looked for again. */
+async function reach(options: LaunchOptions): Promise<Connected> {
+  for (let triesLeft = 3; ; triesLeft -= 1) {
+    await launchWhenMissing(options);
+    try {
+      return await connect(options.home, options.versions);
+    } catch (error) {
+      if (triesLeft <= 1 || wireErrorOf(error)?.code !== 'E_DAEMON_MISSING') throw error;
+    }
+  }
+}
+
+/** The transports of the daemon that runs. Throws E_DAEMON_INCOMPATIBLE when it speaks another protocol. */
+export async function dialFitting(home: Home): Promise<Dialed> {
+  const connected = await connect(home);
+  if (connected.daemon.protocolVersion !== ownVersions.protocolVersion) return refuse(connected, ownVersions);
+  connected.close();
+  return dial(home);
 }
 
 async function launchWhenMissing(options: LaunchOptions): Promise<void> {
@@ -100,13 +125,29 @@ async function answers(home: Home): Promise<boolean> {
   }
 }
 
-/** Asks an idle daemon to end and waits until it is gone. */
-async function retire(home: Home, connected: Connected): Promise<void> {
-  const { job } = await connected.connection.sendRequest(status, {});
-  if (job !== null) throw incompatible('client', connected);
-  const { pid } = await connected.connection.sendRequest(daemonInfo);
-  await connected.connection.sendRequest(stopDaemon);
-  if (!(await isGone(pid)) || (await answers(home))) throw incompatible('client', connected);
+/**
+ * Asks an older daemon to make way and waits until it is gone; the connection is closed then. Answers why not when it stays. Nobody is
+ * asked for the password because of a mere update: a daemon that alone knows the key goes on while the protocols are the same.
+ */
+async function retire(
+  options: LaunchOptions,
+  { connection, daemon }: Connected,
+): Promise<'busy' | 'recent' | undefined> {
+  const { home, versions = ownVersions } = options;
+  const { job, vault, keychain } = await connection.sendRequest(status, {});
+  const wouldLock = vault === 'unlocked' && keychain !== 'session';
+  if (job !== null || (wouldLock && daemon.protocolVersion === versions.protocolVersion)) return 'busy';
+  const { pid } = await connection.sendRequest(daemonInfo);
+  if (!(await takeReplacement(home))) return 'recent';
+  try {
+    await connection.sendRequest(handOver); // it looks once more itself: a job may have begun
+  } catch (error) {
+    const code = wireErrorOf(error)?.code;
+    if (code === 'E_BUSY' || code === 'E_DAEMON_INCOMPATIBLE' || code === 'E_USAGE') return 'busy';
+    throw error;
+  }
+  if (!(await isGone(pid))) return 'busy';
+  return undefined;
 }
 
 /** Waits for a process to end, at most ten seconds; false when it still runs then. */
@@ -127,11 +168,26 @@ function isAlive(pid: number): boolean {
   }
 }
 
-function incompatible(newer: 'daemon' | 'client', { daemon }: Connected): PeerError {
-  return new PeerError(
+function versionsOf({ daemon }: Connected): Versions {
+  return { protocolVersion: daemon.protocolVersion, productVersion: daemon.daemonVersion };
+}
+
+function isNewer(connected: Connected, versions: Versions): boolean {
+  return compareVersions(versionsOf(connected), versions) > 0;
+}
+
+function refuse(connected: Connected, versions: Versions, reason?: 'busy' | 'recent'): never {
+  connected.close();
+  const { protocolVersion, daemonVersion } = connected.daemon;
+  throw new PeerError(
     'E_DAEMON_INCOMPATIBLE',
-    `the daemon speaks protocol ${daemon.protocolVersion} (version ${daemon.daemonVersion}), this client ${protocolVersion}`,
-    { params: { newer } },
+    `the daemon speaks protocol ${protocolVersion} (version ${daemonVersion}), this client ${versions.protocolVersion}`,
+    {
+      params: {
+        newer: isNewer(connected, versions) ? 'daemon' : 'client',
+        ...(reason !== undefined && { reason }),
+      },
+    },
   );
 }
 
@@ -151,7 +207,7 @@ async function launch(options: LaunchOptions): Promise<void> {
       spawn(node, [...flags, entry], {
         detached: true,
         cwd: home.state,
-        env: { ...frugal(home), ...cleaned(env), ...extraEnv },
+        env: { ...frugalEnvironment(home), ...cleaned(env), ...extraEnv },
         stdio: ['ignore', output, output],
         windowsHide: true,
       }),
@@ -236,20 +292,6 @@ function privately<Result>(start: () => Result): Result {
   }
 }
 
-/**
- * Compiled code is kept, so that a start costs half the time and a quarter less memory (86 MB for 114, measured). The others are for glibc:
- * two arenas are enough for threads that mostly wait, and buffers up to 16 MiB come from memory that is used again instead of fresh
- * pages each time (half the CPU of sealing, measured).
- */
-function frugal(home: Home): Record<string, string> {
-  return {
-    NODE_COMPILE_CACHE: join(home.cache, 'compiled'),
-    MALLOC_ARENA_MAX: '2',
-    MALLOC_MMAP_THRESHOLD_: String(16 << 20),
-    MALLOC_TRIM_THRESHOLD_: String(32 << 20),
-  };
-}
-
 /** The daemon's main file: a source beside this one, or bundled beside the bundle that this is part of. */
 export function findEntry(): string {
   const candidates = ['../daemon/main.ts', './daemon/main.mjs', '../daemon/main.mjs', './main.mjs'];
@@ -266,8 +308,7 @@ interface Runtime {
 
 /** A Node that is new enough: the one named in SIGNET_NODE, the one that runs this, or the one that npm brought along. */
 export function findNode(env: Readonly<Record<string, string | undefined>>, entry: string): Runtime {
-  // A signal of any process of this user would otherwise open a debugger port.
-  const flags = ['--disable-sigusr1', '--no-warnings'];
+  const flags = daemonFlags;
   const named = env['SIGNET_NODE'];
   if (named !== undefined && named !== '') {
     const version = spawnSync(named, ['--version'], {

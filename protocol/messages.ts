@@ -34,7 +34,7 @@ export interface InitializeParams {
 export interface InitializeResult {
   readonly capabilities: Record<string, never>;
   readonly serverInfo: { readonly name: string; readonly version: string };
-  /** With another protocol number only `status`, `daemonInfo` and `stopDaemon` are served; the rest answers E_DAEMON_INCOMPATIBLE. */
+  /** With another protocol number only `status`, `daemonInfo`, `handOver` and `stopDaemon` are served; the rest answers E_DAEMON_INCOMPATIBLE. */
   readonly signet: { readonly protocolVersion: number; readonly daemonVersion: string };
 }
 export const initialize = new RequestType<InitializeParams, InitializeResult, WireError>('initialize');
@@ -77,9 +77,12 @@ export const backup = new RequestType<WithProgress, BackupResult, WireError>('si
 /** From the client to the daemon: stop the running job; answers whether there was one. */
 export const cancel = new RequestType0<{ readonly cancelled: boolean }, WireError>('signet/cancel');
 
-export const snapshots = new RequestType<{ readonly limit?: number }, readonly SnapshotEntry[], WireError>(
-  'signet/snapshots',
-);
+/** From the client to the daemon: the backups that are kept, newest first, a page at a time (at most 500). */
+export const snapshots = new RequestType<
+  { readonly offset?: number; readonly limit?: number },
+  { readonly entries: readonly SnapshotEntry[]; readonly total: number },
+  WireError
+>('signet/snapshots');
 /** From the client to the daemon: the entries of a folder of a snapshot, a page at a time (at most 500). */
 export const list = new RequestType<
   { readonly snapshot: string; readonly path: string; readonly offset?: number },
@@ -228,6 +231,11 @@ export const daemonInfo = new RequestType0<
 >('signet/daemon/info');
 /** From the client to the daemon: finish or break off the running job cleanly and end. */
 export const stopDaemon = new RequestType0<Record<string, never>, WireError>('signet/daemon/stop');
+/**
+ * From a newer client to an older daemon: end now, so that the client's own daemon takes over. Refused with E_DAEMON_INCOMPATIBLE unless
+ * the versions told in `initialize` are newer than the daemon's, and with E_BUSY while a job runs or another client waits for an answer.
+ */
+export const handOver = new RequestType0<Record<string, never>, WireError>('signet/daemon/handOver');
 /** From the client to the daemon: start by itself at each login from now on, or no longer. */
 export const installService = new RequestType0<{ readonly manager: string; readonly file: string }, WireError>(
   'signet/daemon/install',

@@ -41,7 +41,7 @@ export class Secrets {
   static of(values: { readonly [name in SecretName]?: string | Uint8Array | undefined }): Secrets {
     const entries = secretNames.flatMap(name => {
       const value = values[name];
-      return value === undefined ? [] : [[name, Uint8Array.from(Buffer.from(value))] as const];
+      return value === undefined ? [] : [[name, lasting(Buffer.from(value))] as const];
     });
     return new Secrets(entries);
   }
@@ -60,7 +60,7 @@ export class Secrets {
   }
 
   copy(): Secrets {
-    return new Secrets([...this.#values].map(([name, value]) => [name, Uint8Array.from(value)] as const));
+    return new Secrets([...this.#values].map(([name, value]) => [name, lasting(value)] as const));
   }
 
   wipe(): void {
@@ -79,6 +79,13 @@ export class Secrets {
   [inspect.custom](): string {
     return redacted;
   }
+}
+
+/** A copy in memory of its own: V8 moves typed arrays of up to 64 bytes about in its heap, and the old bytes stay behind. */
+function lasting(secret: Uint8Array): Uint8Array {
+  const copy = new Uint8Array(new ArrayBuffer(secret.length));
+  copy.set(secret);
+  return copy;
 }
 
 export type Side = 'daemon' | 'client';
@@ -162,7 +169,7 @@ function encode(secrets: Secrets): Buffer {
     }
     return [{ index, value }];
   });
-  const plain = Buffer.alloc(parts.reduce((length, { value }) => length + 3 + value.length, 0));
+  const plain = Buffer.from(new ArrayBuffer(parts.reduce((length, { value }) => length + 3 + value.length, 0)));
   let offset = 0;
   for (const { index, value } of parts) {
     plain.writeUInt8(index, offset);
@@ -184,7 +191,7 @@ function decode(plain: Buffer): Secrets {
       for (const value of values.values()) value.fill(0);
       throw refused();
     }
-    values.set(name, Uint8Array.from(plain.subarray(offset + 3, end)));
+    values.set(name, lasting(plain.subarray(offset + 3, end)));
     offset = end;
   }
   return new Secrets(values);

@@ -12,6 +12,7 @@ import { lstatSync } from 'node:fs';
 import { chmod, lstat, rm } from 'node:fs/promises';
 import { connect as probeConnect, type Socket } from 'node:net';
 import { dirname, sep } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { IPCModule } from 'node-ipc';
 import {
   createMessageConnection,
@@ -27,9 +28,23 @@ import { type Endpoint, endpointOf, type Home, isPrivateFolder } from './home.ts
 import { type SecretChannel, secretChannel } from './secrets.ts';
 
 /** What a peer may send before it has proven itself. */
-const maxUnprovenLength = 2048;
+export const maxUnprovenLength = 2048;
 /** Messages of one client that may wait before its socket is no longer read. */
-const maxWaiting = 128;
+export const maxWaiting = 128;
+/** Bytes that a client has not taken before its socket is no longer read, and it is told no more news. */
+export const maxUntakenBytes = 256 * 1024;
+/**
+ * Strangers at a time. One more costs the one that came first its place: a client proves itself in a millisecond, so whoever only
+ * connects, however often, locks nobody out. libuv accepts up to 511 at once before it reads any of them.
+ */
+export const maxStrangers = 1024;
+/** Clients at a time; one more is turned away. */
+export const maxPeers = 512;
+/** How often a client tries again when it lost its place before it could prove itself. */
+const dialTries = 5;
+
+/** How long a stranger may take to prove itself. */
+export const authenticateMs = 3000;
 
 const event = 'rpc';
 const nonceBytes = 32;
@@ -39,6 +54,8 @@ const windows = process.platform === 'win32';
 export interface Peer {
   readonly connection: MessageConnection;
   readonly secrets: SecretChannel;
+  /** Undefined while the client takes what it is sent; else resolves when it has caught up. Never does once it is gone. */
+  behind(): Promise<void> | undefined;
   /** Ends this client's connection and nothing else. */
   close(): void;
 }
@@ -67,16 +84,29 @@ export async function serve(options: {
   ipc.serve(endpoint.path);
   const server = ipc.server;
   const guests = new Map<Socket, Guest>();
+  const strangers = new Set<Socket>(); // in the order they came
 
   server.on('connect', (socket: Socket) => {
     const send = (frame: Frame) => void server.emit(socket, event, frame);
-    guests.set(socket, new Guest(socket, send, options.token, options.onPeer, options.authenticateMs ?? 3000));
+    const onPeer = (peer: Peer) => {
+      strangers.delete(socket);
+      if (guests.size - strangers.size > maxPeers) socket.destroy();
+      else options.onPeer(peer);
+    };
+    guests.set(socket, new Guest(socket, send, options.token, onPeer, options.authenticateMs ?? authenticateMs));
+    strangers.add(socket);
+    const [first] = strangers;
+    if (strangers.size > maxStrangers) leave(first);
   });
   server.on(event, (frame: unknown, socket: Socket) => guests.get(socket)?.receive(frame));
-  server.on('close', (socket: Socket) => {
+  server.on('close', leave);
+  function leave(socket: Socket | undefined): void {
+    if (socket === undefined) return;
     guests.get(socket)?.closed();
     guests.delete(socket);
-  });
+    strangers.delete(socket);
+    socket.destroy();
+  }
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   server.on('start', () => resolve());
   server.on('error', (error: unknown) => reject(error)); // after the start: errors of one client, whose socket is closed already
@@ -114,6 +144,8 @@ class Guest {
   #reader: FrameReader | undefined;
   #connection: MessageConnection | undefined;
   #secrets: SecretChannel | undefined;
+  /** Resolves when the client has taken what it was sent. */
+  #behind: Promise<void> | undefined;
 
   constructor(
     socket: Socket,
@@ -123,7 +155,10 @@ class Guest {
     authenticateMs: number,
   ) {
     this.#socket = socket;
-    this.#send = send;
+    this.#send = frame => {
+      send(frame);
+      if (socket.writableLength > maxUntakenBytes) this.#wait();
+    };
     this.#token = token;
     this.#onPeer = onPeer;
     this.#deadline = setTimeout(() => socket.destroy(), authenticateMs).unref();
@@ -161,7 +196,7 @@ class Guest {
       messageStrategy: {
         handleMessage: (message, next) => {
           reader.waiting -= 1;
-          if (this.#socket.isPaused() && reader.waiting < maxWaiting / 2) this.#socket.resume();
+          this.#readOn();
           return next(message);
         },
       },
@@ -173,8 +208,26 @@ class Guest {
     this.#reader = reader;
     this.#connection = connection;
     this.#secrets = secrets;
-    this.#onPeer({ connection, secrets, close: () => this.#socket.destroy() });
+    this.#onPeer({ connection, secrets, behind: () => this.#behind, close: () => this.#socket.destroy() });
     connection.listen();
+  }
+
+  /** A client that does not take its answers is asked for no more questions: they would pile up here. */
+  #wait(): void {
+    if (this.#behind !== undefined || this.#socket.destroyed) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#behind = promise;
+    this.#socket.pause();
+    this.#socket.once('drain', () => {
+      this.#behind = undefined;
+      this.#readOn();
+      resolve();
+    });
+  }
+
+  #readOn(): void {
+    const waiting = this.#reader?.waiting ?? 0;
+    if (this.#socket.isPaused() && this.#behind === undefined && waiting < maxWaiting / 2) this.#socket.resume();
   }
 
   closed(): void {
@@ -195,17 +248,31 @@ export interface Dialed {
 }
 
 /**
- * Dials once; whoever holds the connection dials again. Rejects with E_DAEMON_MISSING when nobody listens or the answer takes longer than
- * `timeoutMs`, E_RUNTIME when folder, socket or token are not private to this user or whatever listens does not know the token.
+ * Dials until the daemon has proven itself; whoever holds the connection dials again when it is lost. Rejects with E_DAEMON_MISSING when
+ * nobody listens or the answer takes longer than `timeoutMs`, E_RUNTIME when folder, socket or token are not private to this user or
+ * whatever listens does not know the token.
  */
 export async function dial(home: Home, options: { readonly timeoutMs?: number } = {}): Promise<Dialed> {
+  const end = Date.now() + (options.timeoutMs ?? 5000);
+  for (let triesLeft = dialTries; ; triesLeft -= 1) {
+    try {
+      return await dialOnce(home, Math.max(1, end - Date.now()));
+    } catch (error) {
+      const why = error instanceof PeerError ? error.params['dialling'] : undefined;
+      if (why === undefined || Date.now() >= end || (why === 'cut off' && triesLeft <= 1)) throw error;
+    }
+    await pause(10 + Math.random() * 40); // not all of a crowd at the same moment
+  }
+}
+
+async function dialOnce(home: Home, timeoutMs: number): Promise<Dialed> {
   const endpoint = endpointOf(home);
   const token = await readToken(home);
   assertOurs(endpoint);
   const ipc = configure(endpoint);
   const { promise, resolve, reject } = Promise.withResolvers<Dialed>();
   const hangUp = () => ipc.disconnect(endpoint.id);
-  const timer = setTimeout(() => reject(missing('the daemon does not answer')), options.timeoutMs ?? 5000);
+  const timer = setTimeout(() => reject(missing('the daemon does not answer')), timeoutMs);
   const reader = new FrameReader(true);
   let step: 'challenge' | 'proof' | 'open' = 'challenge';
   let expected: Uint8Array = new Uint8Array();
@@ -241,12 +308,16 @@ export async function dial(home: Home, options: { readonly timeoutMs?: number } 
         hangUp();
       }
     });
-    server.on('error', (error: unknown) => reject(missing(`nobody listens at the endpoint (${codeOf(error)})`, error)));
+    server.on('error', (error: unknown) => {
+      const code = codeOf(error) ?? '';
+      const params = code === 'EAGAIN' ? queueIsFull : brokenOff.includes(code) ? cutOff : {};
+      reject(new PeerError('E_DAEMON_MISSING', `nobody answers at the endpoint (${code})`, { params, cause: error }));
+    });
     server.on('disconnect', () => {
       reject(
         step === 'proof'
-          ? new PeerError('E_RUNTIME', 'the daemon does not accept the token of this home')
-          : missing('the daemon ended the connection'),
+          ? new PeerError('E_RUNTIME', 'the daemon does not accept the token of this home', { params: cutOff })
+          : new PeerError('E_DAEMON_MISSING', 'the daemon ended the connection', { params: cutOff }),
       );
       secrets?.close();
       reader.close();
@@ -263,8 +334,14 @@ export async function dial(home: Home, options: { readonly timeoutMs?: number } 
   }
 }
 
-function missing(detail: string, cause?: unknown): PeerError {
-  return new PeerError('E_DAEMON_MISSING', detail, { cause });
+/** Cut off before the proof: the daemon ends just now, has too many strangers, or does not know this token. */
+const cutOff = { dialling: 'cut off' } as const;
+const brokenOff = ['ECONNRESET', 'EPIPE'];
+/** Linux refuses for the moment when more wait than the daemon has had time to accept. */
+const queueIsFull = { dialling: 'queue is full' } as const;
+
+function missing(detail: string): PeerError {
+  return new PeerError('E_DAEMON_MISSING', detail);
 }
 
 /** HMAC-SHA256 under the token over who proves, and both nonces: neither side's proof serves as the other's, nor a second time. */
@@ -293,7 +370,7 @@ function configure(endpoint: Endpoint): IPCModule {
     maxMessageSize: maxFrameBytes,
     maxPendingBytes: 4 * maxAnswerLength,
     messageTimeout: 0, // it would run on through a long stream of whole frames; strangers have our own time limit
-    maxConnections: 64,
+    maxConnections: maxStrangers + maxPeers + 512, // those just turned away still count; ours are the limits above
     maxRetries: 0, // a retry of node-ipc's own would leave a second, ghostly connection
     unlink: false,
   });
@@ -330,7 +407,7 @@ async function removeDead(endpoint: Endpoint): Promise<void> {
     const probe = probeConnect(endpoint.path, () => {
       probe.destroy();
       done('alive');
-    }).on('error', error => done(codeOf(error) ?? error.message));
+    }).on('error', error => done(codeOf(error) === 'EAGAIN' ? 'alive' : (codeOf(error) ?? error.message)));
   });
   if (answer === 'ENOENT') return;
   if (answer === 'alive') throw new PeerError('E_BUSY', 'another daemon serves this home');

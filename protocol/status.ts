@@ -308,6 +308,15 @@ export interface RestoreResult {
   readonly bytes: number;
   readonly databases: readonly RestoredDatabase[];
   readonly skipped: readonly SkippedEntry[];
+  /**
+   * What settings and profiles had kept out of the backup, of the part that was restored; absent when nothing. By reason: 'video' and the
+   * other kinds of media, 'too-large', 'excluded', 'profile', 'older-copy'; later versions may know more.
+   */
+  readonly leftOut?: {
+    readonly files: number;
+    readonly bytes: number;
+    readonly byReason: Readonly<Record<string, { readonly files: number; readonly bytes: number }>>;
+  };
   /** True when nothing was written because a dry run was asked for. */
   readonly dryRun: boolean;
 }

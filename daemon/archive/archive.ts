@@ -15,13 +15,16 @@ import type {
   CarryReason,
   FileProgress,
   Manifest,
-  ManifestDatabase,
   ManifestSource,
   ParentSnapshot,
+  SourceNews,
 } from './model.ts';
 import { nameKey } from './names.ts';
 import { type Scan, scanSource } from './scan.ts';
-import { databaseKey, SourceStore } from './store.ts';
+import { type Loss, shrinkage } from './shrinkage.ts';
+import { databaseKey, SourceStore, type StoredSource } from './store.ts';
+
+export { addExtents } from './left-out.ts';
 
 export interface ArchiveContext {
   readonly repository: Pick<Repository, 'deriveKey' | 'has' | 'loadBlob' | 'loadTree' | 'saveBlob' | 'saveTree'>;
@@ -58,8 +61,9 @@ export async function archiveSources(context: ArchiveContext): Promise<ArchiveOu
   const { parent, signal, now } = context;
   const at = new Date(now()).toISOString();
   const counts = emptyCounts();
-  const memory = context.memory?.snapshot === parent?.id ? (context.memory?.databases ?? {}) : {};
-  const looks = await scanAll(context, memory);
+  const known = context.memory?.snapshot === parent?.id ? context.memory : undefined;
+  const memory: Memory = { databases: known?.databases ?? {}, texts: known?.texts ?? {} };
+  const looks = await scanAll(context, memory.databases);
   const previousSources = new Map(parent?.manifest?.sources.map(each => [each.id, each]));
 
   if (looks.every(look => look.outcome === 'absent')) {
@@ -69,64 +73,60 @@ export async function archiveSources(context: ArchiveContext): Promise<ArchiveOu
     });
   }
   for (const look of looks) {
-    if (look.outcome !== 'scanned') continue;
-    counts.totalFiles += look.scan.totals.files;
-    counts.totalBytes += look.scan.totals.bytes;
-    counts.removed += look.scan.totals.removed;
+    const { files, bytes } =
+      look.outcome === 'scanned' ? look.scan.totals : extentOf(previousSources.get(look.source.id));
+    counts.totalFiles += files;
+    counts.totalBytes += bytes;
+    if (look.outcome === 'scanned') counts.removed += look.scan.totals.removed;
   }
-  if (parent !== undefined && !differs(looks, parent)) {
-    counts.filesUnmodified = counts.totalFiles;
-    const manifest = {
-      v: 1 as const,
+  const unchanged = (found: readonly Look[], continued: SnapshotId): ArchiveOutcome => ({
+    changed: false,
+    manifest: {
+      v: 1,
       device: context.device,
-      sources: looks.map(look => carry(look, previousSources, parent.id)),
-    };
-    return { changed: false, manifest, counts, memory };
-  }
-
-  const progress = progressOf(looks, context.onProgress);
-  const gearKey = context.repository.deriveKey('signet/gear/v1');
-  const storeContext = {
-    ...context,
+      sources: found.map(look => carry(look, previousSources, continued)),
+    },
+    counts: { ...counts, filesUnmodified: counts.totalFiles },
     memory,
-    counts,
-    chunker: createChunker(gearKey),
-    previousDatabases: databasesOf(parent?.manifest),
-  };
-  gearKey.fill(0);
-  const stores = new Map<Look, SourceStore>();
-  for (const look of looks) {
-    if (look.outcome !== 'scanned') continue;
-    const store = new SourceStore({ ...storeContext, onProgress: progress }, look.source, look.scan);
-    stores.set(look, store);
-    await store.storeDatabases();
-  }
+    news: new Map(found.map(look => [look.source.id, newsOf(look, previousSources.get(look.source.id))])),
+  });
+  if (parent !== undefined && !differs(looks, parent)) return unchanged(looks, parent.id);
+
+  const stored = await storeAll(context, looks, { memory, previousSources, counts });
+  // What was held back after a closer look may have been all that was new.
+  if (parent !== undefined && !differs(stored.looks, parent)) return unchanged(stored.looks, parent.id);
   const nodes: TreeNode[] = [];
   const sources: ManifestSource[] = [];
-  const newMemory: Record<string, CaptureMemory['databases'][string]> = {};
-  for (const look of looks) {
+  const news = new Map<string, SourceNews>();
+  const newMemory = { databases: {}, texts: {} };
+  for (const look of stored.looks) {
     signal.throwIfAborted();
-    const store = stores.get(look);
-    if (store === undefined) {
+    const { source } = look;
+    const kept = stored.sources.get(source.id);
+    if (look.outcome !== 'scanned' || kept === undefined) {
       sources.push(carry(look, previousSources, parent?.id));
       if (look.previous !== undefined) nodes.push(look.previous);
-      for (const [key, facts] of Object.entries(memory))
-        if (key.startsWith(`${look.source.id}/`)) newMemory[key] = facts;
+      news.set(source.id, newsOf(look, undefined));
+      Object.assign(newMemory.databases, memoryOf(source.id, memory.databases));
+      Object.assign(newMemory.texts, memoryOf(source.id, memory.texts));
       continue;
     }
-    const { source } = look;
-    const stored = await store.storeTrees();
-    nodes.push(stored.node);
-    Object.assign(newMemory, stored.memory);
+    nodes.push(kept.node);
+    Object.assign(newMemory.databases, kept.memory.databases);
+    Object.assign(newMemory.texts, kept.memory.texts);
+    news.set(source.id, kept.news);
     sources.push({
       id: source.id,
       profile: source.profile,
       label: source.label,
       root: source.root,
       capturedAt: at,
-      complete: stored.omitted.every(omission => omission.reason === 'special-file'),
-      omitted: stored.omitted,
-      databases: stored.databases,
+      complete: kept.omitted.every(omission => omission.reason === 'special-file'),
+      omitted: [...kept.omitted, ...look.scan.leftOut],
+      databases: kept.databases,
+      files: look.scan.totals.files,
+      bytes: look.scan.totals.bytes,
+      ...(kept.messages !== undefined && { counts: kept.messages }),
     });
   }
   const listed = new Set(sources.map(each => each.id));
@@ -141,7 +141,49 @@ export async function archiveSources(context: ArchiveContext): Promise<ArchiveOu
   );
   counts.treeBlobs += root.isNew ? 1 : 0;
   counts.dataAddedPacked += root.sealedBytes;
-  return { changed: true, tree: root.id, manifest, counts, memory: newMemory };
+  return { changed: true, tree: root.id, manifest, counts, memory: newMemory, news };
+}
+
+type Memory = Required<Omit<CaptureMemory, 'snapshot'>>;
+
+/** Databases of all sources, then everything else; a source whose messages turn out to be mostly gone is held back. */
+async function storeAll(
+  context: ArchiveContext,
+  looks: readonly Look[],
+  known: {
+    readonly memory: Memory;
+    readonly previousSources: ReadonlyMap<string, ManifestSource>;
+    readonly counts: ArchiveCounts;
+  },
+): Promise<{ readonly looks: readonly Look[]; readonly sources: ReadonlyMap<string, StoredSource> }> {
+  const gearKey = context.repository.deriveKey('signet/gear/v1');
+  const shared = { ...context, memory: known.memory, chunker: createChunker(gearKey) };
+  gearKey.fill(0);
+  const onProgress = progressOf(looks, context.onProgress);
+  const held = new Map<Look, Loss>();
+  const begun = new Map<Look, { readonly store: SourceStore; readonly counts: ArchiveCounts }>();
+  for (const look of looks) {
+    if (look.outcome !== 'scanned') continue;
+    const counts = emptyCounts();
+    const before = look.previous === undefined ? undefined : known.previousSources.get(look.source.id);
+    const store = new SourceStore({ ...shared, counts, before, onProgress }, look.source, look.scan);
+    const loss = await store.storeDatabases();
+    if (loss === undefined) begun.set(look, { store, counts });
+    else held.set(look, loss);
+  }
+  const sources = new Map<string, StoredSource>();
+  for (const [look, { store, counts }] of begun) {
+    context.signal.throwIfAborted();
+    const stored = await store.storeTrees();
+    addCounts(known.counts, counts);
+    if ('of' in stored) held.set(look, stored);
+    else sources.set(look.source.id, stored);
+  }
+  const found = looks.map((look): Look => {
+    const loss = held.get(look);
+    return loss === undefined ? look : { ...look, outcome: 'carried', reason: 'shrunk', loss };
+  });
+  return { looks: found, sources };
 }
 
 /** What looking at one source gave. */
@@ -149,14 +191,15 @@ type Look = {
   readonly source: ArchiveSource;
   /** The source's folder in the parent snapshot. */
   readonly previous: TreeNode | undefined;
-} & (
-  | { readonly outcome: 'scanned'; readonly scan: Scan }
-  | { readonly outcome: 'carried'; readonly reason: CarryReason }
-  /** Cannot be captured, and there is nothing to carry forward. */
-  | { readonly outcome: 'absent'; readonly reason: CarryReason }
-);
+} & Outcome;
 
-async function scanAll(context: ArchiveContext, memory: CaptureMemory['databases']): Promise<readonly Look[]> {
+type Outcome =
+  | { readonly outcome: 'scanned'; readonly scan: Scan }
+  | { readonly outcome: 'carried'; readonly reason: CarryReason; readonly loss?: Loss }
+  /** Cannot be captured, and there is nothing to carry forward. */
+  | { readonly outcome: 'absent'; readonly reason: CarryReason };
+
+async function scanAll(context: ArchiveContext, memory: Memory['databases']): Promise<readonly Look[]> {
   const { repository, parent, signal, onProgress } = context;
   const looks: Look[] = [];
   let filesBefore = 0;
@@ -189,12 +232,7 @@ async function scanAll(context: ArchiveContext, memory: CaptureMemory['databases
           }),
       });
       filesBefore += scan.totals.files;
-      const emptied = scan.root.entries.length === 0 && previous !== undefined && scan.totals.removed > 0;
-      looks.push(
-        emptied
-          ? { source, previous, outcome: 'carried', reason: 'empty' }
-          : { source, previous, outcome: 'scanned', scan },
-      );
+      looks.push({ source, previous, ...judge(source, previous, scan) });
     } catch (error) {
       const code = systemCode(error);
       if (code === undefined || code === 'ENOSPC') throw error;
@@ -203,6 +241,14 @@ async function scanAll(context: ArchiveContext, memory: CaptureMemory['databases
     }
   }
   return looks;
+}
+
+/** Whether what is left of the source is to be followed. */
+function judge(source: ArchiveSource, previous: TreeNode | undefined, scan: Scan): Outcome {
+  if (previous === undefined || source.lossAccepted) return { outcome: 'scanned', scan };
+  if (scan.isEmptied) return { outcome: 'carried', reason: 'empty' };
+  const loss = shrinkage(scan.before, scan.after);
+  return loss === undefined ? { outcome: 'scanned', scan } : { outcome: 'carried', reason: 'shrunk', loss };
 }
 
 /** Whether anything deserves a snapshot: entries that differ, other things left out than before, sources that came or went. */
@@ -214,10 +260,12 @@ function differs(looks: readonly Look[], parent: ParentSnapshot): boolean {
     const described = before.find(each => each.id === look.source.id);
     if (described === undefined) return true;
     if (look.outcome !== 'scanned') return false;
-    const leftOut = new Set(described.omitted.filter(each => each.reason !== 'changing').map(each => each.path));
+    // What rules leave out changes nothing that is kept: it is listed anew with the next snapshot.
+    const missing = described.omitted.filter(each => each.byRule === undefined);
+    const lacking = new Set(missing.filter(each => each.reason !== 'changing').map(each => each.path));
     const sameOmissions =
-      leftOut.size === look.scan.omitted.length && look.scan.omitted.every(each => leftOut.has(each.path));
-    const torn = described.omitted.some(each => each.reason === 'changing');
+      lacking.size === look.scan.omitted.length && look.scan.omitted.every(each => lacking.has(each.path));
+    const torn = missing.some(each => each.reason === 'changing');
     return look.scan.totals.differences > 0 || !sameOmissions || torn;
   });
 }
@@ -230,11 +278,28 @@ function carry(
   const { id, profile, label, root } = look.source;
   const previous = previousSources.get(id);
   const described = previous ?? { capturedAt: '', complete: false, omitted: [], databases: [] };
-  const { capturedAt, complete, omitted, databases, carriedFrom } = { carriedFrom: undefined, ...described };
-  const same = { id, profile, label, root, capturedAt, complete, omitted, databases };
-  if (look.outcome === 'scanned') return same;
+  const { carriedFrom, ...same } = { carriedFrom: undefined, ...described, id, profile, label, root };
+  if (look.outcome === 'scanned') {
+    const missing = same.omitted.filter(each => each.byRule === undefined);
+    return { ...same, omitted: [...missing, ...look.scan.leftOut] };
+  }
   const snapshot = carriedFrom?.snapshot ?? parent ?? '';
   return { ...same, carriedFrom: { snapshot, reason: look.reason } };
+}
+
+/** Of a source that is not captured now. */
+function newsOf(look: Look, unchanged: ManifestSource | undefined): SourceNews {
+  if (look.outcome === 'carried' && look.loss !== undefined) return { loss: look.loss };
+  const isCounted = look.outcome === 'scanned' && unchanged?.counts !== undefined;
+  return isCounted ? { messagesNew: 0, conversationsChanged: 0 } : {};
+}
+
+function extentOf(source: ManifestSource | undefined): { readonly files: number; readonly bytes: number } {
+  return { files: source?.files ?? 0, bytes: source?.bytes ?? 0 };
+}
+
+function memoryOf<Facts>(source: string, memory: Readonly<Record<string, Facts>>): Readonly<Record<string, Facts>> {
+  return Object.fromEntries(Object.entries(memory).filter(([key]) => key.startsWith(`${source}/`)));
 }
 
 async function saveManifest(context: ArchiveContext, manifest: Manifest, counts: ArchiveCounts): Promise<TreeNode> {
@@ -265,14 +330,6 @@ async function saveManifest(context: ArchiveContext, manifest: Manifest, counts:
   return { ...common, name: utf8(manifestFolder), type: 'dir', permissions: 0o700, subtree: folder.id };
 }
 
-function databasesOf(manifest: Manifest | undefined): ReadonlyMap<string, ManifestDatabase> {
-  const databases = new Map<string, ManifestDatabase>();
-  for (const source of manifest?.sources ?? []) {
-    for (const database of source.databases) databases.set(`${source.id}/${database.path}`, database);
-  }
-  return databases;
-}
-
 /** Adds up what the stores report, over all sources. */
 function progressOf(
   looks: readonly Look[],
@@ -292,6 +349,10 @@ function progressOf(
     bytesDone = Math.min(bytesDone + bytes, bytesTotal);
     report({ phase, filesDone, filesTotal, bytesDone, bytesTotal, item });
   };
+}
+
+function addCounts(sum: ArchiveCounts, more: Readonly<ArchiveCounts>): void {
+  for (const name of Object.keys(more) as (keyof ArchiveCounts)[]) sum[name] += more[name];
 }
 
 function emptyCounts(): ArchiveCounts {

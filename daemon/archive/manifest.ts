@@ -15,6 +15,10 @@ const maxManifestBytes = 64 << 20;
 const text = v.pipe(v.string(), v.maxLength(64 << 10));
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 
+/** Later versions may leave out or carry forward for more reasons: a word that is not known here says only that there is one. */
+const reason = v.pipe(v.string(), v.regex(/^[a-z][a-z0-9-]{0,63}$/));
+const counts = v.object({ messages: count, conversations: count });
+
 const databaseSchema = v.object({
   path: text,
   layout: v.picklist(['file', 'pages', 'delta']),
@@ -23,12 +27,14 @@ const databaseSchema = v.object({
   strategy: v.picklist(['pinned', 'immutable', 'counter-fence', 'backup', 'salt-fence', 'copy']),
   checked: v.picklist(['full', 'pages', 'none']),
   checkedAt: v.exactOptional(text),
+  counts: v.exactOptional(counts),
 });
 
 const omissionSchema = v.object({
   path: text,
-  reason: v.picklist(['permission', 'io', 'special-file', 'changing', 'vanished', 'name-too-long']),
+  reason,
   kept: v.exactOptional(v.boolean()),
+  byRule: v.exactOptional(v.object({ files: count, bytes: count, isMore: v.exactOptional(v.literal(true)) })),
 });
 
 const sourceSchema = v.object({
@@ -37,12 +43,13 @@ const sourceSchema = v.object({
   label: text,
   root: text,
   capturedAt: text,
-  carriedFrom: v.exactOptional(
-    v.object({ snapshot: text, reason: v.picklist(['not-due', 'missing', 'unreadable', 'empty']) }),
-  ),
+  carriedFrom: v.exactOptional(v.object({ snapshot: text, reason })),
   complete: v.boolean(),
   omitted: v.array(omissionSchema),
   databases: v.array(databaseSchema),
+  files: v.exactOptional(count),
+  bytes: v.exactOptional(count),
+  counts: v.exactOptional(counts),
   removed: v.exactOptional(v.literal(true)),
 });
 

@@ -8,7 +8,7 @@ import { chmod, lstat, mkdir, open, readdir, rename, rm, rmdir, symlink, utimes 
 import { dirname, posix } from 'node:path';
 import picomatch from 'picomatch';
 import type { ErrorCode } from '../../protocol/errors.ts';
-import type { RestoredDatabase, SkippedEntry } from '../../protocol/status.ts';
+import type { RestoredDatabase, RestoreResult, SkippedEntry } from '../../protocol/status.ts';
 import { asBuffer, concat, fromUtf8, release, toHex, utf8 } from '../base/bytes.ts';
 import { isLoss, SignetError, systemCode } from '../base/errors.ts';
 import { makeFolders, privateFile, privateFolder, syncFolder } from '../base/files.ts';
@@ -42,12 +42,7 @@ export interface RestoreContext {
 
 export type RestoreProgress = FileProgress<'scanning' | 'restoring' | 'checking'>;
 
-export interface RestoreOutcome {
-  readonly files: number;
-  readonly bytes: number;
-  readonly databases: readonly RestoredDatabase[];
-  readonly skipped: readonly SkippedEntry[];
-}
+export type RestoreOutcome = Pick<RestoreResult, 'files' | 'bytes' | 'databases' | 'skipped' | 'leftOut'>;
 
 interface PlannedEntry {
   /** `<source id>/<path>` as bytes. */
@@ -74,7 +69,10 @@ export async function restoreSnapshot(context: RestoreContext): Promise<RestoreO
       params: { what: context.include.join(', ') },
     });
   }
-  if (context.dryRun) return { files: plan.files.length, bytes: plan.bytes, databases: [], skipped: plan.skipped };
+  const leftOut = leftOutOf(plan.manifest, context.include);
+  if (context.dryRun) {
+    return { files: plan.files.length, bytes: plan.bytes, databases: [], skipped: plan.skipped, ...leftOut };
+  }
   const parent = dirname(context.target);
   const made = await atTarget(parent, () => makeFolders(parent));
   const staging = `${context.target}.signet-${context.randomName()}`;
@@ -88,7 +86,7 @@ export async function restoreSnapshot(context: RestoreContext): Promise<RestoreO
     await atTarget(parent, () => mkdir(staging, { mode: privateFolder }));
     const outcome = await new Restoring(context, plan, staging).run();
     await publish(staging, context.target);
-    return outcome;
+    return { ...outcome, ...leftOut };
   } catch (error) {
     await rm(staging, { recursive: true, force: true });
     if (made !== undefined) await removeEmpty(parent, made);
@@ -408,6 +406,34 @@ export function staysInside(path: Uint8Array, target: Uint8Array): boolean {
   const from = posix.dirname(nameKey(path));
   const end = posix.normalize(posix.join(from, to));
   return end !== '..' && !end.startsWith('../') && !end.startsWith('/');
+}
+
+/** What rules had left out of the capture, of the part that was asked for. */
+function leftOutOf(
+  manifest: Manifest | undefined,
+  include: readonly string[],
+): { readonly leftOut?: NonNullable<RestoreResult['leftOut']> } {
+  const matches = matcherOf(include);
+  const isWanted = (path: string): boolean => include.length === 0 || pathsAbove(path).some(matches);
+  const byReason: Record<string, { files: number; bytes: number }> = {};
+  let files = 0;
+  let bytes = 0;
+  for (const source of manifest?.sources ?? []) {
+    for (const { path, reason, byRule } of source.omitted) {
+      if (byRule === undefined || !isWanted(`${source.id}/${path}`)) continue;
+      const sum = byReason[reason] ?? { files: 0, bytes: 0 };
+      byReason[reason] = { files: sum.files + byRule.files, bytes: sum.bytes + byRule.bytes };
+      files += byRule.files;
+      bytes += byRule.bytes;
+    }
+  }
+  return files === 0 ? {} : { leftOut: { files, bytes, byReason } };
+}
+
+/** The path and every folder above it. */
+function pathsAbove(path: string): readonly string[] {
+  const parts = path.split('/');
+  return parts.map((_, index) => parts.slice(0, index + 1).join('/'));
 }
 
 /** A pattern matches a path when it matches it or a folder above it. */

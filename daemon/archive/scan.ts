@@ -11,8 +11,10 @@ import { asBuffer, compareBytes, concat, utf8 } from '../base/bytes.ts';
 import { isLoss, systemCode } from '../base/errors.ts';
 import { type FileFacts, factsOf, looksLikeDatabase } from '../capture/capture.ts';
 import type { Repository, TreeNode } from '../repository/model.ts';
-import type { ArchiveSource, Omission, OmissionReason } from './model.ts';
+import { LeftOutList } from './left-out.ts';
+import type { ArchiveSource, Omission, OmissionReason, RuleEntry } from './model.ts';
 import { displayPath, joinPath, nameKey } from './names.ts';
+import type { Extent } from './shrinkage.ts';
 
 /** Suffixes of the files that SQLite keeps beside a database. */
 const neighbourSuffixes = ['-wal', '-shm', '-journal'] as const;
@@ -77,7 +79,15 @@ export interface ScanTotals {
 export interface Scan {
   readonly root: FolderEntry;
   readonly totals: Readonly<ScanTotals>;
+  /** What cannot be stored. */
   readonly omitted: readonly Omission[];
+  /** What the rules leave out. */
+  readonly leftOut: readonly Omission[];
+  /** For telling a loss: the parent snapshot's part that the present rules keep, and what there is of it; neither with what rotates. */
+  readonly before: Extent;
+  readonly after: Extent;
+  /** Nothing is here any more, and something that the rules keep was. */
+  readonly isEmptied: boolean;
 }
 
 export interface ScanContext {
@@ -99,7 +109,9 @@ export async function scanSource(context: ScanContext): Promise<Scan> {
   // A root may be named by a link, whose own permissions mean nothing. Links inside are stored as links.
   const facts = factsOf(statSync(context.source.root, { bigint: true }));
   const root = await walk.folder(utf8(context.source.id), new Uint8Array(0), facts, context.previous);
-  return { root, totals: walk.totals, omitted: walk.omitted };
+  const { totals, omitted, before, after } = walk;
+  const isEmptied = !walk.hasContent && walk.lost > 0;
+  return { root, totals, omitted, leftOut: walk.leftOut.listed(), before, after, isEmptied };
 }
 
 interface Looked {
@@ -112,6 +124,12 @@ interface Looked {
 class Walk {
   readonly totals: ScanTotals = { files: 0, bytes: 0, changedFiles: 0, changedBytes: 0, differences: 0, removed: 0 };
   readonly omitted: Omission[] = [];
+  readonly leftOut = new LeftOutList();
+  readonly before = { files: 0, bytes: 0 };
+  readonly after = { files: 0, bytes: 0 };
+  hasContent = false;
+  /** Entries of the parent that are gone and that no rule leaves out. */
+  lost = 0;
   readonly #context: ScanContext;
   readonly #root: Uint8Array;
 
@@ -129,7 +147,9 @@ class Walk {
     const { signal, onProgress } = this.#context;
     const names = readdirSync(this.absolute(path), { encoding: 'buffer' }).sort(compareBytes);
     const known = await this.#previousNodes(previous);
-    const found = names.map(each => this.#look(path, each, known)).filter(each => each !== undefined);
+    const ruledOut = new Set<string>();
+    const found = names.map(each => this.#look(path, each, names, known, ruledOut)).filter(each => each !== undefined);
+    await this.#compare(path, names, known, found, ruledOut);
     const looked = found.filter(each => each.kind !== 'kept');
     const databases = await this.#findDatabases(looked, known);
     const neighbours = new Set([...databases.values()].flatMap(each => each.map(file => nameKey(file.name))));
@@ -179,19 +199,100 @@ class Walk {
   }
 
   /** Stats one name; undefined when it is excluded, gone again, or of a kind that is not stored. */
-  #look(folder: Uint8Array, name: Uint8Array, known: ReadonlyMap<string, TreeNode>): Looked | KeptEntry | undefined {
+  #look(
+    folder: Uint8Array,
+    name: Uint8Array,
+    siblings: readonly Uint8Array[],
+    known: ReadonlyMap<string, TreeNode>,
+    ruledOut: Set<string>,
+  ): Looked | KeptEntry | undefined {
     const path = joinPath(folder, name);
     if (name.length > maxNameBytes) return this.#omit(path, 'name-too-long', undefined);
     try {
       const stat = lstatSync(this.absolute(path), { bigint: true });
       const kind = stat.isFile() ? 'file' : stat.isDirectory() ? 'dir' : stat.isSymbolicLink() ? 'symlink' : undefined;
-      if (this.#context.source.rules.isExcluded(path, kind ?? 'file')) return undefined;
+      const entry: RuleEntry = {
+        path,
+        kind: kind ?? 'file',
+        sizeBytes: Number(stat.size),
+        siblings: () => siblings,
+        head: () => (kind === 'file' ? this.#headOrNothing(path) : new Uint8Array(0)),
+      };
+      const reason = this.#context.source.rules.leftOut(entry);
+      if (reason !== undefined) {
+        ruledOut.add(nameKey(name));
+        if (reason !== 'noise')
+          this.leftOut.add({
+            path,
+            reason,
+            absolute: this.absolute(path),
+            isFolder: kind === 'dir',
+            sizeBytes: entry.sizeBytes,
+          });
+        return undefined;
+      }
       if (kind === undefined) return this.#omit(path, 'special-file', undefined);
       return { name, path, kind, facts: factsOf(stat) };
     } catch (error) {
       if (systemCode(error) === 'ENOENT') return undefined;
       return this.#omit(path, reasonOf(error), known.get(nameKey(name)));
     }
+  }
+
+  /** Takes the folder's files into both sides of the comparison, with all that lay in folders that are gone. */
+  async #compare(
+    folder: Uint8Array,
+    siblings: readonly Uint8Array[],
+    known: ReadonlyMap<string, TreeNode>,
+    found: readonly (Looked | KeptEntry)[],
+    ruledOut: ReadonlySet<string>,
+  ): Promise<void> {
+    const { rules } = this.#context.source;
+    const here = new Set(found.map(each => nameKey(each.name)));
+    if (found.some(each => each.kind !== 'dir')) this.hasContent = true;
+    for (const item of found) {
+      if (item.kind !== 'file' || rules.isRotating(item.path)) continue;
+      // What a log holds is folded into the image of its database, with which it is compared next time.
+      this.after.bytes += item.facts.sizeBytes;
+      if (!isNeighbour(item.name, here)) this.after.files += 1;
+    }
+    for (const [key, node] of known) {
+      if (ruledOut.has(key) || isNeighbour(node.name, known)) continue;
+      const isHere = here.has(key);
+      if (!isHere && this.#isLeftOut(joinPath(folder, node.name), node, siblings)) continue;
+      if (!isHere) this.lost += 1;
+      await this.#countBefore(joinPath(folder, node.name), node, !isHere);
+    }
+  }
+
+  /** @param isGone then nothing of a folder will be walked, so what it held is counted here */
+  async #countBefore(path: Uint8Array, node: TreeNode, isGone: boolean): Promise<void> {
+    const { rules } = this.#context.source;
+    if (node.type === 'file' && !rules.isRotating(path)) {
+      this.before.files += 1;
+      this.before.bytes += node.sizeBytes ?? 0;
+    }
+    if (node.type !== 'dir' || !isGone) return;
+    this.#context.signal.throwIfAborted();
+    const held = await this.#previousNodes(node);
+    const names = [...held.values()].map(each => each.name);
+    for (const each of held.values()) {
+      const below = joinPath(path, each.name);
+      if (!isNeighbour(each.name, held) && !this.#isLeftOut(below, each, names))
+        await this.#countBefore(below, each, true);
+    }
+  }
+
+  /** What the present rules say of an entry of the parent snapshot that is not here to be looked at. */
+  #isLeftOut(path: Uint8Array, node: TreeNode, siblings: readonly Uint8Array[]): boolean {
+    const reason = this.#context.source.rules.leftOut({
+      path,
+      kind: node.type === 'dir' || node.type === 'symlink' ? node.type : 'file',
+      sizeBytes: node.sizeBytes ?? 0,
+      siblings: () => siblings,
+      head: () => new Uint8Array(0),
+    });
+    return reason !== undefined;
   }
 
   /** Which files of a folder go to the capture child, each with what lies beside it. */
@@ -224,11 +325,15 @@ class Walk {
   }
 
   #hasMagic(file: Looked): boolean {
-    if (file.facts.sizeBytes < magicBytes) return false;
+    return file.facts.sizeBytes >= magicBytes && looksLikeDatabase(this.#headOrNothing(file.path));
+  }
+
+  /** What cannot be opened is reported when its turn to be stored comes. */
+  #headOrNothing(path: Uint8Array): Uint8Array {
     try {
-      return looksLikeDatabase(this.#head(file.path));
+      return this.#head(path);
     } catch {
-      return false; // what cannot be opened is reported when its turn to be stored comes
+      return new Uint8Array(0);
     }
   }
 
@@ -345,6 +450,12 @@ class Walk {
     this.omitted.push({ path: displayPath(path), reason, ...(previous && { kept: true }) });
     return previous && { kind: 'kept', name: previous.name, previous, unchanged: true };
   }
+}
+
+/** A log, journal or index beside its database, which it belongs to. */
+function isNeighbour(name: Uint8Array, names: { has(key: string): boolean }): boolean {
+  const key = nameKey(name);
+  return neighbourSuffixes.some(suffix => key.endsWith(suffix) && names.has(key.slice(0, -suffix.length)));
 }
 
 export function reasonOf(error: unknown): OmissionReason {

@@ -13,16 +13,23 @@ import {
 } from '../capture/capture.ts';
 import type { Chunker } from '../kernel/chunker.ts';
 import type { BlobId, Repository, TreeNode } from '../repository/model.ts';
+import { LineCounter } from './line-count.ts';
 import type {
   ArchiveCounts,
   ArchiveSource,
   CaptureMemory,
+  DatabaseMemory,
   ManifestDatabase,
+  ManifestSource,
+  MessageCounts,
   Omission,
   OmissionReason,
+  SourceNews,
+  TextMemory,
 } from './model.ts';
-import { displayPath } from './names.ts';
+import { displayPath, joinPath } from './names.ts';
 import { type DatabaseEntry, type Entry, type FileEntry, type FolderEntry, reasonOf, type Scan } from './scan.ts';
+import { fewerMessages, type Loss, shrinkage } from './shrinkage.ts';
 
 /** Files up to this size are one blob (DESIGN D6). */
 const wholeFileBytes = 512 << 10;
@@ -39,9 +46,9 @@ export interface StoreContext {
   readonly repository: Pick<Repository, 'saveBlob' | 'saveTree'>;
   readonly capture: () => DatabaseCapture;
   readonly chunker: Chunker;
-  readonly memory: CaptureMemory['databases'];
-  /** Databases of the parent snapshot by `<source id>/<display path>`. */
-  readonly previousDatabases: ReadonlyMap<string, ManifestDatabase>;
+  readonly memory: Required<Omit<CaptureMemory, 'snapshot'>>;
+  /** What the parent snapshot says of the source; absent when it does not hold it. */
+  readonly before: ManifestSource | undefined;
   readonly counts: ArchiveCounts;
   readonly now: () => number;
   readonly onProgress: (step: {
@@ -58,7 +65,10 @@ export interface StoredSource {
   readonly node: TreeNode;
   readonly omitted: readonly Omission[];
   readonly databases: readonly ManifestDatabase[];
-  readonly memory: CaptureMemory['databases'];
+  /** Undefined: not counted. */
+  readonly messages: MessageCounts | undefined;
+  readonly news: SourceNews;
+  readonly memory: Required<Omit<CaptureMemory, 'snapshot'>>;
 }
 
 export class SourceStore {
@@ -68,7 +78,12 @@ export class SourceStore {
   readonly #root: Uint8Array;
   readonly #omitted: Omission[];
   readonly #databases: ManifestDatabase[] = [];
-  readonly #memory: Record<string, { signature: string; checkedAt?: string }> = {};
+  readonly #previousDatabases: ReadonlyMap<string, ManifestDatabase>;
+  readonly #memory: Record<string, DatabaseMemory> = {};
+  readonly #texts: Record<string, TextMemory> = {};
+  /** Messages expected in the whole source, as far as it is captured: what it had, corrected by each database. Undefined: not known. */
+  #expected: number | undefined;
+  #added: News = { messages: 0, conversations: 0 };
   /** Nodes of captured databases, by entry: the image, and its log when both belong together. */
   readonly #captured = new Map<DatabaseEntry, readonly TreeNode[]>();
   /** Buffers for whole files, not in use; as many come to be as files are under way at once. */
@@ -82,46 +97,192 @@ export class SourceStore {
     this.#scan = scan;
     this.#root = utf8(source.root);
     this.#omitted = [...scan.omitted];
+    this.#previousDatabases = new Map(context.before?.databases.map(each => [each.path, each]));
+    this.#expected = context.before?.counts?.messages;
   }
 
-  /** First pass: every database of the source. */
-  async storeDatabases(): Promise<void> {
-    for (const entry of databasesIn(this.#scan.root)) {
+  /** First pass: every database of the source. Answers the loss that holds the source back, before any of it is stored. */
+  async storeDatabases(): Promise<Loss | undefined> {
+    const entries = [...databasesIn(this.#scan.root)];
+    const here = new Set(entries.map(entry => displayPath(entry.path)));
+    for (const { path, counts } of this.#previousDatabases.values()) {
+      if (counts !== undefined && !here.has(path)) this.#expect(counts, { messages: 0 });
+    }
+    // Judged when all are counted: a database may have moved.
+    let uncounted = entries.filter(entry => this.#candidates(entry) !== undefined).length;
+    for (const entry of entries) {
       this.#context.signal.throwIfAborted();
-      this.#captured.set(entry, entry.unchanged ? this.#again(entry) : await this.#captureOne(entry));
+      if (this.#candidates(entry) !== undefined) uncounted -= 1;
+      const nodes = entry.unchanged ? this.#again(entry) : await this.#captureOne(entry, uncounted === 0);
+      if ('of' in nodes) return nodes;
+      this.#captured.set(entry, nodes);
+    }
+    return this.#loss(this.#expected);
+  }
+
+  /** Second pass: all other files, then the trees from the leaves up. Or the loss that holds the source back. */
+  async storeTrees(): Promise<StoredSource | Loss> {
+    const node = await this.#folder(this.#scan.root);
+    const messages = await this.#countAll();
+    const loss = this.#loss(messages?.messages);
+    if (loss !== undefined) return loss;
+    return {
+      node,
+      omitted: this.#omitted,
+      databases: this.#databases,
+      messages,
+      news: this.#news(messages),
+      memory: { databases: this.#memory, texts: this.#texts },
+    };
+  }
+
+  #loss(messages: number | undefined): Loss | undefined {
+    if (this.#source.lossAccepted) return undefined;
+    const nothing = { files: 0, bytes: 0 };
+    return shrinkage({ ...nothing, messages: this.#context.before?.counts?.messages }, { ...nothing, messages });
+  }
+
+  #expect(before: Pick<MessageCounts, 'messages'>, after: Pick<MessageCounts, 'messages'> | undefined): void {
+    if (this.#expected === undefined) return;
+    this.#expected = after === undefined ? undefined : this.#expected - before.messages + after.messages;
+  }
+
+  #news(counted: MessageCounts | undefined): SourceNews {
+    if (counted === undefined) return {};
+    const { messages, conversations } = this.#added;
+    const fewer = this.#source.lossAccepted
+      ? 0
+      : fewerMessages(this.#context.before?.counts?.messages, counted.messages);
+    return {
+      messagesNew: messages,
+      ...(conversations !== undefined && { conversationsChanged: conversations }),
+      ...(fewer > 0 && { messagesFewer: fewer }),
+    };
+  }
+
+  #noteAdded({ messages, conversations }: News): void {
+    const known = this.#added.conversations;
+    this.#added = {
+      messages: this.#added.messages + messages,
+      conversations: known === undefined || conversations === undefined ? undefined : known + conversations,
+    };
+  }
+
+  /** Undefined when the profile does not count, nothing here is counted, or something is not that should be. */
+  async #countAll(): Promise<MessageCounts | undefined> {
+    const { counting } = this.#source.rules;
+    if (counting === undefined) return undefined;
+    const found: (MessageCounts | undefined)[] = [];
+    for (const { path, counts } of this.#databases) {
+      if (counting.databases?.some(rule => rule.path.test(path))) found.push(counts);
+    }
+    if (counting.lines !== undefined) await this.#countTexts(this.#scan.root, found);
+    let messages = 0;
+    let conversations = 0;
+    for (const counts of found) {
+      if (counts === undefined) return undefined;
+      messages += counts.messages;
+      conversations += counts.conversations;
+    }
+    return found.length === 0 ? undefined : { messages, conversations };
+  }
+
+  /** Those that were stored just now were counted on the way; of the others it is known, or they are read once. */
+  async #countTexts(folder: FolderEntry, found: (MessageCounts | undefined)[]): Promise<void> {
+    const known = this.#context.memory.texts;
+    for (const entry of folder.entries) {
+      if (entry.kind === 'dir') {
+        await this.#countTexts(entry, found);
+        continue;
+      }
+      const path = entry.kind === 'kept' ? joinPath(folder.path, entry.name) : entry.path;
+      const key = this.#key(path);
+      if (entry.kind === 'kept') {
+        // It cannot be read now: what is kept of it is as it was.
+        for (const [name, counts] of Object.entries(known)) {
+          if (name !== key && !name.startsWith(`${key}/`)) continue;
+          this.#texts[name] = counts;
+          found.push(counts);
+        }
+        continue;
+      }
+      if (entry.kind !== 'file' || this.#lineRule(path) === undefined) continue;
+      const counts = this.#texts[key] ?? known[key] ?? (await this.#countUnread(entry));
+      if (counts !== undefined) this.#texts[key] = counts;
+      found.push(counts);
     }
   }
 
-  /** Second pass: all other files, then the trees from the leaves up. */
-  async storeTrees(): Promise<StoredSource> {
-    const node = await this.#folder(this.#scan.root);
-    return { node, omitted: this.#omitted, databases: this.#databases, memory: this.#memory };
+  #lineRule(path: Uint8Array) {
+    const shown = displayPath(path);
+    return this.#source.rules.counting?.lines?.find(rule => rule.path.test(shown));
+  }
+
+  /** An unchanged text that is not remembered, after the memory was lost. */
+  async #countUnread(entry: FileEntry): Promise<TextMemory | undefined> {
+    const rule = this.#lineRule(entry.path);
+    if (rule === undefined) return undefined;
+    const appendOnly = this.#source.rules.isAppendOnly(entry.path);
+    try {
+      const file = await fromSource(() => openStableFile(this.#absolute(entry.path), { appendOnly }));
+      try {
+        const counter = await LineCounter.open(rule, file, undefined);
+        const piece = new Uint8Array(wholeFileBytes);
+        for (let position = 0; position < file.sizeBytes; position += piece.length) {
+          this.#context.signal.throwIfAborted();
+          const part = piece.subarray(0, Math.min(piece.length, file.sizeBytes - position));
+          await readExactly(file, part, position);
+          counter.take(part, position);
+        }
+        return await counter.finish();
+      } finally {
+        await file.close();
+      }
+    } catch (error) {
+      if (sourceFailure(error) === undefined) throw error;
+      return undefined; // a number is missing, nothing else: the file itself is in the snapshot
+    }
   }
 
   /** An unchanged database: the nodes and facts of the parent stand. */
   #again(entry: DatabaseEntry): readonly TreeNode[] {
     const key = this.#key(entry.path);
-    const facts = this.#context.previousDatabases.get(key);
-    const known = this.#context.memory[key];
+    const facts = this.#previousDatabases.get(displayPath(entry.path));
+    const known = this.#context.memory.databases[key];
     if (facts !== undefined) this.#databases.push(facts);
     if (known !== undefined) this.#memory[key] = known;
     return entry.previous === undefined ? [] : [entry.previous, ...entry.previousNeighbours];
   }
 
-  async #captureOne(entry: DatabaseEntry): Promise<readonly TreeNode[]> {
-    const { capture, signal, now, memory, onProgress } = this.#context;
+  #candidates(entry: DatabaseEntry) {
+    const path = displayPath(entry.path);
+    return this.#source.rules.counting?.databases?.find(rule => rule.path.test(path))?.candidates;
+  }
+
+  /** @param isLastCounted then the loss of the whole source is known, and nothing of a source that is held back need be stored */
+  async #captureOne(entry: DatabaseEntry, isLastCounted: boolean): Promise<readonly TreeNode[] | Loss> {
+    const { capture, signal, now, onProgress } = this.#context;
     const key = this.#key(entry.path);
     const path = displayPath(entry.path);
+    const memory = this.#context.memory.databases[key];
+    const previous = this.#previousDatabases.get(path);
+    const candidates = this.#candidates(entry);
+    const count = candidates && { candidates, since: memory?.newest };
     onProgress({ phase: 'capturing', files: 0, bytes: 0, item: path });
-    const sinceCheckMs = now() - Date.parse(memory[key]?.checkedAt ?? '');
+    const sinceCheckMs = now() - Date.parse(memory?.checkedAt ?? '');
     // Also when there was none, or when it is said to be still to come because the clock was ahead.
     const fullCheck = !(sinceCheckMs >= 0 && sinceCheckMs < fullCheckEveryMs);
     try {
-      const captured = await capture().capture(this.#absolute(entry.path), { fullCheck, signal });
+      const captured = await capture().capture(this.#absolute(entry.path), { fullCheck, count, signal });
       if (captured.kind === 'not-a-database') return await this.#asFiles(entry);
-      const { strategy, checked, pageSize, pageCount, signature, companions } = captured;
+      const { strategy, checked, pageSize, pageCount, signature, companions, counts } = captured;
       const nodes: TreeNode[] = [];
       try {
+        if (count !== undefined) {
+          this.#expect(previous?.counts ?? { messages: 0 }, counts);
+          const loss = isLastCounted ? this.#loss(this.#expected) : undefined;
+          if (loss !== undefined) return loss;
+        }
         nodes.push(await this.#image(entry.name, entry.facts, captured.image));
         for (const { suffix, image } of companions) {
           nodes.push(await this.#image(concat(entry.name, utf8(suffix)), entry.facts, image));
@@ -131,10 +292,21 @@ export class SourceStore {
         for (const { image } of companions) await image.close();
       }
       this.#countFile(entry);
-      const checkedAt = checked === 'full' ? new Date(now()).toISOString() : memory[key]?.checkedAt;
+      const checkedAt = checked === 'full' ? new Date(now()).toISOString() : memory?.checkedAt;
       const when = checkedAt === undefined ? {} : { checkedAt };
-      this.#databases.push({ path, layout: 'pages', pageSize, nPage: pageCount, strategy, checked, ...when });
-      this.#memory[key] = { signature, ...when };
+      const counted = counts && { messages: counts.messages, conversations: counts.conversations };
+      this.#databases.push({
+        path,
+        layout: 'pages',
+        pageSize,
+        nPage: pageCount,
+        strategy,
+        checked,
+        ...when,
+        ...(counted && { counts: counted }),
+      });
+      this.#memory[key] = { signature, ...when, ...(counts?.newest && { newest: counts.newest }) };
+      if (counts !== undefined) this.#noteAdded(counts.added ?? addedTo(previous?.counts, counts));
       onProgress({ phase: 'capturing', files: 1, bytes: entry.facts.sizeBytes, item: path });
       return nodes;
     } catch (error) {
@@ -203,10 +375,19 @@ export class SourceStore {
         const appendOnly = this.#source.rules.isAppendOnly(entry.path);
         const file = await fromSource(() => openStableFile(this.#absolute(entry.path), { appendOnly }));
         try {
-          const content = await this.#content(file);
+          const rule = this.#lineRule(entry.path);
+          const key = this.#key(entry.path);
+          const known = this.#context.memory.texts[key];
+          const counter = rule && (await LineCounter.open(rule, file, known));
+          const content = await this.#content(file, counter);
+          const counts = await counter?.finish();
           if ((await fromSource(() => file.finish())) === 'changed') {
             if (attempt < triesOfChangingFile) continue;
             this.#omitted.push({ path, reason: 'changing' });
+          }
+          if (counts !== undefined) {
+            this.#texts[key] = counts;
+            this.#noteAdded(entry.previous === undefined ? counts : addedToText(known, counts));
           }
           this.#countFile(entry);
           this.#context.onProgress({ phase: 'storing', files: 1, bytes: entry.facts.sizeBytes, item: path });
@@ -223,7 +404,7 @@ export class SourceStore {
     }
   }
 
-  async #content(file: StableFile): Promise<readonly BlobId[]> {
+  async #content(file: StableFile, counter: LineCounter | undefined): Promise<readonly BlobId[]> {
     if (file.sizeBytes === 0) return [];
     if (file.sizeBytes <= wholeFileBytes) {
       // Buffers go round: fresh ones for every file would keep the garbage collector busy (measured: a tenth of the backup).
@@ -231,18 +412,19 @@ export class SourceStore {
       try {
         const bytes = buffer.subarray(0, file.sizeBytes);
         await readExactly(file, bytes, 0);
+        counter?.take(bytes, 0);
         return [await this.#save(bytes)];
       } finally {
         this.#spare.push(buffer);
       }
     }
     // One large file at a time: the window is shared.
-    const turn = this.#mediaTurn.then(() => this.#chunks(file));
+    const turn = this.#mediaTurn.then(() => this.#chunks(file, counter));
     this.#mediaTurn = turn.catch(() => undefined);
     return turn;
   }
 
-  async #chunks(file: StableFile): Promise<readonly BlobId[]> {
+  async #chunks(file: StableFile, counter: LineCounter | undefined): Promise<readonly BlobId[]> {
     this.#mediaWindow ??= new Uint8Array(mediaWindowBytes);
     const window = this.#mediaWindow;
     const ids: BlobId[] = [];
@@ -250,6 +432,7 @@ export class SourceStore {
     for (let position = 0; position < file.sizeBytes || held > 0; ) {
       const wanted = Math.min(window.length - held, file.sizeBytes - position);
       await readExactly(file, window.subarray(held, held + wanted), position);
+      counter?.take(window.subarray(held, held + wanted), position);
       position += wanted;
       held += wanted;
       const isLast = position === file.sizeBytes;
@@ -319,6 +502,27 @@ export class SourceStore {
   #key(path: Uint8Array): string {
     return databaseKey(this.#source.id, path);
   }
+}
+
+interface News {
+  readonly messages: number;
+  /** Undefined: not known in how many. */
+  readonly conversations: number | undefined;
+}
+
+/** What was added to a database of which only the totals are known; to one that was not there before, everything. */
+function addedTo(before: MessageCounts | undefined, after: MessageCounts): News {
+  if (before === undefined) return after;
+  const messages = Math.max(0, after.messages - before.messages);
+  return { messages, conversations: messages === 0 ? 0 : undefined };
+}
+
+/** What was added to a text that was there before; how much it held may be forgotten. */
+function addedToText(before: MessageCounts | undefined, after: MessageCounts): News {
+  if (before === undefined) return { messages: 0, conversations: undefined };
+  const messages = Math.max(0, after.messages - before.messages);
+  // New lines of a conversation that is there belong to it; which ones, of several in a file, nobody keeps.
+  return { messages, conversations: messages === 0 ? 0 : Math.max(1, after.conversations - before.conversations) };
 }
 
 /** How a database is named across sources in the local memory. */

@@ -43,7 +43,7 @@ export function fromUtf8(bytes: Uint8Array): string | undefined {
 export function concat(...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   let length = 0;
   for (const part of parts) length += part.length;
-  const whole = new Uint8Array(length);
+  const whole = secretBytes(length); // what is joined may be a key
   let offset = 0;
   for (const part of parts) {
     whole.set(part, offset);
@@ -65,6 +65,21 @@ export function compareBytes(a: Uint8Array, b: Uint8Array): number {
 export function release(bytes: Uint8Array): void {
   const { buffer } = bytes;
   if (buffer instanceof ArrayBuffer && buffer.byteLength > Buffer.poolSize) buffer.transfer(0);
+}
+
+/**
+ * Zeroed memory for a key. V8 keeps typed arrays of up to 64 bytes inside its own heap, where the collector moves them about and leaves
+ * their old bytes behind; memory of an ArrayBuffer stays in one place until it is wiped.
+ */
+export function secretBytes(length: number): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(new ArrayBuffer(length));
+}
+
+/** A copy that can be wiped. */
+export function copySecret(secret: Uint8Array): Uint8Array<ArrayBuffer> {
+  const copy = secretBytes(secret.length);
+  copy.set(secret);
+  return copy;
 }
 
 /** Overwrites secret bytes. Strings cannot be wiped, so secrets are carried as bytes. */

@@ -1,4 +1,4 @@
-// The one error type of the daemon. A code for machines and words.ts, a technical message for logs and reports,
+// The one error type of the daemon. A code for machines and error-words.ts, a technical message for logs and reports,
 // parameters for the sentence. No secret, phone number or message text may enter either; file names only `params`.
 
 import { type ErrorCode, type ErrorParams, errorKinds, type WireError, wireErrorOf } from '../../protocol/errors.ts';
@@ -11,7 +11,7 @@ export class SignetError extends Error {
 
   /**
    * @param message lower-case; says what was attempted and on what, with both numbers when sizes differ
-   * @param options.params fills the sentence for the code in words.ts; may name files of the user
+   * @param options.params fills the sentence for the code in error-words.ts; may name files of the user
    */
   constructor(
     code: ErrorCode,

@@ -16,10 +16,19 @@ import {
   type CaptureFailure,
   type CaptureRequest,
   type CheckRequest,
+  type CountRequest,
   imageName,
 } from './child-messages.ts';
 import { settledLook, signatureOf } from './look.ts';
-import type { CapturedDatabase, CapturedImage, CaptureOptions, DatabaseCapture, NotADatabase } from './model.ts';
+import type {
+  CapturedDatabase,
+  CapturedImage,
+  CaptureOptions,
+  CountOrder,
+  DatabaseCapture,
+  DatabaseCounts,
+  NotADatabase,
+} from './model.ts';
 
 export type * from './model.ts';
 export { looksLikeDatabase } from './sqlite-format.ts';
@@ -37,6 +46,8 @@ export interface CaptureSettings {
   readonly pinMs?: number;
   /** After this the capture of one database is given up; default 30 min. */
   readonly deadlineMs?: number;
+  /** After this the messages of one database stay uncounted; default 10 s. */
+  readonly countMs?: number;
   /** The child's program where it is not beside this file (a bundle). */
   readonly childFile?: string;
 }
@@ -72,10 +83,32 @@ export function startDatabaseCapture(settings: CaptureSettings): DatabaseCapture
       const answer = await child.ask(path, question, options.signal);
       if ('failed' in answer) throw failed(answer.failed, path);
       if (!('ok' in answer)) throw unreadable(path, 'io', 'the capture process answered another question');
-      return answer.ok.kind === 'database' ? await openImages(answer.ok, folder) : answer.ok;
+      if (answer.ok.kind !== 'database') return answer.ok;
+      const counts =
+        options.count === undefined || answer.ok.pageSize === 0
+          ? undefined
+          : await count(child, join(folder, imageName), options.count, options.signal);
+      return await openImages({ ...answer.ok, ...(counts && { counts }) }, folder);
     } finally {
       // The open handles keep the bytes; the names go.
       await rm(folder, { recursive: true, force: true });
+    }
+  }
+
+  /** A backup does not fail for a number: whatever goes wrong, the messages are not counted. */
+  async function count(
+    by: CaptureChild,
+    image: string,
+    order: CountOrder,
+    signal: AbortSignal | undefined,
+  ): Promise<DatabaseCounts | undefined> {
+    try {
+      const path = Buffer.from(image);
+      const answer = await by.ask(path, { count: path.toString('base64'), order }, signal, settings.countMs ?? 10_000);
+      return ('counted' in answer ? answer.counted : null) ?? undefined;
+    } catch (error) {
+      if (signal?.aborted) throw error;
+      return undefined;
     }
   }
 
@@ -110,7 +143,10 @@ export function startDatabaseCapture(settings: CaptureSettings): DatabaseCapture
   };
 }
 
-async function openImages(facts: CapturedFacts, folder: string): Promise<CapturedDatabase> {
+async function openImages(
+  facts: CapturedFacts & Pick<CapturedDatabase, 'counts'>,
+  folder: string,
+): Promise<CapturedDatabase> {
   const opened: CapturedImage[] = [];
   const openOne = async (name: string): Promise<CapturedImage> => {
     const image = await openImage(join(folder, name));
@@ -138,11 +174,17 @@ async function openImage(path: string): Promise<CapturedImage> {
   };
 }
 
-type Question = Omit<CaptureRequest, 'id'> | Omit<CheckRequest, 'id'>;
+type Question = Omit<CaptureRequest, 'id'> | Omit<CheckRequest, 'id'> | Omit<CountRequest, 'id'>;
 
 interface CaptureChild {
   readonly isGone: boolean;
-  ask(path: Uint8Array, question: Question, signal: AbortSignal | undefined): Promise<CaptureAnswer>;
+  /** @param deadlineMs after which the child is ended; default that of the settings */
+  ask(
+    path: Uint8Array,
+    question: Question,
+    signal: AbortSignal | undefined,
+    deadlineMs?: number,
+  ): Promise<CaptureAnswer>;
   stop(): Promise<void>;
 }
 
@@ -168,7 +210,7 @@ function startChild(settings: CaptureSettings): CaptureChild {
     get isGone() {
       return isGone;
     },
-    async ask(path, question, signal) {
+    async ask(path, question, signal, deadlineMs = settings.deadlineMs ?? 30 * 60_000) {
       const request = { id: nextId++, ...question };
       const { promise, resolve, reject } = Promise.withResolvers<CaptureAnswer>();
       const onMessage = (message: unknown) => {
@@ -181,7 +223,6 @@ function startChild(settings: CaptureSettings): CaptureChild {
         process_.kill('SIGKILL');
       };
       signal?.throwIfAborted();
-      const deadlineMs = settings.deadlineMs ?? 30 * 60_000;
       const timer = setTimeout(kill, deadlineMs);
       process_.on('message', onMessage);
       signal?.addEventListener('abort', kill, { once: true });
@@ -222,7 +263,7 @@ function isAnswer(message: unknown): message is CaptureAnswer {
     typeof message === 'object' &&
     message !== null &&
     'id' in message &&
-    ('ok' in message || 'checked' in message || 'failed' in message)
+    ('ok' in message || 'checked' in message || 'counted' in message || 'failed' in message)
   );
 }
 

@@ -2,20 +2,24 @@
 // (POSIX locks belong to the process and go with any close of the file). One request at a time; ends with its channel.
 
 import { systemCode } from '../base/errors.ts';
-import type { CaptureAnswer, CaptureFailure, CaptureRequest, CheckRequest } from './child-messages.ts';
+import type { CaptureAnswer, CaptureFailure, CaptureRequest, CheckRequest, CountRequest } from './child-messages.ts';
+import { countImage } from './count.ts';
 import { StagingFailed } from './image.ts';
 import { checkImage } from './quick-check.ts';
 import { captureDatabase } from './strategies.ts';
 
-process.on('message', (request: CaptureRequest | CheckRequest) => {
+process.on('message', (request: CaptureRequest | CheckRequest | CountRequest) => {
   void answer(request).then(message => process.send?.(message));
 });
 process.on('disconnect', () => process.exit(0));
 process.send?.({ ready: true });
 
-async function answer(request: CaptureRequest | CheckRequest): Promise<CaptureAnswer> {
+async function answer(request: CaptureRequest | CheckRequest | CountRequest): Promise<CaptureAnswer> {
   try {
     if ('check' in request) return { id: request.id, checked: checkImage(Buffer.from(request.check, 'base64')) };
+    if ('count' in request) {
+      return { id: request.id, counted: countImage(Buffer.from(request.count, 'base64'), request.order) ?? null };
+    }
     return { id: request.id, ok: await captureDatabase(Buffer.from(request.path, 'base64'), request) };
   } catch (error) {
     return { id: request.id, failed: failureOf(error) };

@@ -18,6 +18,8 @@ export interface CapturedDatabase {
   readonly pageCount: number;
   /** Neighbours whose content is folded into the image and which must not be stored ('-wal', '-journal', '-shm'). */
   readonly folded: readonly string[];
+  /** Absent: not counted, because nobody asked, no query fits, or it took too long. */
+  readonly counts?: DatabaseCounts;
   /** Changes when the database changed; an equal signature means that capturing again would give the same image. */
   readonly signature: string;
   readonly image: CapturedImage;
@@ -51,9 +53,51 @@ export interface NotADatabase {
   readonly reason: 'no-magic' | 'foreign-wal' | 'empty';
 }
 
+/**
+ * SQL for one way an app keeps its messages. Each statement answers one row; none reads the text of a message, and `since` touches only
+ * what was added after the id it is given. Without `newest` and `since` what is new is the difference of the totals: the app writes a
+ * message anew when it changes, so its ids tell nothing.
+ */
+export interface CountQuery {
+  /** Tables, with the columns in them, without which the statements cannot run. */
+  readonly requires: Readonly<Record<string, readonly string[]>>;
+  /** `SELECT count(*) AS messages`. */
+  readonly messages: string;
+  /** `SELECT count(*) AS conversations`. */
+  readonly conversations: string;
+  /** `SELECT max(id) AS newest`; null without a message. */
+  readonly newest?: string;
+  /** `SELECT count(*) AS messages, count(DISTINCT …) AS conversations`, with `?1` the `newest` of the last capture (0 before the first). */
+  readonly since?: string;
+}
+
+/** Up to which message a database was counted, by which of the queries. */
+export interface CountedUpTo {
+  /** Index among the candidates. */
+  readonly query: number;
+  readonly newest: number;
+}
+
+export interface CountOrder {
+  /** Of those that fit, the one that finds the most messages counts. */
+  readonly candidates: readonly CountQuery[];
+  /** Of the capture before; absent before the first, or when it was forgotten. */
+  readonly since?: CountedUpTo | undefined;
+}
+
+export interface DatabaseCounts {
+  readonly messages: number;
+  readonly conversations: number;
+  /** Absent where ids tell nothing. */
+  readonly newest?: CountedUpTo;
+  /** Since the capture before; absent when it was counted by another query, or its newest message was forgotten. */
+  readonly added?: { readonly messages: number; readonly conversations: number };
+}
+
 export interface CaptureOptions {
   /** Run quick_check on the image (at each base and at most once a day per database). */
   readonly fullCheck: boolean;
+  readonly count?: CountOrder | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 

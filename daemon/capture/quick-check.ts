@@ -12,11 +12,8 @@ const sqliteError = 1;
  * @returns 'unknown' when the check cannot run here because the app brings its own functions, collations or tokenizers
  */
 export function checkImage(path: Uint8Array): 'ok' | 'damaged' | 'unknown' {
-  // immutable: no side files, and a header that says "log" with no log beside it is no obstacle.
-  const url = fileUrl(path);
-  url.searchParams.set('immutable', '1');
   try {
-    const image = new DatabaseSync(url, { readOnly: true, allowExtension: false });
+    const image = new DatabaseSync(imageUrl(path), { readOnly: true, allowExtension: false });
     try {
       image.exec('PRAGMA trusted_schema=OFF');
       return verdict(
@@ -32,6 +29,13 @@ export function checkImage(path: Uint8Array): 'ok' | 'damaged' | 'unknown' {
     if (!(error instanceof Error && 'errcode' in error && typeof error.errcode === 'number')) throw error;
     return (error.errcode & 0xff) === sqliteError ? 'unknown' : 'damaged';
   }
+}
+
+/** immutable: no side files, and a header that says "log" with no log beside it is no obstacle. */
+export function imageUrl(path: Uint8Array): URL {
+  const url = fileUrl(path);
+  url.searchParams.set('immutable', '1');
+  return url;
 }
 
 /** Names need not be UTF-8, and a URL can spell any byte. */

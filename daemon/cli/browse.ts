@@ -2,14 +2,15 @@
 
 import { PeerError } from '../../protocol/errors.ts';
 import { count, moment, size } from '../../protocol/formats.ts';
-import type { Connected } from '../../protocol/launch.ts';
 import * as messages from '../../protocol/messages.ts';
-import type { ListEntry } from '../../protocol/status.ts';
+import { everyPage } from '../../protocol/pages.ts';
 import { type CommonOptions, withDaemon } from './session.ts';
 import { harmless, print, printJson, table } from './terminal.ts';
 
 export async function snapshots(options: CommonOptions): Promise<void> {
-  const entries = await withDaemon(({ connection }) => connection.sendRequest(messages.snapshots, {}));
+  const entries = await withDaemon(({ connection }) =>
+    everyPage(offset => connection.sendRequest(messages.snapshots, { offset })),
+  );
   if (options.json) return printJson(entries);
   if (entries.length === 0) return print('Nothing has been backed up yet.');
   const rows = entries.map(entry => [
@@ -25,7 +26,9 @@ export async function snapshots(options: CommonOptions): Promise<void> {
 }
 
 export async function ls(snapshot: string, path: string | undefined, options: CommonOptions): Promise<void> {
-  const entries = await withDaemon(daemon => everyEntry(daemon, snapshot, inner(path)));
+  const entries = await withDaemon(({ connection }) =>
+    everyPage(offset => connection.sendRequest(messages.list, { snapshot, path: inner(path), offset })),
+  );
   if (options.json) return printJson(entries);
   if (entries.length === 0) return print('The folder is empty.');
   const rows = entries.map(entry => [
@@ -34,15 +37,6 @@ export async function ls(snapshot: string, path: string | undefined, options: Co
     `${harmless(entry.name)}${entry.type === 'dir' ? '/' : entry.type === 'symlink' ? '@' : ''}`,
   ]);
   print(table(rows, [0]));
-}
-
-async function everyEntry({ connection }: Connected, snapshot: string, path: string): Promise<readonly ListEntry[]> {
-  const found: ListEntry[] = [];
-  for (;;) {
-    const { entries, total } = await connection.sendRequest(messages.list, { snapshot, path, offset: found.length });
-    found.push(...entries);
-    if (entries.length === 0 || found.length >= total) return found;
-  }
 }
 
 const chunkBytes = 128 * 1024;

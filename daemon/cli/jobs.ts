@@ -1,11 +1,12 @@
 // The commands that take time: backup, restore, verify, and stopping them.
 
 import { resolve } from 'node:path';
+import { reasonWords, wordsFor } from '../../protocol/error-words.ts';
 import { type ErrorCode, exitCode, exitPartial } from '../../protocol/errors.ts';
 import { counted, duration, size } from '../../protocol/formats.ts';
 import * as messages from '../../protocol/messages.ts';
+import { leftOutWords, newMessagesWords } from '../../protocol/source-words.ts';
 import type { BackupResult, RestoreResult, VerifyResult } from '../../protocol/status.ts';
-import { reasonWords, wordsFor } from '../../protocol/words.ts';
 import { type CommonOptions, Exit, longRequest, usage, withDaemon } from './session.ts';
 import { harmless, print, printJson } from './terminal.ts';
 
@@ -33,9 +34,14 @@ function backupWords(result: BackupResult): string {
   return lines.join('\n');
 }
 
-function news({ filesNew, filesChanged, bytesUploaded, durationMs }: BackupResult): string {
-  const files = [counted(filesNew, 'new file', 'new files'), counted(filesChanged, 'changed file', 'changed files')];
-  return `${files.join(', ')}, ${size(bytesUploaded)} uploaded${durationMs < 1000 ? '' : ` in ${duration(durationMs)}`}`;
+function news(result: BackupResult): string {
+  const { filesNew, filesChanged, bytesUploaded, durationMs } = result;
+  const what = [
+    ...(result.messagesNew ? [newMessagesWords(result)] : []),
+    counted(filesNew, 'new file', 'new files'),
+    counted(filesChanged, 'changed file', 'changed files'),
+  ];
+  return `${what.join(', ')}, ${size(bytesUploaded)} uploaded${durationMs < 1000 ? '' : ` in ${duration(durationMs)}`}`;
 }
 
 function alarmWords(code: ErrorCode): string {
@@ -99,6 +105,7 @@ function restoreWords(result: RestoreResult): string {
   for (const { path, check } of bad) lines.push(`Damaged: ${harmless(path)}: ${harmless(check)}`);
   for (const { path, reason } of result.skipped)
     lines.push(`Left out: ${harmless(path)}: ${harmless(reasonWords(reason))}`);
+  lines.push(...leftOutWords(result.leftOut));
   return lines.join('\n');
 }
 

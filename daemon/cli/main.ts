@@ -97,6 +97,14 @@ command('pause', 'no backups by itself for a while')
   .option('--resume', 'go on now')
   .action(async (duration, options) => (await import('./state.ts')).pause(duration, options));
 
+const settings = program.command('settings').description('look at or change how Signet behaves');
+command('get [key]', 'show what can be chosen', settings).action(async (key, options) =>
+  (await import('./settings.ts')).get(key, options),
+);
+command('set <key> <value>', 'choose: on, off, a number, a time such as 30s or 10m, or text', settings).action(
+  async (key, value, options) => (await import('./settings.ts')).set(key, value, options),
+);
+
 const daemon = program.command('daemon').description("Signet's background part");
 command('run', 'run it in the foreground', daemon).action(async () => (await import('./service.ts')).run());
 command('start', 'start it', daemon).action(async options => (await import('./service.ts')).start(options));
@@ -104,11 +112,17 @@ command('stop', 'end it', daemon).action(async options => (await import('./servi
 command('status', 'show whether it runs, without starting it', daemon).action(async options =>
   (await import('./service.ts')).status(options),
 );
+command('install', 'start it by itself at each login from now on', daemon).action(async options =>
+  (await import('./service.ts')).install(options),
+);
+command('uninstall', 'start it by itself no longer', daemon).action(async options =>
+  (await import('./service.ts')).uninstall(options),
+);
 command('doctor', 'check that this computer has what Signet needs').action(async options =>
   (await import('./service.ts')).doctor(options),
 );
 
-for (const each of [program, ...program.commands, ...daemon.commands]) {
+for (const each of [program, ...program.commands, ...settings.commands, ...daemon.commands]) {
   each.exitOverride().configureOutput({ outputError: () => {} }); // said in our own form, below
 }
 

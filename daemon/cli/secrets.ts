@@ -2,12 +2,12 @@
 // convenience) and never from the environment. Without a terminal nothing is asked: what is missing is a usage error naming the option.
 
 import { timingSafeEqual } from 'node:crypto';
+import { examplePhone, wordsFor } from '../../protocol/error-words.ts';
 import { type ErrorCode, PeerError, wireErrorOf } from '../../protocol/errors.ts';
 import type { Connected } from '../../protocol/launch.ts';
 import { judgePassword } from '../../protocol/messages.ts';
 import { parseRecoveryKey } from '../../protocol/recovery-key.ts';
 import { type SecretName, Secrets, secretNames } from '../../protocol/secrets.ts';
-import { examplePhone, wordsFor } from '../../protocol/words.ts';
 import { usage } from './session.ts';
 import { canAsk, note, Questions } from './terminal.ts';
 

@@ -1,4 +1,4 @@
-// The background part itself: run, start, stop, status, doctor.
+// The background part itself: run, start, stop, status, at login, doctor.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -57,6 +57,29 @@ export async function stop(options: CommonOptions): Promise<void> {
   }
   if (options.json) printJson({ stopped });
   else print(stopped ? 'Signet has ended. No backups are made until it is started.' : 'Signet is not running.');
+}
+
+const managers: Readonly<Record<string, string>> = {
+  systemd: 'systemd',
+  desktop: 'the desktop',
+  launchd: 'macOS',
+  'task-scheduler': "Windows' Task Scheduler",
+};
+
+export async function install(options: CommonOptions): Promise<void> {
+  const made = await withDaemon(({ connection }) => connection.sendRequest(messages.installService));
+  if (options.json) return printJson(made);
+  print(`From the next login on ${managers[made.manager] ?? made.manager} starts Signet.`);
+  print(`The entry is ${harmless(made.file)}`);
+  print('It asks for the password once after each login, and ends at logout.');
+  if (made.manager === 'systemd') note('`loginctl enable-linger` lets it run on after logout, too.');
+}
+
+export async function uninstall(options: CommonOptions): Promise<void> {
+  const { removed } = await withDaemon(({ connection }) => connection.sendRequest(messages.uninstallService));
+  if (options.json) return printJson({ removed });
+  print(removed ? 'Signet starts by itself no longer.' : 'Signet does not start by itself; nothing was changed.');
+  if (removed) print('What runs now goes on until you log out or say `signet daemon stop`.');
 }
 
 export async function doctor(options: CommonOptions): Promise<void> {

@@ -7,11 +7,11 @@ import {
   type RequestType,
   ResponseError,
 } from 'vscode-jsonrpc/node';
+import { wordsFor } from '../../protocol/error-words.ts';
 import { type ErrorCode, exitCode, PeerError, type WireError, wireErrorOf } from '../../protocol/errors.ts';
 import { resolveHome } from '../../protocol/home.ts';
 import { type Connected, connect, connectOrLaunch } from '../../protocol/launch.ts';
 import { progress, type WithProgress } from '../../protocol/messages.ts';
-import { wordsFor } from '../../protocol/words.ts';
 import { harmless, note, progressView } from './terminal.ts';
 
 export interface CommonOptions {

@@ -1,11 +1,14 @@
 // How things are, and the small switches: status, unlock, lock, schedule.
 
+import { reasonWords } from '../../protocol/error-words.ts';
 import { exitCode, PeerError } from '../../protocol/errors.ts';
 import { ago, counted, moment, size } from '../../protocol/formats.ts';
 import * as messages from '../../protocol/messages.ts';
+import { noticeWords } from '../../protocol/notice-words.ts';
 import { Secrets } from '../../protocol/secrets.ts';
+import { sourceWords } from '../../protocol/source-words.ts';
 import type { Schedule, ScheduleKind, Status } from '../../protocol/status.ts';
-import { reasonWords, scheduleWords, sentenceFor } from '../../protocol/words.ts';
+import { scheduleWords, sentenceFor } from '../../protocol/words.ts';
 import { givenSecrets, refuseEmptyUnlock, type SecretOptions, secretsForUnlock } from './secrets.ts';
 import { type CommonOptions, Exit, usage, withDaemon } from './session.ts';
 import { folded, harmless, print, printJson, table } from './terminal.ts';
@@ -62,9 +65,9 @@ function statusWords(found: Status, now: number): string {
       facts.push(['Backups', found.repository.snapshots === 0 ? 'none yet' : `${found.repository.snapshots}${stored}`]);
     }
     for (const [index, source] of found.sources.entries()) {
-      const sized = source.sizeBytes === undefined ? '' : `, ${size(source.sizeBytes)}`;
+      const held = ['', ...[sourceWords(source)].filter(words => words !== '')].join(', ');
       const problem = source.problem === undefined ? '' : `, ${harmless(reasonWords(source.problem))}`;
-      facts.push([index === 0 ? 'Chats' : '', `${harmless(source.label)}${sized}${problem}`]);
+      facts.push([index === 0 ? 'Chats' : '', `${harmless(source.label)}${held}${problem}`]);
     }
     if (found.sources.length > 0) facts.push(['Automatic', scheduleWords(found.schedule)]);
     if (found.pausedUntil !== null) facts.push(['Paused', `until ${ago(found.pausedUntil, now, { bare: true })}`]);
@@ -81,7 +84,13 @@ function statusWords(found: Status, now: number): string {
     locked ??
     { 'not set up': ['Run `signet setup`.'], locked: ['Run `signet unlock`.'] }[state as string] ??
     (isFirst ? ['Run `signet backup`.'] : []);
-  const heading = [`${harmless(sentence)}.`, harmless(below), ...others, ...next].filter(line => line !== '');
+  // What is overdue or failed stands in the heading.
+  const noticed = found.notices
+    .filter(({ kind }) => kind !== 'overdue' && kind !== 'failed')
+    .map(notice => harmless(Object.values(noticeWords(notice, now)).join(' ')));
+  const heading = [`${harmless(sentence)}.`, harmless(below), ...noticed, ...others, ...next].filter(
+    line => line !== '',
+  );
   return [folded(heading.join('\n'), process.stdout), ...(facts.length === 0 ? [] : ['', table(facts)])].join('\n');
 }
 

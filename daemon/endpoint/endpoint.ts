@@ -18,7 +18,7 @@ import * as messages from '../../protocol/messages.ts';
 import { Secrets } from '../../protocol/secrets.ts';
 import { type Peer, serve } from '../../protocol/socket.ts';
 import type { JobProgress, SetupResult, Status } from '../../protocol/status.ts';
-import { productVersion, protocolVersion } from '../../protocol/version.ts';
+import { compareVersions, ownVersions, type Versions } from '../../protocol/version.ts';
 import { type Clock, systemClock } from '../base/clock.ts';
 import { toSignetError } from '../base/errors.ts';
 import { complaint, initializeParams, paramsOf } from './params.ts';
@@ -38,12 +38,18 @@ const requests = {
   verify: messages.verify,
   unlock: messages.unlock,
   lock: messages.lock,
+  history: messages.history,
   setSchedule: messages.setSchedule,
   pause: messages.pause,
   judgePassword: messages.judgePassword,
   daemonInfo: messages.daemonInfo,
   stopDaemon: messages.stopDaemon,
+  handOver: messages.handOver,
   doctor: messages.doctor,
+  getSettings: messages.getSettings,
+  setSettings: messages.setSettings,
+  installService: messages.installService,
+  uninstallService: messages.uninstallService,
 } as const;
 
 type Requests = typeof requests;
@@ -69,7 +75,8 @@ export type SetupOutcome = Omit<SetupResult, 'recoveryKey'> & { readonly recover
 
 /**
  * One function for each request. What it throws crosses as its `{code, params, retryable}` (a SignetError has them); anything else
- * as E_INTERNAL with nothing but the name of the error. `stopDaemon` answers first and stops afterwards.
+ * as E_INTERNAL with nothing but the name of the error. `stopDaemon` and `handOver` answer first and stop afterwards; `handOver` is called
+ * only for a client that may ask for it, and throws E_BUSY while a job runs.
  */
 export type Handlers = {
   readonly [name in RequestName]: (
@@ -95,6 +102,8 @@ export interface EndpointOptions {
   readonly clock?: Clock;
   /** How long a stranger may take to prove itself; default 3 s. */
   readonly authenticateMs?: number;
+  /** What this daemon says it is; default: this build. */
+  readonly versions?: Versions;
 }
 
 export interface Endpoint {
@@ -111,7 +120,9 @@ const coalesceMs = 100;
 const maxInFlight = 32;
 const farewellMs = 1000;
 /** What a client of another protocol may still ask: enough to see what runs and to replace it. */
-const ageless: readonly RequestName[] = ['status', 'daemonInfo', 'stopDaemon'];
+const ageless: readonly RequestName[] = ['status', 'daemonInfo', 'handOver', 'stopDaemon'];
+/** Nobody is the worse for losing the answer to one of these: it is asked again. */
+const passing: readonly RequestName[] = ['status', 'daemonInfo', 'handOver', 'doctor'];
 /** Their job belongs to the daemon: a client that cancels its request or leaves only stops waiting. */
 const detachable: readonly RequestName[] = ['backup'];
 
@@ -132,7 +143,13 @@ export async function startEndpoint(options: EndpointOptions): Promise<Endpoint>
       token,
       ...(options.authenticateMs === undefined ? {} : { authenticateMs: options.authenticateMs }),
       onPeer: peer => {
-        const client = new Client(peer, options.handlers, log, clock);
+        const client = new Client(peer, {
+          handlers: options.handlers,
+          log,
+          clock,
+          versions: options.versions ?? ownVersions,
+          isAwaited: () => [...clients].some(each => each.isWaiting),
+        });
         clients.add(client);
         peer.connection.onDispose(() => {
           clients.delete(client);
@@ -165,21 +182,26 @@ export async function startEndpoint(options: EndpointOptions): Promise<Endpoint>
   }
 }
 
+interface ClientOptions extends Pick<EndpointOptions, 'handlers' | 'log'> {
+  readonly clock: Clock;
+  readonly versions: Versions;
+  /** Whether any client waits for an answer that would be missed. */
+  readonly isAwaited: () => boolean;
+}
+
 class Client {
   initialized = false;
   readonly #peer: Peer;
-  readonly #handlers: Handlers;
-  readonly #log: EndpointLog;
-  readonly #clock: Clock;
-  readonly #running = new Map<AbortController, Promise<unknown>>();
-  #compatible = true;
+  readonly #options: ClientOptions;
+  readonly #running = new Map<AbortController, { readonly name: RequestName; readonly task: Promise<unknown> }>();
+  #theirs: Versions | undefined;
+  /** The newest state that it has not been told, as it had not taken what came before. */
+  #untold: Status | undefined;
   #shutDown = false;
 
-  constructor(peer: Peer, handlers: Handlers, log: EndpointLog, clock: Clock) {
+  constructor(peer: Peer, options: ClientOptions) {
     this.#peer = peer;
-    this.#handlers = handlers;
-    this.#log = log;
-    this.#clock = clock;
+    this.#options = options;
     peer.connection.onRequest((method, params, token) => this.#answer(method, params, token));
     peer.connection.onNotification(method => {
       if (method === 'exit') peer.close(); // ends this client; the daemon outlives its windows
@@ -187,9 +209,26 @@ class Client {
     peer.connection.onError(() => peer.close());
   }
 
+  get isWaiting(): boolean {
+    return [...this.#running.values()].some(({ name }) => !passing.includes(name));
+  }
+
   tell(status: Status): void {
     if (!this.initialized) return;
+    const behind = this.#peer.behind();
+    if (behind !== undefined) {
+      // What it has not taken would pile up here: it gets the newest state when it has caught up.
+      if (this.#untold === undefined) void behind.then(() => this.#tellNewest());
+      this.#untold = status;
+      return;
+    }
     this.#peer.connection.sendNotification(messages.statusChanged, status).catch(() => this.#peer.close()); // cannot be written to: the client dials again
+  }
+
+  #tellNewest(): void {
+    const status = this.#untold;
+    this.#untold = undefined;
+    if (status !== undefined) this.tell(status);
   }
 
   abortAll(): void {
@@ -197,11 +236,12 @@ class Client {
   }
 
   async idle(): Promise<void> {
-    await Promise.allSettled(this.#running.values());
+    await Promise.allSettled([...this.#running.values()].map(({ task }) => task));
   }
 
   gone(): void {
     this.initialized = false;
+    this.#untold = undefined;
     this.abortAll();
   }
 
@@ -215,17 +255,23 @@ class Client {
     if (!this.initialized || this.#shutDown)
       return refusal(ErrorCodes.ServerNotInitialized, 'the connection is not initialized');
     if (name === undefined) return refusal(ErrorCodes.MethodNotFound, 'the daemon does not know this request');
-    if (!this.#compatible && !ageless.includes(name)) {
+    if (!this.#isCompatible && !ageless.includes(name)) {
       return response(
-        new PeerError('E_DAEMON_INCOMPATIBLE', 'client and daemon speak different protocols', { params: versions }),
+        new PeerError('E_DAEMON_INCOMPATIBLE', 'client and daemon speak different protocols', {
+          params: { ...told(this.#options.versions) },
+        }),
       );
+    }
+    if (name === 'handOver') {
+      const refused = this.#refusesHandOver();
+      if (refused !== undefined) return response(refused);
     }
     if (this.#running.size >= maxInFlight) {
       return response(new PeerError('E_BUSY', `${this.#running.size} requests are waiting, at most ${maxInFlight}`));
     }
     const controller = new AbortController();
     const task = this.#call(name, method, params, token, controller);
-    this.#running.set(controller, task);
+    this.#running.set(controller, { name, task });
     try {
       return await task;
     } finally {
@@ -237,15 +283,33 @@ class Client {
     const parsed = v.safeParse(initializeParams, params ?? {});
     if (!parsed.success) return refusal(ErrorCodes.InvalidParams, `initialize: ${complaint(parsed.issues)}`);
     const said = parsed.output.initializationOptions;
-    this.#compatible = said?.protocolVersion === undefined || said.protocolVersion === protocolVersion;
+    if (said?.protocolVersion !== undefined) {
+      this.#theirs = { protocolVersion: said.protocolVersion, productVersion: said.version ?? '' };
+    }
     this.initialized = true;
-    this.#log.info({ compatible: this.#compatible, version: said?.version }, 'client connected');
+    const { log, versions } = this.#options;
+    log.info({ compatible: this.#isCompatible, version: said?.version }, 'client connected');
     const answer: messages.InitializeResult = {
       capabilities: {},
-      serverInfo: { name: 'signet', version: productVersion },
-      signet: versions,
+      serverInfo: { name: 'signet', version: versions.productVersion },
+      signet: told(versions),
     };
     return answer;
+  }
+
+  get #isCompatible(): boolean {
+    return this.#theirs === undefined || this.#theirs.protocolVersion === this.#options.versions.protocolVersion;
+  }
+
+  /** An older client never ends a newer daemon, and nobody ends one that someone waits for. */
+  #refusesHandOver(): PeerError | undefined {
+    const { versions, isAwaited } = this.#options;
+    if (this.#theirs === undefined || compareVersions(this.#theirs, versions) <= 0) {
+      return new PeerError('E_DAEMON_INCOMPATIBLE', 'only a newer client may ask the daemon to make way', {
+        params: { ...told(versions), newer: 'daemon' },
+      });
+    }
+    return isAwaited() ? new PeerError('E_BUSY', 'another client waits for an answer') : undefined;
   }
 
   async #call(
@@ -266,7 +330,7 @@ class Client {
     };
     let secrets = new Secrets();
     let given = secrets;
-    const progress = coalesce(this.#clock, (value: JobProgress) => {
+    const progress = coalesce(this.#options.clock, (value: JobProgress) => {
       if (progressToken === undefined) return;
       this.#peer.connection.sendProgress(messages.progress, progressToken, value).catch(() => this.#peer.close());
     });
@@ -282,14 +346,14 @@ class Client {
       if (sealed !== undefined) secrets = this.#peer.secrets.open(method, sealed);
       given = secrets.copy(); // a handler may wipe its own before it fails
       // The parameters were parsed by the schema of this very name; the compiler cannot follow a name through two tables.
-      const handler = this.#handlers[name] as (params: object, call: Call) => Promise<unknown>;
+      const handler = this.#options.handlers[name] as (params: object, call: Call) => Promise<unknown>;
       const work = handler(rest, { secrets, progress: progress.offer, signal });
       if (detached) work.catch(() => {}); // when nobody waits any more, the job's own record tells how it ended
       const result = await (detached ? Promise.race([work, cancelled.promise]) : work);
       return this.#bounded(name === 'setup' ? this.#sealKey(method, result as SetupOutcome) : result);
     } catch (error) {
       const wire = scrub(toWire(error), given);
-      this.#log.warn({ method, code: wire.code, ...traceOf(error, wire) }, 'request failed');
+      this.#options.log.warn({ method, code: wire.code, ...traceOf(error, wire) }, 'request failed');
       return response(wire);
     } finally {
       onCancel.dispose();
@@ -322,7 +386,9 @@ class Client {
   }
 }
 
-const versions = { protocolVersion, daemonVersion: productVersion };
+function told({ protocolVersion, productVersion }: Versions): messages.InitializeResult['signet'] {
+  return { protocolVersion, daemonVersion: productVersion };
+}
 
 const requestNames: ReadonlyMap<string, RequestName> = new Map(
   (Object.keys(requests) as RequestName[]).map(name => [requests[name].method, name]),
@@ -384,11 +450,11 @@ function hasToWire(thrown: unknown): thrown is { toWire(): WireError } {
 function scrub(wire: WireError, secrets: Secrets): WireError {
   const needles = secrets.names().flatMap(name => {
     const value = secrets.get(name);
-    return value === undefined || value.length < 4 ? [] : [Buffer.from(value).toString('utf8')];
+    return value === undefined || value.length < 4 ? [] : [value];
   });
   const clean = (value: string | number | boolean) => {
     if (typeof value !== 'string') return value;
-    const text = needles.reduce((left, needle) => left.replaceAll(needle, '[secret]'), value);
+    const text = needles.reduce(without, value);
     return text.length > 2048 ? `${text.slice(0, 2048)}…` : text;
   };
   const params: ErrorParams = Object.fromEntries(
@@ -397,6 +463,18 @@ function scrub(wire: WireError, secrets: Secrets): WireError {
       .map(([key, value]) => [key, clean(value)]),
   );
   return { code: wire.code, params, retryable: wire.retryable };
+}
+
+/** Compares bytes: the secret itself must not become text here. */
+function without(text: string, needle: Uint8Array): string {
+  const bytes = Buffer.from(text);
+  let clean = '';
+  let from = 0;
+  for (let at = bytes.indexOf(needle); at >= 0; at = bytes.indexOf(needle, from)) {
+    clean += `${bytes.toString('utf8', from, at)}[secret]`;
+    from = at + needle.length;
+  }
+  return from === 0 ? text : clean + bytes.toString('utf8', from);
 }
 
 /** Where an unexpected error came from: its frames without its message. */

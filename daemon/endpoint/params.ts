@@ -40,6 +40,14 @@ const schedule = {
 };
 const longestPauseMs = 30 * 86_400_000;
 const nothing = v.strictObject({});
+/** Which keys there are, and what fits each, is the state's to say. */
+const settingValues = v.pipe(
+  v.record(
+    v.pipe(v.string(), v.regex(/^[a-zA-Z]{1,40}$/, 'the name of a setting')),
+    v.union([v.boolean(), v.number(), v.pipe(v.string(), v.maxLength(256))], 'text, a number, true or false'),
+  ),
+  v.check(values => Object.keys(values).length <= 32, 'at most 32 settings'),
+);
 
 /** By the name of the request in messages.ts. */
 export const paramsOf = {
@@ -55,7 +63,10 @@ export const paramsOf = {
   status: v.strictObject({ check: v.optional(v.boolean()) }),
   backup: v.strictObject({ progressToken }),
   cancel: nothing,
-  snapshots: v.strictObject({ limit: v.optional(v.pipe(count, v.minValue(1))) }),
+  snapshots: v.strictObject({
+    offset: v.optional(count),
+    limit: v.optional(v.pipe(count, v.minValue(1), v.maxValue(500))),
+  }),
   list: v.strictObject({ snapshot, path: innerPath, offset: v.optional(count) }),
   read: v.strictObject({
     snapshot,
@@ -76,12 +87,21 @@ export const paramsOf = {
   }),
   unlock: v.strictObject({ secrets }),
   lock: nothing,
+  history: v.strictObject({
+    before: v.optional(v.pipe(v.string(), v.isoTimestamp('an RFC 3339 time'))),
+    limit: v.optional(v.pipe(count, v.minValue(1), v.maxValue(200))),
+  }),
   setSchedule: v.strictObject(schedule),
   pause: v.strictObject({ ms: v.pipe(count, v.maxValue(longestPauseMs)) }),
   judgePassword: v.strictObject({ secrets }),
   daemonInfo: nothing,
   stopDaemon: nothing,
+  handOver: nothing,
   doctor: nothing,
+  getSettings: nothing,
+  setSettings: v.strictObject({ values: settingValues }),
+  installService: nothing,
+  uninstallService: nothing,
 } as const;
 
 /** Versions a client names in `initialize`; everything else in it is the language client's own and ignored. */

@@ -3,8 +3,8 @@
 
 import type { Alarm, UnreadableFile } from '../../protocol/status.ts';
 import { productVersion } from '../../protocol/version.ts';
-import { type ArchiveProgress, archiveSources, loadParent } from '../archive/archive.ts';
-import type { ArchiveOutcome, ArchiveSource, ManifestSource, ParentSnapshot } from '../archive/model.ts';
+import { type ArchiveProgress, addExtents, archiveSources, loadParent } from '../archive/archive.ts';
+import type { ArchiveOutcome, ArchiveSource, ManifestSource, ParentSnapshot, SourceNews } from '../archive/model.ts';
 import { type Clock, rfc3339 } from '../base/clock.ts';
 import { isLoss, SignetError } from '../base/errors.ts';
 import type { DatabaseCapture } from '../capture/capture.ts';
@@ -86,8 +86,11 @@ export async function runBackup(context: BackupContext): Promise<BackupOutcome> 
       bytesUploaded: after.bytesUploaded - before.bytesUploaded,
       requests: after.requests - before.requests,
       durationMs: Math.round(clock.monotonic() - startedAt),
-      sources: stored.manifest.sources.filter(each => !each.removed).map(sourceOutcome),
-      memory: { snapshot: latest.id ?? '', databases: stored.memory },
+      sources: stored.manifest.sources
+        .filter(each => !each.removed)
+        .map(each => sourceOutcome(each, stored.news.get(each.id))),
+      ...newMessages(stored),
+      memory: { snapshot: latest.id ?? '', ...stored.memory },
       witness: latest.witness,
       snapshots: history.snapshots.length + (written === undefined ? 0 : 1),
       repositoryBytes: repository.size().packBytes,
@@ -241,7 +244,7 @@ function packFindings(missing: readonly ObjectProblem[]): readonly Pick<Alarm, '
 }
 
 function archiveSource(source: BackupOrder['sources'][number]): ArchiveSource {
-  return { ...source, rules: rulesOf(source.profile) };
+  return { ...source, rules: rulesOf(source) };
 }
 
 function unreadable(sources: readonly ManifestSource[]): readonly UnreadableFile[] {
@@ -249,7 +252,7 @@ function unreadable(sources: readonly ManifestSource[]): readonly UnreadableFile
     const carried = source.carriedFrom;
     if (carried !== undefined && carried.reason !== 'not-due') return [{ path: source.id, reason: carried.reason }];
     return source.omitted
-      .filter(each => each.reason !== 'special-file')
+      .filter(each => each.reason !== 'special-file' && each.byRule === undefined)
       .map(each => ({ path: `${source.id}/${each.path}`, reason: each.reason }));
   });
 }
@@ -260,10 +263,34 @@ function notVerified(sources: readonly ManifestSource[]): readonly string[] {
   );
 }
 
-function sourceOutcome(source: ManifestSource): BackupOutcome['sources'][number] {
-  const { id, capturedAt, complete, carriedFrom, databases } = source;
-  const verified = databases.every(each => each.checked !== 'none');
-  return { id, capturedAt, complete, verified, ...(carriedFrom !== undefined && { carriedFrom }) };
+function sourceOutcome(source: ManifestSource, news: SourceNews = {}): BackupOutcome['sources'][number] {
+  const { id, capturedAt, complete, carriedFrom, databases, counts, bytes, omitted } = source;
+  const { files, bytes: bytesLeftOut } = omitted.reduce((sum, each) => addExtents(sum, each.byRule), addExtents());
+  const { messagesFewer, loss } = news;
+  return {
+    id,
+    capturedAt,
+    complete,
+    verified: databases.every(each => each.checked !== 'none'),
+    ...(carriedFrom !== undefined && { carriedFrom }),
+    ...(bytes !== undefined && { sizeBytes: bytes }),
+    ...counts,
+    ...(files > 0 && { leftOut: { files, bytes: bytesLeftOut } }),
+    ...(messagesFewer !== undefined && { messagesFewer }),
+    ...(loss !== undefined && { loss }),
+  };
+}
+
+/** Over all sources that were counted in this run; in how many conversations only where each of them can tell. */
+function newMessages({ news }: ArchiveOutcome): Pick<BackupOutcome, 'messagesNew' | 'conversationsChanged'> {
+  const counted = [...news.values()].filter(each => each.messagesNew !== undefined);
+  if (counted.length === 0) return {};
+  const messagesNew = counted.reduce((sum, each) => sum + (each.messagesNew ?? 0), 0);
+  if (counted.some(each => each.conversationsChanged === undefined)) return { messagesNew };
+  return {
+    messagesNew,
+    conversationsChanged: counted.reduce((sum, each) => sum + (each.conversationsChanged ?? 0), 0),
+  };
 }
 
 function alarmOf({ code, detail }: Pick<Alarm, 'code' | 'detail'>, since: string): Alarm {

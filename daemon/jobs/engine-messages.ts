@@ -9,9 +9,11 @@ import type {
   ListEntry,
   RestoreResult,
   SnapshotEntry,
+  SourceStatus,
   VerifyResult,
 } from '../../protocol/status.ts';
-import type { CaptureMemory, FileProgress, ManifestSource } from '../archive/model.ts';
+import type { ArchiveSource, CaptureMemory, FileProgress, ManifestSource, SourceNews } from '../archive/model.ts';
+import { copySecret } from '../base/bytes.ts';
 import type { SourceSetting, Witness } from '../state/model.ts';
 
 /** What an opened repository tells about itself. */
@@ -34,7 +36,7 @@ export interface OpenOrder {
 export interface BackupOrder {
   readonly reason: BackupReason;
   readonly device: { readonly id: string; readonly label: string };
-  readonly sources: readonly (SourceSetting & { readonly captureNow: boolean })[];
+  readonly sources: readonly (SourceSetting & Pick<ArchiveSource, 'captureNow' | 'lossAccepted'>)[];
   readonly memory: CaptureMemory | null;
   readonly witness: Witness;
 }
@@ -52,8 +54,8 @@ export interface BackupOutcome extends Omit<BackupResult, 'type'> {
   readonly bytesAdded: number;
   readonly sources: readonly (Pick<ManifestSource, 'id' | 'capturedAt' | 'complete' | 'carriedFrom'> & {
     readonly verified: boolean;
-    readonly sizeBytes?: number;
-  })[];
+  } & Pick<SourceStatus, 'sizeBytes' | 'messages' | 'conversations' | 'leftOut'> &
+    Pick<SourceNews, 'messagesFewer' | 'loss'>)[];
   readonly memory: CaptureMemory;
   readonly witness: Witness;
   readonly snapshots: number;
@@ -85,7 +87,10 @@ export const open = request<OpenOrder, OpenedRepository>('open');
 export const putVault = request<RemoteVault, null>('putVault');
 export const vaults = request<{ readonly remote: string }, readonly RemoteVault[]>('vaults');
 export const backup = request<BackupOrder, BackupOutcome>('backup');
-export const snapshots = request<{ readonly limit: number }, readonly SnapshotEntry[]>('snapshots');
+export const snapshots = request<
+  { readonly offset: number; readonly limit: number },
+  { readonly entries: readonly SnapshotEntry[]; readonly total: number }
+>('snapshots');
 export const list = request<{ readonly snapshot: string; readonly path: string }, readonly ListEntry[]>('list');
 export const read = request<
   { readonly snapshot: string; readonly path: string; readonly offset: number; readonly length: number },
@@ -95,6 +100,45 @@ export const restore = request<RestoreOrder, RestoreResult>('restore');
 export const verify = request<{ readonly readDataPercent: number; readonly witness: Witness }, VerifyResult>('verify');
 export const measure = request<Nothing, { readonly snapshots: number; readonly sizeBytes: number }>('measure');
 export const reachable = request<{ readonly remote: string }, boolean>('reachable');
+
+/** Forgets the repository and wipes its keys; the thread is ended afterwards. */
+export const close = request<Nothing, null>('close');
+
+/** Keys are among the fields of a message itself, and no longer than this. */
+const longestKeyBytes = 64;
+
+/**
+ * The message with its keys in shared memory: a port copies other bytes into memory of its own, which it gives back unwiped. The keys
+ * that were given stay the caller's to wipe.
+ */
+export function carried<Message>(message: Message): Message {
+  return withKeys(message, key => {
+    const shared = new Uint8Array(new SharedArrayBuffer(key.length));
+    shared.set(key);
+    return shared;
+  });
+}
+
+/** The message with its keys in memory of this thread alone; what carried them is wiped. */
+export function landed<Message>(message: Message): Message {
+  return withKeys(message, shared => {
+    if (!(shared.buffer instanceof SharedArrayBuffer)) return shared;
+    const key = copySecret(shared);
+    shared.fill(0);
+    return key;
+  });
+}
+
+function withKeys<Message>(message: Message, change: (key: Uint8Array) => Uint8Array): Message {
+  if (typeof message !== 'object' || message === null || Array.isArray(message)) return message;
+  const fields = Object.entries(message);
+  if (!fields.some(([, value]) => isKey(value))) return message;
+  return Object.fromEntries(fields.map(([name, value]) => [name, isKey(value) ? change(value) : value])) as Message;
+}
+
+function isKey(value: unknown): value is Uint8Array {
+  return value instanceof Uint8Array && value.length <= longestKeyBytes;
+}
 
 /** One job runs at a time, so one token is enough. */
 export const progressToken = 'job';

@@ -95,7 +95,10 @@ class EngineServer {
       listVaults(await this.#options.openRemote(remote), { signal }),
     );
     this.#answer(engine.backup, (order, signal) => this.#backup(order, signal));
-    this.#answer(engine.snapshots, ({ limit }, signal) => this.#snapshots(limit, signal));
+    this.#answer(engine.snapshots, async ({ offset, limit }, signal) => {
+      const found = await this.#snapshots(offset === 0, signal);
+      return { entries: found.slice(offset, offset + limit), total: found.length };
+    });
     this.#answer(engine.list, async ({ snapshot, path }, signal) => {
       const { repository } = this.#opened();
       return listFolder(repository, (await this.#find(snapshot, signal)).snapshot.tree, path, signal);
@@ -119,6 +122,12 @@ class EngineServer {
     this.#answer(engine.measure, async () => {
       const { repository } = this.#opened();
       return { snapshots: (await repository.snapshots()).size, sizeBytes: repository.size().packBytes };
+    });
+    this.#answer(engine.close, async () => {
+      await this.#closeSession();
+      this.#prepared?.repository.forget();
+      this.#prepared = undefined;
+      return null;
     });
     this.#answer(engine.reachable, async ({ remote }, signal) => {
       try {
@@ -161,7 +170,7 @@ class EngineServer {
   }
 
   async #begin(remote: Remote, repository: Repository): Promise<engine.OpenedRepository> {
-    await this.#session?.repository.close();
+    await this.#closeSession();
     this.#session = { remote, repository, headsKey: repository.deriveKey('signet/heads/v1') };
     this.#history = undefined;
     return {
@@ -170,6 +179,14 @@ class EngineServer {
       masterKeyFingerprint: repository.masterKeyFingerprint,
       stateKey: repository.deriveKey('signet/state/v1'),
     };
+  }
+
+  async #closeSession(): Promise<void> {
+    const session = this.#session;
+    this.#session = undefined;
+    this.#history = undefined;
+    wipe(session?.headsKey);
+    await session?.repository.close();
   }
 
   #repositoryOptions(remote: Remote): Omit<RepositoryOptions, 'recoveryKey'> {
@@ -206,9 +223,10 @@ class EngineServer {
     }
   }
 
-  async #snapshots(limit: number, signal: AbortSignal): Promise<readonly SnapshotEntry[]> {
-    const history = await this.#readHistory(signal);
-    return history.snapshots.slice(0, limit).map(({ id, snapshot, standing }) => ({
+  async #snapshots(anew: boolean, signal: AbortSignal): Promise<readonly SnapshotEntry[]> {
+    const known = anew ? undefined : this.#history;
+    const history = known ?? (await this.#readHistory(signal));
+    return history.snapshots.map(({ id, snapshot, standing }) => ({
       id,
       at: snapshot.time,
       device: snapshot.hostname,
@@ -237,7 +255,7 @@ class EngineServer {
     const { id, snapshot } = await this.#find(order.snapshot, signal);
     const capture = this.#options.startCapture();
     try {
-      const { files, bytes, databases, skipped } = await restoreSnapshot({
+      const outcome = await restoreSnapshot({
         ...order,
         repository,
         snapshot: { id, tree: snapshot.tree },
@@ -249,7 +267,7 @@ class EngineServer {
         signal,
       });
       const { target, dryRun } = order;
-      return { type: 'result', snapshot: id, target, files, bytes, databases, skipped, dryRun };
+      return { type: 'result', snapshot: id, target, ...outcome, dryRun };
     } finally {
       await capture.stop();
     }
@@ -278,7 +296,7 @@ class EngineServer {
         controller.abort(new SignetError('E_CANCELLED', 'stopped at the request of the user')),
       );
       try {
-        return await work(params, controller.signal);
+        return engine.carried(await work(engine.landed(params), controller.signal));
       } catch (error) {
         const wire = toSignetError(controller.signal.aborted ? controller.signal.reason : error).toWire();
         return new ResponseError(1, wire.code, wire);

@@ -3,6 +3,7 @@
 
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import {
   CancellationTokenSource,
@@ -15,10 +16,12 @@ import {
 import { type WireError, wireErrorOf } from '../../protocol/errors.ts';
 import { SignetError, toSignetError } from '../base/errors.ts';
 import type { Home } from '../state/model.ts';
-import { type EngineProgress, progress, progressToken } from './engine-messages.ts';
+import { carried, close, type EngineProgress, landed, progress, progressToken } from './engine-messages.ts';
 
 /** Short-lived objects of a job are small; a larger nursery only raises the peak. */
 const youngGenerationMb = 8;
+/** What the thread gets to end what it does and to wipe its keys before it is ended. */
+const farewellMs = 2000;
 
 export interface EngineCall {
   readonly signal?: AbortSignal | undefined;
@@ -28,6 +31,8 @@ export interface EngineCall {
 interface RunningEngine {
   readonly worker: Worker;
   readonly connection: MessageConnection;
+  /** What is under way, with the means to cancel it. */
+  readonly asked: Map<CancellationTokenSource, Promise<unknown>>;
   /** What the thread died of. */
   failure?: SignetError;
 }
@@ -62,7 +67,9 @@ export class Engine {
     signal?.addEventListener('abort', cancel, { once: true });
     const listening = onProgress && connection.onProgress(progress, progressToken, onProgress);
     try {
-      return await connection.sendRequest<Result>(type.method, params, cancellation.token);
+      const answer = connection.sendRequest<Result>(type.method, carried(params), cancellation.token);
+      running.asked.set(cancellation, answer);
+      return landed(await answer);
     } catch (error) {
       const wire = wireErrorOf(error);
       if (wire !== undefined) {
@@ -77,6 +84,7 @@ export class Engine {
     } finally {
       signal?.removeEventListener('abort', cancel);
       listening?.dispose();
+      running.asked.delete(cancellation);
       cancellation.dispose();
     }
   }
@@ -86,9 +94,25 @@ export class Engine {
     const running = this.#running;
     this.#running = undefined;
     if (running === undefined) return;
+    await this.#wipe(running);
     running.connection.dispose();
     await running.worker.terminate();
     if (this.#running === undefined) this.#sweep();
+  }
+
+  /**
+   * The memory of an ended thread is given back as it is, with the keys in it; so it wipes them itself first. Never while something runs
+   * that could still seal: that is cancelled, and if it does not end in time, the thread is ended with what it has.
+   */
+  async #wipe({ connection, asked }: RunningEngine): Promise<void> {
+    const late = new AbortController();
+    const farewell = (async () => {
+      for (const cancellation of asked.keys()) cancellation.cancel();
+      await Promise.allSettled(asked.values());
+      await connection.sendRequest(close.method, {}).catch(() => undefined); // a thread that cannot is ended all the same
+    })();
+    await Promise.race([farewell, pause(farewellMs, undefined, { signal: late.signal }).catch(() => undefined)]);
+    late.abort();
   }
 
   /** A thread that was ended in the middle of a capture leaves a plain copy of a database behind. */
@@ -110,7 +134,7 @@ export class Engine {
       resourceLimits: { maxYoungGenerationSizeMb: youngGenerationMb },
     });
     const connection = createMessageConnection(new PortMessageReader(worker), new PortMessageWriter(worker));
-    const running: RunningEngine = { worker, connection };
+    const running: RunningEngine = { worker, connection, asked: new Map() };
     const end = (reason: unknown): void => {
       if (this.#running !== running) return;
       this.#running = undefined;

@@ -5,7 +5,6 @@ import { resolve } from 'node:path';
 import type {
   BackupReason,
   BackupResult,
-  JobProgress,
   ListEntry,
   RestoreResult,
   Schedule,
@@ -14,38 +13,33 @@ import type {
   Status,
   VerifyResult,
 } from '../../protocol/status.ts';
-import { wipe } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { SignetError, toSignetError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { PowerState } from '../platform/platform.ts';
 import type { Settings, Witness } from '../state/model.ts';
 import { defaultSettings, type State } from '../state/state.ts';
-import { checkSameRepository, compareVaults, phoneEnding } from '../vault/vault.ts';
+import { compareVaults } from '../vault/vault.ts';
+import type { AroundBackups } from './around.ts';
 import { AutomaticBackups, type StartWatching } from './automatic.ts';
+import { Backups } from './backups.ts';
+import { type ChosenSettings, chosenSettings, SettingsChanges } from './chosen-settings.ts';
 import type { Engine } from './engine.ts';
 import * as engine from './engine-messages.ts';
 import { type JobCall, JobQueue } from './job-queue.ts';
+import type { KeptPhone } from './kept-phone.ts';
+import type { KeptSession } from './kept-session.ts';
 import { backupNotices } from './overdue.ts';
 import { PastRuns } from './past-runs.ts';
 import { checkFolders, remoteLabel } from './places.ts';
-import { loadMemory, loadWitness, saveMemory } from './recall.ts';
+import { loadWitness } from './recall.ts';
 import { changedSchedule } from './schedule.ts';
-import {
-  type GivenSecrets,
-  keyOf,
-  type NewPlace,
-  needed,
-  phoneText,
-  type SetupOptions,
-  type SetupOrder,
-  setUp,
-} from './setup.ts';
-import { type SourceFacts, statusOf } from './status.ts';
+import { type GivenSecrets, type NewPlace, type SetupOptions, type SetupOrder, setUp } from './setup.ts';
+import { statusOf } from './status.ts';
+import { Unlocking } from './unlocking.ts';
+import type { UsableKeychain } from './usable-keychain.ts';
 
 const historyShown = 20;
-/** What a job gets to clean up after itself (restored or staged files, locks) before locking ends its thread. */
-const graceMs = 10_000;
 
 export interface JobsOptions extends Omit<SetupOptions, 'signal'> {
   readonly engine: Pick<Engine, 'ask' | 'stop'>;
@@ -53,10 +47,14 @@ export interface JobsOptions extends Omit<SetupOptions, 'signal'> {
   readonly clock: Clock;
   readonly log: Log;
   readonly machineId: string;
+  readonly keychain: UsableKeychain;
+  readonly session: KeptSession;
+  readonly phone: KeptPhone;
   readonly startWatching: StartWatching;
   /** Never rejects. */
   readonly power: () => Promise<PowerState>;
   readonly onStatus: (status: Status) => void;
+  readonly around: Pick<AroundBackups, 'before' | 'after' | 'end'>;
 }
 
 export class Jobs {
@@ -64,39 +62,37 @@ export class Jobs {
   readonly #automatic: AutomaticBackups;
   readonly #queue: JobQueue;
   readonly #past: PastRuns;
+  readonly #unlocking: Unlocking;
   readonly #deviceId: string;
-  readonly #sourceFacts = new Map<string, SourceFacts>();
+  readonly #backups: Backups;
+  readonly #changes: SettingsChanges;
   #settings: Settings | undefined;
-  #stateKey: Uint8Array | undefined;
-  /** Of the open repository: what a new witness is made with. */
-  #identity: engine.OpenedRepository | undefined;
   #repository: Status['repository'] = null;
-  #phoneEnding: string | null = null;
-  #alarms: Status['alarms'] = [];
   #reachable: boolean | null = null;
-  /** The backup that runs or waits for its turn. */
-  #backup:
-    | {
-        readonly result: Promise<BackupResult>;
-        readonly listeners: Set<(value: JobProgress) => void>;
-        readonly isOfAll: boolean;
-      }
-    | undefined;
-  /** The end of the last locking or unlocking: one at a time, or two unlocks would close each other's repository. */
-  #gate: Promise<unknown> = Promise.resolve();
 
-  private constructor(options: JobsOptions, settings: Settings | undefined, phone: string | undefined) {
+  private constructor(options: JobsOptions, settings: Settings | undefined) {
     this.#options = options;
     this.#settings = settings;
-    this.#phoneEnding = phone === undefined ? null : phoneEnding(phone);
+    this.#changes = new SettingsChanges(options.state, options.hostLabel);
     this.#deviceId = options.state.device(options.machineId).id;
-    this.#queue = new JobQueue(options.clock, () => this.#changed());
+    this.#queue = new JobQueue(options.clock, () => {
+      this.#unlocking.used();
+      this.#changed();
+    });
     this.#past = new PastRuns(options.state.history);
+    this.#unlocking = new Unlocking({
+      ...options,
+      queue: this.#queue,
+      remote: () => this.#settings?.remote ?? undefined,
+      onOpened: opened => this.#measure(opened),
+      onUnlocked: () => this.#automatic.unlocked(),
+      onChanged: () => this.#changed(),
+    });
     this.#automatic = new AutomaticBackups({
       clock: options.clock,
       startWatching: options.startWatching,
       backUp: async (reason, sourceIds) => {
-        if (reason === 'change') await this.#backupEnd();
+        if (reason === 'change') await this.#backups.ended();
         await this.backup(reason, sourceIds);
       },
       past: this.#past,
@@ -105,19 +101,36 @@ export class Jobs {
       // What keeps the question from being answered keeps the backup from being made.
       isReachable: () => this.#lookForPlace().catch(() => false),
       random: () => new DataView(Uint8Array.from(options.randomBytes(4)).buffer).getUint32(0) / 2 ** 32,
-      isUnlocked: () => this.#stateKey !== undefined,
+      isUnlocked: () => this.#unlocking.isUnlocked,
       onProblem: code => options.log.warn('watching has a problem', { reason: code }),
+      onChanged: () => this.#changed(),
+    });
+    this.#backups = new Backups({
+      ...options,
+      queue: this.#queue,
+      past: this.#past,
+      deviceId: this.#deviceId,
+      settings: () => this.#settings,
+      stateKey: () => this.#assertUnlocked(),
+      witness: stateKey => this.#witness(stateKey),
+      onPlace: (isReachable, stored) => {
+        this.#reachable = isReachable;
+        if (stored !== undefined && this.#repository !== null) this.#repository = { ...this.#repository, ...stored };
+      },
       onChanged: () => this.#changed(),
     });
   }
 
   static async open(options: JobsOptions): Promise<Jobs> {
-    const jobs = new Jobs(options, await options.state.settings.load(), await options.state.phone.recall());
+    const jobs = new Jobs(options, await options.state.settings.load());
+    await jobs.#unlocking.follow(jobs.#settings);
     await jobs.#automatic.follow(jobs.#settings);
+    jobs.#unlocking.start();
     return jobs;
   }
 
   status(): Status {
+    const { keychain, session, phone, clock } = this.#options;
     const remote = this.#settings?.remote ?? null;
     const past = this.#past;
     const { nextRun, overdue, pausedUntil, waiting } = this.#automatic;
@@ -125,32 +138,39 @@ export class Jobs {
     const incidents = { overdue, lastGoodAt: past.lastGoodAt(), tries: past.tries(), place };
     return statusOf({
       settings: this.#settings,
-      isUnlocked: this.#stateKey !== undefined,
+      isUnlocked: this.#unlocking.isUnlocked,
       job: this.#queue.progress,
       history: past.last(historyShown),
       lastGood: past.lastGood(),
       waiting,
-      sources: this.#sourceFacts,
+      sources: this.#backups.sources,
       remote: remote === null ? null : { label: place, reachable: this.#reachable },
       repository: this.#repository,
       deviceId: this.#deviceId,
-      phoneEnding: this.#phoneEnding,
-      alarms: this.#alarms,
-      keychain: { kind: 'memory-only', backend: null },
+      phoneEnding: phone.ending,
+      alarms: this.#backups.alarms,
+      keychain: { kind: session.kind, backend: keychain.backend },
       nextRun,
       overdue,
       pausedUntil,
-      notices: backupNotices({ ...incidents, now: this.#options.clock.now() }),
+      notices: [
+        ...backupNotices({ ...incidents, now: clock.now() }),
+        ...this.#backups.notices,
+        ...this.#unlocking.notices,
+      ],
     });
+  }
+
+  /** Until a daemon that just started knows whether its session goes on, a few seconds at most. */
+  settled(): Promise<void> {
+    return this.#unlocking.settled();
   }
 
   /** As `status`, after a look whether the place of the copies answers. */
   async check(): Promise<Status> {
     if (this.#settings !== undefined && this.#settings.remote !== null) {
       await this.#lookForPlace();
-      await this.#inOrder(async () => {
-        if (this.#stateKey === undefined && this.#queue.progress === null) await this.#options.engine.stop();
-      });
+      await this.#unlocking.rest();
     }
     return this.status();
   }
@@ -180,7 +200,7 @@ export class Jobs {
         const snapshots = this.#repository?.snapshots ?? 0;
         return { ...made, snapshots, ...(recoveryKey !== undefined && { recoveryKey }) };
       } catch (error) {
-        await this.#forget();
+        await this.#unlocking.forget();
         throw error;
       }
     });
@@ -188,92 +208,28 @@ export class Jobs {
 
   async #configure(place: NewPlace, schedule: Partial<Schedule> | undefined): Promise<void> {
     const { state, hostLabel } = this.#options;
-    const { remote, sources, opened, phone } = place;
+    const { remote, sources, opened } = place;
     const before = this.#settings ?? defaultSettings(hostLabel);
     const settings = { ...before, remote, sources, schedule: changedSchedule(before.schedule, schedule ?? {}) };
     await state.settings.save(settings);
     this.#settings = settings;
-    this.#phoneEnding = phone === undefined ? null : phoneEnding(phone);
-    await this.#opened(opened);
+    await this.#unlocking.follow(settings);
+    await this.#unlocking.takeOver(opened);
     await this.#automatic.follow(settings);
   }
 
-  /** Takes over what an opened repository gives; from here on the vault counts as unlocked. */
-  async #opened(opened: engine.OpenedRepository): Promise<void> {
-    this.#stateKey = opened.stateKey;
+  async #measure(opened: engine.OpenedRepository): Promise<void> {
     this.#reachable = true;
     const { snapshots, sizeBytes } = await this.#options.engine.ask(engine.measure, {});
     this.#repository = { id: opened.repositoryId, snapshots, sizeBytes };
-    this.#identity = opened;
-    this.#changed();
   }
+
   unlock(secrets: GivenSecrets): Promise<void> {
-    return this.#inOrder(() => this.#unlock(secrets));
+    return this.#unlocking.unlock(secrets);
   }
 
-  async #unlock(secrets: GivenSecrets): Promise<void> {
-    const { vault, engine: worker } = this.#options;
-    const remote = this.#remote();
-    if (secrets.recoveryKey !== undefined) {
-      const key = keyOf(secrets.recoveryKey);
-      try {
-        if (this.#stateKey !== undefined) vault.proveRecoveryKey(key);
-        else vault.unlockWithRecoveryKey(key);
-      } finally {
-        wipe(key);
-      }
-    } else {
-      const phone = secrets.phone === undefined ? undefined : phoneText(secrets.phone);
-      await vault.unlockWithPassword(needed(secrets.password, 'password'), phone);
-    }
-    if (this.#stateKey !== undefined) return;
-    const recoveryKey = vault.recoveryKey();
-    try {
-      const { identity } = vault;
-      const known = identity === undefined ? {} : { keyFileId: identity.keyFileId };
-      const opened = await worker.ask(engine.open, { remote, recoveryKey, ...known });
-      if (identity !== undefined) checkSameRepository(identity, { id: opened.repositoryId, ...opened });
-      await this.#opened(opened);
-    } catch (error) {
-      await this.#forget();
-      throw error;
-    } finally {
-      wipe(recoveryKey);
-    }
-    this.#automatic.unlocked();
-  }
-
-  /** Forgets the keys here at once, and those of the engine as soon as what runs has cleaned up after itself. */
   lock(): Promise<void> {
-    this.cancel();
-    this.#wipeKeys();
-    this.#changed();
-    return this.#inOrder(async () => {
-      const { promise: late, resolve: giveUp } = Promise.withResolvers<void>();
-      const cancelTimer = this.#options.clock.timer(graceMs, giveUp);
-      await Promise.race([this.#queue.idle(), late]);
-      cancelTimer();
-      await this.#forget();
-    });
-  }
-
-  #wipeKeys(): void {
-    this.#options.vault.lock();
-    wipe(this.#stateKey);
-    this.#stateKey = undefined;
-    this.#identity = undefined;
-  }
-
-  async #forget(): Promise<void> {
-    this.#wipeKeys();
-    await this.#options.engine.stop();
-    this.#changed();
-  }
-
-  #inOrder(work: () => Promise<void>): Promise<void> {
-    const turn = this.#gate.then(work);
-    this.#gate = turn.catch(() => undefined); // its own caller is told
-    return turn;
+    return this.#unlocking.lock();
   }
 
   /** Backs up all sources, or the named ones and the rest carried forward; joins a backup of all that is running. */
@@ -282,140 +238,14 @@ export class Jobs {
     sourceIds?: ReadonlySet<string>,
     call?: Pick<JobCall, 'progress'>,
   ): Promise<BackupResult> {
-    this.#remote();
-    this.#assertUnlocked();
-    while (this.#backup !== undefined && !this.#backup.isOfAll) await this.#backupEnd();
-    if (this.#backup !== undefined) {
-      if (call !== undefined) this.#backup.listeners.add(call.progress);
-      return this.#backup.result;
-    }
-    const never = new AbortController().signal;
-    const listeners = new Set(call === undefined ? [] : [call.progress]);
-    const progress = (value: JobProgress): void => {
-      for (const listener of listeners) listener(value);
-    };
-    const result = this.#queue.run('backup', { progress, signal: never }, (signal, onProgress) =>
-      this.#backUp(reason, sourceIds, signal, onProgress),
-    );
-    this.#backup = { result, listeners, isOfAll: sourceIds === undefined };
-    try {
-      return await result;
-    } finally {
-      this.#backup = undefined;
-      this.#changed();
-    }
-  }
-
-  /** Until no backup runs, however it ends. */
-  async #backupEnd(): Promise<void> {
-    while (this.#backup !== undefined) await this.#backup.result.catch(() => undefined); // whoever asked for it is told
-  }
-
-  async #backUp(
-    reason: BackupReason,
-    sourceIds: ReadonlySet<string> | undefined,
-    signal: AbortSignal,
-    onProgress: (step: engine.EngineProgress) => void,
-  ): Promise<BackupResult> {
-    const { state, clock, log } = this.#options;
-    const settings = this.#settings;
-    if (settings === undefined || settings.sources.length === 0) {
-      throw new SignetError('E_NOT_SET_UP', 'there is nothing to back up: no source is set up');
-    }
-    // A copy: locking wipes the key at once, and what is sealed at the end must not be sealed under zeros.
-    const stateKey = Uint8Array.from(this.#assertUnlocked());
-    try {
-      const order: engine.BackupOrder = {
-        reason,
-        device: { id: this.#deviceId, label: settings.deviceLabel },
-        sources: settings.sources.map(source => ({ ...source, captureNow: sourceIds?.has(source.id) ?? true })),
-        memory: await loadMemory(state, stateKey),
-        witness: await this.#witness(stateKey),
-      };
-      const outcome = await this.#options.engine.ask(engine.backup, order, { signal, onProgress });
-      await state.saveWitness(outcome.witness, stateKey);
-      await saveMemory(state, stateKey, outcome.memory);
-      this.#remember(outcome);
-      log.info('backup done', {
-        job: reason,
-        ms: outcome.durationMs,
-        bytes: outcome.bytesUploaded,
-        count: outcome.filesNew + outcome.filesChanged,
-      });
-      return resultOf(outcome);
-    } catch (thrown) {
-      const error = toSignetError(thrown);
-      const at = new Date(clock.now()).toISOString();
-      const outcome = error.code === 'E_CANCELLED' ? 'cancelled' : 'failed';
-      this.#past.record({ at, outcome, error: error.toWire() });
-      if (error.code === 'E_UNREACHABLE') this.#reachable = false;
-      log.warn('backup failed', { job: reason, code: error.code });
-      throw error;
-    } finally {
-      wipe(stateKey);
-    }
-  }
-
-  #remember(outcome: engine.BackupOutcome): void {
-    const { clock } = this.#options;
-    this.#reachable = true;
-    this.#alarms = outcome.alarms;
-    if (this.#repository !== null) {
-      this.#repository = { ...this.#repository, snapshots: outcome.snapshots, sizeBytes: outcome.repositoryBytes };
-    }
-    for (const { id, capturedAt, carriedFrom, verified, sizeBytes } of outcome.sources) {
-      const before = this.#sourceFacts.get(id);
-      // Not looked at this time: what was wrong with it still is, as far as anyone knows.
-      const problem = carriedFrom?.reason === 'not-due' ? before?.problem : carriedFrom?.reason;
-      const size = sizeBytes ?? before?.sizeBytes;
-      this.#sourceFacts.set(id, {
-        capturedAt,
-        verified,
-        ...(size !== undefined && { sizeBytes: size }),
-        ...(problem !== undefined && { problem }),
-      });
-    }
-    const at = new Date(clock.now()).toISOString();
-    const hasProblem = outcome.sources.some(({ id }) => this.#sourceFacts.get(id)?.problem !== undefined);
-    const isPartial = hasProblem || outcome.filesUnreadable.length > 0;
-    if (outcome.snapshot === undefined) {
-      this.#past.record({ at, outcome: isPartial ? 'partial' : 'nothing-new' });
-      return;
-    }
-    const {
-      snapshot,
-      reason,
-      durationMs,
-      filesNew,
-      filesChanged,
-      bytesRead,
-      bytesAdded,
-      filesUnreadable,
-      notVerified,
-    } = outcome;
-    this.#past.record({
-      at,
-      outcome: isPartial ? 'partial' : 'good',
-      backup: {
-        snapshot,
-        at: outcome.at,
-        durationMs,
-        filesNew,
-        filesChanged,
-        bytesRead,
-        bytesAdded,
-        reason,
-        filesUnreadable,
-        notVerified,
-      },
-    });
+    await this.#ready();
+    return this.#backups.run(reason, sourceIds, call);
   }
 
   /** What this machine saw last of the open repository; a new memory begins now where there is none. */
   async #witness(stateKey: Uint8Array): Promise<Witness> {
     const { vault, state, clock } = this.#options;
-    if (this.#identity === undefined) throw new SignetError('E_VAULT_LOCKED', 'no repository is open');
-    const { repositoryId, keyFileId, masterKeyFingerprint } = this.#identity;
+    const { repositoryId, keyFileId, masterKeyFingerprint } = this.#unlocking.opened;
     return loadWitness(state, stateKey, {
       v: 1,
       since: new Date(clock.now()).toISOString(),
@@ -435,15 +265,24 @@ export class Jobs {
     return this.#queue.cancel();
   }
 
-  async snapshots(limit: number, signal: AbortSignal): Promise<readonly SnapshotEntry[]> {
+  history(before: string | undefined, limit: number): ReturnType<Backups['history']> {
     this.#remote();
-    this.#assertUnlocked();
-    return this.#options.engine.ask(engine.snapshots, { limit }, { signal });
+    return this.#backups.history(before, limit);
+  }
+
+  /** A page of the snapshots, newest first; pages after the first are of what the first saw. */
+  async snapshots(
+    page: { readonly offset: number; readonly limit: number },
+    signal: AbortSignal,
+  ): Promise<{ readonly entries: readonly SnapshotEntry[]; readonly total: number }> {
+    await this.#ready();
+    this.#unlocking.used();
+    return this.#options.engine.ask(engine.snapshots, page, { signal });
   }
 
   async list(snapshot: string, path: string, signal: AbortSignal): Promise<readonly ListEntry[]> {
-    this.#remote();
-    this.#assertUnlocked();
+    await this.#ready();
+    this.#unlocking.used();
     return this.#options.engine.ask(engine.list, { snapshot, path }, { signal });
   }
 
@@ -451,14 +290,13 @@ export class Jobs {
     range: { readonly snapshot: string; readonly path: string; readonly offset: number; readonly length: number },
     signal: AbortSignal,
   ): Promise<{ readonly bytes: Uint8Array; readonly sizeBytes: number }> {
-    this.#remote();
-    this.#assertUnlocked();
+    await this.#ready();
+    this.#unlocking.used();
     return this.#options.engine.ask(engine.read, range, { signal });
   }
 
   async restore(order: engine.RestoreOrder, call: JobCall): Promise<RestoreResult> {
-    const remote = this.#remote();
-    this.#assertUnlocked();
+    const remote = await this.#ready();
     const target = resolve(order.target);
     await checkFolders({ remote, sources: this.#settings?.sources ?? [], home: this.#options.homeFolders, target });
     return this.#queue.run('restore', call, (signal, onProgress) => {
@@ -468,8 +306,7 @@ export class Jobs {
   }
 
   async verify(readDataPercent: number, call: JobCall): Promise<VerifyResult> {
-    const remote = this.#remote();
-    this.#assertUnlocked();
+    const remote = await this.#ready();
     const { engine: worker, vault } = this.#options;
     return this.#queue.run('verify', call, async (signal, onProgress) => {
       const witness = await this.#witness(this.#assertUnlocked());
@@ -490,9 +327,7 @@ export class Jobs {
     const schedule = changedSchedule(settings.schedule, change);
     const next = { ...settings, schedule };
     await this.#options.state.settings.save(next);
-    this.#settings = next;
-    await this.#automatic.follow(next);
-    this.#changed();
+    await this.#follow(next);
     return schedule;
   }
 
@@ -503,17 +338,38 @@ export class Jobs {
     return this.#automatic.pausedUntil;
   }
 
+  /** What a client may choose, as it is now. */
+  chosenSettings(): ChosenSettings {
+    return chosenSettings(this.#settings ?? defaultSettings(this.#options.hostLabel));
+  }
+
+  /** @throws E_USAGE · E_SETTING; nothing is changed then */
+  async setSettings(values: Readonly<Record<string, unknown>>): Promise<ChosenSettings> {
+    const next = await this.#changes.set(this.#settings, values);
+    await this.#follow(next);
+    return this.chosenSettings();
+  }
+
+  /** What was chosen counts from now on. */
+  async #follow(settings: Settings): Promise<void> {
+    this.#settings = settings;
+    await this.#unlocking.follow(settings);
+    await this.#automatic.follow(settings);
+    this.#changed();
+  }
+
   /** Ends watching and jobs; what a job had uploaded is kept and need not be sent again. */
   async stop(): Promise<void> {
     await this.#automatic.stop();
-    await this.lock();
+    this.#options.around.end();
+    await this.#unlocking.close();
     await this.#queue.idle();
   }
 
   /** The engine died of an unforeseen error: nothing is open any more, and the state says so. */
   engineFailed(error: SignetError): void {
     this.#options.log.error('the engine failed', { code: error.code });
-    void this.#forget();
+    void this.#unlocking.engineFailed();
   }
 
   #remote(): string {
@@ -524,6 +380,14 @@ export class Jobs {
     return remote;
   }
 
+  /** Where the copies are, once it is sure whether they can be opened. @throws E_NOT_SET_UP · E_VAULT_LOCKED */
+  async #ready(): Promise<string> {
+    const remote = this.#remote();
+    await this.#unlocking.settled();
+    this.#assertUnlocked();
+    return remote;
+  }
+
   #assertNotSetUp(): void {
     if (this.#settings !== undefined && this.#settings.remote !== null) {
       throw new SignetError('E_ALREADY_SET_UP', 'this computer is set up already');
@@ -531,8 +395,7 @@ export class Jobs {
   }
 
   #assertUnlocked(): Uint8Array {
-    if (this.#stateKey === undefined) throw new SignetError('E_VAULT_LOCKED', 'the vault is locked');
-    return this.#stateKey;
+    return this.#unlocking.opened.stateKey;
   }
 
   /** Whoever listens is told. That the state cannot be read now must stop nothing, least of all locking. */
@@ -543,10 +406,4 @@ export class Jobs {
       this.#options.log.warn('the state could not be told', { code: toSignetError(error).code });
     }
   }
-}
-
-/** What the client is told: not what this machine keeps for itself. */
-function resultOf(outcome: engine.BackupOutcome): BackupResult {
-  const { at, bytesAdded, sources, memory, witness, snapshots, repositoryBytes, ...result } = outcome;
-  return { type: 'result', ...result };
 }

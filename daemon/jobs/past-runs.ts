@@ -9,6 +9,7 @@ import { afterRun, type FailedTries, triesIn } from './overdue.ts';
 export interface HistoryOnDisk {
   append(entry: HistoryEntry): void;
   last(count: number): readonly HistoryEntry[];
+  before(at: string | undefined, count: number): readonly HistoryEntry[];
   lastGood(): HistoryEntry | undefined;
   lastRunAt(): string | undefined;
 }
@@ -50,6 +51,11 @@ export class PastRuns {
   /** Newest first. */
   last(count: number): readonly HistoryEntry[] {
     return [...(this.#unrecorded === undefined ? [] : [this.#unrecorded]), ...this.#history.last(count)];
+  }
+
+  /** The runs before the one at that time (RFC 3339; the newest without it), newest first. */
+  before(at: string | undefined, count: number): readonly HistoryEntry[] {
+    return at === undefined ? this.last(count).slice(0, count) : this.#history.before(at, count);
   }
 
   /** The newest run after which everything was known to be backed up. */

@@ -124,7 +124,7 @@ async function join(
     const opened = await joinByPassword(remote, needed(secrets.password, 'password'), needed(phone, 'phone'), options);
     return { opened, phone };
   }
-  const recoveryKey = keyOf(secrets.recoveryKey);
+  const recoveryKey = parseRecoveryKey(secrets.recoveryKey);
   try {
     const { password } = secrets;
     if (order.readOnly) {
@@ -209,10 +209,4 @@ export function phoneText(bytes: Uint8Array): string {
   const text = fromUtf8(bytes);
   if (text === undefined) throw new SignetError('E_PHONE_FORM', 'the phone number is not text');
   return normalisePhone(text);
-}
-
-export function keyOf(bytes: Uint8Array): Uint8Array {
-  const text = fromUtf8(bytes);
-  if (text === undefined) throw new SignetError('E_RECOVERY_KEY_FORM', 'the recovery key is not text');
-  return parseRecoveryKey(text);
 }

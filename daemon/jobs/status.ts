@@ -2,10 +2,8 @@
 
 import type { Alarm, JobProgress, SourceStatus, Status } from '../../protocol/status.ts';
 import { productVersion, protocolVersion } from '../../protocol/version.ts';
-import type { HistoryEntry, Settings } from '../state/model.ts';
-
-/** What the last backup said of a source. */
-export type SourceFacts = Pick<SourceStatus, 'capturedAt' | 'verified' | 'sizeBytes' | 'problem'>;
+import type { HistoryEntry, Settings, SourceSetting } from '../state/model.ts';
+import type { KnownSource, KnownSources } from './source-facts.ts';
 
 export interface StatusFacts {
   readonly settings: Settings | undefined;
@@ -15,7 +13,7 @@ export interface StatusFacts {
   readonly history: readonly HistoryEntry[];
   readonly lastGood: HistoryEntry | undefined;
   readonly waiting: Status['waiting'];
-  readonly sources: ReadonlyMap<string, SourceFacts>;
+  readonly sources: KnownSources;
   readonly remote: { readonly label: string; readonly reachable: boolean | null } | null;
   readonly repository: Status['repository'];
   readonly deviceId: string;
@@ -48,13 +46,7 @@ export function statusOf(facts: StatusFacts): Status {
     overdue: facts.overdue,
     pausedUntil: facts.pausedUntil,
     schedule: settings?.schedule ?? { kind: 'manual', at: '03:30', onChange: false },
-    sources: (settings?.sources ?? []).map(({ id, profile, label, root }) => ({
-      id,
-      profile,
-      label,
-      root,
-      ...facts.sources.get(id),
-    })),
+    sources: (settings?.sources ?? []).map(source => sourceStatus(source, facts.sources.get(source.id))),
     remote:
       settings === undefined || settings.remote === null || facts.remote === null
         ? null
@@ -69,4 +61,10 @@ export function statusOf(facts: StatusFacts): Status {
     alarms: facts.alarms,
     notices: facts.notices,
   };
+}
+
+/** What is shown of a source; `known` is empty before its first backup. */
+export function sourceStatus({ id, profile, label, root }: SourceSetting, known: KnownSource = {}): SourceStatus {
+  const { problemSince, loss, fewer, ...facts } = known;
+  return { id, profile, label, root, ...facts };
 }

@@ -3,7 +3,7 @@
 // No associated data exists in this format: what an object is must be told by its content (see the zstd rule in repository/).
 
 import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject } from 'node:crypto';
-import { concat, wipe } from '../base/bytes.ts';
+import { concat, copySecret, secretBytes, wipe } from '../base/bytes.ts';
 import { SignetError } from '../base/errors.ts';
 import { equalBytes } from './hash.ts';
 import { poly1305 } from './poly1305.ts';
@@ -35,7 +35,7 @@ const isZero = (bytes: Uint8Array): boolean => bytes.every(byte => byte === 0);
 export function sealKeyFrom(bytes: Uint8Array): SealKey {
   if (bytes.length !== 64) throw new SignetError('E_INTERNAL', `a sealing key has 64 bytes, not ${bytes.length}`);
   // Not slice(): that of a Buffer is a view, and the caller wipes its bytes.
-  const part = (from: number, to: number): Uint8Array => new Uint8Array(bytes.subarray(from, to));
+  const part = (from: number, to: number): Uint8Array => copySecret(bytes.subarray(from, to));
   const key = { encrypt: part(0, 32), macK: part(32, 48), macR: part(48, 64) };
   refuseZeroKey(key);
   return { ...key, handles: { encrypt: createSecretKey(key.encrypt), macK: createSecretKey(key.macK) } };
@@ -57,7 +57,7 @@ export function poly1305Aes(
   iv: Uint8Array,
   ...message: readonly Uint8Array[]
 ): Uint8Array {
-  const oneTimeKey = new Uint8Array(32);
+  const oneTimeKey = secretBytes(32);
   oneTimeKey.set(key.macR, 0);
   const block = createCipheriv('aes-128-ecb', key.handles?.macK ?? key.macK, null).setAutoPadding(false);
   oneTimeKey.set(block.update(iv), 16);

@@ -8,6 +8,8 @@ import { promisify } from 'node:util';
 import type { DoctorCheck } from '../../protocol/status.ts';
 import { SignetError } from '../base/errors.ts';
 
+export { type Keychain, type KeychainFound, KeychainProcess } from './keychain.ts';
+export { LoginMarker, loginSession } from './login-session.ts';
 export { type PowerState, powerState } from './power.ts';
 
 const askTimeoutMs = 5000;

@@ -3,6 +3,7 @@
 
 import { asBuffer, concat, fromHex, fromUtf8, toHex, utf8, wipe } from '../base/bytes.ts';
 import { isCode, SignetError } from '../base/errors.ts';
+import { base64Bytes, blankFor, fillBlanks, hexBytes, liftSecrets } from '../base/secret-text.ts';
 import { sha256Hex } from '../kernel/hash.ts';
 import { randomPolynomial53 } from '../kernel/polynomial.ts';
 import { checkScrypt, deriveScrypt, type ScryptParameters } from '../kernel/scrypt.ts';
@@ -23,7 +24,7 @@ const ownParameters: ScryptParameters = { n: 32768, r: 8, p: 1 };
 /** restic's password: the recovery key as 64 lower-case hex digits. The caller wipes it. */
 function passwordFrom(recoveryKey: Uint8Array): Uint8Array {
   if (recoveryKey.length !== 32) throw new SignetError('E_RECOVERY_KEY_FORM', 'a recovery key has 32 bytes');
-  return utf8(toHex(recoveryKey));
+  return hexBytes(recoveryKey);
 }
 
 const base64 = (bytes: Uint8Array): string => asBuffer(bytes).toString('base64');
@@ -43,10 +44,11 @@ export function masterBytes({ encrypt, macK, macR }: SealKey): Uint8Array {
 /** First 16 hex digits of SHA-256 over the master key under a label: tells one from another and reveals neither. */
 export function fingerprintOf(masterKey: SealKey): string {
   const secret = masterBytes(masterKey);
+  const labelled = concat(utf8('signet/fingerprint/v1'), secret);
   try {
-    return sha256Hex(concat(utf8('signet/fingerprint/v1'), secret)).slice(0, 16);
+    return sha256Hex(labelled).slice(0, 16);
   } finally {
-    wipe(secret);
+    wipe(secret, labelled);
   }
 }
 
@@ -69,12 +71,7 @@ export async function createKeyFile(
   const password = passwordFrom(recoveryKey);
   const derived = await deriveScrypt(password, salt, ownParameters, keyBytes);
   const userKey = sealKeyFrom(derived);
-  const plaintext = utf8(
-    JSON.stringify({
-      mac: { k: base64(masterKey.macK), r: base64(masterKey.macR) },
-      encrypt: base64(masterKey.encrypt),
-    }),
-  );
+  const plaintext = keyJson(masterKey);
   const data = seal(userKey, randomBytes(ivBytes), plaintext);
   wipe(password, derived, plaintext);
   wipeSealKey(userKey);
@@ -118,20 +115,31 @@ function parseKeyFile(bytes: Uint8Array, what: string): KeyFile {
   return { parameters, salt, data };
 }
 
+/** `{"mac":{"k":…,"r":…},"encrypt":…}`, as restic writes it; the caller wipes it. */
+function keyJson({ macK, macR, encrypt }: SealKey): Uint8Array {
+  const [k, r, data] = [macK, macR, encrypt].map(part => base64Bytes(part, 'base64')) as [
+    Uint8Array,
+    Uint8Array,
+    Uint8Array,
+  ];
+  const json = utf8(JSON.stringify({ mac: { k: blankFor(k), r: blankFor(r) }, encrypt: blankFor(data) }));
+  fillBlanks(json, [k, r, data]);
+  return json;
+}
+
 function parseMasterKey(plaintext: Uint8Array, what: string): SealKey {
-  const refuse = (): SignetError => new SignetError('E_OBJECT_TYPE', `${what}: does not hold a master key`);
-  const text = fromUtf8(plaintext);
-  if (text === undefined) throw refuse();
-  const parsed = parseJson(plaintext, what);
-  const record = (typeof parsed === 'object' && parsed !== null ? parsed : {}) as Record<string, unknown>; // judged below
-  const mac = record['mac'];
-  const parts = (typeof mac === 'object' && mac !== null ? mac : {}) as Record<string, unknown>;
-  const encrypt = fromBase64(record['encrypt'], 32);
-  const macK = fromBase64(parts['k'], 16);
-  const macR = fromBase64(parts['r'], 16);
-  if (encrypt === undefined || macK === undefined || macR === undefined) throw refuse();
-  const bytes = concat(encrypt, macK, macR);
+  const { json, secrets } = liftSecrets(plaintext, ['k', 'r', 'encrypt'], 'base64');
+  const [macK, macR, encrypt] = ['k', 'r', 'encrypt'].map(name => secrets.get(name));
+  let bytes: Uint8Array | undefined;
   try {
+    const refused = new SignetError('E_OBJECT_TYPE', `${what}: does not hold a master key`);
+    if (fromUtf8(json) === undefined) throw refused;
+    const parsed = parseJson(json, what);
+    const record = (typeof parsed === 'object' && parsed !== null ? parsed : {}) as Record<string, unknown>; // judged below
+    const mac = record['mac'];
+    const isKey = typeof mac === 'object' && mac !== null && 'k' in mac && 'r' in mac && 'encrypt' in record;
+    if (!isKey || encrypt?.length !== 32 || macK?.length !== 16 || macR?.length !== 16) throw refused;
+    bytes = concat(encrypt, macK, macR);
     return sealKeyFrom(bytes);
   } finally {
     wipe(bytes, encrypt, macK, macR);
@@ -194,9 +202,11 @@ export async function openMasterKey(
         const plaintext = openOrUndefined(userKey, file.data, key);
         wipeSealKey(userKey);
         if (plaintext === undefined) continue;
-        const masterKey = parseMasterKey(plaintext, key);
-        wipe(plaintext);
-        return { masterKey, keyFileId: id };
+        try {
+          return { masterKey: parseMasterKey(plaintext, key), keyFileId: id };
+        } finally {
+          wipe(plaintext);
+        }
       } catch (error) {
         const problem = keyProblem(key, error);
         damaged.set(id, problem);

@@ -3,6 +3,7 @@
 import type { Clock } from '../base/clock.ts';
 import { SignetError, systemCode } from '../base/errors.ts';
 import { ensurePrivateFolder } from '../base/files.ts';
+import { wipeSealKey } from '../kernel/seal.ts';
 import type { CallOptions, Remote } from '../remotes/remote.ts';
 import { isId } from './ids.ts';
 import {
@@ -92,6 +93,8 @@ export interface PreparedRepository {
   readonly masterKeyFingerprint: string;
   /** Writes key file and config and opens the repository. To be called once. */
   create(): Promise<Repository>;
+  /** Wipes the keys of one that is not going to be created. */
+  forget(): void;
 }
 
 /**
@@ -112,6 +115,7 @@ export async function prepareRepository(options: RepositoryOptions): Promise<Pre
     id: config.id,
     keyFileId: keyFile.id,
     masterKeyFingerprint: fingerprintOf(masterKey),
+    forget: () => wipeSealKey(masterKey),
     async create() {
       // A listing may have hidden it. Another config in its place would lock everyone out of what is there.
       if ((await remote.stat('config', { signal })) !== undefined) {
@@ -145,8 +149,13 @@ export async function openRepository(options: RepositoryOptions): Promise<Reposi
     problems.push(problem);
   };
   const found = await openMasterKey(remote, recoveryKey, { keyFileId, report, signal });
-  const { id } = await loadConfig(remote, found.masterKey, signal);
-  return opened(options, { id, ...found, problems, traffic });
+  try {
+    const { id } = await loadConfig(remote, found.masterKey, signal);
+    return await opened(options, { id, ...found, problems, traffic });
+  } catch (error) {
+    wipeSealKey(found.masterKey);
+    throw error;
+  }
 }
 
 const noTraffic = (): Traffic => ({ bytesUploaded: 0, bytesDownloaded: 0, requests: 0 });

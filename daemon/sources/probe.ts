@@ -8,52 +8,83 @@ import { looksLikeDatabase } from '../capture/capture.ts';
 
 export interface FolderProbe {
   isFolder(path: string): Promise<boolean>;
+  isFile(path: string): Promise<boolean>;
   /** A file with SQLite's magic. */
   isDatabase(path: string): Promise<boolean>;
+  /** The first 64 KiB of the file fit. */
+  hasText(path: string, text: RegExp): Promise<boolean>;
   /** Some name in the folder fits. */
   hasName(folder: string, fits: (name: string) => boolean): Promise<boolean>;
-  /** Some file in the folder or one level below fits by name, and its first bytes by text. */
-  someFileBelow(name: RegExp, text: RegExp): Promise<boolean>;
+  some(wanted: Wanted): Promise<boolean>;
 }
 
-const namesLookedAt = 1000;
+/** Something at most `depth` names below the folder, by its path with '/' between names and, for a file, by its first bytes. */
+export interface Wanted {
+  readonly depth: number;
+  readonly path: RegExp;
+  readonly text?: RegExp;
+  /** Folders worth a look; default all. */
+  readonly into?: RegExp;
+}
+
+const namesLookedAt = 5000;
 const filesLookedInto = 20;
-const headBytes = 16 * 1024;
+const headBytes = 64 * 1024;
 
 /** Whatever cannot be read counts as not there. */
 export function probeFolder(root: string): FolderProbe {
+  const statOf = (path: string) => lstat(join(root, path)).catch(() => undefined);
+  const hasText = async (path: string, text: RegExp): Promise<boolean> =>
+    text.test(Buffer.from(await head(join(root, path), headBytes)).toString('utf8'));
   return {
     async isFolder(path) {
-      return (await lstat(join(root, path)).catch(() => undefined))?.isDirectory() ?? false;
+      return (await statOf(path))?.isDirectory() ?? false;
+    },
+    async isFile(path) {
+      return (await statOf(path))?.isFile() ?? false;
     },
     async isDatabase(path) {
       return looksLikeDatabase(await head(join(root, path), 16));
     },
+    hasText,
     async hasName(folder, fits) {
-      return (await names(join(root, folder))).some(each => fits(each.name));
+      return (await names(join(root, folder), namesLookedAt)).some(each => fits(each.name));
     },
-    async someFileBelow(name, text) {
+    async some({ depth, path: wanted, text, into }) {
+      let left = namesLookedAt;
       let looked = 0;
-      const folders = (await names(root)).filter(each => each.isFolder).map(each => join(root, each.name));
-      for (const folder of [root, ...folders]) {
-        for (const each of await names(folder)) {
-          if (each.isFolder || !name.test(each.name)) continue;
-          if (text.test(Buffer.from(await head(join(folder, each.name), headBytes)).toString('utf8'))) return true;
-          looked += 1;
-          if (looked === filesLookedInto) return false;
+      // One level after the other: what tells an app lies near the top.
+      let level = [''];
+      for (let at = 1; at <= depth && level.length > 0; at++) {
+        const next: string[] = [];
+        for (const folder of level) {
+          const found = await names(join(root, folder), left);
+          left -= found.length;
+          for (const { name, isFolder } of found) {
+            const path = folder === '' ? name : `${folder}/${name}`;
+            if (isFolder && (into === undefined || into.test(path))) next.push(path);
+            if (!wanted.test(path)) continue;
+            if (text === undefined) return true;
+            if (isFolder) continue;
+            if (await hasText(path, text)) return true;
+            looked += 1;
+            if (looked === filesLookedInto) return false;
+          }
+          if (left <= 0) return false;
         }
+        level = next;
       }
       return false;
     },
   };
 }
 
-async function names(folder: string): Promise<{ readonly name: string; readonly isFolder: boolean }[]> {
+async function names(folder: string, limit: number): Promise<{ readonly name: string; readonly isFolder: boolean }[]> {
   const found: { name: string; isFolder: boolean }[] = [];
   try {
     for await (const entry of await opendir(folder)) {
       found.push({ name: entry.name, isFolder: entry.isDirectory() });
-      if (found.length === namesLookedAt) break;
+      if (found.length >= limit) break;
     }
   } catch {
     return found; // no folder, or not ours to read: nothing is recognised in it

@@ -1,22 +1,11 @@
-// What to back up and when it changed: profiles of known apps, the sources a person chose, and the watcher.
+// What to back up and when it changed: profiles of known apps, what is found on this computer, the rules of each source, and the watcher.
 
-import { stat } from 'node:fs/promises';
-import type { SourceRules } from '../archive/model.ts';
-import { SignetError, systemCode } from '../base/errors.ts';
-import type { SourceSetting } from '../state/model.ts';
-import { probeFolder } from './probe.ts';
-import { isAppendOnly, isExcluded, isProfileId, type Place, type ProfileId, profileOf, profiles } from './profiles.ts';
-
-export {
-  isAppendOnly,
-  isExcluded,
-  isOpaque,
-  type Place,
-  type Profile,
-  type ProfileId,
-  profileOf,
-  profiles,
-} from './profiles.ts';
+export { discoverSources, type Found } from './discovery.ts';
+export { detectProfile, newSource } from './new-source.ts';
+export type { Place, Profile } from './profile.ts';
+export { type ProfileId, profileOf, profiles } from './profiles.ts';
+export { rulesOf } from './rules.ts';
+export { type SyncReading, syncAppOf, syncedFoldersOf } from './synced-folders.ts';
 export { nextRunAt, type PendingChanges, type QuietSettings } from './timing.ts';
 export {
   type ChangeSet,
@@ -27,121 +16,3 @@ export {
   type WatchProblem,
   watchSources,
 } from './watch.ts';
-
-/** What the archive asks about each path of a source. */
-export function rulesOf(profile: string): SourceRules {
-  return {
-    isExcluded: (path, kind) => isExcluded(profile, path, kind),
-    isAppendOnly: path => isAppendOnly(profile, path),
-  };
-}
-
-/** The most particular profile whose rule fits the folder; 'generic' when none does. */
-export async function detectProfile(root: string): Promise<ProfileId> {
-  const folder = probeFolder(root);
-  for (const profile of Object.values(profiles)) {
-    if (profile.id !== 'generic' && (await profile.detect(folder))) return profile.id;
-  }
-  return 'generic';
-}
-
-export interface FoundSource {
-  readonly profile: ProfileId;
-  readonly label: string;
-  readonly root: string;
-}
-
-/** Apps whose usual folder exists on this computer and is recognised. */
-export async function discoverSources(place: Place): Promise<readonly FoundSource[]> {
-  const found: FoundSource[] = [];
-  for (const { id, label, defaultRoots, detect } of Object.values(profiles)) {
-    for (const root of defaultRoots(place)) {
-      if (await detect(probeFolder(root))) found.push({ profile: id, label, root });
-    }
-  }
-  return found;
-}
-
-/**
- * A new source with an id of its own; the same folder added twice gets two.
- * @param spec.root absolute
- * @throws SignetError E_USAGE (unknown profile, no such folder, or none given and the profile has none here) · E_SOURCE_UNREADABLE
- */
-export async function newSource(
-  spec: {
-    readonly profile?: string | undefined;
-    readonly root?: string | undefined;
-    readonly label?: string | undefined;
-  },
-  outside: { readonly place: Place; readonly randomBytes: (count: number) => Uint8Array },
-): Promise<SourceSetting> {
-  if (spec.profile !== undefined && !isProfileId(spec.profile)) throw unusable(spec.profile);
-  const root = spec.root ?? (await defaultRoot(spec.profile ?? 'generic', outside.place));
-  await checkFolder(root);
-  const profile = spec.profile ?? (await detectProfile(root));
-  const folderName = root.split(/[/\\]/).findLast(part => part !== '') ?? root;
-  const label = spec.label ?? (profile === 'generic' ? folderName : profileOf(profile).label);
-  return { id: `${profile}-${base32(outside.randomBytes(5))}`, profile, label, root };
-}
-
-async function defaultRoot(profile: string, place: Place): Promise<string> {
-  const candidates = profileOf(profile).defaultRoots(place);
-  for (const root of candidates) if (await isFolder(root)) return root;
-  throw new SignetError('E_USAGE', `source ${profile}: there is no usual folder of it on this computer, so name one`, {
-    params: {
-      detail: `no folder of ${profileOf(profile).label} is in its usual place on this computer`,
-      advice: `name the folder, as ${profile}:<folder>`,
-      what: 'source',
-      value: profile,
-    },
-  });
-}
-
-async function checkFolder(root: string): Promise<void> {
-  try {
-    if ((await stat(root)).isDirectory()) return;
-  } catch (cause) {
-    const code = systemCode(cause);
-    if (code === 'ENOENT' || code === 'ENOTDIR') throw noFolder(root, 'it is not there');
-    const reason = code === 'EACCES' ? 'permission' : 'io';
-    throw new SignetError('E_SOURCE_UNREADABLE', 'the folder of a new source cannot be read', {
-      params: { reason, path: root },
-      cause,
-    });
-  }
-  throw noFolder(root, 'it is a file');
-}
-
-function noFolder(root: string, why: string): SignetError {
-  return new SignetError('E_USAGE', 'a source must be a folder that is there', {
-    params: { detail: `${root} cannot be backed up: ${why}. Give the folder that holds the chats`, path: root },
-  });
-}
-
-async function isFolder(path: string): Promise<boolean> {
-  return (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
-}
-
-function unusable(text: string): SignetError {
-  const known = Object.keys(profiles).join(', ');
-  return new SignetError(
-    'E_USAGE',
-    `source "${text}": expected a folder, a profile or profile:folder (profiles: ${known})`,
-    {
-      params: { what: 'source', value: text },
-    },
-  );
-}
-
-/** RFC 4648 in lower case; `bytes` is a multiple of five long. */
-function base32(bytes: Uint8Array): string {
-  const alphabet = 'abcdefghijklmnopqrstuvwxyz234567';
-  let value = 0n;
-  for (const byte of bytes) value = (value << 8n) | BigInt(byte);
-  let text = '';
-  for (let i = 0; i < (bytes.length * 8) / 5; i++) {
-    text = (alphabet[Number(value & 31n)] ?? '') + text;
-    value >>= 5n;
-  }
-  return text;
-}

@@ -1,15 +1,16 @@
 // Watches the folders of all sources and says when what changed has settled. Events are hints: the rescan is the truth and
 // goes on when watching fails. Traces of our own captures (shared memory, empty logs, access times) are no changes.
 
-import type { Stats } from 'node:fs';
+import { closeSync, openSync, readdirSync, readSync, type Stats } from 'node:fs';
 import { realpath } from 'node:fs/promises';
-import { relative, sep } from 'node:path';
+import { dirname, relative, sep } from 'node:path';
+import type { LeftOut, RuleEntry } from '../archive/model.ts';
 import { utf8 } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { systemCode } from '../base/errors.ts';
 import type { SourceSetting } from '../state/model.ts';
 import { type FolderWatch, watchFolder } from './folder-watch.ts';
-import { isExcluded } from './profiles.ts';
+import { rulesOf } from './rules.ts';
 import { nextRunAt, type PendingChanges, type QuietSettings } from './timing.ts';
 
 export interface ChangeSet {
@@ -21,7 +22,7 @@ export interface ChangeSet {
 }
 
 export interface WatchOptions extends QuietSettings {
-  readonly sources: readonly Pick<SourceSetting, 'id' | 'profile' | 'root'>[];
+  readonly sources: readonly Omit<SourceSetting, 'label'>[];
   readonly clock: Clock;
   /** 'off' leaves the rescan alone. */
   readonly watch?: 'chokidar' | 'off';
@@ -143,6 +144,8 @@ class Settling {
 const longestTimerMs = 2 ** 31 - 1;
 
 const bothKinds = ['dir', 'file'] as const;
+/** Reasons that a name alone gives, whatever the file holds and however large it is or grows. */
+const byName: readonly (LeftOut | undefined)[] = ['noise', 'profile', 'excluded'];
 
 async function watchOne(
   source: WatchOptions['sources'][number],
@@ -153,18 +156,26 @@ async function watchOne(
   const root = await realpath(source.root).catch(() => source.root);
   const reported = new Set<WatchProblem>();
   const logs = new LogTimes();
+  const rules = rulesOf(source);
+  const inside = (path: string): Uint8Array | undefined => {
+    const below = relative(root, path);
+    if (below === '' || below === '..' || below.startsWith(`..${sep}`)) return undefined;
+    return utf8(sep === '/' ? below : below.replaceAll(sep, '/'));
+  };
   return await watchFolder(root, {
     isIgnored(path, stats) {
-      const inside = relative(root, path);
-      if (inside === '' || inside === '..' || inside.startsWith(`..${sep}`)) return false;
-      const bytes = utf8(sep === '/' ? inside : inside.replaceAll(sep, '/'));
-      // Asked by name alone: only what is excluded either way can be skipped.
-      const kinds = stats === undefined ? bothKinds : ([stats.isDirectory() ? 'dir' : 'file'] as const);
+      const bytes = inside(path);
+      if (bytes === undefined) return false;
       if (stats !== undefined) logs.note(path, stats);
-      return kinds.every(kind => isExcluded(source.profile, bytes, kind));
+      // Asked by name alone: only what is left out either way can be skipped.
+      const kinds = stats === undefined ? bothKinds : ([stats.isDirectory() ? 'dir' : 'file'] as const);
+      return kinds.every(kind => byName.includes(rules.leftOut({ path: bytes, kind, ...nameOnly })));
     },
     onEvent(event, path, stats) {
-      if (!logs.isOwnTrace(event, path, stats)) settling.changed(source.id);
+      const bytes = inside(path);
+      const isFile = event === 'add' || event === 'change' || event === 'unlink';
+      const isKept = bytes === undefined || !isFile || rules.leftOut(entryOf(bytes, path, stats)) === undefined;
+      if (isKept && !logs.isOwnTrace(event, path, stats)) settling.changed(source.id);
     },
     onError(error) {
       const code = problemOf(error);
@@ -173,6 +184,43 @@ async function watchOne(
       listener.onProblem(code, source.id);
     },
   });
+}
+
+const nameOnly = { sizeBytes: 0, siblings: () => [], head: () => new Uint8Array(0) } as const;
+
+/** The file an event is about, as the rules see it: what it holds and what lies beside it are looked at when they ask. */
+function entryOf(bytes: Uint8Array, path: string, stats: Stats | undefined): RuleEntry {
+  return {
+    path: bytes,
+    kind: 'file',
+    sizeBytes: stats?.size ?? 0,
+    siblings: () => siblingsOf(path),
+    // A pipe under that name would make the look wait for its writer.
+    head: () => (stats?.isFile() ? headOf(path) : new Uint8Array(0)),
+  };
+}
+
+/** Gone again, or not ours to read: then nothing speaks against the file, and the backup that follows sees for itself. */
+function siblingsOf(path: string): readonly Uint8Array[] {
+  try {
+    return readdirSync(dirname(path), { encoding: 'buffer' });
+  } catch {
+    return [];
+  }
+}
+
+function headOf(path: string): Uint8Array {
+  try {
+    const file = openSync(path, 'r');
+    try {
+      const head = new Uint8Array(16);
+      return head.subarray(0, readSync(file, head, 0, head.length, 0));
+    } finally {
+      closeSync(file);
+    }
+  } catch {
+    return new Uint8Array(0); // as above
+  }
 }
 
 /** Tells what the write-ahead logs of apps say from what our reading of their databases leaves behind. */

@@ -35,6 +35,8 @@ export interface Settings {
   readonly lockAfterIdleMs: number;
   /** Locks so long after the password was given; 0: never (default). */
   readonly lockAfterMs: number;
+  /** Keeps Signet unlocked until logout by the system's keychain (default true); without it each start asks for the password. */
+  readonly useKeychain: boolean;
   /** Whether automatic backups wait while on battery (default false) or on a metered connection (default true). */
   readonly waitOnBattery: boolean;
   readonly waitOnMetered: boolean;

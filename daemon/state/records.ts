@@ -59,6 +59,7 @@ export class History {
   readonly #last: StatementSync;
   readonly #lastOf: StatementSync;
   readonly #lastRun: StatementSync;
+  readonly #before: StatementSync;
 
   constructor(database: DatabaseSync, localKey: Uint8Array) {
     this.#key = localKey;
@@ -67,6 +68,12 @@ export class History {
     this.#last = database.prepare('SELECT at, outcome, sealed FROM history ORDER BY place DESC LIMIT ?');
     this.#lastOf = database.prepare(
       `SELECT at, outcome, sealed FROM history WHERE outcome IN ('good', 'nothing-new') ORDER BY place DESC LIMIT 1`,
+    );
+    // In the order in which they ran, whatever the clock did; a run that was trimmed away meanwhile is told by its time.
+    this.#before = database.prepare(
+      `SELECT at, outcome, sealed FROM history
+       WHERE place < coalesce((SELECT min(place) FROM history WHERE at = ?), (SELECT max(place) + 1 FROM history WHERE at < ?))
+       ORDER BY place DESC LIMIT ?`,
     );
     this.#lastRun = database.prepare(
       `SELECT at FROM history WHERE outcome IN ('good', 'nothing-new', 'partial') ORDER BY place DESC LIMIT 1`,
@@ -82,6 +89,12 @@ export class History {
   /** The newest `count` runs, newest first. */
   last(count: number): readonly HistoryEntry[] {
     return this.#last.all(count).map(row => this.#entry(row));
+  }
+
+  /** At most `count` runs before the one that ended at `before` (RFC 3339; the newest without it), newest first. */
+  before(before: string | undefined, count: number): readonly HistoryEntry[] {
+    if (before === undefined) return this.last(count);
+    return this.#before.all(before, before, count).map(row => this.#entry(row));
   }
 
   /** The newest run after which everything was known to be backed up. */

@@ -6,6 +6,7 @@ import * as v from 'valibot';
 import { fromUtf8 } from '../base/bytes.ts';
 import { SignetError } from '../base/errors.ts';
 import { readBounded, replaceFile } from '../base/files.ts';
+import { patternProblem } from './exclude-pattern.ts';
 import type { Settings } from './model.ts';
 
 const maxFileBytes = 1024 * 1024;
@@ -72,7 +73,14 @@ const source = v.looseObject({
   exclude: v.exactOptional(
     v.pipe(
       v.array(
-        v.pipe(v.string('must be text'), v.maxLength(1024, 'must have at most 1024 characters')),
+        v.pipe(
+          v.string('must be text'),
+          v.maxLength(1024, 'must have at most 1024 characters'),
+          v.check(
+            pattern => patternProblem(pattern) === undefined,
+            ({ input }) => `is ${JSON.stringify(input)}, which ${patternProblem(input)}`,
+          ),
+        ),
         'must be a list of patterns',
       ),
       v.maxLength(1000, 'must have at most 1000 entries'),
@@ -128,6 +136,7 @@ const schema = v.looseObject({
   jitterMs: period(30_000, 0),
   lockAfterIdleMs: period(0, 0),
   lockAfterMs: period(0, 0),
+  useKeychain: flag(true),
   waitOnBattery: flag(false),
   waitOnMetered: flag(true),
   syncedBy: v.optional(v.nullable(v.pipe(v.string('must be text or null'), v.maxLength(64, 'is too long'))), null),

@@ -21,6 +21,7 @@ import { Facts, History, PackTable } from './records.ts';
 import { openBox, sealBox } from './sealed.ts';
 import { SettingsFile } from './settings.ts';
 
+export { patternProblem } from './exclude-pattern.ts';
 export { defaultSettings } from './settings.ts';
 
 const databaseName = 'state.db';

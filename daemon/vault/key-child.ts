@@ -3,27 +3,16 @@
 // of the strength gate (some ten megabytes) never load there either.
 
 import { asBuffer, fromBase64Url, fromUtf8, wipe } from '../base/bytes.ts';
+import { packFrame, readFrame, unpackFrame } from '../base/child.ts';
 import { SignetError, toSignetError } from '../base/errors.ts';
 import { type Argon2, chooseArgon2 } from './argon2.ts';
 import { maxPasses } from './kdf-policy.ts';
-import { type KeyAnswer, type KeyRequest, maxWireBytes, packFrame, unpackFrame } from './key-wire.ts';
+import type { KeyAnswer, KeyRequest } from './key-wire.ts';
 import type { KdfCost, Verdict, WritePolicy } from './model.ts';
 import { normalisePassword } from './password.ts';
 import { argon2AssociatedData } from './vault-file.ts';
 
 const keyBytes = 32;
-
-async function readAll(): Promise<Uint8Array> {
-  const frame = Buffer.allocUnsafeSlow(maxWireBytes);
-  let length = 0;
-  for await (const chunk of process.stdin as AsyncIterable<Buffer>) {
-    if (length + chunk.length > maxWireBytes) throw new SignetError('E_INTERNAL', 'key child: the request is too long');
-    frame.set(chunk, length);
-    length += chunk.length;
-    wipe(chunk);
-  }
-  return frame.subarray(0, length);
-}
 
 async function answer(request: KeyRequest, typed: Uint8Array): Promise<{ head: KeyAnswer; secret: Uint8Array }> {
   const none = new Uint8Array();
@@ -113,7 +102,7 @@ async function respond(): Promise<Uint8Array> {
   let frame: Uint8Array | undefined;
   let secret: Uint8Array | undefined;
   try {
-    frame = await readAll();
+    frame = await readFrame(process.stdin);
     const request = unpackFrame(frame);
     if (request === undefined) throw new SignetError('E_INTERNAL', 'key child: the request is not a frame');
     // The daemon is the only one that can write to this pipe, and it writes nothing but KeyRequests.

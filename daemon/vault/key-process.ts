@@ -1,14 +1,13 @@
 // The daemon's end of the key child: starts one process for each piece of work, never two at once, hands it the password through
 // a pipe (never in an argument or the environment) and wipes every buffer that held a secret.
 
-import { spawn } from 'node:child_process';
-import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import * as v from 'valibot';
 import { isErrorCode } from '../../protocol/errors.ts';
-import { asBuffer, toBase64Url, wipe } from '../base/bytes.ts';
+import { toBase64Url, wipe } from '../base/bytes.ts';
+import { askChild, packFrame, unpackFrame } from '../base/child.ts';
 import { SignetError } from '../base/errors.ts';
-import { type KeyRequest, maxWireBytes, packFrame, unpackFrame } from './key-wire.ts';
+import type { KeyRequest } from './key-wire.ts';
 import type { DeriveNewRequest, DeriveRequest, KdfBackend, KeyWork, Verdict } from './model.ts';
 
 const keyBytes = 32;
@@ -97,51 +96,17 @@ export class KeyProcess implements KeyWork {
 }
 
 async function runChild(
-  childPath: string,
+  path: string,
   frame: Uint8Array,
   signal: AbortSignal | undefined,
 ): Promise<{ answer: Answer; secret: Uint8Array }> {
-  const child = spawn(process.execPath, ['--disable-sigusr1', '--no-warnings', childPath], {
-    stdio: ['pipe', 'pipe', 'ignore'],
-    env: childEnvironment(),
-    windowsHide: true,
-    timeout: longestRunMs,
-    killSignal: 'SIGKILL',
-  });
-  const stop = () => child.kill('SIGKILL');
-  signal?.addEventListener('abort', stop, { once: true });
-  const ended = new Promise<number | NodeJS.Signals | null>((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', (code, by) => resolve(code ?? by));
-  });
-  let reply: Uint8Array | undefined;
+  const { reply, ended } = await askChild({ name: 'key child', path, frame, timeoutMs: longestRunMs, signal });
   try {
-    child.stdin.on('error', () => undefined); // a child that died early; its exit tells more
-    child.stdin.end(asBuffer(frame));
-    [reply] = await Promise.all([readReply(child.stdout), ended]);
-    signal?.throwIfAborted();
-    return parseReply(reply, await ended);
+    return parseReply(reply, ended);
   } catch (error) {
-    child.kill('SIGKILL');
     wipe(reply);
-    if (error instanceof SignetError || signal?.aborted) throw error;
-    throw broken('it could not be started', error);
-  } finally {
-    wipe(frame);
-    signal?.removeEventListener('abort', stop);
+    throw error;
   }
-}
-
-async function readReply(stdout: Readable): Promise<Uint8Array> {
-  const reply = Buffer.allocUnsafeSlow(maxWireBytes);
-  let length = 0;
-  for await (const chunk of stdout as AsyncIterable<Buffer>) {
-    if (length + chunk.length > maxWireBytes) throw broken('its answer is too long');
-    reply.set(chunk, length);
-    length += chunk.length;
-    wipe(chunk);
-  }
-  return reply.subarray(0, length);
 }
 
 function parseReply(reply: Uint8Array, ended: number | NodeJS.Signals | null): { answer: Answer; secret: Uint8Array } {
@@ -156,16 +121,6 @@ function parseReply(reply: Uint8Array, ended: number | NodeJS.Signals | null): {
   if (answer.output.ok) return { answer: answer.output, secret: frame.secret };
   const { code, message, params } = answer.output;
   throw isErrorCode(code) ? new SignetError(code, message, { params }) : broken(message);
-}
-
-/** Nothing of the daemon's environment but what a process needs to start at all. */
-function childEnvironment(): NodeJS.ProcessEnv {
-  const kept: NodeJS.ProcessEnv = {};
-  for (const name of ['SystemRoot', 'ELECTRON_RUN_AS_NODE', 'NODE_COMPILE_CACHE']) {
-    const value = process.env[name];
-    if (value !== undefined) kept[name] = value;
-  }
-  return kept;
 }
 
 function wholeKey(secret: Uint8Array): Uint8Array {

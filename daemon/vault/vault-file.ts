@@ -8,6 +8,7 @@ import { createCipheriv, createDecipheriv } from 'node:crypto';
 import * as v from 'valibot';
 import { concat, fromBase64Url, fromUtf8, toBase64Url, utf8, wipe } from '../base/bytes.ts';
 import { SignetError } from '../base/errors.ts';
+import { base64Bytes, blankFor, fillBlanks, liftSecrets } from '../base/secret-text.ts';
 import { equalBytes, hkdfSha512, sha256, sha256Hex } from '../kernel/hash.ts';
 import { checkKdf } from './kdf-policy.ts';
 import type { KdfCost, VaultIdentity } from './model.ts';
@@ -89,7 +90,7 @@ const headerSchema = v.strictObject({
 });
 
 const payloadSchema = v.strictObject({
-  rk: base64(keyBytes),
+  rk: v.string(), // blanked: the key itself never becomes text
   repoId: hexDigits(64),
   keyFileId: hexDigits(64),
   masterKeyFpr: hexDigits(16),
@@ -220,8 +221,9 @@ function headerJson(header: VaultHeader): string {
 
 /** JSON, then spaces up to 1024 bytes: every vault has the same size. */
 function padPayload(payload: VaultPayload): Uint8Array {
+  const key = base64Bytes(payload.recoveryKey, 'base64url');
   const json = JSON.stringify({
-    rk: toBase64Url(payload.recoveryKey),
+    rk: blankFor(key),
     repoId: payload.identity.repositoryId,
     keyFileId: payload.identity.keyFileId,
     masterKeyFpr: payload.identity.masterKeyFingerprint,
@@ -233,13 +235,19 @@ function padPayload(payload: VaultPayload): Uint8Array {
   });
   const padded = new Uint8Array(payloadBytes).fill(0x20);
   padded.set(utf8(json));
+  fillBlanks(padded, [key]); // it comes first: a label of many asterisks is no blank
   return padded;
 }
 
 function parsePayload(padded: Uint8Array): VaultPayload {
-  const payload = v.safeParse(payloadSchema, parseLenient(padded));
-  if (!payload.success) throw new SignetError('E_VAULT_CORRUPT', 'vault: the sealed content is not what a vault holds');
-  const { rk, repoId, keyFileId, masterKeyFpr, phone, created, device, epoch } = payload.output;
+  const { json, secrets } = liftSecrets(padded, ['rk'], 'base64url');
+  const payload = v.safeParse(payloadSchema, parseLenient(json));
+  const rk = secrets.get('rk');
+  if (!payload.success || rk?.length !== keyBytes) {
+    wipe(rk);
+    throw new SignetError('E_VAULT_CORRUPT', 'vault: the sealed content is not what a vault holds');
+  }
+  const { repoId, keyFileId, masterKeyFpr, phone, created, device, epoch } = payload.output;
   return {
     recoveryKey: rk,
     identity: { repositoryId: repoId, keyFileId, masterKeyFingerprint: masterKeyFpr },

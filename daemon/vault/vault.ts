@@ -4,7 +4,7 @@
 // Wrong password and wrong phone number are one error after one key derivation: which of them it was cannot be known.
 
 import { randomBytes as systemRandomBytes } from 'node:crypto';
-import { wipe } from '../base/bytes.ts';
+import { copySecret, wipe } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { isCode, SignetError } from '../base/errors.ts';
 import { equalBytes } from '../kernel/hash.ts';
@@ -12,6 +12,7 @@ import { openNewest } from './cloud-vaults.ts';
 import { atLeast, checkMemory, defaultWritePolicy } from './kdf-policy.ts';
 import type { KeyWork, OpenedVault, VaultCandidate, VaultFile, VaultIdentity, Verdict, WritePolicy } from './model.ts';
 import { normalisePhone } from './phone.ts';
+import type { SessionKeys } from './session-entry.ts';
 import { Tries } from './tries.ts';
 import {
   openVault,
@@ -28,6 +29,7 @@ export { compareVaults, listVaults } from './cloud-vaults.ts';
 export { KeyProcess } from './key-process.ts';
 export { normalisePhone, phoneEnding } from './phone.ts';
 export { parseRecoveryKey, recoveryKeyGroups, resticPassword } from './recovery-key.ts';
+export { openSession, type SessionKeys, type SessionTimes, sealSession } from './session-entry.ts';
 
 const keyBytes = 32;
 const saltBytes = 16;
@@ -127,7 +129,7 @@ export class Vault {
       previous: continued === undefined ? null : vaultSha256(continued.bytes),
     };
     const payload: VaultPayload = {
-      recoveryKey: Uint8Array.from(from.recoveryKey),
+      recoveryKey: copySecret(from.recoveryKey),
       identity: {
         repositoryId: from.repositoryId,
         keyFileId: from.keyFileId,
@@ -215,7 +217,7 @@ export class Vault {
         ),
       options.signal,
     );
-    return this.#offer({ ...opened, recoveryKey: Uint8Array.from(payload.recoveryKey) }, payload);
+    return this.#offer({ ...opened, recoveryKey: copySecret(payload.recoveryKey) }, payload);
   }
 
   /**
@@ -225,7 +227,13 @@ export class Vault {
   unlockWithRecoveryKey(recoveryKey: Uint8Array): void {
     if (recoveryKey.length !== keyBytes) throw new SignetError('E_INTERNAL', 'the recovery key is not 32 bytes');
     this.lock();
-    this.#recoveryKey = Uint8Array.from(recoveryKey);
+    this.#recoveryKey = copySecret(recoveryKey);
+  }
+
+  /** Unlocks with what the daemon before kept for this login; no password is asked for and none is proved. */
+  resume({ recoveryKey, identity }: SessionKeys): void {
+    this.unlockWithRecoveryKey(recoveryKey);
+    this.#identity = identity;
   }
 
   /** While unlocked: whether this is the key that is in use. Changes nothing. @throws E_VAULT_LOCKED · E_WRONG_SECRET */
@@ -239,7 +247,7 @@ export class Vault {
   /** A fresh copy of 32 bytes; the caller wipes it. @throws E_VAULT_LOCKED */
   recoveryKey(): Uint8Array {
     if (this.#recoveryKey === undefined) throw new SignetError('E_VAULT_LOCKED', 'the vault is locked');
-    return Uint8Array.from(this.#recoveryKey);
+    return copySecret(this.#recoveryKey);
   }
 
   async judgePassword(password: Uint8Array, phone?: string): Promise<Verdict> {

@@ -22,7 +22,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { isExcluded } from '../../daemon/sources/sources.ts';
+import { rulesOf } from '../../daemon/sources/sources.ts';
 import { size } from '../../protocol/formats.ts';
 import { endpointOf, resolveHome } from '../../protocol/home.ts';
 import type { BackupResult, RestoreResult, SetupResult, SnapshotEntry, Status } from '../../protocol/status.ts';
@@ -142,7 +142,7 @@ class Trial {
     mkdirSync(config, { recursive: true, mode: 0o700 });
     // Without a calendar and its random delay: nothing but the change leads to the automatic backup that is shown.
     const schedule = { kind: 'manual', onChange: true };
-    const settings = { v: 1, deviceLabel: 'Throw-away', schedule, jitterMs: 0, ...timing };
+    const settings = { v: 1, deviceLabel: 'Throw-away', schedule, jitterMs: 0, useKeychain: false, ...timing };
     writeFileSync(join(config, 'settings.json'), JSON.stringify(settings), { mode: 0o600 });
     return await this.#step('set up', async () => {
       // A number of the range that is reserved for films and books.
@@ -225,7 +225,19 @@ class Trial {
     const status = await this.#signet<Status>(['status']);
     const profile = status.sources[0]?.profile ?? 'generic';
     await this.#step(step, async () => {
-      const answer = await compareFolders(chats, copy, (path, kind) => isExcluded(profile, Buffer.from(path), kind));
+      const rules = rulesOf({ profile });
+      const answer = await compareFolders(
+        chats,
+        copy,
+        (path, kind) =>
+          rules.leftOut({
+            path: Buffer.from(path),
+            kind,
+            sizeBytes: 0,
+            siblings: () => readdirSync(dirname(join(chats, path)), { encoding: 'buffer' }),
+            head: () => new Uint8Array(0),
+          }) !== undefined,
+      );
       return verdict(answer);
     });
   }

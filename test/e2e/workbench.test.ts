@@ -26,7 +26,14 @@ test('a person backs up, loses nothing, and gets everything back, all in the edi
   const signetHome = join(home, 'signet');
   const daemonHome = resolveHome({ env: { SIGNET_HOME: signetHome } });
   mkdirSync(daemonHome.config, { recursive: true, mode: 0o700 });
-  const fast = { v: 1, deviceLabel: 'Test computer', quietMs: 300, longestWaitMs: 3000, smallestIntervalMs: 0 };
+  const fast = {
+    v: 1,
+    deviceLabel: 'Test computer',
+    useKeychain: false,
+    quietMs: 300,
+    longestWaitMs: 3000,
+    smallestIntervalMs: 0,
+  };
   writeFileSync(join(daemonHome.config, 'settings.json'), JSON.stringify(fast), { mode: 0o600 });
   writeFileSync(join(chats, 'note.txt'), 'the first message\n');
   mkdirSync(join(chats, 'photos'));

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import test, { type ExecutionContext } from 'ava';
 import { parseDatabaseHeader } from '../../daemon/capture/sqlite-format.ts';
-import { detectProfile, isExcluded } from '../../daemon/sources/sources.ts';
+import { detectProfile, rulesOf } from '../../daemon/sources/sources.ts';
 import { appendMessages, generateWhatsApp } from '../../scripts/lib/chat-generator.ts';
 import { startLiveWriter } from '../../scripts/lib/live-writer.ts';
 import { inCopy, integrityOf, rowsIn, scratch, sha256Of } from '../support/databases.ts';
@@ -43,7 +43,14 @@ test('it looks like the real folder: both message tables, WAL mode, auto-vacuum,
   t.true(size > 0.9 * small.databaseBytes && size < 1.4 * small.databaseBytes, `${size}`);
 
   const files = filesIn(folder);
-  t.true(files.every(name => !isExcluded('whatsapp-android', Buffer.from(name), 'file')));
+  const rules = rulesOf({ profile: 'whatsapp-android' });
+  const head = () => new Uint8Array(0);
+  const siblings = () => [];
+  t.true(
+    files.every(
+      name => rules.leftOut({ path: Buffer.from(name), kind: 'file', sizeBytes: 1, siblings, head }) === undefined,
+    ),
+  );
   const media = files.filter(name => name.startsWith('Media/'));
   t.is(media.length, mediaFiles);
   t.true(media.some(name => /^Media\/WhatsApp Images\/IMG-\d{8}-WA\d{4}\.jpg$/.test(name)));

@@ -3,13 +3,15 @@ import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
+import { ResponseError } from 'vscode-jsonrpc/node';
 import { claimHome, ensureToken } from '../../protocol/claim.ts';
+import { type ErrorCode, PeerError } from '../../protocol/errors.ts';
 import { type Home, resolveHome } from '../../protocol/home.ts';
 import { type Connected, connect, connectOrLaunch, findNode, isNewEnough } from '../../protocol/launch.ts';
-import { daemonInfo, initialize, status, stopDaemon } from '../../protocol/messages.ts';
+import { daemonInfo, handOver, initialize, status, stopDaemon } from '../../protocol/messages.ts';
 import { serve } from '../../protocol/socket.ts';
-import type { JobProgress } from '../../protocol/status.ts';
-import { protocolVersion } from '../../protocol/version.ts';
+import type { JobProgress, Status } from '../../protocol/status.ts';
+import { productVersion, protocolVersion } from '../../protocol/version.ts';
 import { someStatus } from '../support/fake-handlers.ts';
 import { temporaryFolder } from '../support/temporary-home.ts';
 
@@ -90,7 +92,12 @@ test('connecting alone starts nothing', async t => {
 });
 
 /** A daemon of another protocol in this process; answers with what it was asked. */
-async function otherDaemon(t: ExecutionContext, home: Home, theirs: number, busy = false) {
+async function otherDaemon(
+  t: ExecutionContext,
+  home: Home,
+  theirs: number,
+  { version = '0.0.9', ...changes }: Partial<Status> & { readonly version?: string; readonly refuses?: ErrorCode } = {},
+) {
   const claim = await claimHome(home);
   const asked: string[] = [];
   const body = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)']); // what ends when this daemon has ended
@@ -102,14 +109,20 @@ async function otherDaemon(t: ExecutionContext, home: Home, theirs: number, busy
         asked.push(method);
         switch (method) {
           case initialize.method:
-            return { capabilities: {}, serverInfo: {}, signet: { protocolVersion: theirs, daemonVersion: '0.0.9' } };
+            return { capabilities: {}, serverInfo: {}, signet: { protocolVersion: theirs, daemonVersion: version } };
           case status.method:
-            return someStatus({ job: busy ? someJob : null });
+            return someStatus({ job: null, keychain: 'session', ...changes });
           case daemonInfo.method:
             return { pid: body.pid };
-          default:
+          case handOver.method:
+            if (changes.refuses !== undefined) {
+              const { code, params, retryable } = new PeerError(changes.refuses, 'not now');
+              return new ResponseError(1, code, { code, params, retryable });
+            }
             setTimeout(end, 20);
             return {};
+          default:
+            return new ResponseError(-32601, 'not asked in this test');
         }
       });
     },
@@ -132,20 +145,56 @@ test('a newer daemon is left alone: the client says it has to be updated', async
 
 test('an older daemon at work is left alone, too', async t => {
   const { home, launch } = await homeFor(t);
-  const asked = await otherDaemon(t, home, protocolVersion - 1, true);
-  t.like(await t.throwsAsync(connectOrLaunch(launch)), { code: 'E_DAEMON_INCOMPATIBLE', params: { newer: 'client' } });
+  const asked = await otherDaemon(t, home, protocolVersion - 1, { job: someJob });
+  t.like(await t.throwsAsync(connectOrLaunch(launch)), {
+    code: 'E_DAEMON_INCOMPATIBLE',
+    params: { newer: 'client', reason: 'busy' },
+  });
   t.deepEqual(asked, ['initialize', status.method]);
 });
 
-test('an older idle daemon is asked to end, and replaced', async t => {
+test('an older idle daemon is asked to make way, and replaced', async t => {
   const { home, launch } = await homeFor(t);
   const asked = await otherDaemon(t, home, protocolVersion - 1);
   const connected = await connectOrLaunch(launch);
   t.teardown(() => stop(home));
   t.is(connected.daemon.protocolVersion, protocolVersion);
-  t.deepEqual(asked, ['initialize', status.method, daemonInfo.method, stopDaemon.method]);
+  t.deepEqual(asked, ['initialize', status.method, daemonInfo.method, handOver.method]);
   connected.close();
 });
+
+for (const refuses of ['E_BUSY', 'E_USAGE'] as const) {
+  test(`an older daemon that answers ${refuses} when it is asked to make way is left alone for a minute`, async t => {
+    const { home, launch } = await homeFor(t);
+    const asked = await otherDaemon(t, home, protocolVersion - 1, { refuses });
+    t.like(await t.throwsAsync(connectOrLaunch(launch)), { params: { newer: 'client', reason: 'busy' } });
+    t.like(await t.throwsAsync(connectOrLaunch(launch)), { params: { newer: 'client', reason: 'recent' } });
+    t.is(asked.filter(method => method === handOver.method).length, 1);
+  });
+}
+
+for (const [what, version, changes, replaced] of [
+  ['an older idle daemon of the same protocol is replaced', '0.0.9', {}, true],
+  ['an older daemon of the same protocol that works is used as it is', '0.0.9', { job: someJob }, false],
+  [
+    'an older daemon of the same protocol is used as it is when replacing it would lock the backup',
+    '0.0.9',
+    { vault: 'unlocked', keychain: 'memory-only' },
+    false,
+  ],
+  ['a newer daemon of the same protocol is used as it is', '99.0.0', {}, false],
+  ['a daemon of the same version is used as it is', productVersion, {}, false],
+] as const) {
+  test(what, async t => {
+    const { home, launch } = await homeFor(t);
+    const asked = await otherDaemon(t, home, protocolVersion, { version, ...changes });
+    const connected = await connectOrLaunch(launch);
+    if (replaced) t.teardown(() => stop(home));
+    t.is(connected.daemon.daemonVersion, replaced ? productVersion : version);
+    t.is(asked.includes(handOver.method), replaced);
+    connected.close();
+  });
+}
 
 for (const [version, fits] of [
   ['v24.11.9', false],

@@ -19,6 +19,10 @@ test('the three lines of README.md bring everything back with restic and the rec
   writeFileSync(join(chats, 'note.txt'), 'the first message\n');
   writeFileSync(join(chats, 'photos', 'harbour.jpg'), Buffer.alloc(700_000, 7));
 
+  const config = join(base, 'home', 'config');
+  mkdirSync(config, { recursive: true, mode: 0o700 });
+  const settings = { v: 1, useKeychain: false }; // whoever runs this has a keychain of their own
+  writeFileSync(join(config, 'settings.json'), JSON.stringify(settings), { mode: 0o600 });
   const signet = realSignet(t, join(base, 'home'));
   const secrets = JSON.stringify({ password: 'quiet harbour lantern 27 sails', phone: '+12025550123' });
   const answer = signet(['setup', '--source', chats, '--remote', `folder:${cloud}`, '--secrets-stdin'], secrets);

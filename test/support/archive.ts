@@ -44,7 +44,12 @@ export async function archiveBench(
     profile: 'generic',
     label: 'chats',
     root,
-    rules: { isExcluded: path => /\.excluded$/.test(Buffer.from(path).toString()), isAppendOnly: () => false },
+    rules: {
+      leftOut: ({ path }) => (/\.excluded$/.test(Buffer.from(path).toString()) ? 'excluded' : undefined),
+      isAppendOnly: () => false,
+      isOpaque: () => false,
+      isRotating: () => false,
+    },
     captureNow: true,
   };
   const captures: DatabaseCapture[] = [];
@@ -91,7 +96,7 @@ export async function archiveBench(
         const time = new Date(made.clock.now() + 1000 * runs++).toISOString();
         const id = await repository.saveSnapshot(snapshotOf(outcome.tree, { time }));
         parent = { id, tree: outcome.tree };
-        memory = { snapshot: id, databases: outcome.memory };
+        memory = { snapshot: id, ...outcome.memory };
         return { ...outcome, id };
       } finally {
         await capture?.stop();

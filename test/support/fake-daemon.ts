@@ -1,14 +1,17 @@
 // A daemon process with fake handlers, for tests of what stands outside it. Reads one JSON line with its part from standard input, says
-// `ready` when it listens and then one JSON line for each request; ends on SIGTERM.
+// `ready` when it listens and then one JSON line for each request; ends on SIGTERM. With FAKE_VERSIONS ("<protocol> <version>") it says it
+// is that one, and with FAKE_STARTS it adds a line with its version to that file when it listens.
 
 import { once } from 'node:events';
+import { appendFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { SignetError } from '../../daemon/base/errors.ts';
 import { type Handlers, type RequestName, startEndpoint } from '../../daemon/endpoint/endpoint.ts';
 import type { ErrorCode, ErrorParams } from '../../protocol/errors.ts';
 import { resolveHome } from '../../protocol/home.ts';
 import type { JobProgress } from '../../protocol/status.ts';
-import { type Asked, fakeHandlers } from './fake-handlers.ts';
+import { ownVersions } from '../../protocol/version.ts';
+import { type Asked, fakeHandlers, someStatus } from './fake-handlers.ts';
 
 /** What one request does instead of the usual answer. */
 export interface Part {
@@ -52,21 +55,31 @@ const played = Object.fromEntries(
   ]),
 );
 
+const [fakeProtocol, fakeProduct = ''] = process.env['FAKE_VERSIONS']?.split(' ') ?? [];
+const versions =
+  fakeProtocol === undefined ? ownVersions : { protocolVersion: Number(fakeProtocol), productVersion: fakeProduct };
+
 const quiet = { info: () => {}, warn: () => {} };
+const end = async () => {
+  setTimeout(stop, 20);
+  return {};
+};
 const handlers = fakeHandlers(
   {
-    stopDaemon: async () => {
-      setTimeout(stop, 20);
-      return {};
-    },
+    stopDaemon: end,
+    handOver: end,
+    // One that would not ask for the password again when it is replaced.
+    ...(fakeProtocol !== undefined && { status: async () => someStatus({ keychain: 'session' }) }),
     ...(played as Partial<Handlers>),
   },
   asked,
 );
-const endpoint = await startEndpoint({ home: resolveHome(), log: quiet, handlers }).catch(error => {
+const endpoint = await startEndpoint({ home: resolveHome(), log: quiet, handlers, versions }).catch(error => {
   process.stderr.write(`signet: the daemon could not start: ${error.message} (${error.code})\n`);
   process.exit(1);
 });
+if (process.env['FAKE_STARTS'] !== undefined)
+  appendFileSync(process.env['FAKE_STARTS'], `${versions.productVersion}\n`);
 process.stdout.write('"ready"\n');
 process.on('SIGTERM', stop);
 

@@ -58,6 +58,8 @@ export function someStatus(changes: Partial<Status> = {}): Status {
   };
 }
 
+export const someSettings = { deviceLabel: 'Laptop', watch: 'chokidar', quietMs: 30_000, waitOnBattery: false };
+
 export const backupResult: BackupResult = {
   type: 'result',
   snapshot: snapshotId,
@@ -117,7 +119,8 @@ export function fakeHandlers(changes: Partial<Handlers> = {}, asked: Asked[] = [
     status: async () => someStatus(),
     backup: async () => backupResult,
     cancel: async () => ({ cancelled: false }),
-    snapshots: async () => [snapshotEntry],
+    snapshots: async () => ({ entries: [snapshotEntry], total: 1 }),
+    history: async () => ({ runs: [], isMore: false }),
     list: async () => ({
       entries: [
         { name: 'chat.db', type: 'file', sizeBytes: 4096, modifiedAt: '2026-11-23T08:50:00.000Z', permissions: 0o600 },
@@ -143,6 +146,11 @@ export function fakeHandlers(changes: Partial<Handlers> = {}, asked: Asked[] = [
     },
     daemonInfo: async () => ({ pid: process.pid, version: productVersion, protocolVersion, uptimeSeconds: 12 }),
     stopDaemon: async () => ({}),
+    handOver: async () => ({}),
+    getSettings: async () => someSettings,
+    setSettings: async ({ values }) => ({ ...someSettings, ...values }),
+    installService: async () => ({ manager: 'systemd', file: '/home/kim/.config/systemd/user/signet.service' }),
+    uninstallService: async () => ({ removed: true }),
     doctor: async () => [{ name: 'sqlite', ok: true, detail: '3.50' }],
   };
   const all = { ...usual, ...changes };

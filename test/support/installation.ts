@@ -84,15 +84,17 @@ export async function installation(t: ExecutionContext, options: InstallationOpt
   const remote = options.remote ?? join(folder, 'copies');
   mkdirSync(join(home, 'config'), { recursive: true, mode: 0o700 });
   mkdirSync(source, { recursive: true });
-  // No calendar: a test that runs at half past three would see one more backup.
-  const schedule = { kind: 'manual', onChange: true };
   const settings = {
     v: 1,
     deviceLabel: 'bench',
     watch: 'off',
     rescanMs: 0,
-    schedule,
+    // No calendar: a test that runs at half past three would see one more backup.
+    schedule: { kind: 'manual', onChange: true },
     jitterMs: 0,
+    desktopNotices: false,
+    // Whoever runs the tests has a keychain of their own: a test that is about one brings its own and says so.
+    useKeychain: false,
     ...options.settings,
   };
   writeFileSync(join(home, 'config', 'settings.json'), JSON.stringify(settings), { mode: 0o600 });

@@ -36,7 +36,16 @@ const entries = new Set(['main', 'engine']);
 const withoutDoor = new Set(['base', 'kernel']);
 
 /** Protocol files anyone may use; the others only those who speak the protocol. */
-const commonProtocol = new Set(['errors.ts', 'words.ts', 'status.ts', 'version.ts', 'home.ts']);
+const commonProtocol = new Set([
+  'errors.ts',
+  'words.ts',
+  'error-words.ts',
+  'notice-words.ts',
+  'status.ts',
+  'version.ts',
+  'home.ts',
+  'runtime.ts',
+]);
 const speakers = new Set(['endpoint', 'cli', 'extension', 'protocol']);
 
 /** Packages that only some may know, by unit or by exact file. */

@@ -10,6 +10,11 @@ export function pastOf(entries: HistoryEntry[]): PastRuns {
   return new PastRuns({
     append: entry => entries.push(entry),
     last: count => entries.slice(-count).reverse(),
+    before: (at, count) =>
+      entries
+        .filter(entry => at === undefined || entry.at < at)
+        .slice(-count)
+        .reverse(),
     lastGood: () => newest(({ outcome }) => outcome === 'good' || outcome === 'nothing-new'),
     lastRunAt: () => newest(({ outcome }) => outcome !== 'failed' && outcome !== 'cancelled')?.at,
   });

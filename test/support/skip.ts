@@ -9,10 +9,10 @@ export interface Skip {
   readonly title: string;
   readonly reason: string;
   /**
-   * What is no fault even in CI: fixtures are not part of the project, and only root can install the packages that other tests need,
-   * while some refusals are made for everyone but root.
+   * What is no fault even in CI: fixtures are not part of the project, other systems have other parts, and only root can install the packages
+   * that other tests need, while some refusals are made for everyone but root.
    */
-  readonly why: 'no fixtures' | 'is root' | 'other';
+  readonly why: 'no fixtures' | 'is root' | 'other system' | 'other';
 }
 
 /** Ends a test as skipped: `if (...) return skip(t, 'restic is not installed')`. */

@@ -250,7 +250,7 @@ test('a backup that is cancelled lets no buffer be filled anew while a blob is s
   t.deepEqual(altered, []);
 });
 
-test('excluded names and special files stay out; special files are listed', async t => {
+test('excluded names and special files stay out and are listed', async t => {
   const { root, backUp } = await archiveBench(t);
   writeFileSync(join(root, 'a.excluded'), 'x');
   writeFileSync(join(root, 'a'), 'x');
@@ -259,7 +259,10 @@ test('excluded names and special files stay out; special files are listed', asyn
   await new Promise(resolve => server.once('listening', resolve));
   const run = await backUp();
   server.close();
-  t.deepEqual(run.manifest.sources[0]?.omitted, [{ path: 'socket', reason: 'special-file' }]);
+  t.deepEqual(run.manifest.sources[0]?.omitted, [
+    { path: 'socket', reason: 'special-file' },
+    { path: 'a.excluded', reason: 'excluded', byRule: { files: 1, bytes: 1 } },
+  ]);
   t.is(run.counts.totalFiles, 1);
 });
 

@@ -92,6 +92,7 @@ test('every request reaches its handler with its parameters and comes back typed
   await connection.sendRequest(messages.restore, { snapshot: 'latest', target: '/new', include: ['**/x'] });
   await connection.sendRequest(messages.verify, { readDataPercent: 5 });
   await connection.sendRequest(messages.lock);
+  await connection.sendRequest(messages.history, { before: '2026-11-23T08:55:00.000Z', limit: 200 });
   await connection.sendRequest(messages.setSchedule, { kind: 'never' });
   await connection.sendRequest(messages.daemonInfo);
   await connection.sendRequest(messages.doctor);
@@ -107,6 +108,7 @@ test('every request reaches its handler with its parameters and comes back typed
       ['restore', { snapshot: 'latest', target: '/new', include: ['**/x'] }],
       ['verify', { readDataPercent: 5 }],
       ['lock', {}],
+      ['history', { before: '2026-11-23T08:55:00.000Z', limit: 200 }],
       ['setSchedule', { kind: 'never' }],
       ['daemonInfo', {}],
       ['doctor', {}],
@@ -388,6 +390,41 @@ test('a client of another protocol sees what runs and may replace it, and nothin
     params: { detail: 'client and daemon speak different protocols', protocolVersion, daemonVersion: productVersion },
   });
   await connection.sendRequest(messages.stopDaemon);
+});
+
+test('the daemon makes way for a newer client only, and not while another client waits', async t => {
+  const finish = Promise.withResolvers<void>();
+  const { home, asked } = await given(t, {
+    lock: async () => {
+      await finish.promise;
+      return {};
+    },
+  });
+  const newer = { protocolVersion, version: '99.0.0' };
+  for (const initialize of [
+    { protocolVersion, version: productVersion },
+    { protocolVersion, version: '0.0.1' },
+    { protocolVersion: protocolVersion - 1, version: '99.0.0' },
+    { protocolVersion },
+    {},
+  ]) {
+    const { connection } = await client(t, home, initialize);
+    t.like(await errorOf(connection.sendRequest(messages.handOver)), {
+      code: 'E_DAEMON_INCOMPATIBLE',
+      params: { newer: 'daemon' },
+    });
+  }
+  const waits = await client(t, home);
+  const locked = waits.connection.sendRequest(messages.lock);
+  const { connection } = await client(t, home, newer);
+  t.like(await errorOf(connection.sendRequest(messages.handOver)), { code: 'E_BUSY', retryable: true });
+  t.deepEqual(
+    asked.map(({ name }) => name),
+    ['lock'],
+  );
+  finish.resolve();
+  await locked;
+  await connection.sendRequest(messages.handOver);
 });
 
 test('more than 32 waiting requests of one client are refused; another client is not affected', async t => {

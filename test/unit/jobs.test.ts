@@ -13,6 +13,7 @@ import { defaultSettings, openState, type State } from '../../daemon/state/state
 import { openVaultState } from '../../daemon/vault/vault.ts';
 import type { Home } from '../../protocol/home.ts';
 import { manualClock } from '../support/manual-clock.ts';
+import { keptIn, MemoryKeychain } from '../support/memory-keychain.ts';
 import { temporaryHome } from '../support/temporary-home.ts';
 import { CountedKeyWork } from '../support/vault-kit.ts';
 
@@ -78,16 +79,18 @@ async function kit(t: ExecutionContext, answers: Answers, isSetUp = true): Promi
       stop();
     },
   } as Pick<Engine, 'ask' | 'stop'>;
+  const kept = keptIn(new MemoryKeychain('none'), { home, state, clock });
   const vault = await openVaultState({
     clock,
     keyWork: new CountedKeyWork(),
     copy: state.vaultCopy,
-    phone: state.phone,
+    phone: kept.phone,
     memory: () => ({ totalBytes: 8 << 30, availableBytes: 8 << 30 }),
   });
   const jobs = await Jobs.open({
     state,
     vault,
+    ...kept,
     engine: fake,
     clock,
     log: { info: () => undefined, warn: () => undefined, error: () => undefined },
@@ -99,6 +102,7 @@ async function kit(t: ExecutionContext, answers: Answers, isSetUp = true): Promi
     power: async () => ({ onBattery: undefined, isMetered: undefined }),
     randomBytes: count => new Uint8Array(count).fill(1),
     onStatus: () => undefined,
+    around: { before: async () => undefined, after: async () => undefined, end: () => undefined },
   });
   const nothing = { filesDone: 0, filesTotal: 0, bytesDone: 0, bytesTotal: 0, bytesUploaded: 0, item: '' };
   return { jobs, home, state, clock, asked, report: step => report({ ...nothing, ...step }) };
@@ -188,7 +192,7 @@ test('a state that cannot be read does not keep the keys from being forgotten', 
   };
   await t.notThrowsAsync(made.jobs.lock());
   t.is(made.asked.at(-1), 'stop');
-  await t.throwsAsync(made.jobs.snapshots(1, call.signal), { message: 'the vault is locked' });
+  await t.throwsAsync(made.jobs.snapshots({ offset: 0, limit: 1 }, call.signal), { message: 'the vault is locked' });
 });
 
 test('who joins a backup that waits for its turn is told of that backup, not of the job before', async t => {
@@ -291,7 +295,7 @@ test('an engine that dies fails what it was asked and leaves nothing staged; one
   t.deepEqual(failures, ['E_INTERNAL']);
   t.false(existsSync(join(home.staging, 'copy')));
 
-  const asked = made.ask(engine.snapshots, { limit: 1 }).catch((error: unknown) => error);
+  const asked = made.ask(engine.snapshots, { offset: 0, limit: 1 }).catch((error: unknown) => error);
   while (!existsSync(join(home.staging, 'copy', 'image'))) await new Promise(setImmediate);
   await made.stop();
   t.true(isCode(await asked, 'E_CANCELLED'));

@@ -40,7 +40,7 @@ test('a recovery key is read back however it is spaced', t => {
       (key, separator, upper, checked) => {
         const groups = recoveryKeyGroups(key).slice(0, checked ? 17 : 16);
         const text = ` ${groups.join(separator)}\n`;
-        t.deepEqual(parseRecoveryKey(upper ? text.toUpperCase() : text), key);
+        t.deepEqual(parseRecoveryKey(utf8(upper ? text.toUpperCase() : text)), key);
       },
     ),
     { numRuns: 200 },
@@ -53,7 +53,7 @@ test('one wrong digit is found by the check group in all but one of 65,536 cases
   for (let at = 0; at < digits.length; at++) {
     const other = digits[at] === 'f' ? '0' : 'f';
     try {
-      parseRecoveryKey(digits.slice(0, at) + other + digits.slice(at + 1));
+      parseRecoveryKey(utf8(digits.slice(0, at) + other + digits.slice(at + 1)));
       missed++;
     } catch (error) {
       t.is((error as SignetError).params['problem'], 'check');
@@ -64,7 +64,7 @@ test('one wrong digit is found by the check group in all but one of 65,536 cases
 
 test('what is wrong with a recovery key is said', t => {
   const groups = recoveryKeyGroups(new Uint8Array(32).fill(5));
-  const bad = (text: string) => problem(t, () => parseRecoveryKey(text));
+  const bad = (text: string) => problem(t, () => parseRecoveryKey(utf8(text)));
   t.deepEqual(bad(''), {
     code: 'E_RECOVERY_KEY_FORM',
     problem: 'short',
@@ -79,7 +79,9 @@ test('what is wrong with a recovery key is said', t => {
 
 test('a key never stands in the error about it', t => {
   const groups = recoveryKeyGroups(randomBytes(32));
-  const error = t.throws(() => parseRecoveryKey(`${groups.slice(0, 16).join(' ')} zzzz`), { instanceOf: SignetError });
+  const error = t.throws(() => parseRecoveryKey(utf8(`${groups.slice(0, 16).join(' ')} zzzz`)), {
+    instanceOf: SignetError,
+  });
   const text = JSON.stringify(error?.toWire());
   for (const group of groups.slice(0, 16)) t.false(text.includes(group));
 });

@@ -1,16 +1,10 @@
 import test from 'ava';
 import { normalisePhone } from '../../daemon/vault/phone.ts';
+import { examplePhone, wordsFor } from '../../protocol/error-words.ts';
 import { type ErrorCode, type ErrorParams, errorKinds } from '../../protocol/errors.ts';
 import { ago, counted, duration, listed, percent, size } from '../../protocol/formats.ts';
-import type { JobProgress, Notice, Overdue, ScheduleKind, Status } from '../../protocol/status.ts';
-import {
-  examplePhone,
-  noticeWords,
-  scheduleWords,
-  sentenceFor,
-  statusBarText,
-  wordsFor,
-} from '../../protocol/words.ts';
+import type { JobProgress, Overdue, ScheduleKind, Status } from '../../protocol/status.ts';
+import { scheduleWords, sentenceFor, statusBarText } from '../../protocol/words.ts';
 import { someStatus } from '../support/fake-handlers.ts';
 
 const now = Date.parse('2026-11-23T09:00:00Z');
@@ -290,20 +284,6 @@ test('overdue without any good backup says so, and one day is one day', t => {
   const bar = (lastGoodAt: string | null) => statusBarText(someStatus({ overdue, lastGoodAt }), now, utc).text;
   t.is(bar(null), '$(warning) Signet: No Backup Yet');
   t.is(bar('2026-11-22T08:00:00Z'), '$(warning) Signet: 1 Day Old');
-});
-
-test('notices about backups are whole sentences; kinds of other parts have none here', t => {
-  const notice = (kind: Notice['kind'], params: ErrorParams) =>
-    noticeWords({ id: 'x', kind, since: '2026-11-20T00:00:00Z', params }, now, utc);
-  t.is(
-    notice('overdue', { days: 9, cause: 'offline', causeSince: '2026-11-14T03:30:00Z', place: 'Google Drive' }),
-    'No good backup for 9 days. The computer has been offline since 14 November.',
-  );
-  t.is(
-    notice('failed', { code: 'E_REMOTE_DENIED', place: 'the folder Backup' }),
-    'The backup stopped: The folder Backup does not let Signet read or write there. Nothing is lost; Signet tries again by itself.',
-  );
-  t.is(notice('shrunk', {}), undefined);
 });
 
 test('schedules read as people say them', t => {

@@ -1,0 +1,53 @@
+// What can be chosen: shown, and changed one at a time. How a value is meant is told by what the setting holds now.
+
+import { duration } from '../../protocol/formats.ts';
+import * as messages from '../../protocol/messages.ts';
+import { type CommonOptions, usage, withDaemon } from './session.ts';
+import { harmless, print, printJson, table } from './terminal.ts';
+
+type Values = Readonly<Record<string, unknown>>;
+
+export async function get(key: string | undefined, options: CommonOptions): Promise<void> {
+  const values = await withDaemon(({ connection }) => connection.sendRequest(messages.getSettings));
+  if (key !== undefined && !Object.hasOwn(values, key)) throw unknown(key, values);
+  if (options.json) printJson(key === undefined ? values : { [key]: values[key] });
+  else if (key !== undefined) print(shown(key, values[key]));
+  else print(table(Object.entries(values).map(([name, value]) => [name, shown(name, value)])));
+}
+
+export async function set(key: string, text: string, options: CommonOptions): Promise<void> {
+  const values = await withDaemon(async ({ connection }) => {
+    const before = await connection.sendRequest(messages.getSettings);
+    // A key that cannot be set travels as it is: the daemon says why.
+    const value = Object.hasOwn(before, key) ? parsedValue(key, text, before[key]) : text.slice(0, 256);
+    return connection.sendRequest(messages.setSettings, { values: { [key]: value } });
+  });
+  if (options.json) printJson(values);
+  else print(`${key} is now ${shown(key, values[key])}.`);
+}
+
+/** @throws E_USAGE when the text is not of the kind that the setting holds */
+export function parsedValue(key: string, text: string, before: unknown): boolean | number | string {
+  if (typeof before === 'boolean') {
+    if (['on', 'true', 'yes'].includes(text)) return true;
+    if (['off', 'false', 'no'].includes(text)) return false;
+    throw usage(`${key} is on or off`);
+  }
+  if (typeof before === 'number') {
+    const units = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+    const [, digits, unit = 'ms'] = /^(\d{1,10})(ms|s|m|h|d)?$/.exec(text) ?? [];
+    if (digits === undefined) throw usage(`${key} takes a time, such as 30s, 10m, 2h, or 0`);
+    return Number(digits) * units[unit as keyof typeof units];
+  }
+  return text;
+}
+
+function shown(key: string, value: unknown): string {
+  if (typeof value === 'boolean') return value ? 'on' : 'off';
+  if (typeof value === 'number') return value === 0 && /^lock/.test(key) ? 'never' : duration(value);
+  return harmless(String(value));
+}
+
+function unknown(key: string, values: Values) {
+  return usage(`there is no setting ${harmless(key)} to show`, `there are ${Object.keys(values).join(', ')}`);
+}

@@ -1,0 +1,245 @@
+// The backup as a job of the main thread: who may start one, which one is joined, what it is told, and what is remembered of it. Nothing is
+// remembered of a run before the engine read its head back.
+
+import type { Alarm, BackupReason, BackupResult, HistoryRun, JobProgress, Notice } from '../../protocol/status.ts';
+import { copySecret, wipe } from '../base/bytes.ts';
+import type { Clock } from '../base/clock.ts';
+import { SignetError, toSignetError } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import type { HistoryEntry, Settings, Witness } from '../state/model.ts';
+import type { State } from '../state/state.ts';
+import type { AroundBackups } from './around.ts';
+import type { Engine } from './engine.ts';
+import * as engine from './engine-messages.ts';
+import type { JobCall, JobQueue } from './job-queue.ts';
+import type { PastRuns } from './past-runs.ts';
+import { loadMemory, saveMemory } from './recall.ts';
+import { afterBackup, decodeKnown, encodeKnown, isHeldBack, type KnownSources, sourceNotices } from './source-facts.ts';
+
+/** The fact that holds what is known of the sources. */
+const knownName = 'sources';
+/** Set when the user says that a source's loss was meant; taken away by the next backup that looks at it. */
+export const acceptedName = (sourceId: string): string => `source.accepted.${sourceId}`;
+
+export interface BackupsOptions {
+  readonly engine: Pick<Engine, 'ask'>;
+  readonly state: State;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly queue: JobQueue;
+  readonly past: PastRuns;
+  readonly deviceId: string;
+  readonly settings: () => Settings | undefined;
+  /** @throws E_VAULT_LOCKED */
+  readonly stateKey: () => Uint8Array;
+  /** What the user has run before and after. */
+  readonly around: Pick<AroundBackups, 'before' | 'after'>;
+  /** What this machine saw last of the place. */
+  readonly witness: (stateKey: Uint8Array) => Promise<Witness>;
+  /** Whether the place answered, and after a backup what lies in it. */
+  readonly onPlace: (isReachable: boolean, stored?: { readonly snapshots: number; readonly sizeBytes: number }) => void;
+  readonly onChanged: () => void;
+}
+
+export class Backups {
+  readonly #options: BackupsOptions;
+  #sources: KnownSources;
+  #alarms: readonly Alarm[] = [];
+  /** The backup that runs or waits for its turn. */
+  #running:
+    | {
+        readonly result: Promise<BackupResult>;
+        readonly listeners: Set<(value: JobProgress) => void>;
+        readonly isOfAll: boolean;
+      }
+    | undefined;
+
+  constructor(options: BackupsOptions) {
+    this.#options = options;
+    this.#sources = decodeKnown(options.state.facts.get(knownName));
+  }
+
+  /** What the last backup said of each source, by its id. */
+  get sources(): KnownSources {
+    return this.#sources;
+  }
+
+  /** What a person should look at among the sources. */
+  get notices(): readonly Notice[] {
+    const sources = this.#options.settings()?.sources ?? [];
+    return sourceNotices(sources, this.#sources, id => this.#isAccepted(id));
+  }
+
+  get alarms(): readonly Alarm[] {
+    return this.#alarms;
+  }
+
+  /** The runs before `before` (RFC 3339; the newest without it), newest first. */
+  history(
+    before: string | undefined,
+    limit: number,
+  ): { readonly runs: readonly HistoryRun[]; readonly isMore: boolean } {
+    const found = this.#options.past.before(before, limit + 1);
+    return { runs: found.slice(0, limit).map(historyRun), isMore: found.length > limit };
+  }
+
+  /** Backs up all sources, or the named ones and the rest carried forward; joins a backup of all that is running. */
+  async run(
+    reason: BackupReason,
+    sourceIds?: ReadonlySet<string>,
+    call?: Pick<JobCall, 'progress'>,
+  ): Promise<BackupResult> {
+    while (this.#running !== undefined && !this.#running.isOfAll) await this.ended();
+    if (this.#running !== undefined) {
+      if (call !== undefined) this.#running.listeners.add(call.progress);
+      return this.#running.result;
+    }
+    const never = new AbortController().signal;
+    const listeners = new Set(call === undefined ? [] : [call.progress]);
+    const progress = (value: JobProgress): void => {
+      for (const listener of listeners) listener(value);
+    };
+    const result = this.#options.queue.run('backup', { progress, signal: never }, (signal, onProgress) =>
+      this.#backUp(reason, sourceIds, signal, onProgress),
+    );
+    this.#running = { result, listeners, isOfAll: sourceIds === undefined };
+    try {
+      return await result;
+    } finally {
+      this.#running = undefined;
+      this.#options.onChanged();
+    }
+  }
+
+  /** Until no backup runs, however it ends. */
+  async ended(): Promise<void> {
+    while (this.#running !== undefined) await this.#running.result.catch(() => undefined); // whoever asked for it is told
+  }
+
+  async #backUp(
+    reason: BackupReason,
+    sourceIds: ReadonlySet<string> | undefined,
+    signal: AbortSignal,
+    onProgress: (step: engine.EngineProgress) => void,
+  ): Promise<BackupResult> {
+    const { state, log, deviceId } = this.#options;
+    const settings = this.#options.settings();
+    if (settings === undefined || settings.sources.length === 0) {
+      throw new SignetError('E_NOT_SET_UP', 'there is nothing to back up: no source is set up');
+    }
+    // A copy: locking wipes the key at once, and what is sealed at the end must not be sealed under zeros.
+    const stateKey = copySecret(this.#options.stateKey());
+    const isDue = (id: string): boolean => sourceIds?.has(id) ?? true;
+    const accepted = settings.sources.map(({ id }) => id).filter(id => isDue(id) && this.#isAccepted(id));
+    try {
+      await this.#options.around.before(signal);
+      const order: engine.BackupOrder = {
+        reason,
+        device: { id: deviceId, label: settings.deviceLabel },
+        sources: settings.sources.map(source => ({
+          ...source,
+          captureNow: isDue(source.id),
+          // What was said of one loss does not hold for the next.
+          lossAccepted: accepted.includes(source.id) && isHeldBack(this.#sources.get(source.id)),
+        })),
+        memory: await loadMemory(state, stateKey),
+        witness: await this.#options.witness(stateKey),
+      };
+      const outcome = await this.#options.engine.ask(engine.backup, order, { signal, onProgress });
+      await state.saveWitness(outcome.witness, stateKey);
+      await saveMemory(state, stateKey, outcome.memory);
+      this.#remember(outcome, accepted);
+      log.info('backup done', {
+        job: reason,
+        ms: outcome.durationMs,
+        bytes: outcome.bytesUploaded,
+        count: outcome.filesNew + outcome.filesChanged,
+      });
+      return resultOf(outcome);
+    } catch (thrown) {
+      const error = toSignetError(thrown);
+      const outcome = error.code === 'E_CANCELLED' ? 'cancelled' : 'failed';
+      this.#options.past.record({ at: this.#now(), outcome, error: error.toWire() });
+      if (error.code === 'E_UNREACHABLE') this.#options.onPlace(false);
+      log.warn('backup failed', { job: reason, code: error.code });
+      throw error;
+    } finally {
+      wipe(stateKey);
+      await this.#options.around.after(this.#options.past.last(1)[0]?.outcome ?? 'failed');
+    }
+  }
+
+  /** @param accepted sources of which the user had said, before this run, that their loss was meant */
+  #remember(outcome: engine.BackupOutcome, accepted: readonly string[]): void {
+    const { facts } = this.#options.state;
+    const at = this.#now();
+    this.#alarms = outcome.alarms;
+    this.#options.onPlace(true, { snapshots: outcome.snapshots, sizeBytes: outcome.repositoryBytes });
+    const known = outcome.sources.map(source => {
+      const { fewer, ...before } = this.#sources.get(source.id) ?? {};
+      const standing = fewer === undefined || accepted.includes(source.id) ? before : { ...before, fewer };
+      return [source.id, afterBackup(standing, source, at)] as const;
+    });
+    this.#sources = new Map(known);
+    facts.set(knownName, encodeKnown(this.#sources));
+    for (const id of accepted) facts.remove(acceptedName(id));
+    const hasProblem = outcome.sources.some(({ id }) => this.#sources.get(id)?.problem !== undefined);
+    const isPartial = hasProblem || outcome.filesUnreadable.length > 0;
+    if (outcome.snapshot === undefined) {
+      this.#options.past.record({ at, outcome: isPartial ? 'partial' : 'nothing-new' });
+      return;
+    }
+    const {
+      snapshot,
+      reason,
+      durationMs,
+      filesNew,
+      filesChanged,
+      bytesRead,
+      bytesAdded,
+      filesUnreadable,
+      notVerified,
+      messagesNew,
+      conversationsChanged,
+    } = outcome;
+    this.#options.past.record({
+      at,
+      outcome: isPartial ? 'partial' : 'good',
+      backup: {
+        snapshot,
+        at: outcome.at,
+        durationMs,
+        filesNew,
+        filesChanged,
+        bytesRead,
+        bytesAdded,
+        reason,
+        filesUnreadable,
+        notVerified,
+        ...(messagesNew !== undefined && { messagesNew }),
+        ...(conversationsChanged !== undefined && { conversationsChanged }),
+      },
+    });
+  }
+
+  #isAccepted(id: string): boolean {
+    return this.#options.state.facts.get(acceptedName(id)) !== undefined;
+  }
+
+  #now(): string {
+    return new Date(this.#options.clock.now()).toISOString();
+  }
+}
+
+/** What the client is told: not what this machine keeps for itself. */
+function resultOf(outcome: engine.BackupOutcome): BackupResult {
+  const { at, bytesAdded, sources, memory, witness, snapshots, repositoryBytes, ...result } = outcome;
+  return { type: 'result', ...result };
+}
+
+function historyRun({ at, outcome, backup, error }: HistoryEntry): HistoryRun {
+  if (backup === undefined) return { at, outcome, ...(error !== undefined && { code: error.code }) };
+  const { snapshot, durationMs, filesNew, filesChanged, bytesAdded, messagesNew } = backup;
+  const news = messagesNew === undefined ? {} : { messagesNew };
+  return { at, outcome, snapshot, durationMs, filesNew, filesChanged, bytesAdded, ...news };
+}

@@ -1,0 +1,453 @@
+// Starting by itself at each login: what the platform's own manager is told, as pure text, and the few calls that tell it. One entry for
+// each home; an entry that Signet did not write is neither replaced nor removed, and nothing here starts or ends a daemon that runs.
+
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { lstat, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { asBuffer, fromUtf8 } from '../base/bytes.ts';
+import { SignetError, systemCode } from '../base/errors.ts';
+import { makeFolders, readBounded, replaceFile } from '../base/files.ts';
+
+/** What is started. */
+export interface ServiceOrder {
+  /** Absolute path of a runtime, its flags, and the daemon's file. */
+  readonly program: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+export interface AutostartSurroundings {
+  readonly platform: NodeJS.Platform;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** The user's own folder. */
+  readonly home: string;
+  readonly uid: number | undefined;
+  /** Domain and name on Windows. */
+  readonly user: string;
+}
+
+export interface Autostart {
+  readonly manager: 'systemd' | 'desktop' | 'launchd' | 'task-scheduler';
+  /** The file, or the name of the task. */
+  readonly file: string;
+}
+
+/** By this an entry is known as ours. */
+const mark = 'Written by Signet; `signet daemon uninstall` removes it.';
+const maxFileBytes = 64 << 10;
+const callTimeoutMs = 15_000;
+/** What decides where a home lies and which runtime runs, beside the usual environment of a login. */
+const carriedNames = ['SIGNET_HOME', 'XDG_CONFIG_HOME', 'XDG_STATE_HOME', 'XDG_CACHE_HOME', 'ELECTRON_RUN_AS_NODE'];
+
+/** What of a process's environment the daemon needs at login to find the same home. */
+export function carriedEnvironment(
+  env: Readonly<Record<string, string | undefined>>,
+): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    carriedNames.flatMap(name => {
+      const value = env[name];
+      return value === undefined || value === '' ? [] : [[name, value]];
+    }),
+  );
+}
+
+/** `signet`, or for a home of its own `signet-<8 hex>`: two homes of one user do not replace each other's entry. */
+export function serviceName(environment: Readonly<Record<string, string | undefined>>): string {
+  const home = environment['SIGNET_HOME'];
+  if (home === undefined || home === '') return 'signet';
+  return `signet-${createHash('sha256').update(home).digest('hex').slice(0, 8)}`;
+}
+
+/**
+ * A unit of the user's systemd (systemd.service(5), systemd.exec(5)). Restarted after a crash, not when a restart cannot help: wrong settings
+ * (2), a runtime that does not do (18). A daemon that finds its home served ends with 0.
+ */
+export function systemdUnit({ program, environment }: ServiceOrder): string {
+  const [runtime = '', ...rest] = program;
+  if (/["'\\]/.test(runtime)) throw unusable('systemd runs no program whose path holds a quote or a backslash');
+  const command = [systemdQuoted(runtime), ...rest.map(word => systemdQuoted(word).replaceAll('$', '$$$$'))];
+  return lines([
+    `# ${mark}`,
+    '[Unit]',
+    'Description=Signet: sealed backups of the chats on this computer',
+    'StartLimitIntervalSec=600',
+    'StartLimitBurst=5',
+    '',
+    '[Service]',
+    'Type=exec',
+    `ExecStart=${command.join(' ')}`,
+    ...Object.entries(environment).map(([name, value]) => `Environment=${systemdQuoted(`${name}=${value}`)}`),
+    'Restart=on-failure',
+    'RestartSec=30',
+    'RestartPreventExitStatus=2 18',
+    'KillMode=mixed',
+    'TimeoutStopSec=30',
+    'LimitCORE=0',
+    'UMask=0077',
+    'NoNewPrivileges=yes',
+    '',
+    '[Install]',
+    'WantedBy=default.target',
+  ]);
+}
+
+/** systemd.syntax(7), "Quoting": C escapes between double quotes; `%` begins a specifier. */
+function systemdQuoted(word: string): string {
+  return `"${oneLine(word).replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('%', '%%')}"`;
+}
+
+/** For desktops without a systemd of the user (Desktop Application Autostart Specification). Without limits and without a restart. */
+export function desktopEntry({ program, environment }: ServiceOrder): string {
+  // Node would write its cache before our first line sets the umask.
+  const { NODE_COMPILE_CACHE: _early, ...rest } = environment;
+  const command = ['/usr/bin/env', ...Object.entries(rest).map(([name, value]) => `${name}=${value}`), ...program];
+  return lines([
+    '[Desktop Entry]',
+    `# ${mark}`,
+    'Type=Application',
+    'Name=Signet',
+    'Comment=Sealed backups of the chats on this computer',
+    `Exec=${command.map(desktopQuoted).join(' ')}`,
+    'Terminal=false',
+    'NoDisplay=true',
+    'X-GNOME-Autostart-enabled=true',
+  ]);
+}
+
+/** Desktop Entry Specification, "The Exec key": quoted first, and then escaped as every string is. */
+function desktopQuoted(word: string): string {
+  const quoted = `"${oneLine(word)
+    .replace(/["`$\\]/g, '\\$&')
+    .replaceAll('%', '%%')}"`;
+  return quoted.replaceAll('\\', '\\\\');
+}
+
+/** A LaunchAgent (launchd.plist(5)): started at login, again after a failure and not more than once a minute. */
+export function launchAgent(label: string, { program, environment }: ServiceOrder): string {
+  const text = (value: string) => `<string>${xmlText(value)}</string>`;
+  return lines([
+    '<?xml version="1.0" encoding="UTF-8"?>',
+    '<!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">',
+    `<!-- ${mark} -->`,
+    '<plist version="1.0">',
+    '<dict>',
+    '  <key>Label</key>',
+    `  ${text(label)}`,
+    '  <key>ProgramArguments</key>',
+    '  <array>',
+    ...program.map(word => `    ${text(word)}`),
+    '  </array>',
+    '  <key>EnvironmentVariables</key>',
+    '  <dict>',
+    ...Object.entries(environment).flatMap(([name, value]) => [
+      `    <key>${xmlText(name)}</key>`,
+      `    ${text(value)}`,
+    ]),
+    '  </dict>',
+    '  <key>RunAtLoad</key>',
+    '  <true/>',
+    '  <key>KeepAlive</key>',
+    '  <dict>',
+    '    <key>SuccessfulExit</key>',
+    '    <false/>',
+    '  </dict>',
+    '  <key>ThrottleInterval</key>',
+    '  <integer>60</integer>',
+    '  <key>ProcessType</key>',
+    '  <string>Background</string>',
+    '  <key>Umask</key>',
+    `  <integer>${0o077}</integer>`,
+    '  <key>HardResourceLimits</key>',
+    '  <dict>',
+    '    <key>Core</key>',
+    '    <integer>0</integer>',
+    '  </dict>',
+    '  <key>ExitTimeOut</key>',
+    '  <integer>30</integer>',
+    '</dict>',
+    '</plist>',
+  ]);
+}
+
+/**
+ * A task of the Task Scheduler (schema 1.2): at the log-on of this user, with no more rights than the user has, on battery too, without an
+ * end. conhost gives the console program no window. A task has no environment: what is needed is set by a module before the daemon's.
+ */
+export function logonTask(user: string, systemRoot: string, { program, environment }: ServiceOrder): string {
+  const [runtime = '', ...rest] = program;
+  const wanted = Object.entries(environment).filter(([name]) => name.startsWith('SIGNET_'));
+  const sets = wanted.map(([name, value]) => `process.env[${JSON.stringify(name)}]=${JSON.stringify(value)};`).join('');
+  // Percent signs of the encoding are followed by two digits, so they name no variable that the scheduler would fill in.
+  const module = sets === '' ? [] : [`--import=data:text/javascript,${strictlyEncoded(sets)}`];
+  const words = ['--headless', runtime, ...module, ...rest].map(windowsQuoted).join(' ');
+  return [
+    '<?xml version="1.0" encoding="UTF-16"?>',
+    '<Task version="1.2" xmlns="http://schemas.microsoft.com/windows/2004/02/mit/task">',
+    '  <RegistrationInfo>',
+    `    <Description>Sealed backups of the chats on this computer. ${mark}</Description>`,
+    '  </RegistrationInfo>',
+    '  <Triggers>',
+    '    <LogonTrigger>',
+    '      <Enabled>true</Enabled>',
+    `      <UserId>${xmlText(user)}</UserId>`,
+    '    </LogonTrigger>',
+    '  </Triggers>',
+    '  <Principals>',
+    '    <Principal id="Author">',
+    `      <UserId>${xmlText(user)}</UserId>`,
+    '      <LogonType>InteractiveToken</LogonType>',
+    '      <RunLevel>LeastPrivilege</RunLevel>',
+    '    </Principal>',
+    '  </Principals>',
+    '  <Settings>',
+    '    <MultipleInstancesPolicy>IgnoreNew</MultipleInstancesPolicy>',
+    '    <DisallowStartIfOnBatteries>false</DisallowStartIfOnBatteries>',
+    '    <StopIfGoingOnBatteries>false</StopIfGoingOnBatteries>',
+    '    <AllowHardTerminate>true</AllowHardTerminate>',
+    '    <StartWhenAvailable>true</StartWhenAvailable>',
+    '    <RunOnlyIfNetworkAvailable>false</RunOnlyIfNetworkAvailable>',
+    '    <Enabled>true</Enabled>',
+    '    <Hidden>true</Hidden>',
+    '    <ExecutionTimeLimit>PT0S</ExecutionTimeLimit>',
+    '    <Priority>7</Priority>',
+    '    <RestartOnFailure>',
+    '      <Interval>PT1M</Interval>',
+    '      <Count>5</Count>',
+    '    </RestartOnFailure>',
+    '  </Settings>',
+    '  <Actions Context="Author">',
+    '    <Exec>',
+    `      <Command>${xmlText(`${systemRoot}\\System32\\conhost.exe`)}</Command>`,
+    `      <Arguments>${xmlText(words)}</Arguments>`,
+    '    </Exec>',
+    '  </Actions>',
+    '</Task>',
+    '',
+  ].join('\r\n');
+}
+
+/** As CommandLineToArgvW splits it: backslashes count double only before a quote. */
+function windowsQuoted(word: string): string {
+  if (/^[A-Za-z0-9_./:\\-]+$/.test(word)) return word;
+  return `"${oneLine(word)
+    .replace(/(\\*)"/g, '$1$1\\"')
+    .replace(/(\\+)$/, '$1$1')}"`;
+}
+
+function strictlyEncoded(text: string): string {
+  return encodeURIComponent(text).replace(/['()*!]/g, c => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
+}
+
+function xmlText(text: string): string {
+  const entities: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
+  return oneLine(text).replace(/[&<>"]/g, character => entities[character] ?? character);
+}
+
+/** No form above can hold a line break in a path; none is quietly changed. */
+function oneLine(text: string): string {
+  if (/[\u0000-\u001f\u007f]/.test(text)) throw unusable('a path holds a line break or another control character');
+  return text;
+}
+
+function unusable(detail: string): SignetError {
+  return new SignetError('E_USAGE', `${detail}, so nothing can be started at login`, {
+    params: { detail, advice: 'move Signet or its Node to another folder' },
+  });
+}
+
+function lines(all: readonly string[]): string {
+  return `${all.join('\n')}\n`;
+}
+
+/**
+ * Has the order started at each login from now on, and answers by whom. Doing it again changes nothing, or brings the entry up to date.
+ *
+ * @throws E_USAGE when something else has the entry's place · E_RUNTIME when the manager refuses
+ */
+export async function installAutostart(order: ServiceOrder, around: AutostartSurroundings): Promise<Autostart> {
+  const name = serviceName(order.environment);
+  if (around.platform === 'darwin') return installAgent(name, order, around);
+  if (around.platform === 'win32') return installTask(name, order, around);
+  const paths = linuxPaths(name, around);
+  if ((await called('systemctl', ['--user', 'daemon-reload'], around)) === undefined) {
+    await placeFile(paths.desktop, desktopEntry(order));
+    return { manager: 'desktop', file: paths.desktop };
+  }
+  await placeFile(paths.unit, systemdUnit(order));
+  await mustCall('systemctl', ['--user', 'daemon-reload'], around);
+  await mustCall('systemctl', ['--user', 'enable', `${name}.service`], around);
+  await removeOurs(paths.desktop); // of a time before systemd answered
+  return { manager: 'systemd', file: paths.unit };
+}
+
+/** Takes our entry away; what runs goes on. False when there was none of ours. */
+export async function uninstallAutostart(
+  environment: ServiceOrder['environment'],
+  around: AutostartSurroundings,
+): Promise<boolean> {
+  const name = serviceName(environment);
+  if (around.platform === 'darwin') return removeOurs(agentPath(name, around));
+  if (around.platform === 'win32') {
+    if (!(await isOurTask(name, around))) return false;
+    await mustCall('schtasks', ['/Delete', '/TN', taskName(name), '/F'], around);
+    return true;
+  }
+  const { unit, link, desktop } = linuxPaths(name, around);
+  const isUnitOurs = await isOurs(unit);
+  if (isUnitOurs) {
+    await called('systemctl', ['--user', 'disable', `${name}.service`], around); // without a manager the link is ours to remove
+    if ((await lstat(link).catch(absent))?.isSymbolicLink()) await rm(link);
+    await rm(unit);
+    await called('systemctl', ['--user', 'daemon-reload'], around);
+  }
+  return (await removeOurs(desktop)) || isUnitOurs;
+}
+
+/** What is there now: the entry that would be written, another one of ours (of an older version, or moved), or none. */
+export async function findAutostart(
+  order: ServiceOrder,
+  around: AutostartSurroundings,
+): Promise<(Autostart & { readonly isCurrent: boolean }) | undefined> {
+  const name = serviceName(order.environment);
+  if (around.platform === 'win32') {
+    const file = taskName(name);
+    return (await isOurTask(name, around)) ? { manager: 'task-scheduler', file, isCurrent: true } : undefined;
+  }
+  const { unit, desktop } = linuxPaths(name, around);
+  const places: readonly (Autostart & { readonly text: () => string })[] =
+    around.platform === 'darwin'
+      ? [{ manager: 'launchd', file: agentPath(name, around), text: () => launchAgent(agentLabel(name), order) }]
+      : [
+          { manager: 'systemd', file: unit, text: () => systemdUnit(order) },
+          { manager: 'desktop', file: desktop, text: () => desktopEntry(order) },
+        ];
+  for (const { manager, file, text } of places) {
+    const found = await textOf(file);
+    if (found?.includes(mark)) return { manager, file, isCurrent: found === text() };
+  }
+  return undefined;
+}
+
+async function installAgent(name: string, order: ServiceOrder, around: AutostartSurroundings): Promise<Autostart> {
+  const file = agentPath(name, around);
+  await placeFile(file, launchAgent(agentLabel(name), order));
+  const domain = `gui/${around.uid}`;
+  // Loading it again would end the daemon that it runs; a changed file counts from the next login on.
+  if ((await called('launchctl', ['print', `${domain}/${agentLabel(name)}`], around)) === undefined) {
+    await mustCall('launchctl', ['bootstrap', domain, file], around);
+  }
+  return { manager: 'launchd', file };
+}
+
+async function installTask(name: string, order: ServiceOrder, around: AutostartSurroundings): Promise<Autostart> {
+  const { env, user } = around;
+  if (order.environment['ELECTRON_RUN_AS_NODE'] !== undefined) {
+    throw new SignetError(
+      'E_RUNTIME',
+      'a task at log-on needs a Node of its own; install Node, or name one in SIGNET_NODE',
+      {
+        params: { what: 'Node' },
+      },
+    );
+  }
+  const folder = env['TEMP'] ?? env['TMP'] ?? around.home;
+  const file = join(folder, `${name}-task.xml`);
+  const isThere = (await called('schtasks', ['/Query', '/TN', taskName(name)], around)) !== undefined;
+  if (isThere && !(await isOurTask(name, around))) throw notOurs(taskName(name));
+  const text = logonTask(user, env['SystemRoot'] ?? 'C:\\Windows', order);
+  await replaceFile(file, asBuffer(Buffer.from(`\ufeff${text}`, 'utf16le')));
+  try {
+    await mustCall('schtasks', ['/Create', '/TN', taskName(name), '/XML', file, '/F'], around);
+  } finally {
+    await rm(file, { force: true });
+  }
+  return { manager: 'task-scheduler', file: taskName(name) };
+}
+
+function linuxPaths(name: string, { env, home }: AutostartSurroundings) {
+  const named = env['XDG_CONFIG_HOME'];
+  const config = named?.startsWith('/') ? named : join(home, '.config');
+  const units = join(config, 'systemd', 'user');
+  return {
+    unit: join(units, `${name}.service`),
+    link: join(units, 'default.target.wants', `${name}.service`),
+    desktop: join(config, 'autostart', `${name}.desktop`),
+  };
+}
+
+function agentLabel(name: string): string {
+  return `${name}.daemon`;
+}
+
+function agentPath(name: string, { home }: AutostartSurroundings): string {
+  return join(home, 'Library', 'LaunchAgents', `${agentLabel(name)}.plist`);
+}
+
+/** `signet-1a2b3c4d` as the list of tasks shows it. */
+function taskName(name: string): string {
+  return name.replace('signet', 'Signet');
+}
+
+async function isOurTask(name: string, around: AutostartSurroundings): Promise<boolean> {
+  return (await called('schtasks', ['/Query', '/TN', taskName(name), '/XML'], around))?.includes(mark) ?? false;
+}
+
+async function placeFile(path: string, text: string): Promise<void> {
+  const found = await textOf(path);
+  if (found === text) return;
+  if (found !== undefined && !found.includes(mark)) throw notOurs(path);
+  await makeFolders(join(path, '..'));
+  await replaceFile(path, text);
+}
+
+function notOurs(place: string): SignetError {
+  return new SignetError('E_USAGE', `${place} was not written by Signet; it was left as it is`, {
+    params: {
+      detail: `${place} was not written by Signet`,
+      advice: 'it was left as it is; move it away, then try again',
+    },
+  });
+}
+
+async function removeOurs(path: string): Promise<boolean> {
+  if (!(await isOurs(path))) return false;
+  await rm(path);
+  return true;
+}
+
+async function isOurs(path: string): Promise<boolean> {
+  return (await textOf(path))?.includes(mark) ?? false;
+}
+
+async function textOf(path: string): Promise<string | undefined> {
+  const bytes = await readBounded(path, maxFileBytes);
+  return bytes === undefined ? undefined : (fromUtf8(bytes) ?? '');
+}
+
+function absent(error: unknown): undefined {
+  if (systemCode(error) !== 'ENOENT') throw error;
+  return undefined;
+}
+
+/** Standard output of a call that succeeded, else undefined. */
+function called(
+  program: string,
+  words: readonly string[],
+  { env }: Pick<AutostartSurroundings, 'env'>,
+): Promise<string | undefined> {
+  const { promise, resolve } = Promise.withResolvers<string | undefined>();
+  const options = { env: env as NodeJS.ProcessEnv, timeout: callTimeoutMs, windowsHide: true };
+  execFile(program, [...words], options, (error, out) => resolve(error === null ? out : undefined));
+  return promise;
+}
+
+async function mustCall(
+  program: string,
+  words: readonly string[],
+  around: Pick<AutostartSurroundings, 'env'>,
+): Promise<void> {
+  if ((await called(program, words, around)) !== undefined) return;
+  throw new SignetError('E_RUNTIME', `${program} ${words.slice(0, 2).join(' ')} failed; see what it says by hand`, {
+    params: { what: program },
+  });
+}

@@ -1,0 +1,78 @@
+// What the daemon's memory still holds when the backup is locked: the whole of it is read from outside, both threads and all heaps.
+
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test from 'ava';
+import { hkdfSha512 } from '../../daemon/kernel/hash.ts';
+import { createFolderRemote } from '../../daemon/remotes/folder.ts';
+import { loadConfig, masterBytes, openMasterKey } from '../../daemon/repository/master-key.ts';
+import { daemonClient } from '../support/daemon-client.ts';
+import { installation, password, phone } from '../support/installation.ts';
+import { findInMemory, type Needle } from '../support/process-memory.ts';
+import { skip } from '../support/skip.ts';
+
+/** The bytes as they are, and as text in the forms in which programs write them. */
+function formsOf(what: string, bytes: Uint8Array): readonly Needle[] {
+  const buffer = Buffer.from(bytes);
+  const texts = { hex: buffer.toString('hex'), base64: buffer.toString('base64').replace(/=+$/, '') };
+  return [{ what, bytes }, ...Object.entries(texts).flatMap(([form, text]) => textForms(`${what}, ${form}`, text))];
+}
+
+function textForms(what: string, text: string): readonly Needle[] {
+  return [
+    { what, bytes: Buffer.from(text, 'latin1') },
+    { what: `${what}, UTF-16`, bytes: Buffer.from(text, 'utf16le') },
+  ];
+}
+
+test.serial('after locking, neither the password nor any key is left in the memory of the daemon', async t => {
+  if (process.platform !== 'linux') return skip(t, 'reads /proc');
+  t.timeout(120_000);
+  const signet = await installation(t);
+  writeFileSync(join(signet.source, 'chat.txt'), 'hello '.repeat(100_000));
+  const { recoveryKey = '' } = await signet.setUp();
+  await signet.ok(['backup']);
+  await signet.ok(['lock']);
+  t.is((await signet.signet(['unlock'], { password: `${password}?` })).code, 12);
+  t.is((await signet.signet(['unlock'], { recoveryKey: wrongEnd(recoveryKey) })).code, 12);
+  await signet.ok(['unlock'], { password });
+  await signet.ok(['lock']);
+  await signet.ok(['unlock'], { recoveryKey });
+  await signet.ok(['verify', '--read-data']);
+
+  const key = Buffer.from(recoveryKey, 'hex');
+  const remote = await createFolderRemote(signet.remote);
+  const { masterKey } = await openMasterKey(remote, key, { report: () => {} });
+  const master = masterBytes(masterKey);
+  const { id } = await loadConfig(remote, masterKey, undefined);
+  const derived = (label: string) => hkdfSha512(master, Buffer.from(id, 'hex'), Buffer.from(label), 32);
+  const needles: readonly Needle[] = [
+    ...textForms('password', password), // of the wrong one it is the beginning
+    ...textForms('recovery key in groups', recoveryKey.replace(/(.{4})(?=.)/g, '$1 ')),
+    ...formsOf('heads key', derived('signet/heads/v1')),
+    ...formsOf('state key', derived('signet/state/v1')),
+    ...formsOf('recovery key', key),
+    ...formsOf('data key', master.subarray(0, 32)),
+    ...formsOf('tag key k', master.subarray(32, 48)),
+    ...formsOf('tag key r', master.subarray(48, 64)),
+  ];
+  const { pid } = await daemonClient(t, signet.home);
+  const open = findInMemory(pid, needles);
+  if (open === undefined) return skip(t, 'the memory of other processes is not to be read here');
+  t.log(`unlocked: ${JSON.stringify([...open])}`);
+  for (const key of ['recovery key', 'data key', 'tag key k', 'tag key r', 'state key']) {
+    t.true((open.get(key) ?? 0) > 0, `the look is able to see the ${key}`);
+  }
+  await signet.ok(['lock']);
+  const locked = findInMemory(pid, needles) ?? new Map();
+  t.deepEqual([...locked], []);
+  // The number is text wherever libraries take it, and this computer remembers it in any case.
+  t.log(
+    `the phone number, for the record: ${JSON.stringify([...(findInMemory(pid, textForms('phone', phone)) ?? [])])}`,
+  );
+});
+
+/** The same key but for its last digit. */
+function wrongEnd(key: string): string {
+  return key.slice(0, -1) + (key.endsWith('0') ? '1' : '0');
+}

@@ -1,0 +1,70 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import test from 'ava';
+import { parsedValue } from '../../daemon/cli/settings.ts';
+import { chosenSettings, SettingsChanges } from '../../daemon/jobs/chosen-settings.ts';
+import { defaultSettings, openState } from '../../daemon/state/state.ts';
+import { manualClock } from '../support/manual-clock.ts';
+import { temporaryHome } from '../support/temporary-home.ts';
+
+async function kit(t: Parameters<typeof temporaryHome>[0]) {
+  const state = await openState(await temporaryHome(t), { clock: manualClock(), hostLabel: 'bench' });
+  t.teardown(() => state.close());
+  return { state, changes: new SettingsChanges(state, 'bench') };
+}
+
+test('nothing that starts a program, names a host or a place can be chosen by a client', async t => {
+  const { changes } = await kit(t);
+  const present = defaultSettings('bench');
+  t.deepEqual(
+    Object.keys(present).filter(key => !(key in chosenSettings(present))),
+    ['v', 'remote', 'sources', 'schedule', 'syncedBy', 'beforeBackup', 'afterBackup', 'healthCheckUrl'],
+  );
+  for (const key of ['beforeBackup', 'afterBackup', 'healthCheckUrl', 'remote', 'sources', 'v', '__proto__', 'other']) {
+    const values = JSON.parse(`{ "${key}": "x", "quietMs": 5 }`) as Record<string, unknown>;
+    t.like(await t.throwsAsync(async () => changes.set(present, values)), { code: 'E_USAGE' }, key);
+  }
+});
+
+test('a value that does not fit changes nothing', async t => {
+  const { state, changes } = await kit(t);
+  const present = await changes.set(undefined, { quietMs: 1000 });
+  t.like(await t.throwsAsync(changes.set(present, { quietMs: -1, watch: 'off' })), { code: 'E_SETTING' });
+  t.like(await state.settings.load(), { quietMs: 1000, watch: 'chokidar' });
+});
+
+test('what somebody edited in the file meanwhile is kept, but not another place', async t => {
+  const { state, changes } = await kit(t);
+  const present = await changes.set(undefined, { quietMs: 1000 });
+  const edited = { ...present, beforeBackup: ['/bin/true'], jitterMs: 5, remote: 'folder:/elsewhere', mine: 7 };
+  writeFileSync(state.settings.path, JSON.stringify(edited));
+  const next = await changes.set(present, { waitOnBattery: true });
+  t.like(next, { quietMs: 1000, jitterMs: 5, waitOnBattery: true, beforeBackup: ['/bin/true'], remote: null });
+  t.is((JSON.parse(readFileSync(state.settings.path, 'utf8')) as { mine: number }).mine, 7);
+});
+
+test('two changes at once are both there', async t => {
+  const { state, changes } = await kit(t);
+  await Promise.all([changes.set(undefined, { quietMs: 1000 }), changes.set(undefined, { rescanMs: 2000 })]);
+  t.like(await state.settings.load(), { quietMs: 1000, rescanMs: 2000 });
+});
+
+test('a value is read as what the setting holds', t => {
+  t.is(parsedValue('quietMs', '30s', 1), 30_000);
+  t.is(parsedValue('quietMs', '10m', 1), 600_000);
+  t.is(parsedValue('quietMs', '250', 1), 250);
+  t.is(parsedValue('lockAfterMs', '0', 1), 0);
+  t.is(parsedValue('waitOnBattery', 'on', false), true);
+  t.is(parsedValue('waitOnBattery', 'false', true), false);
+  t.is(parsedValue('deviceLabel', '30s', 'Laptop'), '30s');
+  for (const text of ['', 'soon', '-1', '1.5h', '10 m', '1w']) {
+    t.like(
+      t.throws(() => parsedValue('quietMs', text, 1)),
+      { code: 'E_USAGE' },
+      text,
+    );
+  }
+  t.like(
+    t.throws(() => parsedValue('waitOnBattery', '1', true)),
+    { code: 'E_USAGE' },
+  );
+});
