@@ -133,6 +133,12 @@ export class AutomaticBackups {
     });
   }
 
+  /** Just started or woken, and free to make up for what was missed: for some minutes nobody needs to be told that it was. */
+  get isCatchingUp(): boolean {
+    const { clock, isUnlocked } = this.#options;
+    return isUnlocked() && clock.monotonic() < Math.max(this.#networkUntil, this.#startUntil);
+  }
+
   /** Does what the settings say, from now on. */
   follow(settings: Settings | undefined): Promise<void> {
     const isOn = settings !== undefined && wantsBackups(settings);
@@ -174,6 +180,7 @@ export class AutomaticBackups {
   /** No automatic backups for so long; 0 goes on at once. */
   pause(ms: number): void {
     this.#calendar.pause(ms, this.#options.clock.now());
+    this.#options.onChanged();
     this.#consider();
   }
 
@@ -231,7 +238,8 @@ export class AutomaticBackups {
 
   /** Clients hear of what time alone has changed. */
   #tell(): void {
-    const told = JSON.stringify([this.waiting, this.nextRun, this.pausedUntil, this.overdue]);
+    const { waiting, nextRun, pausedUntil, overdue, isCatchingUp } = this;
+    const told = JSON.stringify([waiting, nextRun, pausedUntil, overdue, isCatchingUp]);
     if (told === this.#told) return;
     this.#told = told;
     this.#options.onChanged();

@@ -70,7 +70,7 @@ test('the cause is what stands in the way now, then what failed before', t => {
 });
 
 test('one incident is one notice: its id stays while it grows older and is tried again', t => {
-  const facts = { lastGoodAt: ms(0), place: 'the folder Backup', tries: offline };
+  const facts = { lastGoodAt: ms(0), place: 'the folder Backup', tries: offline, isCatchingUp: false };
   const overdue = { since: at(10), cause: 'offline', causeSince: at(12) } as const;
   const notices = [3, 4].map(days => backupNotices({ ...facts, overdue, now: ms(24 * days) })[0]);
   t.deepEqual(
@@ -84,6 +84,15 @@ test('one incident is one notice: its id stays while it grows older and is tried
   const [second] = backupNotices({ ...facts, overdue: null, tries: triesIn(denied), now: ms(24) });
   t.like(second, { kind: 'failed', since: at(12), params: { code: 'E_REMOTE_DENIED', tries: 2 } });
   t.is(first?.id, second?.id);
+});
+
+test('a computer that comes back makes up for what it missed before anybody is told that it was off', t => {
+  const facts = { lastGoodAt: ms(0), place: 'the folder Backup', tries: undefined, now: ms(100) };
+  const kinds = (cause: 'not-running' | 'locked', isCatchingUp: boolean) =>
+    backupNotices({ ...facts, overdue: { since: at(10), cause }, isCatchingUp }).map(({ kind }) => kind);
+  t.deepEqual(kinds('not-running', true), []);
+  t.deepEqual(kinds('not-running', false), ['overdue']);
+  t.deepEqual(kinds('locked', true), ['overdue']);
 });
 
 test('of all that holds a backup back the first in the order is told', t => {

@@ -304,6 +304,13 @@ test('overdue without any good backup says so, and one day is one day', t => {
   t.is(bar('2026-11-22T08:00:00Z'), '$(warning) Signet: 1 Day Old');
 });
 
+test('files that cannot be read for days do not hide that the rest is backed up', t => {
+  const failing = { ...overdue, cause: 'failed', tries: 40, code: 'E_SOURCE_UNREADABLE' } as const;
+  const words = sentenceFor(someStatus({ ...nineDays, overdue: failing }), now, utc);
+  t.is(words.sentence, 'No complete backup for 9 days');
+  t.is(words.below, 'Some files could not be read since 14 November. Everything else is backed up.');
+});
+
 test('schedules read as people say them', t => {
   const words = (kind: ScheduleKind, onChange: boolean) => scheduleWords({ kind, at: '03:30', onChange });
   t.deepEqual(
