@@ -182,9 +182,9 @@ export class Jobs {
     const { keychain, session, phone, clock } = this.#options;
     const remote = this.#settings?.remote ?? null;
     const past = this.#past;
-    const { nextRun, overdue, pausedUntil, waiting } = this.#automatic;
+    const { nextRun, overdue, isCatchingUp, pausedUntil, waiting } = this.#automatic;
     const place = remote === null ? '' : remoteLabel(remote);
-    const incidents = { overdue, lastGoodAt: past.lastGoodAt(), tries: past.tries(), place };
+    const incidents = { overdue, isCatchingUp, lastGoodAt: past.lastGoodAt(), tries: past.tries(), place };
     return statusOf({
       settings: this.#settings,
       isUnlocked: this.#unlocking.isUnlocked,
