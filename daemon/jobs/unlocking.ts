@@ -96,7 +96,7 @@ export class Unlocking {
     if (!useKeychain) await session.end();
     keychain.want(useKeychain);
     this.#noteKeychain();
-    if (this.isUnlocked && before.maxAgeMs !== maxAgeMs) await this.#inOrder(() => this.#keep());
+    if (before.maxAgeMs !== maxAgeMs) await this.#inOrder(() => this.#keep());
   }
 
   /** Takes up the session of the daemon before, if this is still the same login. Answers at once; see `settled`. */
@@ -172,8 +172,21 @@ export class Unlocking {
     await this.#keep();
   }
 
+  /**
+   * The vault holds other keys of the same backup (another password, phone number or recovery key), which the present password has just
+   * allowed: what is kept for this login follows.
+   */
+  async keysChanged(): Promise<void> {
+    const { vault, clock } = this.#options;
+    if (this.#opened === undefined) return;
+    this.#opened = { ...this.#opened, keyFileId: vault.identity?.keyFileId ?? this.#opened.keyFileId };
+    this.#givenAt = clock.now();
+    this.#autoLock.opened(this.#givenAt);
+    await this.#keep();
+  }
+
   async #adopt(opened: engine.OpenedRepository, givenAt: number): Promise<void> {
-    if (this.#opened !== opened) wipe(this.#opened?.stateKey);
+    if (this.#opened?.stateKey !== opened.stateKey) wipe(this.#opened?.stateKey);
     this.#opened = opened;
     this.#givenAt = givenAt;
     pinRepository(this.#options.state, opened);
@@ -280,8 +293,9 @@ export class Unlocking {
 
   /** That it cannot be kept stops nobody from working: the state says that the next start asks for the password. */
   async #keep(): Promise<void> {
+    if (this.#opened === undefined) return; // it was locked meanwhile
     const { session, vault, log } = this.#options;
-    const { repositoryId, keyFileId, masterKeyFingerprint } = this.opened;
+    const { repositoryId, keyFileId, masterKeyFingerprint } = this.#opened;
     const recoveryKey = vault.recoveryKey();
     const { maxAgeMs } = this.#autoLock.limits;
     const expiresAt = maxAgeMs === 0 ? undefined : this.#givenAt + maxAgeMs;
