@@ -172,19 +172,6 @@ export class Unlocking {
     await this.#keep();
   }
 
-  /**
-   * The vault holds other keys of the same backup (another password, phone number or recovery key), which the present password has just
-   * allowed: what is kept for this login follows.
-   */
-  async keysChanged(): Promise<void> {
-    const { vault, clock } = this.#options;
-    if (this.#opened === undefined) return;
-    this.#opened = { ...this.#opened, keyFileId: vault.identity?.keyFileId ?? this.#opened.keyFileId };
-    this.#givenAt = clock.now();
-    this.#autoLock.opened(this.#givenAt);
-    await this.#keep();
-  }
-
   async #adopt(opened: engine.OpenedRepository, givenAt: number): Promise<void> {
     if (this.#opened?.stateKey !== opened.stateKey) wipe(this.#opened?.stateKey);
     this.#opened = opened;
@@ -218,9 +205,15 @@ export class Unlocking {
     });
   }
 
-  /** The vault was replaced while its repository is open: another recovery key, key file or phone number may be in it. */
+  /**
+   * The vault of the open repository was replaced, which the present password has just allowed: another recovery key, key file or phone
+   * number may be in it. What is kept for this login follows.
+   */
   async keysChanged(): Promise<void> {
+    if (!this.isUnlocked) return;
     await this.#useKeyOfVault();
+    this.#givenAt = this.#options.clock.now();
+    this.#autoLock.opened(this.#givenAt);
     await this.#keep();
     this.#options.onChanged();
   }
