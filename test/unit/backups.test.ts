@@ -120,7 +120,7 @@ test('a loss is accepted once: the next backup takes the source as it is, the on
   made.next = { carriedFrom: shrunk, loss: { of: 'messages', count: 950 } };
   await made.backups.run('user');
   t.false(made.orders[0]?.sources[0]?.lossAccepted);
-  t.like(made.backups.notices, [{ kind: 'shrunk', source: id, params: { label: 'WhatsApp', count: 950 } }]);
+  t.like(made.backups.notices, [{ kind: 'shrunk', source: id, params: { app: 'WhatsApp', count: 950 } }]);
 
   made.state.facts.set(acceptedName(id), 'yes');
   t.deepEqual(made.backups.notices, []);
