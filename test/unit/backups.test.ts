@@ -175,6 +175,20 @@ test('after a restart the state still tells of the sources and their notices', a
   t.like(sources.get(id), { messages: 41_208, leftOut: { files: 412 }, problem: 'missing' });
 });
 
+test('a full disk of this computer fails no backup that was made', async t => {
+  const made = await kit(t);
+  made.state.facts.set = () => {
+    throw new SignetError('E_DISK_FULL', 'no room');
+  };
+  made.next = { messages: 5 };
+  t.is((await made.backups.run('user')).snapshot, snapshot);
+  t.is(made.backups.sources.get(id)?.messages, 5);
+  made.state.facts.set = () => {
+    throw new Error('disk I/O error');
+  };
+  await t.throwsAsync(made.backups.run('user'));
+});
+
 test('the history comes newest first, page by page, whatever the clock did', async t => {
   const made = await kit(t);
   for (let n = 0; n < 5; n++) {
