@@ -17,6 +17,7 @@ import { openLog } from './base/log.ts';
 import { sweepStaging } from './capture/capture.ts';
 import { claimHome, type Handlers, type Secrets, startEndpoint } from './endpoint/endpoint.ts';
 import { AroundBackups } from './jobs/around.ts';
+import { bounded } from './jobs/bounded.ts';
 import { examine } from './jobs/doctor.ts';
 import { Engine } from './jobs/engine.ts';
 import { Jobs } from './jobs/jobs.ts';
@@ -69,7 +70,7 @@ const syncReading: SyncReading = {
   registry: registryText,
 };
 const maxReadBytes = 128 << 10;
-const listPage = 500;
+const listPage = { entries: 500, characters: 1 << 20 };
 const historyPage = 200;
 
 hardenProcess();
@@ -162,11 +163,11 @@ async function runDaemon(home: Home): Promise<void> {
     },
     backup: (_, call) => jobs.backup('user', undefined, call),
     cancel: async () => ({ cancelled: jobs.cancel() }),
-    snapshots: ({ offset = 0, limit = listPage }, { signal }) => jobs.snapshots({ offset, limit }, signal),
+    snapshots: ({ offset = 0, limit = listPage.entries }, { signal }) => jobs.snapshots({ offset, limit }, signal),
     history: async ({ before, limit = historyPage }) => jobs.history(before, limit),
     list: async ({ snapshot, path, offset = 0 }, { signal }) => {
       const entries = await jobs.list(snapshot, path, signal);
-      return { entries: entries.slice(offset, offset + listPage), total: entries.length };
+      return { entries: bounded(entries.slice(offset), listPage).listed, total: entries.length };
     },
     read: async ({ length, ...range }, { signal }) => {
       const part = await jobs.read({ ...range, length: Math.min(length, maxReadBytes) }, signal);

@@ -174,7 +174,9 @@ async function report(result: RestoreResult, reader: () => Reader): Promise<void
   const sums = `Restored ${counted(result.files, 'file', 'files', reader().locale)}, ${size(result.bytes, reader().locale)}.`;
   const open = 'Open Folder';
   const gaps = [
-    lost.length > 0 ? `${counted(lost.length, 'file', 'files', reader().locale)} could not be restored.` : '',
+    lost.length > 0
+      ? `${counted(lost.length + (result.skipped.length === lost.length ? (result.more?.skipped ?? 0) : 0), 'file', 'files', reader().locale)} could not be restored.`
+      : '',
     broken.length > 0
       ? `${counted(broken.length, 'database', 'databases', reader().locale)} did not pass the check.`
       : '',

@@ -179,7 +179,7 @@ function lastGoodRow({ lastGoodAt: at }: Status, { now, locale }: Reader): Row {
 
 function newestRows({ lastBackup }: Status, { locale }: Reader): readonly Row[] {
   if (lastBackup === null) return [];
-  const { filesNew, filesChanged, bytesAdded, filesUnreadable } = lastBackup;
+  const { filesNew, filesChanged, bytesAdded, filesUnreadable, more } = lastBackup;
   const files = (value: number, kind = '') => counted(value, `${kind}file`, `${kind}files`, locale);
   const added = size(bytesAdded, locale);
   const newest: Row = {
@@ -198,7 +198,7 @@ function newestRows({ lastBackup }: Status, { locale }: Reader): readonly Row[] 
   const unreadable: Row = {
     icon: 'warning',
     color: 'charts.yellow',
-    label: `${files(filesUnreadable.length)} not read`,
+    label: `${files(filesUnreadable.length + (more?.filesUnreadable ?? 0))} not read`,
     description: '',
     tooltip: 'They are tried again next time.',
     children,

@@ -41,6 +41,9 @@ export interface JobProgress {
   readonly cancellable: boolean;
 }
 
+/** How many more there are than a list holds, by the name of the list; one that is whole is not named. */
+export type More<List extends string> = { readonly [list in List]?: number };
+
 export interface UnreadableFile {
   /** `<source id>/<path>`, escaped where bytes are not UTF-8. */
   readonly path: string;
@@ -55,6 +58,7 @@ export interface LastBackup
     | 'filesChanged'
     | 'filesUnreadable'
     | 'notVerified'
+    | 'more'
     | 'bytesRead'
     | 'durationMs'
     | 'messagesNew'
@@ -230,6 +234,8 @@ export interface BackupResult {
   readonly messagesNew?: number;
   readonly conversationsChanged?: number;
   readonly alarms: readonly Alarm[];
+  /** Absent when all lists are whole. */
+  readonly more?: More<'filesUnreadable' | 'notVerified' | 'alarms'>;
 }
 
 /** One run as the history tells it; newest first, a page at a time. */
@@ -321,6 +327,8 @@ export interface RestoreResult {
     readonly bytes: number;
     readonly byReason: Readonly<Record<string, { readonly files: number; readonly bytes: number }>>;
   };
+  /** Absent when all lists are whole; what was lost is listed before what was left out. */
+  readonly more?: More<'databases' | 'skipped'>;
   /** True when nothing was written because a dry run was asked for. */
   readonly dryRun: boolean;
 }
@@ -329,6 +337,8 @@ export interface VerifyResult {
   readonly type: 'result';
   readonly ok: boolean;
   readonly problems: readonly { readonly object: string; readonly code: ErrorCode; readonly detail: string }[];
+  /** Absent when the list is whole; alarms are listed before damage. */
+  readonly more?: More<'problems'>;
   readonly snapshots: number;
   readonly packs: number;
   readonly bytesRead: number;

@@ -72,10 +72,10 @@ export function passwordWords(status: Status): string {
 }
 
 /** After the password was given: when it is asked for again. */
-export function askedAgainWords(status: Status): string {
+export function askedAgainWords(status: Status, now: number): string {
   const missing = status.notices.find(({ kind }) => kind === 'no-keychain');
   if (missing === undefined) return `The password is asked for ${whenAsked(status)}.`;
-  return Object.values(noticeWords(missing)).join(' ');
+  return Object.values(noticeWords(missing, now)).join(' ');
 }
 
 function alarmWords(alarm: Alarm, status: Status, now: number, locale: Locale): StateWords {
@@ -217,7 +217,7 @@ function goodWords(status: Status, good: string, now: number, locale: Locale): O
   const [unreadable] = last?.filesUnreadable ?? [];
   if (last !== null && unreadable !== undefined) {
     return {
-      sentence: `Backed up, except ${counted(last.filesUnreadable.length, 'file', 'files', locale)}`,
+      sentence: `Backed up, except ${counted(last.filesUnreadable.length + (last.more?.filesUnreadable ?? 0), 'file', 'files', locale)}`,
       below: `${fileName(unreadable.path)} could not be read: ${reasonWords(unreadable.reason)}. It is tried again next time.`,
     };
   }

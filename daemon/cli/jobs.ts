@@ -23,15 +23,23 @@ function backupWords(result: BackupResult): string {
   const unreadable = result.filesUnreadable.map(
     file => `  ${harmless(file.path)}: ${harmless(reasonWords(file.reason))}`,
   );
+  const { more = {} } = result;
+  const failed = unreadable.length + (more.filesUnreadable ?? 0);
   const heading =
-    result.snapshot === undefined && unreadable.length === 0
+    result.snapshot === undefined && failed === 0
       ? 'Everything is backed up. Nothing was new.'
-      : `${unreadable.length === 0 ? 'Everything is backed up' : `Backed up, except ${counted(unreadable.length, 'file', 'files')}`}: ${news(result)}.`;
-  const lines = [heading, ...unreadable];
-  if (unreadable.length > 0) lines.push('What could not be read is tried again next time.');
+      : `${failed === 0 ? 'Everything is backed up' : `Backed up, except ${counted(failed, 'file', 'files')}`}: ${news(result)}.`;
+  const lines = [heading, ...unreadable, ...moreWords(more.filesUnreadable)];
+  if (failed > 0) lines.push('What could not be read is tried again next time.');
   for (const path of result.notVerified) lines.push(`Not verified: ${harmless(path)}`);
+  lines.push(...moreWords(more.notVerified));
   for (const alarm of result.alarms) lines.push(alarmWords(alarm.code));
   return lines.join('\n');
+}
+
+/** Below a list that was cut. */
+function moreWords(more = 0): readonly string[] {
+  return more === 0 ? [] : [`  and ${counted(more, 'more', 'more')}`];
 }
 
 function news(result: BackupResult): string {
@@ -99,12 +107,15 @@ function restoreWords(result: RestoreResult): string {
       : `Restored ${what} to ${harmless(result.target)}.`,
   ];
   const bad = unsound(result);
-  if (!result.dryRun && result.databases.length > 0 && bad.length === 0) {
-    lines.push(`${counted(result.databases.length, 'database was', 'databases were')} checked.`);
+  const { more = {} } = result;
+  const databases = result.databases.length + (more.databases ?? 0);
+  if (!result.dryRun && databases > 0 && bad.length === 0) {
+    lines.push(`${counted(databases, 'database was', 'databases were')} checked.`);
   }
   for (const { path, check } of bad) lines.push(`Damaged: ${harmless(path)}: ${harmless(check)}`);
   for (const { path, reason } of result.skipped)
     lines.push(`Left out: ${harmless(path)}: ${harmless(reasonWords(reason))}`);
+  lines.push(...moreWords(more.skipped));
   lines.push(...leftOutWords(result.leftOut));
   return lines.join('\n');
 }
@@ -139,7 +150,8 @@ function percentOf(given: string | true | undefined): number | undefined {
 function verifyWords(result: VerifyResult): string {
   const checked = `${counted(result.snapshots, 'backup', 'backups')} checked, ${size(result.bytesRead)} read.`;
   if (result.ok) return `No problems. ${checked}`;
-  const lines = [`${counted(result.problems.length, 'problem', 'problems')}. ${checked}`];
+  const more = result.more?.problems ?? 0;
+  const lines = [`${counted(result.problems.length + more, 'problem', 'problems')}. ${checked}`];
   const told = new Set<string>();
   for (const { code } of result.problems) {
     const { message, advice } = wordsFor({ code, params: {} });
@@ -151,5 +163,6 @@ function verifyWords(result: VerifyResult): string {
   for (const { object, code, detail } of result.problems) {
     lines.push(`  ${code}: ${harmless(object)}: ${harmless(detail)}`);
   }
+  lines.push(...moreWords(more));
   return lines.join('\n');
 }

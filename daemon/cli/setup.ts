@@ -67,7 +67,7 @@ export async function setup(options: SetupOptions): Promise<void> {
       if (recoveryKey !== undefined) showKey(recoveryKey);
       const found = await daemon.connection.sendRequest(statusRequest, {});
       for (const { label, opensOnlyHere } of found.sources) if (opensOnlyHere) note(harmless(onlyHereWords(label)));
-      note(askedAgainWords(found));
+      note(askedAgainWords(found, Date.now()));
       if (!options.readOnly) note('`signet backup` backs up now; `signet status` shows how things are.');
     } finally {
       secrets.wipe();

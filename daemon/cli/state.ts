@@ -98,7 +98,7 @@ function statusWords(found: Status, now: number): string {
 export async function unlock(options: CommonOptions & SecretOptions): Promise<void> {
   const given = await givenSecrets(options);
   refuseEmptyUnlock(options, given);
-  const now = await withDaemon(async ({ connection, secrets: channel }) => {
+  const found = await withDaemon(async ({ connection, secrets: channel }) => {
     const found = await connection.sendRequest(messages.status, {});
     // Not set up, nothing is asked: the daemon says so.
     const secrets =
@@ -112,8 +112,8 @@ export async function unlock(options: CommonOptions & SecretOptions): Promise<vo
     }
     return connection.sendRequest(messages.status, {});
   });
-  if (options.json) printJson({ vault: 'unlocked', keychain: now.keychain });
-  else print(`Unlocked. ${askedAgainWords(now)}`);
+  if (options.json) printJson({ vault: 'unlocked', keychain: found.keychain });
+  else print(`Unlocked. ${askedAgainWords(found, Date.now())}`);
 }
 
 export async function lock(options: CommonOptions): Promise<void> {

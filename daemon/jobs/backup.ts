@@ -14,6 +14,7 @@ import type { Remote } from '../remotes/remote.ts';
 import type { ObjectProblem, Repository, Snapshot, SnapshotId } from '../repository/model.ts';
 import { rulesOf } from '../sources/sources.ts';
 import type { Witness } from '../state/model.ts';
+import { bounded, inStatus, moreOf } from './bounded.ts';
 import type { BackupOrder, BackupOutcome, EngineProgress } from './engine-messages.ts';
 import { ofDevice, readHistory, type SnapshotHistory } from './history.ts';
 
@@ -73,14 +74,20 @@ export async function runBackup(context: BackupContext): Promise<BackupOutcome> 
       witness: await takeIn(context, history, parent, signal),
     };
     const after = repository.traffic;
+    const unread = bounded(unreadable(stored.manifest.sources), inStatus);
+    const unsure = bounded(notVerified(stored.manifest.sources), inStatus);
+    const alarms = bounded(
+      [...history.findings, ...packFindings(missing)].map(finding => alarmOf(finding, startTime)),
+      inStatus,
+    );
     return {
       ...(written !== undefined && { snapshot: written.id }),
       at: latest.at,
       reason: order.reason,
       filesNew: stored.counts.filesNew,
       filesChanged: stored.counts.filesChanged,
-      filesUnreadable: unreadable(stored.manifest.sources),
-      notVerified: notVerified(stored.manifest.sources),
+      filesUnreadable: unread.listed,
+      notVerified: unsure.listed,
       bytesRead: stored.counts.bytesRead,
       bytesAdded: stored.counts.dataAddedPacked,
       bytesUploaded: after.bytesUploaded - before.bytesUploaded,
@@ -94,7 +101,8 @@ export async function runBackup(context: BackupContext): Promise<BackupOutcome> 
       witness: latest.witness,
       snapshots: history.snapshots.length + (written === undefined ? 0 : 1),
       repositoryBytes: repository.size().packBytes,
-      alarms: [...history.findings, ...packFindings(missing)].map(finding => alarmOf(finding, startTime)),
+      alarms: alarms.listed,
+      ...moreOf({ filesUnreadable: unread.more, notVerified: unsure.more, alarms: alarms.more }),
     };
   } finally {
     await capture?.stop();

@@ -199,6 +199,7 @@ export class Backups {
       bytesAdded,
       filesUnreadable,
       notVerified,
+      more,
       messagesNew,
       conversationsChanged,
     } = outcome;
@@ -216,6 +217,7 @@ export class Backups {
         reason,
         filesUnreadable,
         notVerified,
+        ...(more !== undefined && { more }),
         ...(messagesNew !== undefined && { messagesNew }),
         ...(conversationsChanged !== undefined && { conversationsChanged }),
       },

@@ -31,6 +31,7 @@ import {
 import type { Home } from '../state/model.ts';
 import { listVaults } from '../vault/vault.ts';
 import { runBackup } from './backup.ts';
+import { bounded, inAnswer, moreOf } from './bounded.ts';
 import * as engine from './engine-messages.ts';
 import { readHistory, resolveSnapshot, type SnapshotHistory } from './history.ts';
 import { runVerify } from './verify.ts';
@@ -267,7 +268,18 @@ class EngineServer {
         signal,
       });
       const { target, dryRun } = order;
-      return { type: 'result', snapshot: id, target, ...outcome, dryRun };
+      const databases = bounded(outcome.databases, inAnswer, ({ check }) => check !== 'ok' && check !== 'opaque');
+      const skipped = bounded(outcome.skipped, inAnswer, ({ code }) => code !== undefined);
+      return {
+        type: 'result',
+        snapshot: id,
+        target,
+        ...outcome,
+        databases: databases.listed,
+        skipped: skipped.listed,
+        ...moreOf({ databases: databases.more, skipped: skipped.more }),
+        dryRun,
+      };
     } finally {
       await capture.stop();
     }

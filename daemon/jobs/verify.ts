@@ -2,11 +2,13 @@
 // are what they claim to be; every snapshot's trees are well formed and name only blobs that exist, file sizes are the sums of their
 // blobs; on demand the bytes of a share of the packs. Names what is wrong and repairs nothing.
 
+import { exitCode } from '../../protocol/errors.ts';
 import type { VerifyResult } from '../../protocol/status.ts';
 import { isLoss } from '../base/errors.ts';
 import type { Remote } from '../remotes/remote.ts';
 import type { BlobId, ObjectProblem, PackId, Repository, TreeNode } from '../repository/model.ts';
 import type { Witness } from '../state/model.ts';
+import { bounded, inAnswer, moreOf } from './bounded.ts';
 import type { EngineProgress } from './engine-messages.ts';
 import { readHistory } from './history.ts';
 
@@ -57,10 +59,12 @@ export async function runVerify(context: VerifyContext): Promise<VerifyResult> {
   }
   problems.push(...repository.problems.filter(({ key }) => !before.has(key) || !isReadHere(key)).map(problemOf));
   const unique = [...new Map(problems.map(each => [`${each.object} ${each.code} ${each.detail}`, each])).values()];
+  const { listed, more } = bounded(unique, inAnswer, ({ code }) => exitCode(code) === exitCode('E_ROLLBACK'));
   return {
     type: 'result',
     ok: unique.length === 0,
-    problems: unique,
+    problems: listed,
+    ...moreOf({ problems: more }),
     snapshots: history.snapshots.length,
     packs: repository.packIds().length,
     bytesRead: repository.traffic.bytesDownloaded - downloadedBefore,

@@ -32,7 +32,7 @@ const held = (reason: string, changes: Partial<Found> = {}): Found =>
 const labels = [{ id: 'wa', label: 'WhatsApp' }];
 const noticesOf = (known: KnownSource, accepted = false) =>
   sourceNotices(labels, new Map([['wa', known]]), () => accepted);
-const words = (known: KnownSource) => noticesOf(known).map(notice => noticeWords(notice).message);
+const words = (known: KnownSource) => noticesOf(known).map(notice => noticeWords(notice, 0).message);
 
 test('one incident keeps its notice for as long as it stands, and the next one has another', t => {
   const loss = { of: 'messages', count: 950 } as const;
@@ -44,7 +44,7 @@ test('one incident keeps its notice for as long as it stands, and the next one h
     kind: 'shrunk',
     since: monday,
     source: 'wa',
-    params: { label: 'WhatsApp', of: 'messages', count: 950 },
+    params: { app: 'WhatsApp', of: 'messages', count: 950 },
   });
   t.deepEqual(noticesOf(later), [notice]);
   const back = afterBackup(later, found(), tuesday);

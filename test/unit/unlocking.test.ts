@@ -77,6 +77,9 @@ async function start(t: ExecutionContext, on: Computer, login = 'boot 1'): Promi
     clock,
     log: { info: () => undefined, warn: () => undefined, error: () => undefined },
     machineId: 'bench',
+    discover: async () => [],
+    syncedFolders: async () => [],
+    syncAppOf: async () => undefined,
     hostLabel: 'bench',
     homeFolders: [],
     newSource: async () => {

@@ -347,6 +347,6 @@ test('when the password is asked for again, and what keeps Signet unlocked until
   ];
   for (const [changes, row, sentence] of table) {
     t.is(passwordWords(someStatus(changes)), row);
-    t.is(askedAgainWords(someStatus(changes)), sentence);
+    t.is(askedAgainWords(someStatus(changes), 0), sentence);
   }
 });
