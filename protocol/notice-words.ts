@@ -1,7 +1,7 @@
 // The sentences for notices, by their kind: what happened, what it means for the chats, what to do. In the panel and in commands they name the
 // app and the place; on the desktop, where others may look over a shoulder, they count and name nothing. What each is filled with:
-// overdue {days, cause, causeSince, place, code, tries} · failed {code, place, tries} · shrunk {label, of, count} · missing-source {label} ·
-// fewer-messages {label, count} · password-reminder, no-keychain {}.
+// overdue {days, cause, causeSince, place, code, tries} · failed {code, place, tries} · shrunk {app, of, count} · missing-source {app} ·
+// fewer-messages {app, count} · password-reminder, no-keychain {}.
 
 import { capital, filled, type Words, wordsFor } from './error-words.ts';
 import { type ErrorParams, isErrorCode } from './errors.ts';
@@ -10,7 +10,7 @@ import type { Alarm, Notice, NoticeKind, OverdueCause } from './status.ts';
 
 interface Facts {
   readonly params: ErrorParams;
-  readonly label: string;
+  readonly app: string;
   readonly now: number;
   readonly locale: Locale;
 }
@@ -33,18 +33,18 @@ const sentences: { readonly [kind in NoticeKind]: (facts: Facts) => Words } = {
       advice: `Nothing is lost; Signet tries again by itself. ${advice}`.trim(),
     };
   },
-  shrunk: ({ params, label, locale }) => ({
-    message: `${capital(label)} ${lossWords(params, locale)}. Its last full state is kept, and nothing newer of it is backed up until you decide.`,
+  shrunk: ({ params, app, locale }) => ({
+    message: `${capital(app)} ${lossWords(params, locale)}. Its last full state is kept, and nothing newer of it is backed up until you decide.`,
     advice: 'If you removed that yourself, say so, and backups go on with what is there.',
   }),
-  'missing-source': ({ label }) => ({
-    message: `${capital(label)} is not where it was. ${stillThere}`,
+  'missing-source': ({ app }) => ({
+    message: `${capital(app)} is not where it was. ${stillThere}`,
     advice: 'Connect its disk or move it back; if it is gone for good, take it out of the backup.',
   }),
-  'fewer-messages': ({ params, label, locale }) => {
+  'fewer-messages': ({ params, app, locale }) => {
     const { count } = params;
     const fewer = typeof count === 'number' ? counted(count, 'message', 'messages', locale) : 'messages';
-    return { message: `${capital(label)} has ${fewer} fewer than before.`, advice: 'They are still in your backups.' };
+    return { message: `${capital(app)} has ${fewer} fewer than before.`, advice: 'They are still in your backups.' };
   },
   'password-reminder': () => ({
     message: 'Do you still know your backup password?',
@@ -59,21 +59,21 @@ const sentences: { readonly [kind in NoticeKind]: (facts: Facts) => Words } = {
 /** The sentences for a notice, with the names of app and place. */
 export function noticeWords(
   { kind, params }: Pick<Notice, 'kind' | 'params'>,
-  now = Date.now(),
+  now: number,
   locale: Locale = {},
 ): Words {
-  const { label } = params;
-  const named = typeof label === 'string' && label !== '' ? label : 'one of your folders with chats';
-  return sentences[kind]({ params, label: named, now, locale });
+  const { app } = params;
+  const named = typeof app === 'string' && app !== '' ? app : 'one of your folders with chats';
+  return sentences[kind]({ params, app: named, now, locale });
 }
 
 /** For the desktop: no name of an app, a folder, a place or a person. */
 export function desktopNotice(
   { kind, params }: Pick<Notice, 'kind' | 'params'>,
-  now = Date.now(),
+  now: number,
   locale: Locale = {},
 ): string {
-  const { label: _label, place: _place, ...counts } = params;
+  const { app: _app, place: _place, ...counts } = params;
   const { message, advice } = noticeWords({ kind, params: counts }, now, locale);
   return `${message} ${advice}`;
 }

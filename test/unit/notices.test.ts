@@ -21,9 +21,9 @@ const notice = (kind: NoticeKind, params: Notice['params'] = {}, id: string = ki
 const all: readonly Notice[] = [
   notice('overdue', { days: 9, cause: 'sign-in', place: 'Google Drive' }),
   notice('failed', { code: 'E_REMOTE_DENIED', place: 'the folder Anna', tries: 3 }),
-  notice('shrunk', { label: 'Anna’s WhatsApp', of: 'messages', count: 1200 }),
-  notice('missing-source', { label: 'Anna’s WhatsApp' }),
-  notice('fewer-messages', { label: 'Anna’s WhatsApp', count: 1 }),
+  notice('shrunk', { app: 'Anna’s WhatsApp', of: 'messages', count: 1200 }),
+  notice('missing-source', { app: 'Anna’s WhatsApp' }),
+  notice('fewer-messages', { app: 'Anna’s WhatsApp', count: 1 }),
   notice('password-reminder'),
   notice('no-keychain'),
 ];
@@ -52,13 +52,13 @@ test('words come without any parameter, too, and hold no word of ours that peopl
     noticeWords(failed, now).message,
     'No good backup for 1 day. The last 3 tries failed: The place of your backups is full.',
   );
-  const empty = notice('shrunk', { label: 'WhatsApp', of: 'everything' });
+  const empty = notice('shrunk', { app: 'WhatsApp', of: 'everything' });
   t.true(noticeWords(empty, now).message.startsWith('WhatsApp is empty now. Its last full state is kept'));
 });
 
 test('what stands on the desktop names no app, place or person', t => {
   for (const each of all) t.notRegex(desktopNotice(each, now), /Anna|Google/, each.kind);
-  t.true(desktopNotice(notice('shrunk', { label: 'Anna', of: 'files', count: 9 }), now).includes('9 files fewer'));
+  t.true(desktopNotice(notice('shrunk', { app: 'Anna', of: 'files', count: 9 }), now).includes('9 files fewer'));
   t.true(desktopAlarm({ code: 'E_WITHHELD' }).startsWith('The cloud is hiding backups'));
 });
 
