@@ -31,6 +31,7 @@ import {
   carriedEnvironment,
   findAutostart,
   installAutostart,
+  renewAutostart,
   type ServiceOrder,
   uninstallAutostart,
 } from './platform/autostart.ts';
@@ -265,6 +266,10 @@ async function runDaemon(home: Home): Promise<void> {
     notices.look(status);
   };
   notices.look(jobs.status());
+  renewAutostart(service, around).then(
+    renewed => renewed && log.info('the entry for the login was renewed'),
+    thrown => log.warn('the entry for the login could not be renewed', { code: toSignetError(thrown).code }),
+  );
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stopping.resolve());
 
   await stopping.promise;

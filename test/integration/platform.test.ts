@@ -71,6 +71,9 @@ test('the daemon is started at login from then on, by an entry that starts this 
   t.true(unit.includes(`Environment="SIGNET_HOME=${signet.home}"`), unit);
   t.regex(unit, /ExecStart="[^"]+" "--disable-sigusr1" "--no-warnings" "[^"]+daemon\/main\.ts"\n/);
   t.deepEqual(await signet.ok(['daemon', 'install']), { manager, file });
+  writeFileSync(file, unit.replace('daemon/main.ts', 'of-an-older-version/main.ts'));
+  await signet.killDaemon();
+  while (readFileSync(file, 'utf8') !== unit) await signet.status(); // the next start brings it up to date
   t.deepEqual(await signet.ok(['daemon', 'uninstall']), { removed: true });
   t.false(existsSync(file));
   t.deepEqual(await signet.ok(['daemon', 'uninstall']), { removed: false });

@@ -11,6 +11,7 @@ import {
   installAutostart,
   launchAgent,
   logonTask,
+  renewAutostart,
   type ServiceOrder,
   serviceName,
   systemdUnit,
@@ -344,6 +345,18 @@ posix("what another program wrote in the entry's place is neither replaced nor r
   t.is(readFileSync(file, 'utf8'), '[Service]\nExecStart=/bin/true\n');
 });
 
+posix('an update renews the entry that starts the old one, and makes none', async t => {
+  const around = await machine(t, { systemctl: 'exit 0' });
+  t.false(await renewAutostart(plain, around));
+  t.is(await findAutostart(plain, around), undefined);
+  const { file } = await installAutostart({ ...plain, program: ['/old/node', '/old/main.mjs'] }, around);
+  t.true(await renewAutostart(plain, around));
+  t.is(readFileSync(file, 'utf8'), systemdUnit(plain));
+  t.false(await renewAutostart(plain, around));
+  writeFileSync(file, '[Service]\nExecStart=/bin/true\n');
+  t.false(await renewAutostart(plain, around), 'what another program wrote is not ours to renew');
+});
+
 posix('a manager that refuses is told', async t => {
   const around = await machine(t, { systemctl: '[ "$2" != enable ]' });
   t.like(await t.throwsAsync(installAutostart(plain, around)), { code: 'E_RUNTIME' });
@@ -382,6 +395,8 @@ test('on Windows the task is made from a file in UTF-16, and only our own is rep
   t.like(await t.throwsAsync(installAutostart(winPlain, here)), { code: 'E_USAGE' });
   t.false(await uninstallAutostart({}, here));
   writeFileSync(join(around.home, 'there'), logonTask('kim', 'C:\\Windows', winPlain));
+  t.like(await findAutostart(winPlain, here), { isCurrent: true });
+  t.like(await findAutostart({ ...winPlain, program: ['C:\\new\\node.exe'] }, here), { isCurrent: false });
   t.true(await uninstallAutostart({}, here));
   t.true(around.calls().includes('schtasks /Delete /TN Signet /F'));
 });
