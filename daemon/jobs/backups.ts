@@ -36,6 +36,8 @@ export interface BackupsOptions {
   readonly around: Pick<AroundBackups, 'before' | 'after'>;
   /** What this machine saw last of the place. */
   readonly witness: (stateKey: Uint8Array) => Promise<Witness>;
+  /** Under way when a backup is good: what earlier changes of the keys left is seen through. Never rejects. */
+  readonly settle: () => Promise<void>;
   /** Whether the place answered, and after a backup what lies in it. */
   readonly onPlace: (isReachable: boolean, stored?: { readonly snapshots: number; readonly sizeBytes: number }) => void;
   readonly onChanged: () => void;
@@ -111,6 +113,11 @@ export class Backups {
     }
   }
 
+  /** The first backup of a place that was made beside the one in use, once it is the one in use. */
+  adopt(outcome: engine.BackupOutcome): void {
+    this.#remember(outcome, []);
+  }
+
   /** Until no backup runs, however it ends. */
   async ended(): Promise<void> {
     while (this.#running !== undefined) await this.#running.result.catch(() => undefined); // whoever asked for it is told
@@ -149,6 +156,7 @@ export class Backups {
       await state.saveWitness(outcome.witness, stateKey);
       await saveMemory(state, stateKey, outcome.memory);
       this.#remember(outcome, accepted);
+      await this.#options.settle();
       log.info('backup done', {
         job: reason,
         ms: outcome.durationMs,

@@ -73,6 +73,7 @@ async function kit(t: ExecutionContext): Promise<Kit> {
       settings: () => settings,
       stateKey: () => new Uint8Array(32),
       witness: async () => witness,
+      settle: async () => undefined,
       onPlace: () => undefined,
       onChanged: () => undefined,
     });

@@ -40,6 +40,8 @@ async function kit(t: ExecutionContext): Promise<Kit> {
     openRemote: async () => remote,
     prepareRemote: async () => undefined,
     checkPlace: async () => undefined,
+    checkDeletable: async () => undefined,
+    removeEmpty: async () => undefined,
     isMissing: async () => false,
     journal: memoryJournal(),
     startCapture: () => t.fail() as never,

@@ -64,6 +64,10 @@ async function start(t: ExecutionContext, on: Computer, login = 'boot 1'): Promi
     stop: async () => undefined,
   } as unknown as Pick<Engine, 'ask' | 'stop'>;
   const jobs = await Jobs.open({
+    home,
+    openBeside: async () => {
+      throw new Error('nothing is started afresh here');
+    },
     state,
     ...kept,
     vault: await openVaultState({
@@ -235,4 +239,18 @@ test('a runtime folder that takes no file does not keep anyone from unlocking', 
   rmSync(marker(on), { recursive: true });
   await jobs.unlock(secrets);
   t.is(jobs.status().keychain, 'session');
+});
+
+test('a limit that is set while it is unlocked is kept with the session', async t => {
+  const on = await computer(t);
+  const jobs = await start(t, on);
+  await jobs.unlock(secrets);
+  const before = [...on.keychain.items.values()];
+  await jobs.setSettings({ lockAfterMs: 60 * minute });
+  t.notDeepEqual([...on.keychain.items.values()], before);
+  on.clock.advance(59 * minute);
+  t.is((await start(t, on)).status().vault, 'unlocked');
+  on.clock.advance(minute);
+  t.is(jobs.status().vault, 'locked');
+  t.is((await start(t, on)).status().vault, 'locked');
 });
