@@ -32,6 +32,7 @@ import {
   carriedEnvironment,
   findAutostart,
   installAutostart,
+  renewAutostart,
   type ServiceOrder,
   uninstallAutostart,
 } from './platform/autostart.ts';
@@ -264,6 +265,7 @@ async function runDaemon(home: Home): Promise<void> {
         now: systemClock.now(),
         status: jobs.status(),
         check: () => jobs.check(),
+        settingsFile: state.settings.path,
         settings: () => state.settings.load(),
         runtime: () => probeRuntime({ kdfBackend: () => keyWork.backend() }),
         keychain: async () => {
@@ -297,6 +299,10 @@ async function runDaemon(home: Home): Promise<void> {
     notices.look(status);
   };
   notices.look(jobs.status());
+  renewAutostart(service, around).then(
+    renewed => renewed && log.info('the entry for the login was renewed'),
+    thrown => log.warn('the entry for the login could not be renewed', { code: toSignetError(thrown).code }),
+  );
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stopping.resolve());
 
   await stopping.promise;

@@ -14,10 +14,10 @@ export async function list(options: CommonOptions): Promise<void> {
   const { sources } = await withDaemon(({ connection }) => connection.sendRequest(messages.status, {}));
   if (options.json) printJson(sources);
   else if (sources.length === 0) print('No chats are chosen for backup. `signet sources discover` looks for some.');
-  else print(sources.map(each => sourceWords(each, Date.now())).join('\n\n'));
+  else print(sources.map(each => listedWords(each, Date.now())).join('\n\n'));
 }
 
-function sourceWords(source: SourceStatus, now: number): string {
+function listedWords(source: SourceStatus, now: number): string {
   const { label, id, root, sizeBytes, leftOut, problem, capturedAt } = source;
   const sized = sizeBytes === undefined ? '' : `, ${size(sizeBytes)}`;
   const choice = choiceWords(source);
@@ -28,7 +28,7 @@ function sourceWords(source: SourceStatus, now: number): string {
     ...(choice === undefined && leftOut === undefined
       ? []
       : [['Left out', `${choice ?? 'what its app makes anew'}${last}`]]),
-    ['Captured', capturedAt === undefined ? 'not yet seen since Signet started' : ago(capturedAt, now, { bare: true })],
+    ['Captured', capturedAt === undefined ? 'not yet' : ago(capturedAt, now, { bare: true })],
     ...(problem === undefined ? [] : [['Problem', reasonWords(problem)]]),
     ['Id', id],
   ];

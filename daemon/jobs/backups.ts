@@ -179,7 +179,6 @@ export class Backups {
 
   /** @param accepted sources of which the user had said, before this run, that their loss was meant */
   #remember(outcome: engine.BackupOutcome, accepted: readonly string[]): void {
-    const { facts } = this.#options.state;
     const at = this.#now();
     this.#alarms = outcome.alarms;
     this.#options.onPlace(true, { snapshots: outcome.snapshots, sizeBytes: outcome.repositoryBytes });
@@ -189,8 +188,7 @@ export class Backups {
       return [source.id, afterBackup(standing, source, at)] as const;
     });
     this.#sources = new Map(known);
-    facts.set(knownName, encodeKnown(this.#sources));
-    for (const id of accepted) facts.remove(acceptedName(id));
+    this.#keepKnown(accepted);
     const hasProblem = outcome.sources.some(({ id }) => this.#sources.get(id)?.problem !== undefined);
     const isPartial = hasProblem || outcome.filesUnreadable.length > 0;
     if (outcome.snapshot === undefined) {
@@ -230,6 +228,17 @@ export class Backups {
         ...(conversationsChanged !== undefined && { conversationsChanged }),
       },
     });
+  }
+
+  #keepKnown(accepted: readonly string[]): void {
+    const { facts } = this.#options.state;
+    try {
+      facts.set(knownName, encodeKnown(this.#sources));
+      for (const id of accepted) facts.remove(acceptedName(id));
+    } catch (error) {
+      // The backup is made: after a restart the next one finds out again what a full disk did not take.
+      if (toSignetError(error).code !== 'E_DISK_FULL') throw error;
+    }
   }
 
   #isAccepted(id: string): boolean {

@@ -82,6 +82,7 @@ class EngineServer {
   #preparedKey: PreparedKeyFile | undefined;
   #session: Session | undefined;
   #history: SnapshotHistory | undefined;
+  #listed: readonly SnapshotEntry[] | undefined;
   #reported: { readonly phase: engine.EngineProgress['phase']; readonly at: number } | undefined;
 
   constructor(options: EngineOptions, connection: MessageConnection) {
@@ -127,7 +128,9 @@ class EngineServer {
     this.#answer(engine.deletePlace, (order, signal) => this.#deletePlace(order, signal));
     this.#answer(engine.backup, (order, signal) => this.#backup(order, signal));
     this.#answer(engine.snapshots, async ({ offset, limit }, signal) => {
-      const found = await this.#snapshots(offset === 0, signal);
+      // Later pages are of the list that the first was cut from, whatever was backed up meanwhile.
+      if (offset === 0 || this.#listed === undefined) this.#listed = await this.#snapshots(signal);
+      const found = this.#listed;
       return { entries: found.slice(offset, offset + limit), total: found.length };
     });
     this.#answer(engine.list, async ({ snapshot, path }, signal) => {
@@ -203,7 +206,6 @@ class EngineServer {
   async #begin(remote: Remote, repository: Repository): Promise<engine.OpenedRepository> {
     await this.#closeSession();
     this.#session = { remote, repository, headsKey: repository.deriveKey('signet/heads/v1') };
-    this.#history = undefined;
     return {
       repositoryId: repository.id,
       keyFileId: repository.keyFileId,
@@ -216,6 +218,7 @@ class EngineServer {
     const session = this.#session;
     this.#session = undefined;
     this.#history = undefined;
+    this.#listed = undefined;
     wipe(session?.headsKey);
     await session?.repository.close();
   }
@@ -282,9 +285,8 @@ class EngineServer {
     }
   }
 
-  async #snapshots(anew: boolean, signal: AbortSignal): Promise<readonly SnapshotEntry[]> {
-    const known = anew ? undefined : this.#history;
-    const history = known ?? (await this.#readHistory(signal));
+  async #snapshots(signal: AbortSignal): Promise<readonly SnapshotEntry[]> {
+    const history = await this.#readHistory(signal);
     return history.snapshots.map(({ id, snapshot, standing }) => ({
       id,
       at: snapshot.time,

@@ -162,8 +162,7 @@ export class Jobs {
         return this.#settings;
       },
       keep: async settings => {
-        await options.state.settings.save(settings);
-        await this.#follow(settings);
+        await this.#follow(await this.#changes.keep(settings));
       },
       status: () => this.status(),
       onChanged: () => this.#changed(),
@@ -182,9 +181,9 @@ export class Jobs {
     const { keychain, session, phone, clock } = this.#options;
     const remote = this.#settings?.remote ?? null;
     const past = this.#past;
-    const { nextRun, overdue, pausedUntil, waiting } = this.#automatic;
+    const { nextRun, overdue, isCatchingUp, pausedUntil, waiting } = this.#automatic;
     const place = remote === null ? '' : remoteLabel(remote);
-    const incidents = { overdue, lastGoodAt: past.lastGoodAt(), tries: past.tries(), place };
+    const incidents = { overdue, isCatchingUp, lastGoodAt: past.lastGoodAt(), tries: past.tries(), place };
     return statusOf({
       settings: this.#settings,
       isUnlocked: this.#unlocking.isUnlocked,
@@ -266,17 +265,16 @@ export class Jobs {
   }
 
   async #configure(place: NewPlace, schedule: Partial<Schedule> | undefined): Promise<void> {
-    const { state, hostLabel } = this.#options;
+    const { hostLabel } = this.#options;
     const { remote, sources, opened, syncedBy } = place;
     const before = this.#settings ?? defaultSettings(hostLabel);
-    const settings = {
+    const settings = await this.#changes.keep({
       ...before,
       remote,
       sources,
       syncedBy,
       schedule: changedSchedule(before.schedule, schedule ?? {}),
-    };
-    await state.settings.save(settings);
+    });
     this.#settings = settings;
     await this.#unlocking.follow(settings);
     await this.#unlocking.takeOver(opened);
@@ -426,8 +424,7 @@ export class Jobs {
     }
     const schedule = changedSchedule(settings.schedule, change);
     const next = { ...settings, schedule };
-    await this.#options.state.settings.save(next);
-    await this.#follow(next);
+    await this.#follow(await this.#changes.keep(next));
     return schedule;
   }
 

@@ -96,7 +96,7 @@ export class Unlocking {
     if (!useKeychain) await session.end();
     keychain.want(useKeychain);
     this.#noteKeychain();
-    if (this.isUnlocked && before.maxAgeMs !== maxAgeMs) await this.#inOrder(() => this.#keep());
+    if (before.maxAgeMs !== maxAgeMs) await this.#inOrder(() => this.#keep());
   }
 
   /** Takes up the session of the daemon before, if this is still the same login. Answers at once; see `settled`. */
@@ -173,7 +173,7 @@ export class Unlocking {
   }
 
   async #adopt(opened: engine.OpenedRepository, givenAt: number): Promise<void> {
-    if (this.#opened !== opened) wipe(this.#opened?.stateKey);
+    if (this.#opened?.stateKey !== opened.stateKey) wipe(this.#opened?.stateKey);
     this.#opened = opened;
     this.#givenAt = givenAt;
     pinRepository(this.#options.state, opened);
@@ -205,9 +205,15 @@ export class Unlocking {
     });
   }
 
-  /** The vault was replaced while its repository is open: another recovery key, key file or phone number may be in it. */
+  /**
+   * The vault of the open repository was replaced, which the present password has just allowed: another recovery key, key file or phone
+   * number may be in it. What is kept for this login follows.
+   */
   async keysChanged(): Promise<void> {
+    if (!this.isUnlocked) return;
     await this.#useKeyOfVault();
+    this.#givenAt = this.#options.clock.now();
+    this.#autoLock.opened(this.#givenAt);
     await this.#keep();
     this.#options.onChanged();
   }
@@ -280,8 +286,9 @@ export class Unlocking {
 
   /** That it cannot be kept stops nobody from working: the state says that the next start asks for the password. */
   async #keep(): Promise<void> {
+    if (this.#opened === undefined) return; // it was locked meanwhile
     const { session, vault, log } = this.#options;
-    const { repositoryId, keyFileId, masterKeyFingerprint } = this.opened;
+    const { repositoryId, keyFileId, masterKeyFingerprint } = this.#opened;
     const recoveryKey = vault.recoveryKey();
     const { maxAgeMs } = this.#autoLock.limits;
     const expiresAt = maxAgeMs === 0 ? undefined : this.#givenAt + maxAgeMs;

@@ -240,3 +240,17 @@ test('a runtime folder that takes no file does not keep anyone from unlocking', 
   await jobs.unlock(secrets);
   t.is(jobs.status().keychain, 'session');
 });
+
+test('a limit that is set while it is unlocked is kept with the session', async t => {
+  const on = await computer(t);
+  const jobs = await start(t, on);
+  await jobs.unlock(secrets);
+  const before = [...on.keychain.items.values()];
+  await jobs.setSettings({ lockAfterMs: 60 * minute });
+  t.notDeepEqual([...on.keychain.items.values()], before);
+  on.clock.advance(59 * minute);
+  t.is((await start(t, on)).status().vault, 'unlocked');
+  on.clock.advance(minute);
+  t.is(jobs.status().vault, 'locked');
+  t.is((await start(t, on)).status().vault, 'locked');
+});
