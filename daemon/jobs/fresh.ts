@@ -269,7 +269,7 @@ export class Fresh {
    * Deletes a backup that `start` left.
    *
    * @param name of its folder, as typed
-   * @throws E_NOT_FOUND for anything that was not left so · E_REPO_MISMATCH when another backup lies there now
+   * @throws E_USAGE for anything that was not left so · E_REPO_MISMATCH when another backup lies there now
    */
   async deleteOld(name: string, secrets: GivenSecrets): Promise<{ readonly objects: number; readonly bytes: number }> {
     const { state, home, session, engine: worker } = this.#options;
@@ -280,9 +280,7 @@ export class Fresh {
       const places = leftPlaces(state);
       const meant = places.filter(({ remote }) => remoteName(remote) === name);
       const [left] = meant;
-      if (left === undefined || meant.length > 1 || left.remote === session.settings().remote) {
-        throw new SignetError('E_NOT_FOUND', 'no old backup of this name was left', { params: { what: name } });
-      }
+      if (left === undefined || meant.length > 1 || left.remote === session.settings().remote) throw notLeft(places);
       const { remote, config, beside } = left;
       const deleted = await worker.ask(engine.deletePlace, { remote, config }, { signal });
       await removeLeft(home, beside);
@@ -306,6 +304,15 @@ function refuseGaps({ snapshot, sources, filesUnreadable, alarms }: engine.Backu
   throw new SignetError('E_SOURCE_UNREADABLE', 'the first backup would lack what the old one may have', {
     params: { label, reason: gone?.carriedFrom?.reason ?? file?.reason ?? '' },
   });
+}
+
+function notLeft(places: readonly LeftPlace[]): SignetError {
+  const names = places.map(({ remote }) => `“${remoteName(remote)}”`).join(', ');
+  const detail =
+    places.length === 0
+      ? 'no old backup was left by a start afresh, so there is none to delete'
+      : `no old backup of this name was left: give the name of its folder, ${names}`;
+  return new SignetError('E_USAGE', 'no old backup of this name was left', { params: { detail } });
 }
 
 function leftPlaces(state: State): readonly LeftPlace[] {

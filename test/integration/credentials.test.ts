@@ -87,7 +87,7 @@ test('a fresh backup is made under words that Signet draws; the old one goes whe
     t.is((await restic(signet.remote, recoveryKey, ['check'])).status, 0);
   }
   const wrong = await signet.signet(['fresh', '--delete-old', 'other'], { password: made.newPassword });
-  t.is(wrong.errorCode(), 'E_NOT_FOUND');
+  t.is(wrong.errorCode(), 'E_USAGE');
   await signet.ok(['fresh', '--delete-old', 'copies'], { password: made.newPassword });
   t.false(existsSync(signet.remote));
   t.true((await signet.ok<VerifyResult>(['verify'])).ok);

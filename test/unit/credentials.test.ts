@@ -312,12 +312,12 @@ test('a fresh backup lies beside the old one, under a new key and password; the 
     made.jobs.fresh.deleteOld(name, given({ password: newPassword }));
   for (const name of ['copies2', '', '..', old, made2.remote, made.remote().split('/').at(-1) ?? '']) {
     const error = await t.throwsAsync(deleteOld(name));
-    t.true(isCode(error, 'E_NOT_FOUND'));
+    t.true(isCode(error, 'E_USAGE'));
   }
   writeFileSync(join(old, 'mine.txt'), 'kept');
   t.true((await deleteOld('copies')).objects > 5);
   t.deepEqual(readdirSync(old), ['mine.txt']);
-  await fails(t, 'E_NOT_FOUND', () => deleteOld('copies'));
+  await fails(t, 'E_USAGE', () => deleteOld('copies'));
   await verified(t, made);
 });
 
