@@ -290,7 +290,7 @@ for (const { kind, zone, at, isShort } of cases) {
         );
         t.deepEqual(judged.problems, []);
         t.deepEqual(year.lies, []);
-        t.true(judged.served > 0 && year.counts.failures > 0 && year.counts.restarts > 0);
+        t.true(judged.served > 0 && year.counts.restarts > 0 && (kind === 'monthly' || year.counts.failures > 0));
       },
     );
   }
@@ -309,6 +309,8 @@ function judge(
   for (const [n, slot] of slots.entries()) {
     const next = slots[n + 1] ?? end;
     if (wrong.some(({ from, to }) => from < next && to + periodMs[kind] > slot)) continue;
+    // A backup that the wrong clock dated into this slot stands for it when the computer wakes only afterwards.
+    if (runs.some(run => isWrong(run) && run.wallAt >= slot && run.wallAt < next)) continue;
     const ended = runs.filter(({ endedAt }) => endedAt >= slot && endedAt < next);
     if (ended.length > 1) problems.push(`${text(slot)} ran ${ended.length} times`);
     if (ended.length === 1) served += 1;
