@@ -94,6 +94,7 @@ const verbs = {
   verify: 'Verifying',
   setup: 'Setting up',
   fresh: 'Starting afresh',
+  keys: 'Changing the keys',
 } as const;
 
 /** Share done, 0 to 1, or undefined while it cannot be told. */

@@ -61,8 +61,16 @@ export class SettingsChanges {
   set(present: Settings | undefined, values: Readonly<Record<string, unknown>>): Promise<Settings> {
     const path = this.#state.settings.path;
     for (const key of Object.keys(values)) assertSettable(key, path);
+    return this.#write(present ?? defaultSettings(this.#hostLabel), values);
+  }
+
+  /** Writes what other commands changed (places, chats, times), and takes over what somebody edited meanwhile likewise. */
+  keep(next: Settings): Promise<Settings> {
+    return this.#write(next, {});
+  }
+
+  #write(before: Settings, values: Readonly<Record<string, unknown>>): Promise<Settings> {
     const turn = this.#turn.then(async () => {
-      const before = present ?? defaultSettings(this.#hostLabel);
       const file = (await this.#state.settings.load()) ?? before;
       const next: Settings = { ...before, ...pick(file, [...settable, ...fileOnly]), ...values };
       await this.#state.settings.save(next); // checks the values, too

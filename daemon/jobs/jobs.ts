@@ -13,23 +13,27 @@ import type {
   Status,
   VerifyResult,
 } from '../../protocol/status.ts';
+import { wipe } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { SignetError, toSignetError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { PowerState } from '../platform/platform.ts';
-import type { Settings, Witness } from '../state/model.ts';
+import type { Home, Settings, Witness } from '../state/model.ts';
 import { defaultSettings, type State } from '../state/state.ts';
 import { compareVaults } from '../vault/vault.ts';
 import type { AroundBackups } from './around.ts';
 import { AutomaticBackups, type StartWatching } from './automatic.ts';
 import { Backups } from './backups.ts';
 import { type ChosenSettings, chosenSettings, SettingsChanges } from './chosen-settings.ts';
+import { Credentials } from './credentials.ts';
 import type { Engine } from './engine.ts';
 import * as engine from './engine-messages.ts';
+import { type Beside, Fresh } from './fresh.ts';
 import { type JobCall, JobQueue } from './job-queue.ts';
 import type { KeptPhone } from './kept-phone.ts';
 import type { KeptSession } from './kept-session.ts';
 import { backupNotices } from './overdue.ts';
+import { passwordProved, passwordReminder } from './password-reminder.ts';
 import { PastRuns } from './past-runs.ts';
 import { checkFolders, remoteLabel } from './places.ts';
 import { loadWitness } from './recall.ts';
@@ -49,6 +53,9 @@ export interface JobsOptions
   readonly state: State;
   readonly clock: Clock;
   readonly log: Log;
+  readonly home: Home;
+  /** An engine and a state apart from those in use, for a backup that is started afresh. */
+  readonly openBeside: () => Promise<Beside>;
   readonly machineId: string;
   readonly keychain: UsableKeychain;
   readonly session: KeptSession;
@@ -61,6 +68,9 @@ export interface JobsOptions
 }
 
 export class Jobs {
+  /** Passwords in use. */
+  readonly credentials: Credentials;
+  readonly fresh: Fresh;
   readonly #options: JobsOptions;
   readonly #automatic: AutomaticBackups;
   readonly #queue: JobQueue;
@@ -90,7 +100,13 @@ export class Jobs {
       queue: this.#queue,
       remote: () => this.#settings?.remote ?? undefined,
       onOpened: opened => this.#measure(opened),
-      onUnlocked: () => this.#automatic.unlocked(),
+      onUnlocked: async () => {
+        await this.credentials.settle();
+        await this.fresh.sweep();
+        this.#automatic.unlocked();
+      },
+      beforeSecret: () => this.fresh.resume(),
+      onPasswordProved: () => passwordProved(options.state.facts, options.clock.now()),
       onChanged: () => this.#changed(),
     });
     this.#automatic = new AutomaticBackups({
@@ -118,12 +134,26 @@ export class Jobs {
       settings: () => this.#settings,
       stateKey: () => this.#assertUnlocked(),
       witness: stateKey => this.#witness(stateKey),
+      settle: () => this.credentials.settle(),
       onPlace: (isReachable, stored) => {
         this.#reachable = isReachable;
         if (stored !== undefined && this.#repository !== null) this.#repository = { ...this.#repository, ...stored };
       },
       onChanged: () => this.#changed(),
     });
+    const session = {
+      queue: this.#queue,
+      // Whoever asks proves the password; a recovery key beside it is not looked at.
+      prove: ({ password, phone }: GivenSecrets) => this.unlock({ password, phone }),
+      settings: () => ({ ...(this.#settings ?? defaultSettings(options.hostLabel)), remote: this.#remote() }),
+      stateKey: () => this.#assertUnlocked(),
+      witness: () => this.#witness(this.#assertUnlocked()),
+      keysChanged: () => this.#keysChanged(),
+      switched: (outcome: engine.BackupOutcome | undefined) => this.#switched(outcome),
+      forget: () => this.#unlocking.forget(),
+    };
+    this.credentials = new Credentials({ ...options, session });
+    this.fresh = new Fresh({ ...options, deviceId: this.#deviceId, session });
     this.sources = new SourceList({
       ...options,
       facts: options.state.facts,
@@ -132,8 +162,7 @@ export class Jobs {
         return this.#settings;
       },
       keep: async settings => {
-        await options.state.settings.save(settings);
-        await this.#follow(settings);
+        await this.#follow(await this.#changes.keep(settings));
       },
       status: () => this.status(),
       onChanged: () => this.#changed(),
@@ -176,8 +205,16 @@ export class Jobs {
         ...backupNotices({ ...incidents, now: clock.now() }),
         ...this.#backups.notices,
         ...this.#unlocking.notices,
+        ...this.#reminders(),
       ],
     });
+  }
+
+  #reminders(): Status['notices'] {
+    const { state, clock } = this.#options;
+    if (this.#settings === undefined || this.#settings.remote === null || !this.#settings.passwordReminder) return [];
+    const reminder = passwordReminder(state.facts, clock.now());
+    return reminder === undefined ? [] : [reminder];
   }
 
   /** Until a daemon that just started knows whether its session goes on, a few seconds at most. */
@@ -216,6 +253,8 @@ export class Jobs {
       try {
         const { place, recoveryKey, ...made } = await setUp(order, secrets, { ...this.#options, signal });
         await this.#configure(place, order.schedule);
+        const { vault, state, clock } = this.#options;
+        if (vault.known !== undefined) passwordProved(state.facts, clock.now());
         const snapshots = this.#repository?.snapshots ?? 0;
         return { ...made, snapshots, ...(recoveryKey !== undefined && { recoveryKey }) };
       } catch (error) {
@@ -226,17 +265,16 @@ export class Jobs {
   }
 
   async #configure(place: NewPlace, schedule: Partial<Schedule> | undefined): Promise<void> {
-    const { state, hostLabel } = this.#options;
+    const { hostLabel } = this.#options;
     const { remote, sources, opened, syncedBy } = place;
     const before = this.#settings ?? defaultSettings(hostLabel);
-    const settings = {
+    const settings = await this.#changes.keep({
       ...before,
       remote,
       sources,
       syncedBy,
       schedule: changedSchedule(before.schedule, schedule ?? {}),
-    };
-    await state.settings.save(settings);
+    });
     this.#settings = settings;
     await this.#unlocking.follow(settings);
     await this.#unlocking.takeOver(opened);
@@ -251,6 +289,39 @@ export class Jobs {
 
   unlock(secrets: GivenSecrets): Promise<void> {
     return this.#unlocking.unlock(secrets);
+  }
+
+  /** Called in the turn of a job, after the vault was replaced. That something of it cannot be kept is no failure of the change. */
+  async #keysChanged(): Promise<void> {
+    const { state, clock, log } = this.#options;
+    passwordProved(state.facts, clock.now());
+    try {
+      await this.#unlocking.keysChanged();
+    } catch (error) {
+      log.warn('the open backup still names its old key', { code: toSignetError(error).code });
+    }
+  }
+
+  /** After a switch to a fresh backup, whose first run was `outcome` where this process made it. */
+  async #switched(outcome: engine.BackupOutcome | undefined): Promise<void> {
+    const { state, vault, engine: worker, log, clock } = this.#options;
+    this.#settings = await state.settings.load();
+    const { identity } = vault;
+    if (!this.#unlocking.isUnlocked || identity === undefined) return this.#unlocking.forget();
+    const recoveryKey = vault.recoveryKey();
+    try {
+      const { keyFileId } = identity;
+      const opened = await worker.ask(engine.open, { remote: this.#remote(), recoveryKey, keyFileId });
+      await this.#unlocking.takeOver(opened);
+      if (outcome !== undefined) this.#backups.adopt(outcome);
+      passwordProved(state.facts, clock.now());
+      if (this.#settings !== undefined) await this.#follow(this.#settings);
+    } catch (error) {
+      log.warn('the fresh backup could not be opened', { code: toSignetError(error).code });
+      await this.#unlocking.forget(); // it is made and counts; the new password opens it
+    } finally {
+      wipe(recoveryKey);
+    }
   }
 
   lock(): Promise<void> {
@@ -338,7 +409,9 @@ export class Jobs {
       const result = await worker.ask(engine.verify, { readDataPercent, witness }, { signal, onProgress });
       const { known } = vault;
       if (known === undefined) return result;
-      const found = compareVaults(known, await worker.ask(engine.vaults, { remote }, { signal }));
+      const lying = await worker.ask(engine.vaults, { remote }, { signal });
+      const others = lying.filter(each => !this.credentials.isOwnUnfinished(each));
+      const found = compareVaults(known, others);
       const problems = found.map(({ code, detail }) => ({ object: 'signet/vault', code, detail }));
       return { ...result, ok: result.ok && problems.length === 0, problems: [...result.problems, ...problems] };
     });
@@ -351,8 +424,7 @@ export class Jobs {
     }
     const schedule = changedSchedule(settings.schedule, change);
     const next = { ...settings, schedule };
-    await this.#options.state.settings.save(next);
-    await this.#follow(next);
+    await this.#follow(await this.#changes.keep(next));
     return schedule;
   }
 

@@ -152,10 +152,20 @@ export async function settingOf(
     });
   }
   return changedSource(source, {
+    label: distinct(source.label, others),
     ...(leaveOut !== undefined && { leaveOut }),
     ...(maxFileBytes !== undefined && { maxFileBytes }),
     ...(exclude !== undefined && { exclude }),
   });
+}
+
+/** Two sources of one app are told apart by a number. */
+function distinct(label: string, others: readonly SourceSetting[]): string {
+  const taken = new Set(others.map(each => each.label));
+  for (let number = 2, name = label; ; number++) {
+    if (!taken.has(name)) return name;
+    name = `${label} ${number}`;
+  }
 }
 
 /** What is not named stays; an empty list and null take a choice away. */

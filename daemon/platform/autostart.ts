@@ -173,13 +173,7 @@ export function launchAgent(label: string, { program, environment }: ServiceOrde
  * A task of the Task Scheduler (schema 1.2): at the log-on of this user, with no more rights than the user has, on battery too, without an
  * end. conhost gives the console program no window. A task has no environment: what is needed is set by a module before the daemon's.
  */
-export function logonTask(user: string, systemRoot: string, { program, environment }: ServiceOrder): string {
-  const [runtime = '', ...rest] = program;
-  const wanted = Object.entries(environment).filter(([name]) => name.startsWith('SIGNET_'));
-  const sets = wanted.map(([name, value]) => `process.env[${JSON.stringify(name)}]=${JSON.stringify(value)};`).join('');
-  // Percent signs of the encoding are followed by two digits, so they name no variable that the scheduler would fill in.
-  const module = sets === '' ? [] : [`--import=data:text/javascript,${strictlyEncoded(sets)}`];
-  const words = ['--headless', runtime, ...module, ...rest].map(windowsQuoted).join(' ');
+export function logonTask(user: string, systemRoot: string, order: ServiceOrder): string {
   return [
     '<?xml version="1.0" encoding="UTF-16"?>',
     '<Task version="1.2" xmlns="http://schemas.microsoft.com/windows/2004/02/mit/task">',
@@ -218,12 +212,22 @@ export function logonTask(user: string, systemRoot: string, { program, environme
     '  <Actions Context="Author">',
     '    <Exec>',
     `      <Command>${xmlText(`${systemRoot}\\System32\\conhost.exe`)}</Command>`,
-    `      <Arguments>${xmlText(words)}</Arguments>`,
+    `      <Arguments>${xmlText(taskWords(order))}</Arguments>`,
     '    </Exec>',
     '  </Actions>',
     '</Task>',
     '',
   ].join('\r\n');
+}
+
+/** The words behind conhost, as one text. */
+function taskWords({ program, environment }: ServiceOrder): string {
+  const [runtime = '', ...rest] = program;
+  const wanted = Object.entries(environment).filter(([name]) => name.startsWith('SIGNET_'));
+  const sets = wanted.map(([name, value]) => `process.env[${JSON.stringify(name)}]=${JSON.stringify(value)};`).join('');
+  // Percent signs of the encoding are followed by two digits, so they name no variable that the scheduler would fill in.
+  const module = sets === '' ? [] : [`--import=data:text/javascript,${strictlyEncoded(sets)}`];
+  return ['--headless', runtime, ...module, ...rest].map(windowsQuoted).join(' ');
 }
 
 /** As CommandLineToArgvW splits it: backslashes count double only before a quote. */
@@ -303,6 +307,17 @@ export async function uninstallAutostart(
   return (await removeOurs(desktop)) || isUnitOurs;
 }
 
+/**
+ * Brings an entry of ours up to date that starts something else: an update lies in another folder, and the old one may be gone by the next
+ * login. Answers whether it did; without an entry nothing is done.
+ */
+export async function renewAutostart(order: ServiceOrder, around: AutostartSurroundings): Promise<boolean> {
+  const found = await findAutostart(order, around);
+  if (found === undefined || found.isCurrent) return false;
+  await installAutostart(order, around);
+  return true;
+}
+
 /** What is there now: the entry that would be written, another one of ours (of an older version, or moved), or none. */
 export async function findAutostart(
   order: ServiceOrder,
@@ -311,7 +326,13 @@ export async function findAutostart(
   const name = serviceName(order.environment);
   if (around.platform === 'win32') {
     const file = taskName(name);
-    return (await isOurTask(name, around)) ? { manager: 'task-scheduler', file, isCurrent: true } : undefined;
+    const task = await taskText(name, around);
+    if (task === undefined || !task.includes(mark)) return undefined;
+    // The scheduler writes the task anew: what is started is the same text, but for the form of its quotes.
+    const isCurrent = task
+      .replaceAll('&quot;', '"')
+      .includes(`<Arguments>${xmlText(taskWords(order)).replaceAll('&quot;', '"')}<`);
+    return { manager: 'task-scheduler', file, isCurrent };
   }
   const { unit, desktop } = linuxPaths(name, around);
   const places: readonly (Autostart & { readonly text: () => string })[] =
@@ -389,7 +410,11 @@ function taskName(name: string): string {
 }
 
 async function isOurTask(name: string, around: AutostartSurroundings): Promise<boolean> {
-  return (await called('schtasks', ['/Query', '/TN', taskName(name), '/XML'], around))?.includes(mark) ?? false;
+  return (await taskText(name, around))?.includes(mark) ?? false;
+}
+
+function taskText(name: string, around: AutostartSurroundings): Promise<string | undefined> {
+  return called('schtasks', ['/Query', '/TN', taskName(name), '/XML'], around);
 }
 
 async function placeFile(path: string, text: string): Promise<void> {

@@ -42,6 +42,15 @@ test('what somebody edited in the file meanwhile is kept, but not another place'
   t.is((JSON.parse(readFileSync(state.settings.path, 'utf8')) as { mine: number }).mine, 7);
 });
 
+test('what other commands change leaves alone what somebody edited in the file meanwhile', async t => {
+  const { state, changes } = await kit(t);
+  const present = await changes.set(undefined, { quietMs: 1000 });
+  writeFileSync(state.settings.path, JSON.stringify({ ...present, afterBackup: ['/bin/true'], jitterMs: 5 }));
+  const schedule = { ...present.schedule, kind: 'weekly' } as const;
+  t.like(await changes.keep({ ...present, schedule }), { schedule, afterBackup: ['/bin/true'], jitterMs: 5 });
+  t.like(await state.settings.load(), { schedule, afterBackup: ['/bin/true'], jitterMs: 5, quietMs: 1000 });
+});
+
 test('two changes at once are both there', async t => {
   const { state, changes } = await kit(t);
   await Promise.all([changes.set(undefined, { quietMs: 1000 }), changes.set(undefined, { rescanMs: 2000 })]);

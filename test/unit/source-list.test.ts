@@ -110,6 +110,15 @@ test('two added at once are both kept', async t => {
   );
 });
 
+test('two sources of one name are told apart', async t => {
+  const { list, root, settings } = kit(t);
+  for (const name of ['a', 'b', 'c']) await list.add({ root: root(name), label: 'Logs' });
+  t.deepEqual(
+    settings().sources.map(each => each.label),
+    ['Logs', 'Logs 2', 'Logs 3'],
+  );
+});
+
 test('a pattern that says nothing is refused by its name, and nothing is saved', async t => {
   const { list, root, saved } = kit(t);
   const error = await t.throwsAsync(list.add({ root: root('a'), exclude: ['*.mp4', '[x'] }), { code: 'E_USAGE' });

@@ -3,7 +3,7 @@ import { normalisePhone } from '../../daemon/vault/phone.ts';
 import { examplePhone, wordsFor } from '../../protocol/error-words.ts';
 import { type ErrorCode, type ErrorParams, errorKinds } from '../../protocol/errors.ts';
 import { ago, counted, duration, listed, percent, size } from '../../protocol/formats.ts';
-import type { JobProgress, Overdue, ScheduleKind, Status } from '../../protocol/status.ts';
+import type { JobProgress, LastBackup, Overdue, ScheduleKind, Status } from '../../protocol/status.ts';
 import { askedAgainWords, passwordWords, scheduleWords, sentenceFor, statusBarText } from '../../protocol/words.ts';
 import { someStatus } from '../support/fake-handlers.ts';
 
@@ -117,6 +117,11 @@ test('of all states that hold the first in the order is shown', t => {
   t.deepEqual(shown, ['not running', 'alarm', 'not set up', 'running', 'overdue', 'locked', 'needs you', 'good']);
 });
 
+function newestWith(changes: Partial<LastBackup>): LastBackup | null {
+  const { lastBackup } = someStatus();
+  return lastBackup && { ...lastBackup, ...changes };
+}
+
 const cases: readonly (readonly [string, Partial<Status> | null, string, string])[] = [
   ['not running', null, 'Signet is not running', 'No backups are made until it is started.'],
   [
@@ -178,6 +183,18 @@ const cases: readonly (readonly [string, Partial<Status> | null, string, string]
     { lastError: failure('E_SIGN_IN') },
     'The folder Backup on NAS needs you to sign in again',
     'Backups wait until then. Last good backup 5 minutes ago.',
+  ],
+  [
+    'good, with messages counted',
+    { lastBackup: newestWith({ messagesNew: 212, conversationsChanged: 9 }) },
+    'Everything is backed up',
+    'Last good backup 5 minutes ago · 212 new messages in 9 chats',
+  ],
+  [
+    'good, with pictures but no message new',
+    { lastBackup: newestWith({ messagesNew: 0, conversationsChanged: 0 }) },
+    'Everything is backed up',
+    'Last good backup 5 minutes ago · 4 new or changed files',
   ],
   [
     'an error older than the last good backup',
