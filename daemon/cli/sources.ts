@@ -49,13 +49,7 @@ export interface AddOptions extends CommonOptions, ChoiceOptions {
 
 export async function add(spec: string, options: AddOptions): Promise<void> {
   const { label } = options;
-  // Videos are kept unless they are declined; nothing else need be said.
-  const { videos, ...rest } = options;
-  const params = {
-    ...sourceOf(spec),
-    ...(label !== undefined && { label }),
-    ...choicesOf(videos === false ? { ...rest, videos } : rest),
-  };
+  const params = { ...sourceOf(spec), ...(label !== undefined && { label }), ...choicesOf(options) };
   const source = await withDaemon(({ connection }) => connection.sendRequest(messages.addSource, params));
   if (options.json) return printJson(source);
   const notes = [choosingNote(source.profile), source.opensOnlyHere && onlyHereWords(source.label)];

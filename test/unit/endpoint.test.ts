@@ -1,3 +1,5 @@
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { CancellationTokenSource, createMessageConnection, type MessageConnection } from 'vscode-jsonrpc/node';
 import { SignetError } from '../../daemon/base/errors.ts';
@@ -154,6 +156,12 @@ const bad: readonly (readonly [string, string, unknown, string])[] = [
   ['a password outside its box', 'signet/unlock', { password }, 'expected'],
   ['no secrets', 'signet/unlock', {}, 'secrets'],
   ['a list in place of parameters', 'signet/status', [{ check: true }, 2], 'expected'],
+  ['a source without folder or app', 'signet/sources/add', { label: 'x' }, 'expected a folder or a profile'],
+  ['a relative source', 'signet/sources/add', { root: 'here' }, 'root: expected an absolute path'],
+  ['a kind of media that is none', 'signet/sources/add', { root: '/a', leaveOut: ['film'] }, 'leaveOut'],
+  ['a limit below one byte', 'signet/sources/change', { id: 'a-b', maxFileBytes: 0 }, 'maxFileBytes'],
+  ['a choice that is not known', 'signet/sources/change', { id: 'a-b', root: '/a' }, 'not known'],
+  ['an id with a path in it', 'signet/sources/remove', { id: '../a' }, 'id: expected a source id'],
   ['a time that is none', 'signet/schedule/set', { at: '24:00' }, 'at: expected HH:MM'],
   ['__proto__', 'signet/status', JSON.parse('{"__proto__": {"check": true}}'), 'expected'],
   [
@@ -471,4 +479,27 @@ test('the socket of a killed daemon is replaced by the next', async t => {
   await first.end('SIGKILL');
   const second = await startFakeDaemon(t, root);
   await second.end('SIGTERM');
+});
+
+test('a daemon whose socket is gone, or in whose place another lies, is told so once', async t => {
+  for (const takeAway of process.platform === 'win32'
+    ? []
+    : [
+        (path: string) => rmSync(dirname(path), { recursive: true }),
+        (path: string) => renameSync(path, `${path}.away`),
+        (path: string) => {
+          writeFileSync(`${path}.other`, '');
+          renameSync(`${path}.other`, path);
+        },
+      ]) {
+    const clock = manualClock();
+    let lost = 0;
+    const { endpoint } = await given(t, {}, { clock, onLost: () => void lost++ });
+    clock.advance(60_000);
+    t.is(lost, 0);
+    takeAway(endpoint.path);
+    clock.advance(60_000);
+    t.is(lost, 1);
+  }
+  t.pass();
 });

@@ -148,6 +148,21 @@ test('a place that cannot be reached keeps the session, which opens it as soon a
   t.is(jobs.status().vault, 'unlocked');
 });
 
+test('no garbage and no entry of another installation opens anything, and nothing but our own entry is taken away', async t => {
+  const other = await computer(t);
+  await (await start(t, other)).unlock(secrets);
+  const [foreign = new Uint8Array()] = other.keychain.items.values();
+  const on = await computer(t);
+  on.keychain.items.set('somebody/session', foreign);
+  for (const garbage of ['', 'x', 'signet-session-9.AAAA', 'signet-session-1.AAAA', '{}', foreign]) {
+    await (await start(t, on)).unlock(secrets);
+    const ours = [...on.keychain.items.keys()].find(account => account !== 'somebody/session') ?? '';
+    on.keychain.items.set(ours, typeof garbage === 'string' ? new Uint8Array(Buffer.from(garbage)) : garbage);
+    t.is((await start(t, on)).status().vault, 'locked');
+    t.deepEqual([...on.keychain.items.keys()], ['somebody/session']);
+  }
+});
+
 test('a key that opens the place no longer is not kept', async t => {
   const on = await computer(t);
   await (await start(t, on)).unlock(secrets);
