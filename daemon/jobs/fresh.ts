@@ -38,7 +38,9 @@ export interface FreshOptions {
   readonly randomBytes: (count: number) => Uint8Array;
   readonly deviceId: string;
   readonly session: KeySession & {
-    /** The backup in use is another one: settings are read again, its repository opened, or everything locked where that cannot be. */
+    /** Work that writes the settings file itself, while nobody else changes them. */
+    readonly rewriteSettings: (work: () => Promise<unknown>) => Promise<void>;
+    /** The backup in use is another one: its repository is opened, or everything locked where that cannot be. */
     readonly switched: (outcome: engine.BackupOutcome | undefined) => Promise<void>;
     /** Forgets the keys at once. */
     readonly forget: () => Promise<void>;
@@ -63,6 +65,11 @@ interface LeftPlace {
   readonly remote: string;
   readonly config: string;
   readonly beside: string;
+}
+
+interface NewSecrets {
+  readonly password: Uint8Array;
+  readonly phone: string;
 }
 
 interface Switch {
@@ -99,6 +106,8 @@ export async function finishSwitch(state: State, home: Home): Promise<boolean> {
 
 export class Fresh {
   readonly #options: FreshOptions;
+  /** The end of the last look for a decided switch: whoever starts afresh and whoever unlocks may both carry it through. */
+  #resumed: Promise<unknown> = Promise.resolve();
 
   constructor(options: FreshOptions) {
     this.#options = options;
@@ -119,7 +128,7 @@ export class Fresh {
   }
 
   async #make(
-    secrets: { readonly password: Uint8Array; readonly phone: string },
+    secrets: NewSecrets,
     signal: AbortSignal,
     onProgress: (step: engine.EngineProgress) => void,
   ): Promise<FreshResult> {
@@ -164,11 +173,17 @@ export class Fresh {
   }
 
   /** Carries a switch through that this process or one before decided on. @param secrets open the new backup, where they are at hand */
-  async resume(secrets?: { readonly password: Uint8Array; readonly phone: string }, outcome?: engine.BackupOutcome) {
+  resume(secrets?: NewSecrets, outcome?: engine.BackupOutcome): Promise<void> {
+    const turn = this.#resumed.then(() => this.#resume(secrets, outcome));
+    this.#resumed = turn.catch(() => undefined); // its own caller is told
+    return turn;
+  }
+
+  async #resume(secrets: NewSecrets | undefined, outcome: engine.BackupOutcome | undefined): Promise<void> {
     const { state, home, vault, session } = this.#options;
     if (state.facts.get(switchFact) === undefined) return;
     try {
-      await finishSwitch(state, home);
+      await session.rewriteSettings(() => finishSwitch(state, home));
       await vault.reload();
       if (secrets !== undefined) await vault.unlockWithPassword(secrets.password, secrets.phone);
     } catch (error) {

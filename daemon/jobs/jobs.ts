@@ -152,6 +152,7 @@ export class Jobs {
       stateKey: () => this.#assertUnlocked(),
       witness: () => this.#witness(this.#assertUnlocked()),
       keysChanged: () => this.#keysChanged(),
+      rewriteSettings: (work: () => Promise<unknown>) => this.#settings.rewrite(work),
       switched: (outcome: engine.BackupOutcome | undefined) => this.#switched(outcome),
       forget: () => this.#unlocking.forget(),
     };
@@ -306,7 +307,6 @@ export class Jobs {
   /** After a switch to a fresh backup, whose first run was `outcome` where this process made it. */
   async #switched(outcome: engine.BackupOutcome | undefined): Promise<void> {
     const { state, vault, engine: worker, log, clock } = this.#options;
-    await this.#settings.reload();
     const { identity } = vault;
     if (!this.#unlocking.isUnlocked || identity === undefined) return this.#unlocking.forget();
     const recoveryKey = vault.recoveryKey();

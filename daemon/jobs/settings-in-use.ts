@@ -63,9 +63,10 @@ export class SettingsInUse {
     return this.change(before => ({ ...before, ...values })); // saving checks the values
   }
 
-  /** After somebody else wrote the file. */
-  reload(): Promise<void> {
+  /** While nobody else changes them: work that writes the file itself, and what it wrote counts. */
+  rewrite(work: () => Promise<unknown>): Promise<void> {
     return this.#inTurn(async () => {
+      await work();
       this.#current = await this.#options.file.load();
     });
   }
