@@ -46,10 +46,12 @@ export function sentenceFor(status: Status | null, now: number, locale: Locale =
   if (status.vault === 'locked') {
     const changes = status.waiting?.reason === 'locked' ? status.waiting.changes : 0;
     const waiting = changes > 0 ? `, ${counted(changes, 'change', 'changes', locale)} waiting` : '';
+    const away =
+      status.remote?.reachable === false ? `${capital(status.remote.label)} cannot be reached at the moment. ` : '';
     return {
       state: 'locked',
       sentence: `Signet is locked${waiting}`,
-      below: `Backups wait for your password. It is asked for ${whenAsked(status)}. ${capital(good)}.`,
+      below: `Backups wait for your password. It is asked for ${whenAsked(status)}. ${away}${capital(good)}.`,
     };
   }
   return needsYou(status, good, locale) ?? { state: 'good', ...goodWords(status, good, now, locale) };

@@ -103,6 +103,9 @@ export class Jobs {
       queue: this.#queue,
       remote: () => this.#settings.current?.remote ?? undefined,
       onOpened: opened => this.#measure(opened),
+      onUnreachable: () => {
+        this.#reachable = false;
+      },
       onUnlocked: async () => {
         await this.credentials.settle();
         await this.fresh.sweep();

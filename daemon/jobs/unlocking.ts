@@ -41,6 +41,8 @@ export interface UnlockingOptions {
   readonly remote: () => string | undefined;
   /** Looks into the repository that was just opened. */
   readonly onOpened: (opened: engine.OpenedRepository) => Promise<void>;
+  /** The session would open the place, which does not answer. */
+  readonly onUnreachable: () => void;
   /** It was locked before. Never rejects. */
   readonly onUnlocked: () => Promise<void>;
   /** Before a secret is tried: what decides which backup it is for may still have to be carried through. */
@@ -140,6 +142,7 @@ export class Unlocking {
     } catch (thrown) {
       const error = toSignetError(thrown);
       log.warn('the session could not be taken up', { code: error.code });
+      if (isCode(error, 'E_UNREACHABLE')) this.#options.onUnreachable();
       if (isCode(error, 'E_WRONG_SECRET')) await session.end();
       else this.#resumeLater();
     } finally {

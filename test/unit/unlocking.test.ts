@@ -138,7 +138,7 @@ test('a place that cannot be reached keeps the session, which opens it as soon a
   await (await start(t, on)).unlock(secrets);
   on.place = 'E_UNREACHABLE';
   const jobs = await start(t, on);
-  t.is(jobs.status().vault, 'locked');
+  t.deepEqual([jobs.status().vault, jobs.status().remote?.reachable], ['locked', false]);
   on.clock.advance(10_000);
   await jobs.settled();
   t.is(on.opened.length, 3);

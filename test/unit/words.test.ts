@@ -173,6 +173,12 @@ const cases: readonly (readonly [string, Partial<Status> | null, string, string]
     'Backups wait for your password. It is asked for once after each login. Last good backup 5 minutes ago.',
   ],
   [
+    'locked, and the place is away',
+    { vault: 'locked', remote: { kind: 'folder', label: 'the folder Backup on NAS', reachable: false } },
+    'Signet is locked',
+    'Backups wait for your password. It is asked for each time Signet starts. The folder Backup on NAS cannot be reached at the moment. Last good backup 5 minutes ago.',
+  ],
+  [
     'locked while everything is to be looked at',
     { vault: 'locked', waiting: { reason: 'locked', changes: 0 } },
     'Signet is locked',
