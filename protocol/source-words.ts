@@ -2,7 +2,7 @@
 // the command line and the extension alike.
 
 import { counted, type Locale, size } from './formats.ts';
-import type { RestoreResult, SourceStatus } from './status.ts';
+import type { RestoreResult, SourceStatus, UnreadableFile } from './status.ts';
 
 /** `212 new messages in 9 chats`; empty where nothing was counted. */
 export function newMessagesWords(
@@ -26,6 +26,16 @@ export function sourceWords(source: SourceStatus, locale: Locale = {}): string {
   if (sizeBytes !== undefined) facts.push(size(sizeBytes, locale));
   if (leftOut !== undefined) facts.push(`${counted(leftOut.files, 'file', 'files', locale)} left out`);
   return facts.join(' · ');
+}
+
+/** Among what could not be read: a whole source, named by its id, and not a file in one. */
+export function isSource({ path }: Pick<UnreadableFile, 'path'>): boolean {
+  return !path.includes('/');
+}
+
+/** Such a problem waits for the owner's word; the others are tried again by themselves. */
+export function isHeldBack(problem: string): boolean {
+  return problem === 'shrunk' || problem === 'empty';
 }
 
 /** What is wrong with a source, in the width of a row; of a problem that this version does not know, that there is one. */

@@ -5,7 +5,7 @@ import { capital, reasonWords, wordsFor } from './error-words.ts';
 import type { ErrorCode } from './errors.ts';
 import { ago, counted, dayOf, duration, type Locale, listed, percent, size } from './formats.ts';
 import { causeWords, noGoodBackup, noticeWords } from './notice-words.ts';
-import { newMessagesWords } from './source-words.ts';
+import { isHeldBack, isSource, newMessagesWords } from './source-words.ts';
 import type { Alarm, JobProgress, Overdue, Schedule, Status } from './status.ts';
 
 export type State = 'alarm' | 'not running' | 'not set up' | 'running' | 'overdue' | 'locked' | 'needs you' | 'good';
@@ -225,19 +225,19 @@ function goodWords(status: Status, good: string, now: number, locale: Locale): O
     const place = capital(status.remote?.label ?? 'the place of your backups');
     return { sentence: upTo, below: `${place} cannot be reached. Signet tries again by itself.` };
   }
-  const [unreadable] = last?.filesUnreadable ?? [];
+  const files = last?.filesUnreadable.filter(each => !isSource(each)) ?? [];
+  const [unreadable] = files;
   if (last !== null && unreadable !== undefined) {
     return {
-      sentence: `Backed up, except ${counted(last.filesUnreadable.length + (last.more?.filesUnreadable ?? 0), 'file', 'files', locale)}`,
+      sentence: `Backed up, except ${counted(files.length + (last.more?.filesUnreadable ?? 0), 'file', 'files', locale)}`,
       below: `${fileName(unreadable.path)} could not be read: ${reasonWords(unreadable.reason)}. It is tried again next time.`,
     };
   }
   const troubled = status.sources.find(source => source.problem !== undefined);
   if (troubled !== undefined) {
-    return {
-      sentence: `Backed up, except ${troubled.label}`,
-      below: `${troubled.label}: ${reasonWords(troubled.problem ?? '')}. It is tried again next time.`,
-    };
+    const { label, problem = '' } = troubled;
+    const again = isHeldBack(problem) ? '' : ' It is tried again next time.';
+    return { sentence: `Backed up, except ${label}`, below: `${label}: ${reasonWords(problem)}.${again}` };
   }
   if (failed !== null && (status.lastGoodAt === null || Date.parse(failed.at) >= Date.parse(status.lastGoodAt))) {
     const { message, advice } = wordsFor(failed, now, locale);
@@ -257,11 +257,11 @@ function goodWords(status: Status, good: string, now: number, locale: Locale): O
   const nothingNew =
     last === null ||
     (status.lastGoodAt !== null && Date.parse(status.lastGoodAt) > Date.parse(last.at) + last.durationMs + 1000);
-  const files = last === null ? 0 : last.filesNew + last.filesChanged;
+  const changed = last === null ? 0 : last.filesNew + last.filesChanged;
   const messages = last?.messagesNew ? newMessagesWords(last, locale) : '';
   const what = nothingNew
     ? 'nothing new since'
-    : messages || counted(files, 'new or changed file', 'new or changed files', locale);
+    : messages || counted(changed, 'new or changed file', 'new or changed files', locale);
   if (status.remote?.synced !== undefined) {
     const { label, synced } = status.remote;
     return {

@@ -5,9 +5,9 @@ import { resolve } from 'node:path';
 import { restoringNote } from '../../protocol/choice-words.ts';
 import { reasonWords, wordsFor } from '../../protocol/error-words.ts';
 import { type ErrorCode, exitCode, exitPartial } from '../../protocol/errors.ts';
-import { counted, duration, size } from '../../protocol/formats.ts';
+import { counted, duration, listed, size } from '../../protocol/formats.ts';
 import * as messages from '../../protocol/messages.ts';
-import { leftOutWords, newMessagesWords } from '../../protocol/source-words.ts';
+import { isHeldBack, isSource, leftOutWords, newMessagesWords } from '../../protocol/source-words.ts';
 import type { BackupResult, RestoreResult, VerifyResult } from '../../protocol/status.ts';
 import { type CommonOptions, Exit, longRequest, usage, withDaemon } from './session.ts';
 import { harmless, print, printJson } from './terminal.ts';
@@ -26,13 +26,23 @@ function backupWords(result: BackupResult): string {
     file => `  ${harmless(file.path)}: ${harmless(reasonWords(file.reason))}`,
   );
   const { more = {} } = result;
-  const failed = unreadable.length + (more.filesUnreadable ?? 0);
+  const whole = result.filesUnreadable.filter(isSource);
+  const files = unreadable.length - whole.length + (more.filesUnreadable ?? 0);
+  const missing = [
+    ...(whole.length === 0 ? [] : [counted(whole.length, 'source', 'sources')]),
+    ...(files === 0 ? [] : [counted(files, 'file', 'files')]),
+  ];
   const heading =
-    result.snapshot === undefined && failed === 0
+    result.snapshot === undefined && missing.length === 0
       ? 'Everything is backed up. Nothing was new.'
-      : `${failed === 0 ? 'Everything is backed up' : `Backed up, except ${counted(failed, 'file', 'files')}`}: ${news(result)}.`;
+      : `${missing.length === 0 ? 'Everything is backed up' : `Backed up, except ${listed(missing)}`}: ${news(result)}.`;
   const lines = [heading, ...unreadable, ...moreWords(more.filesUnreadable)];
-  if (failed > 0) lines.push('What could not be read is tried again next time.');
+  if (files > 0 || whole.some(({ reason }) => !isHeldBack(reason))) {
+    lines.push('What could not be read is tried again next time.');
+  }
+  for (const { path } of whole.filter(({ reason }) => isHeldBack(reason))) {
+    lines.push(`If you removed that yourself, say so: \`signet sources accept ${harmless(path)}\``);
+  }
   for (const path of result.notVerified) lines.push(`Not verified: ${harmless(path)}`);
   lines.push(...moreWords(more.notVerified));
   for (const alarm of result.alarms) lines.push(alarmWords(alarm.code));

@@ -69,8 +69,10 @@ test('messages are counted, new ones are told with their chats, and a loss waits
   app.exec('DELETE FROM message WHERE _id > 20');
   const held = await made.says(['backup']);
   t.is(held.code, 3);
+  t.regex(held.text, /^Backed up, except 1 source: /m);
   t.regex(held.text, /most of it is gone, so the last backup of it is kept/);
   t.is((await made.snapshots()).length, 2, 'no snapshot of what is left');
+  t.true(held.text.includes(`signet sources accept ${made.id}`), held.text);
   await made.killDaemon();
   const { notices, sources } = await made.status();
   t.like(
@@ -78,6 +80,17 @@ test('messages are counted, new ones are told with their chats, and a loss waits
     { kind: 'shrunk', source: made.id },
   );
   t.like(sources[0], { problem: 'shrunk', messages: made.messages + 200 });
+
+  await made.ok(['unlock'], { password });
+  await made.ok(['sources', 'accept', made.id]);
+  await made.ok(['backup']);
+  const accepted = await made.status();
+  t.is(accepted.sources[0]?.messages, 20);
+  t.is(accepted.sources[0]?.problem, undefined);
+  t.is(
+    accepted.notices.find(notice => notice.source === made.id),
+    undefined,
+  );
 });
 
 test('videos left out are told by status and restore, which is no gap; included again they follow', async t => {

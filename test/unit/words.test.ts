@@ -191,6 +191,15 @@ const cases: readonly (readonly [string, Partial<Status> | null, string, string]
     'Backups wait until then. Last good backup 5 minutes ago.',
   ],
   [
+    'good, but a source is held back',
+    {
+      lastBackup: newestWith({ filesUnreadable: [{ path: 'folder-abcd2345', reason: 'shrunk' }] }),
+      sources: someStatus().sources.map(source => ({ ...source, problem: 'shrunk' })),
+    },
+    'Backed up, except Chats',
+    'Chats: most of it is gone, so the last backup of it is kept.',
+  ],
+  [
     'good, with messages counted',
     { lastBackup: newestWith({ messagesNew: 212, conversationsChanged: 9 }) },
     'Everything is backed up',
@@ -285,7 +294,7 @@ test('a partial backup names the file and counts in the right number', t => {
   const one = sentenceFor(someStatus(files(['chats-x/holiday.mp4'])), now, utc);
   t.is(one.sentence, 'Backed up, except 1 file');
   t.is(one.below, 'holiday.mp4 could not be read: permission denied. It is tried again next time.');
-  t.is(sentenceFor(someStatus(files(['a', 'b'])), now, utc).sentence, 'Backed up, except 2 files');
+  t.is(sentenceFor(someStatus(files(['chats-x/a', 'chats-x/b'])), now, utc).sentence, 'Backed up, except 2 files');
 });
 
 const nineDays = { lastGoodAt: '2026-11-14T03:31:00Z' };
