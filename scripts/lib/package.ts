@@ -35,6 +35,7 @@ export async function packageExtension(out: string): Promise<Packaged> {
   writeFileSync(join(folder, 'package.json'), `${JSON.stringify(manifest(), null, 2)}\n`);
   cpSync(join(root, 'extension', 'media'), join(folder, 'media'), { recursive: true });
   for (const file of ['README.md', 'CHANGELOG.md', 'LICENSE']) cpSync(join(root, file), join(folder, file));
+  cpSync(join(root, 'docs', 'phones.md'), join(folder, 'docs', 'phones.md')); // the README leads there
   writeFileSync(join(folder, 'THIRD_PARTY_NOTICES.txt'), notices(inputs));
 
   const target = `${process.platform}-${process.arch}`;
@@ -42,7 +43,15 @@ export async function packageExtension(out: string): Promise<Packaged> {
   writeFileSync(join(folder, '.vscodeignore'), '**/.*\n');
   // As a program of its own, since it prints every file it packs.
   const vsce = join(root, 'node_modules', '@vscode', 'vsce', 'vsce');
-  const flags = ['--no-dependencies', '--allow-missing-repository', '--target', target, '--out', vsix];
+  const flags = [
+    '--no-dependencies',
+    '--allow-missing-repository',
+    '--no-rewrite-relative-links',
+    '--target',
+    target,
+    '--out',
+    vsix,
+  ];
   execFileSync(process.execPath, [vsce, 'package', ...flags], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
   const bundleBytes = statSync(join(folder, 'main.cjs')).size;
   const vsixBytes = statSync(vsix).size;
