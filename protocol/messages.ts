@@ -175,7 +175,10 @@ export const setSettings = new RequestType<
   WireError
 >('signet/settings/set');
 
-/** From the client to the daemon: a new password. Secrets: password (the present one), newPassword, phone where it is not remembered. */
+/**
+ * From the client to the daemon: a new password. Secrets: password (the present one), newPassword, phone where it is not remembered; or
+ * recoveryKey in place of a forgotten password, and then newPhone for another number.
+ */
 export const changePassword = new RequestType<{ readonly secrets: SealedSecrets }, Record<string, never>, WireError>(
   'signet/password/change',
 );

@@ -10,7 +10,15 @@ import type { Connected } from '../../protocol/launch.ts';
 import * as messages from '../../protocol/messages.ts';
 import { groupsOf } from '../../protocol/recovery-key.ts';
 import type { Secrets } from '../../protocol/secrets.ts';
-import { givenSecrets, judgeBy, type SecretOptions, secretsForChange, suggestBy, type Wanted } from './secrets.ts';
+import {
+  givenSecrets,
+  isByKey,
+  judgeBy,
+  type SecretOptions,
+  secretsForChange,
+  suggestBy,
+  type Wanted,
+} from './secrets.ts';
 import { type CommonOptions, longRequest, usage, withDaemon } from './session.ts';
 import { canAsk, harmless, note, print, printJson } from './terminal.ts';
 
@@ -18,8 +26,10 @@ export interface KeyOptions extends CommonOptions, Pick<SecretOptions, 'secretsS
   readonly suggestPassword?: boolean;
 }
 
-export async function changePassword(options: KeyOptions): Promise<void> {
-  await withSecrets(options, beforeChange.password, { newPassword: true }, async (daemon, secrets, suggested) => {
+/** A forgotten password is no obstacle for whoever has the recovery key. */
+export async function changePassword(options: CommonOptions & SecretOptions): Promise<void> {
+  const wanted = { newPassword: true, mayUseKey: true };
+  await withSecrets(options, 'password', wanted, async (daemon, secrets, suggested) => {
     await send(daemon, messages.changePassword, {}, secrets);
     if (options.json) printJson({ changed: true, ...(suggested !== undefined && { newPassword: suggested }) });
     else sayChanged(afterChange.password, suggested);
@@ -27,7 +37,7 @@ export async function changePassword(options: KeyOptions): Promise<void> {
 }
 
 export async function changePhone(options: KeyOptions): Promise<void> {
-  await withSecrets(options, beforeChange.phone, { newPhone: true }, async (daemon, secrets) => {
+  await withSecrets(options, 'phone', { newPhone: true }, async (daemon, secrets) => {
     await send(daemon, messages.changePhone, {}, secrets);
     if (options.json) printJson({ changed: true });
     else print(afterChange.phone);
@@ -35,14 +45,14 @@ export async function changePhone(options: KeyOptions): Promise<void> {
 }
 
 export async function showKey(options: KeyOptions): Promise<void> {
-  await withSecrets(options, beforeChange.show, {}, async (daemon, secrets) => {
+  await withSecrets(options, 'show', {}, async (daemon, secrets) => {
     const { sealedKey } = await send(daemon, messages.showRecoveryKey, {}, secrets);
     sayKey(options, afterChange.show, keyOf(daemon, messages.showRecoveryKey.method, sealedKey));
   });
 }
 
 export async function renewKey(options: KeyOptions): Promise<void> {
-  await withSecrets(options, beforeChange.renew, {}, async (daemon, secrets) => {
+  await withSecrets(options, 'renew', {}, async (daemon, secrets) => {
     const { sealedKey } = await send(daemon, messages.renewRecoveryKey, {}, secrets);
     sayKey(options, afterChange.renew, keyOf(daemon, messages.renewRecoveryKey.method, sealedKey));
   });
@@ -51,7 +61,7 @@ export async function renewKey(options: KeyOptions): Promise<void> {
 export async function kit(options: KeyOptions & { readonly to: string }): Promise<void> {
   if (options.to === '') throw usage('--to is empty: name a new file for the recovery sheet');
   const to = resolve(options.to);
-  await withSecrets(options, beforeChange.sheet, {}, async (daemon, secrets) => {
+  await withSecrets(options, 'sheet', {}, async (daemon, secrets) => {
     await send(daemon, messages.writeRecoverySheet, { to }, secrets);
     if (options.json) printJson({ to });
     else print(`The recovery sheet is in ${harmless(to)}. Open it in a browser to print it.`);
@@ -61,7 +71,7 @@ export async function kit(options: KeyOptions & { readonly to: string }): Promis
 export async function fresh(options: KeyOptions & { readonly deleteOld?: string }): Promise<void> {
   const { deleteOld: name } = options;
   if (name !== undefined) return deleteOld(name, options);
-  await withSecrets(options, beforeChange.fresh, { newPassword: true }, async (daemon, secrets, suggested) => {
+  await withSecrets(options, 'fresh', { newPassword: true }, async (daemon, secrets, suggested) => {
     const params = { secrets: daemon.secrets.seal(messages.startAfresh.method, secrets) };
     const { sealedKey, ...made } = await longRequest(daemon, messages.startAfresh, params, options);
     const recoveryKey = keyOf(daemon, messages.startAfresh.method, sealedKey);
@@ -76,7 +86,7 @@ export async function fresh(options: KeyOptions & { readonly deleteOld?: string 
 
 async function deleteOld(name: string, options: KeyOptions): Promise<void> {
   if (name === '') throw usage('--delete-old is empty: name the folder of the old backup');
-  await withSecrets(options, beforeChange.deleteOld, {}, async (daemon, secrets) => {
+  await withSecrets(options, 'deleteOld', {}, async (daemon, secrets) => {
     const deleted = await send(daemon, messages.deleteOldBackup, { name }, secrets);
     if (options.json) printJson(deleted);
     else print(`The old backup is deleted: ${counted(deleted.objects, 'object', 'objects')}, ${size(deleted.bytes)}.`);
@@ -85,15 +95,16 @@ async function deleteOld(name: string, options: KeyOptions): Promise<void> {
 
 /** Says what is to come, gathers the secrets, and wipes them whatever happens. */
 async function withSecrets(
-  options: KeyOptions,
-  before: string,
+  options: CommonOptions & SecretOptions,
+  what: keyof typeof beforeChange,
   wanted: Wanted,
   run: (daemon: Connected, secrets: Secrets, suggested: string | undefined) => Promise<void>,
 ): Promise<void> {
   const given = await givenSecrets(options);
   await withDaemon(async daemon => {
     const { vault, phoneEnding } = await daemon.connection.sendRequest(messages.status, {});
-    if (canAsk() && vault !== 'absent') note(`${before}\n`);
+    const before = what === 'password' && isByKey(options, given) ? 'passwordByKey' : what;
+    if (canAsk() && vault !== 'absent') note(`${beforeChange[before]}\n`);
     const tools = { judge: judgeBy(daemon), suggest: suggestBy(daemon) };
     const knowsPhone = phoneEnding !== null || vault === 'absent';
     const { secrets, suggested } = await secretsForChange(options, given, wanted, tools, knowsPhone);

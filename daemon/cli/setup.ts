@@ -9,7 +9,7 @@ import { type SetupParams, setup as setupRequest, status as statusRequest } from
 import type { ScheduleKind } from '../../protocol/status.ts';
 import { askedAgainWords } from '../../protocol/words.ts';
 import { printKey } from './keys.ts';
-import { givenSecrets, judgeBy, neededForSetup, type SecretOptions, secretsForSetup, suggestBy } from './secrets.ts';
+import { givenForSetup, judgeBy, neededForSetup, type SecretOptions, secretsForSetup, suggestBy } from './secrets.ts';
 import { type CommonOptions, longRequest, usage, withDaemon } from './session.ts';
 import { absolute, type ChoiceOptions, choicesOf, sourceOf } from './source-spec.ts';
 import { scheduleOf } from './state.ts';
@@ -34,7 +34,7 @@ export async function setup(options: SetupOptions): Promise<void> {
   const schedule = scheduleOf(options.schedule, options);
   const joins = !options.new && looksLikeBackup(remote);
   if (!joins && !options.readOnly && sources.length === 0) throw usage('--source is missing: name a folder with chats');
-  const given = await givenSecrets(options);
+  const given = await givenForSetup(options);
   if (given.recoveryKey !== undefined && options.new) throw usage('--new makes a recovery key; none can be given');
   neededForSetup(options, given); // before a daemon is started for nothing
   // Nobody types a password twice to hear of a folder then. What else may be amiss with it is for the daemon to say.

@@ -151,6 +151,11 @@ export class Jobs {
       queue: this.#queue,
       // Whoever asks proves the password; a recovery key beside it is not looked at.
       prove: ({ password, phone }: GivenSecrets) => this.unlock({ password, phone }),
+      proveKey: (recoveryKey: Uint8Array) => this.unlock({ recoveryKey }),
+      identity: () => {
+        const { repositoryId, keyFileId, masterKeyFingerprint } = this.#unlocking.opened;
+        return { repositoryId, keyFileId, masterKeyFingerprint };
+      },
       settings: () => ({ ...this.#settings.orDefault, remote: this.#remote() }),
       stateKey: () => this.#assertUnlocked(),
       witness: () => this.#witness(this.#assertUnlocked()),

@@ -257,7 +257,7 @@ export class Unlocking {
     }
     const key = parseRecoveryKey(secrets.recoveryKey);
     try {
-      if (this.isUnlocked) vault.proveRecoveryKey(key);
+      if (this.isUnlocked) await vault.proveRecoveryKey(key);
       else vault.unlockWithRecoveryKey(key);
     } finally {
       wipe(key);
