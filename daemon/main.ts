@@ -204,10 +204,7 @@ async function runDaemon(home: Home): Promise<void> {
       return {};
     },
     changeSource: change => jobs.sources.change(change),
-    acceptSource: async ({ id }) => {
-      await jobs.sources.accept(id);
-      return {};
-    },
+    acceptSource: ({ id }) => jobs.sources.accept(id),
     setSchedule: change => jobs.setSchedule(change),
     pause: async ({ ms }) => ({ pausedUntil: jobs.pause(ms) }),
     judgePassword: async (_, { secrets }) => {

@@ -99,6 +99,12 @@ export interface SourceStatus {
 /** What a source may hold, told by folder, then extension, then first bytes. */
 export type MediaClass = 'image' | 'video' | 'audio' | 'document' | 'sticker';
 
+/** Who makes the backup in which a change of what is kept counts. */
+export interface NextBackup {
+  /** 'by-itself': soon; 'on-request': the schedule makes none; absent when nothing more comes in. */
+  readonly nextBackup?: 'by-itself' | 'on-request';
+}
+
 /** What the user chose for one source; absent means: everything, without limit. */
 export interface SourceChoices {
   /** Kinds of media that are left out. */

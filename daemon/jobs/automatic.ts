@@ -177,6 +177,17 @@ export class AutomaticBackups {
     else this.#due({ sourceIds: undefined, changes: 0 }, 0);
   }
 
+  /**
+   * What is to be kept of a source is another by now, at its owner's wish: it is backed up after the quiet time, in which more may be chosen.
+   *
+   * @returns false where nothing is backed up by itself
+   */
+  sourceDue(id: string): boolean {
+    if (this.#settings === undefined) return false;
+    this.#due({ sourceIds: new Set([id]), changes: 0 }, this.#settings.quietMs);
+    return true;
+  }
+
   /** No automatic backups for so long; 0 goes on at once. */
   pause(ms: number): void {
     this.#calendar.pause(ms, this.#options.clock.now());
@@ -192,9 +203,10 @@ export class AutomaticBackups {
     return this.#watch(undefined);
   }
 
-  #due(due: DueChanges, jitterMs: number): void {
+  /** @param delayMs until it may run, unless something waits already */
+  #due(due: DueChanges, delayMs: number): void {
     const now = this.#options.clock.now();
-    if (this.#pending === undefined && jitterMs > 0) this.#jitterUntil = now + jitterMs;
+    if (this.#pending === undefined && delayMs > 0) this.#jitterUntil = now + delayMs;
     this.#pending = { ...merge(this.#pending, due), since: this.#pending?.since ?? now };
     this.#isStopped = false;
     this.#retryAt = undefined;

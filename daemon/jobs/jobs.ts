@@ -174,6 +174,7 @@ export class Jobs {
         return this.#settings.change(make);
       },
       status: () => this.status(),
+      sourceDue: id => this.#automatic.sourceDue(id),
       onChanged: () => this.#changed(),
     });
   }

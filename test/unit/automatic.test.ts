@@ -114,6 +114,37 @@ test('a backup that was stopped on purpose does not begin again by itself; the n
   t.deepEqual([...(runs[1]?.sourceIds ?? [])].sort(), ['one', 'other']);
 });
 
+test('a source that its owner added or changed is backed up after the quiet time, with what else falls due', async t => {
+  const { automatic, clock, runs, due } = await setUp();
+  t.true(automatic.sourceDue('new'));
+  const until = new Date(clock.now() + settings.quietMs).toISOString();
+  t.deepEqual(automatic.waiting, { reason: 'quiet', changes: 0, until });
+  t.true(automatic.sourceDue('newer'));
+  due(one);
+  clock.advance(settings.quietMs - 1);
+  t.is(runs.length, 0);
+  clock.advance(1);
+  t.deepEqual(
+    runs.map(run => run.sourceIds),
+    [['new', 'newer', 'one']],
+  );
+  await runs[0]?.end();
+  t.is(automatic.waiting, null);
+});
+
+test('with a calendar alone a changed source is backed up soon too; with manual and never it waits for a person', async t => {
+  const { automatic, clock, runs } = await setUp();
+  for (const kind of ['manual', 'never'] as const) {
+    await automatic.follow({ ...settings, schedule: { kind, at: '03:30', onChange: false } });
+    t.false(automatic.sourceDue('new'));
+  }
+  t.is(automatic.waiting, null);
+  await automatic.follow({ ...settings, schedule: { kind: 'weekly', at: '03:30', onChange: false } });
+  t.true(automatic.sourceDue('new'));
+  clock.advance(settings.quietMs);
+  t.deepEqual(runs[0]?.sourceIds, ['new']);
+});
+
 test('while locked changes are counted and nothing runs; after the unlock everything is looked at', async t => {
   let isUnlocked = false;
   const { automatic, runs, due } = await setUp({ isUnlocked: () => isUnlocked });
