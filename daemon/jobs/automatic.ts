@@ -29,10 +29,21 @@ export interface WatchSettings
   readonly sources: readonly SourceSetting[];
 }
 
+export interface Watching {
+  /** What was seen and is not due yet; `until` in milliseconds since 1970. */
+  settling(): (DueChanges & { readonly reason: 'quiet' | 'interval'; readonly until: number }) | undefined;
+  close(): Promise<void>;
+}
+
 export type StartWatching = (
   settings: WatchSettings,
-  listener: { readonly onDue: (due: DueChanges) => void; readonly onProblem: (code: string) => void },
-) => Promise<{ close(): Promise<void> }>;
+  listener: {
+    readonly onDue: (due: DueChanges) => void;
+    /** Something settles now that did not; not called for each change. */
+    readonly onSettling: () => void;
+    readonly onProblem: (code: string) => void;
+  },
+) => Promise<Watching>;
 
 export interface AutomaticOptions {
   readonly clock: Clock;
@@ -65,7 +76,7 @@ export class AutomaticBackups {
   readonly #calendar: Calendar;
   readonly #clocks: ClockWatch;
   #settings: Settings | undefined;
-  #watching: { close(): Promise<void> } | undefined;
+  #watching: Watching | undefined;
   #watched = '';
   /** The end of the last `follow` or `stop`: two at once would leave a watcher behind. */
   #turn: Promise<void> = Promise.resolve();
@@ -98,13 +109,15 @@ export class AutomaticBackups {
     this.#clocks = new ClockWatch(options.clock);
   }
 
-  /** What is held back and why. */
+  /** What is held back and why; what still settles would be held back as well. */
   get waiting(): Status['waiting'] {
-    if (this.#isBackingUp ? !this.#hasChanges() : !this.#hasWork()) return null;
-    const hold = this.#hold() ?? this.#world?.hold;
+    const settling = this.#watching?.settling();
+    const isDue = this.#isBackingUp ? this.#hasChanges() : this.#hasWork();
+    if (!isDue && settling === undefined) return null;
+    const hold = this.#hold() ?? (isDue ? this.#world?.hold : undefined) ?? settling;
     if (hold === undefined) return null;
     const { reason, until } = hold;
-    const changes = this.#pending?.changes ?? 0;
+    const changes = (this.#pending?.changes ?? 0) + (settling?.changes ?? 0);
     return { reason, changes, ...(until !== undefined && { until: new Date(until).toISOString() }) };
   }
 
@@ -159,11 +172,15 @@ export class AutomaticBackups {
 
   #watch(wanted: WatchSettings | undefined): Promise<void> {
     const turn = this.#turn.then(async () => {
+      const settling = this.#watching?.settling();
       await this.#watching?.close();
       this.#watching = undefined;
       if (wanted === undefined) return;
+      // The next watcher knows nothing of what this one saw.
+      if (settling !== undefined) this.#due(settling, wanted.quietMs);
       this.#watching = await this.#options.startWatching(wanted, {
         onDue: due => this.#due(due, this.#jitter(Math.min(wanted.quietMs, this.#settings?.jitterMs ?? 0))),
+        onSettling: () => this.#options.onChanged(),
         onProblem: this.#options.onProblem,
       });
     });

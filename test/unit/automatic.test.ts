@@ -1,6 +1,11 @@
 import test from 'ava';
 import { SignetError } from '../../daemon/base/errors.ts';
-import { AutomaticBackups, type AutomaticOptions, type DueChanges } from '../../daemon/jobs/automatic.ts';
+import {
+  AutomaticBackups,
+  type AutomaticOptions,
+  type DueChanges,
+  type Watching,
+} from '../../daemon/jobs/automatic.ts';
 import type { Settings } from '../../daemon/state/model.ts';
 import { defaultSettings } from '../../daemon/state/state.ts';
 import { manualClock } from '../support/manual-clock.ts';
@@ -21,13 +26,16 @@ async function setUp(changes: Partial<AutomaticOptions> = {}) {
   const runs: { readonly sourceIds: readonly string[] | undefined; end(error?: Error): Promise<void> }[] = [];
   let watching = 0;
   let due: (changes: DueChanges) => void = () => undefined;
+  let settling: ReturnType<Watching['settling']>;
   const automatic = new AutomaticBackups({
     clock,
     startWatching: async (_, { onDue }) => {
       watching += 1;
       due = onDue;
       return {
+        settling: () => settling,
         close: async () => {
+          settling = undefined;
           watching -= 1;
         },
       };
@@ -55,7 +63,16 @@ async function setUp(changes: Partial<AutomaticOptions> = {}) {
     ...changes,
   });
   await automatic.follow(settings);
-  return { automatic, clock, runs, due: (each: DueChanges) => due(each), watching: () => watching };
+  return {
+    automatic,
+    clock,
+    runs,
+    due: (each: DueChanges) => due(each),
+    watching: () => watching,
+    settle: (each: typeof settling) => {
+      settling = each;
+    },
+  };
 }
 
 test('what falls due while a backup runs leads to one more when it ends, and only one', async t => {
@@ -112,6 +129,29 @@ test('a backup that was stopped on purpose does not begin again by itself; the n
   t.is(runs.length, 1);
   due(other);
   t.deepEqual([...(runs[1]?.sourceIds ?? [])].sort(), ['one', 'other']);
+});
+
+test('changes that still settle are counted with what they wait for; what holds everything back is told first', async t => {
+  let isUnlocked = true;
+  const { automatic, clock, due, settle } = await setUp({ isUnlocked: () => isUnlocked });
+  const until = clock.now() + 5000;
+  settle({ ...other, reason: 'interval', until });
+  t.deepEqual(automatic.waiting, { reason: 'interval', changes: 2, until: new Date(until).toISOString() });
+  isUnlocked = false;
+  t.deepEqual(automatic.waiting, { reason: 'locked', changes: 2 });
+  due(one);
+  t.deepEqual(automatic.waiting, { reason: 'locked', changes: 3 });
+  settle(undefined);
+  t.deepEqual(automatic.waiting, { reason: 'locked', changes: 1 });
+});
+
+test('what settles when the sources or times change is not forgotten', async t => {
+  const { automatic, clock, runs, settle } = await setUp();
+  settle({ ...other, reason: 'quiet', until: clock.now() + 1 });
+  await automatic.follow({ ...settings, quietMs: 7000 });
+  t.like(automatic.waiting, { reason: 'quiet', changes: 2 });
+  clock.advance(7000);
+  t.deepEqual(runs[0]?.sourceIds, ['other']);
 });
 
 test('a source that its owner added or changed is backed up after the quiet time, with what else falls due', async t => {

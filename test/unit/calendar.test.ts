@@ -58,7 +58,7 @@ async function kit(options: Partial<AutomaticOptions> = {}, before: Past = {}): 
     clock,
     startWatching: async (_, { onDue }) => {
       due = onDue;
-      return { close: async () => undefined };
+      return { settling: () => undefined, close: async () => undefined };
     },
     async backUp(reason) {
       runs.push({ reason, at: clock.now() });

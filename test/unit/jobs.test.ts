@@ -105,7 +105,7 @@ async function kit(t: ExecutionContext, answers: Answers, isSetUp = true): Promi
     discover: async () => [],
     syncedFolders: async () => [],
     syncAppOf: async () => undefined,
-    startWatching: async () => ({ close: async () => undefined }),
+    startWatching: async () => ({ settling: () => undefined, close: async () => undefined }),
     power: async () => ({ onBattery: undefined, isMetered: undefined }),
     randomBytes: count => new Uint8Array(count).fill(1),
     onStatus: () => undefined,
