@@ -125,7 +125,8 @@ export type OverdueCause =
   | 'failed'
   | 'not-running'
   | 'paused'
-  | 'power';
+  | 'power'
+  | 'held-back';
 
 export interface Overdue {
   /** RFC 3339: when a good backup should have been there. */
@@ -136,10 +137,13 @@ export interface Overdue {
   /** With 'failed': the tries since the last good backup, and the code of the last. */
   readonly tries?: number;
   readonly code?: ErrorCode;
+  /** With 'held-back': the label of the source that is kept as it was until its owner decides; everything else is backed up. */
+  readonly app?: string;
 }
 
 export type NoticeKind =
   | 'overdue'
+  | 'locked-due'
   | 'failed'
   | 'shrunk'
   | 'missing-source'

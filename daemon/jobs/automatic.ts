@@ -13,7 +13,7 @@ import type { Settings, SourceSetting } from '../state/model.ts';
 import { Calendar, type Memory } from './calendar.ts';
 import { ClockWatch } from './clock-watch.ts';
 import { type Hold, heedsMeter, holdOf, worldHold } from './hold-back.ts';
-import { overdueOf } from './overdue.ts';
+import { type HeldBack, isLockedLong, type LockedDue, overdueOf } from './overdue.ts';
 import type { PastRuns } from './past-runs.ts';
 import { calendarKind } from './schedule.ts';
 
@@ -54,6 +54,8 @@ export interface AutomaticOptions {
   readonly onProblem: (code: string) => void;
   readonly onChanged: () => void;
   readonly past: Pick<PastRuns, 'lastGoodAt' | 'lastRunAt' | 'tries'>;
+  /** A source that waits for its owner's decision. */
+  readonly heldBack: () => HeldBack | undefined;
   readonly memory: Memory;
   /** Neither rejects. */
   readonly power: () => Promise<PowerState>;
@@ -143,7 +145,19 @@ export class AutomaticBackups {
       lockedSince: this.#calendar.lockedSince,
       powerSince: isPower ? this.#world?.since : undefined,
       tries: past.tries(),
+      heldBack: this.#options.heldBack(),
     });
+  }
+
+  /** What is due and waits for the password alone. */
+  get lockedDue(): LockedDue | undefined {
+    const { lockedSince } = this.#calendar;
+    if (lockedSince === undefined || this.#hold()?.reason !== 'locked' || !this.#hasWork()) return undefined;
+    const slotAt = this.#isSlotDue() ? this.#slot()?.at : undefined;
+    const schedule = (slotAt !== undefined && calendarKind(this.#settings?.schedule.kind ?? 'never')) || 'changes';
+    const never = Number.POSITIVE_INFINITY;
+    const dueSince = Math.min(slotAt ?? never, this.#hasChanges() ? (this.#pending?.since ?? never) : never);
+    return { schedule, lockedSince, since: Math.max(lockedSince, dueSince) };
   }
 
   /** Just started or woken, and free to make up for what was missed: for some minutes nobody needs to be told that it was. */
@@ -267,8 +281,9 @@ export class AutomaticBackups {
 
   /** Clients hear of what time alone has changed. */
   #tell(): void {
-    const { waiting, nextRun, pausedUntil, overdue, isCatchingUp } = this;
-    const told = JSON.stringify([waiting, nextRun, pausedUntil, overdue, isCatchingUp]);
+    const { waiting, nextRun, pausedUntil, overdue, isCatchingUp, lockedDue } = this;
+    const isLong = lockedDue !== undefined && isLockedLong(lockedDue, this.#options.clock.now());
+    const told = JSON.stringify([waiting, nextRun, pausedUntil, overdue, isCatchingUp, isLong]);
     if (told === this.#told) return;
     this.#told = told;
     this.#options.onChanged();

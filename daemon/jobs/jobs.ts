@@ -123,6 +123,7 @@ export class Jobs {
         await this.backup(reason, sourceIds);
       },
       past: this.#past,
+      heldBack: () => this.#backups.heldBack,
       memory: options.state.facts,
       power: options.power,
       // What keeps the question from being answered keeps the backup from being made.
@@ -191,9 +192,9 @@ export class Jobs {
     const { keychain, session, phone, clock } = this.#options;
     const remote = this.#settings.current?.remote ?? null;
     const past = this.#past;
-    const { nextRun, overdue, isCatchingUp, pausedUntil, waiting } = this.#automatic;
+    const { nextRun, overdue, isCatchingUp, pausedUntil, waiting, lockedDue } = this.#automatic;
     const place = remote === null ? '' : remoteLabel(remote);
-    const incidents = { overdue, isCatchingUp, lastGoodAt: past.lastGoodAt(), tries: past.tries(), place };
+    const incidents = { overdue, isCatchingUp, lockedDue, lastGoodAt: past.lastGoodAt(), tries: past.tries(), place };
     return statusOf({
       settings: this.#settings.current,
       isUnlocked: this.#unlocking.isUnlocked,

@@ -161,6 +161,7 @@ async function live(kind: Kind, at: string, timeZone: string, seed: string, star
       onProblem: () => undefined,
       onChanged: () => undefined,
       past,
+      heldBack: () => undefined,
       memory,
       power: async () => {
         isBusy = true;

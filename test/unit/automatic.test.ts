@@ -56,6 +56,7 @@ async function setUp(changes: Partial<AutomaticOptions> = {}) {
     onProblem: () => undefined,
     onChanged: () => undefined,
     past: pastOf([]),
+    heldBack: () => undefined,
     memory: textMemory(),
     power: async () => ({ onBattery: undefined, isMetered: undefined }),
     isReachable: async () => true,
@@ -198,6 +199,24 @@ test('while locked changes are counted and nothing runs; after the unlock everyt
     runs.map(run => run.sourceIds),
     [undefined],
   );
+});
+
+test('what waits for the password is told as due, by what asks for it; unlocked or paused it is not', async t => {
+  let isUnlocked = false;
+  const { automatic, clock, due } = await setUp({ isUnlocked: () => isUnlocked, timeZone: 'UTC' });
+  const lockedSince = clock.now();
+  t.is(automatic.lockedDue, undefined, 'nothing is due');
+  clock.advance(60_000);
+  due(one);
+  t.deepEqual(automatic.lockedDue, { schedule: 'changes', lockedSince, since: lockedSince + 60_000 });
+  await automatic.follow({ ...settings, schedule: { kind: 'daily', at: '03:30', onChange: false } });
+  clock.advance(24 * 3_600_000);
+  t.like(automatic.lockedDue, { schedule: 'daily', lockedSince });
+  automatic.pause(60_000);
+  t.is(automatic.lockedDue, undefined);
+  automatic.pause(0);
+  isUnlocked = true;
+  t.is(automatic.lockedDue, undefined);
 });
 
 test('switching on-change off ends the watching and forgets what waits, even when it is switched quickly', async t => {

@@ -77,6 +77,7 @@ async function kit(options: Partial<AutomaticOptions> = {}, before: Past = {}): 
       told += 1;
     },
     past,
+    heldBack: () => undefined,
     memory,
     power: async () => ({ onBattery: undefined, isMetered: undefined }),
     isReachable: async () => true,
