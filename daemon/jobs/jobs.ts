@@ -39,7 +39,7 @@ import { checkFolders, remoteLabel } from './places.ts';
 import { loadWitness } from './recall.ts';
 import { changedSchedule } from './schedule.ts';
 import { SettingsInUse } from './settings-in-use.ts';
-import { type GivenSecrets, type NewPlace, type SetupOptions, type SetupOrder, setUp } from './setup.ts';
+import { type GivenSecrets, type NewPlace, type SetupOptions, type SetupOrder, setUp, syncedByOf } from './setup.ts';
 import { SourceList, type SourceListOptions } from './source-list.ts';
 import { statusOf } from './status.ts';
 import { Unlocking } from './unlocking.ts';
@@ -185,7 +185,22 @@ export class Jobs {
     await jobs.#unlocking.follow(jobs.#settings.current);
     await jobs.#automatic.follow(jobs.#settings.current);
     jobs.#unlocking.start();
+    void jobs.#lookForSyncApp();
     return jobs;
+  }
+
+  /** An app may have been set to upload the place since set-up, or by a version that did not look for it. Never rejects. */
+  async #lookForSyncApp(): Promise<void> {
+    const { remote, syncedBy } = this.#settings.orDefault;
+    if (remote === null || syncedBy !== null) return;
+    try {
+      const app = await syncedByOf(remote, this.#options.syncAppOf);
+      if (app !== null) {
+        await this.#settings.change(before => (before.remote === remote ? { ...before, syncedBy: app } : before));
+      }
+    } catch (error) {
+      this.#options.log.warn('whether an app uploads the place is not known', { code: toSignetError(error).code });
+    }
   }
 
   status(): Status {

@@ -311,6 +311,23 @@ test('with a keychain, a restart within the login opens with the new key, the ne
   await verified(t, third);
 });
 
+test('with the keychain switched off nothing stays in it, and the number is still known', async t => {
+  const keychain = new MemoryKeychain();
+  const made = await startMachine(await copyOf(t, template), undefined, keychain);
+  t.teardown(() => made.end());
+  await made.jobs.settled();
+  await made.jobs.unlock(given({ password }));
+  t.deepEqual([...keychain.items.keys()].map(name => name.split('/')[1]).sort(), ['phone', 'session']);
+  t.is(await made.state.phone.recall(), undefined);
+  await made.jobs.setSettings({ useKeychain: false });
+  t.deepEqual([...keychain.items.keys()], []);
+  t.is(await made.state.phone.recall(), phone);
+  await opensWith(t, made, { password });
+  await made.jobs.setSettings({ useKeychain: true });
+  await opensWith(t, made, { password });
+  t.is(await made.state.phone.recall(), undefined, 'and back again');
+});
+
 test('the recovery sheet is a new private file that loads nothing, and names what it opens', async t => {
   const made = await machine(t);
   const key = await made.recoveryKey();
