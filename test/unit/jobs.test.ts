@@ -199,7 +199,9 @@ test('a state that cannot be read does not keep the keys from being forgotten', 
   };
   await t.notThrowsAsync(made.jobs.lock());
   t.is(made.asked.at(-1), 'stop');
-  await t.throwsAsync(made.jobs.snapshots({ offset: 0, limit: 1 }, call.signal), { message: 'the vault is locked' });
+  await t.throwsAsync(made.jobs.browsing.snapshots({ offset: 0, limit: 1 }, call.signal), {
+    message: 'the vault is locked',
+  });
 });
 
 test('who joins a backup that waits for its turn is told of that backup, not of the job before', async t => {

@@ -204,7 +204,7 @@ test('use holds the idle lock off, and locking by itself ends the session', asyn
   const jobs = await start(t, on);
   await jobs.unlock(secrets);
   on.clock.advance(9 * minute);
-  await jobs.snapshots({ offset: 0, limit: 1 }, call.signal);
+  await jobs.browsing.snapshots({ offset: 0, limit: 1 }, call.signal);
   on.clock.advance(9 * minute);
   t.is(jobs.status().vault, 'unlocked');
   on.clock.advance(2 * minute);
