@@ -236,6 +236,27 @@ test('a change of the password says what it does not achieve, then asks for the 
   t.deepEqual(asked?.secrets, { password, newPassword: 'another pässword' });
 });
 
+test('with the recovery key a new password needs no present one, and the number is taken where none is remembered', async t => {
+  const { home, daemon } = await daemonWith(t, { status: { result: someStatus({ phoneEnding: null }) } });
+  const terminal = runOnTerminal(t, home, ['password', 'change', '--recovery-key']);
+  await terminal.see('Choose a new password with the recovery key?');
+  await terminal.see('Recovery key');
+  terminal.type(`${recoveryKey} a8ae\r`);
+  await terminal.see('+1 202 555 0100):');
+  terminal.type('+49 151 999999\r');
+  await terminal.see('again:');
+  terminal.type('+49 151 999999\r');
+  await terminal.see('Password:');
+  terminal.type('another pässword\r');
+  await terminal.see('again:');
+  terminal.type('another pässword\r');
+  const { status, screen } = await terminal.ended;
+  t.is(status, 0, screen);
+  t.false(screen.includes('present') || screen.includes('89ab'));
+  const asked = (await daemon.told()).find(({ name }) => name === 'changePassword');
+  t.deepEqual(asked?.secrets, { recoveryKey, newPassword: 'another pässword', phone: '+49 151 999999' });
+});
+
 test('Enter alone draws six words, which have to be typed', async t => {
   const { home, daemon } = await daemonWith(t);
   const terminal = runOnTerminal(t, home, ['password', 'change']);
