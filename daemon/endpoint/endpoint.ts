@@ -26,7 +26,7 @@ import { complaint, initializeParams, paramsOf } from './params.ts';
 export { claimHome, type HomeClaim } from '../../protocol/claim.ts';
 export { Secrets } from '../../protocol/secrets.ts';
 
-const requests = {
+export const requests = {
   setup: messages.setup,
   status: messages.status,
   backup: messages.backup,
@@ -116,11 +116,11 @@ export interface Endpoint {
   stop(): Promise<void>;
 }
 
-const coalesceMs = 100;
-const maxInFlight = 32;
+export const coalesceMs = 100;
+export const maxInFlight = 32;
 const farewellMs = 1000;
 /** What a client of another protocol may still ask: enough to see what runs and to replace it. */
-const ageless: readonly RequestName[] = ['status', 'daemonInfo', 'handOver', 'stopDaemon'];
+export const ageless: readonly RequestName[] = ['status', 'daemonInfo', 'handOver', 'stopDaemon'];
 /** Nobody is the worse for losing the answer to one of these: it is asked again. */
 const passing: readonly RequestName[] = ['status', 'daemonInfo', 'handOver', 'doctor'];
 /** Their job belongs to the daemon: a client that cancels its request or leaves only stops waiting. */
