@@ -2,20 +2,23 @@
 // is decided is decided in the units below.
 
 import { randomFillSync } from 'node:crypto';
+import { readdir } from 'node:fs/promises';
 import { homedir, userInfo } from 'node:os';
 import { exitCode } from '../protocol/errors.ts';
 import { type Home, resolveHome } from '../protocol/home.ts';
 import { daemonFlags, frugalEnvironment } from '../protocol/runtime.ts';
 import type { Status } from '../protocol/status.ts';
 import { productVersion, protocolVersion } from '../protocol/version.ts';
-import { asBuffer, secretBytes, wipe } from './base/bytes.ts';
+import { asBuffer, fromUtf8, secretBytes, wipe } from './base/bytes.ts';
 import { systemClock } from './base/clock.ts';
 import { SignetError, toSignetError } from './base/errors.ts';
+import { readBounded } from './base/files.ts';
 import { openLog } from './base/log.ts';
 import { sweepStaging } from './capture/capture.ts';
 import { claimHome, type Handlers, type Secrets, startEndpoint } from './endpoint/endpoint.ts';
 import { AroundBackups } from './jobs/around.ts';
 import { bounded } from './jobs/bounded.ts';
+import { examine } from './jobs/doctor.ts';
 import { Engine } from './jobs/engine.ts';
 import { Jobs } from './jobs/jobs.ts';
 import { KeptPhone } from './jobs/kept-phone.ts';
@@ -26,12 +29,14 @@ import { UsableKeychain } from './jobs/usable-keychain.ts';
 import {
   type AutostartSurroundings,
   carriedEnvironment,
+  findAutostart,
   installAutostart,
   type ServiceOrder,
   uninstallAutostart,
 } from './platform/autostart.ts';
 import { showNotice } from './platform/notify.ts';
 import {
+  freeDiskBytes,
   hardenProcess,
   hostLabel,
   KeychainProcess,
@@ -41,12 +46,29 @@ import {
   memory,
   powerState,
   probeRuntime,
+  registryText,
 } from './platform/platform.ts';
-import { newSource, watchSources } from './sources/sources.ts';
+import { countFolders, watchLimits } from './platform/watch-limits.ts';
+import {
+  discoverSources,
+  newSource,
+  type Place,
+  type SyncReading,
+  syncAppOf,
+  syncedFoldersOf,
+  watchSources,
+} from './sources/sources.ts';
 import { openState } from './state/state.ts';
 import { KeyProcess, openVaultState, resticPassword } from './vault/vault.ts';
 
 const bytes = (count: number): Uint8Array => randomFillSync(secretBytes(count));
+const place: Place = { platform: process.platform, home: homedir(), env: process.env };
+/** Whatever sync apps wrote down and cannot be read counts as not there: then the place is a plain folder. */
+const syncReading: SyncReading = {
+  text: async path => fromUtf8((await readBounded(path, 64 << 10).catch(() => undefined)) ?? new Uint8Array(0)),
+  names: async folder => readdir(folder).catch(() => []),
+  registry: registryText,
+};
 const maxReadBytes = 128 << 10;
 const listPage = { entries: 500, characters: 1 << 20 };
 const historyPage = 200;
@@ -113,8 +135,10 @@ async function runDaemon(home: Home): Promise<void> {
     machineId: await machineId(),
     hostLabel: hostLabel(),
     homeFolders: [home.config, home.state, home.cache],
-    newSource: spec =>
-      newSource(spec, { place: { platform: process.platform, home: homedir(), env: process.env }, randomBytes: bytes }),
+    newSource: spec => newSource(spec, { place, randomBytes: bytes }),
+    discover: known => discoverSources({ place, clock: systemClock, known }),
+    syncedFolders: () => syncedFoldersOf(place, syncReading),
+    syncAppOf: path => syncAppOf(path, place, syncReading),
     startWatching: (settings, listener) => watchSources({ ...settings, clock: systemClock }, listener),
     power: () => powerState(),
     randomBytes: bytes,
@@ -159,6 +183,18 @@ async function runDaemon(home: Home): Promise<void> {
       await jobs.lock();
       return {};
     },
+    discoverSources: () => jobs.sources.discover(),
+    syncedFolders: () => jobs.sources.syncedFolders(),
+    addSource: wish => jobs.sources.add(wish),
+    removeSource: async ({ id }) => {
+      await jobs.sources.remove(id);
+      return {};
+    },
+    changeSource: change => jobs.sources.change(change),
+    acceptSource: async ({ id }) => {
+      await jobs.sources.accept(id);
+      return {};
+    },
     setSchedule: change => jobs.setSchedule(change),
     pause: async ({ ms }) => ({ pausedUntil: jobs.pause(ms) }),
     judgePassword: async (_, { secrets }) => {
@@ -188,7 +224,26 @@ async function runDaemon(home: Home): Promise<void> {
     setSettings: ({ values }) => jobs.setSettings(values),
     installService: () => installAutostart(service, around),
     uninstallService: async () => ({ removed: await uninstallAutostart(service.environment, around) }),
-    doctor: async () => probeRuntime({ kdfBackend: () => keyWork.backend() }),
+    doctor: () =>
+      examine({
+        home,
+        platform: process.platform,
+        now: systemClock.now(),
+        status: jobs.status(),
+        check: () => jobs.check(),
+        settings: () => state.settings.load(),
+        runtime: () => probeRuntime({ kdfBackend: () => keyWork.backend() }),
+        keychain: async () => {
+          await keychain.look('again');
+          const { isWanted, kind, backend } = keychain;
+          return { isWanted, kind, backend };
+        },
+        autostart: () => findAutostart(service, around),
+        limits: () => watchLimits(),
+        countFolders,
+        freeBytes: freeDiskBytes,
+        fact: name => state.facts.get(name),
+      }),
   };
   const endpoint = await startEndpoint({
     home,
@@ -200,6 +255,7 @@ async function runDaemon(home: Home): Promise<void> {
   const notices = new DesktopNotices({
     facts: state.facts,
     log,
+    now: () => systemClock.now(),
     isWanted: () => jobs.chosenSettings().desktopNotices,
     show: text => showNotice(text, process),
   });

@@ -113,7 +113,7 @@ function newPassword(link: Link): Step<Answers> {
     const password = await ask({
       ...place,
       title: 'Set Up Backup: Password',
-      prompt: 'Choose a password. It is asked for each time Signet starts, and nobody can reset it.',
+      prompt: 'Choose a password. It is asked for once after each login, and nobody can reset it.',
       hidden: true,
       live: async value => {
         if (value === '') return undefined;

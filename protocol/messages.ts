@@ -54,7 +54,10 @@ export interface WithProgress {
 /** From the client to the daemon, to open a new or join an existing backup. Secrets: password, phone | recoveryKey (+ password, phone). */
 export interface SetupParams extends WithProgress {
   /** Without a root: the profile's own folder on this computer; without a profile: recognised from the folder. */
-  readonly sources: readonly { readonly root?: string | undefined; readonly profile?: string | undefined }[];
+  readonly sources: readonly ({
+    readonly root?: string | undefined;
+    readonly profile?: string | undefined;
+  } & SourceChoices)[];
   /** `folder:<absolute path>` and, later, other kinds. */
   readonly remote: string;
   readonly schedule?: Partial<Schedule>;

@@ -1,7 +1,7 @@
 // The sentences for notices, by their kind: what happened, what it means for the chats, what to do. In the panel and in commands they name the
 // app and the place; on the desktop, where others may look over a shoulder, they count and name nothing. What each is filled with:
-// overdue {days, cause, causeSince, tries, place, code} · failed {code, place, tries} · shrunk {label, of, count} · missing-source {label} ·
-// fewer-messages {label, count} · password-reminder, no-keychain {}.
+// overdue {days, cause, causeSince, place, code, tries} · failed {code, place, tries} · shrunk {app, of, count} · missing-source {app} ·
+// fewer-messages {app, count} · password-reminder, no-keychain {}.
 
 import { capital, filled, type Words, wordsFor } from './error-words.ts';
 import { type ErrorParams, isErrorCode } from './errors.ts';
@@ -10,84 +10,41 @@ import type { Alarm, Notice, NoticeKind, OverdueCause } from './status.ts';
 
 interface Facts {
   readonly params: ErrorParams;
-  readonly label: string;
-  readonly place: string;
+  readonly app: string;
   readonly now: number;
   readonly locale: Locale;
-}
-
-/** How long there was none, as a sentence without its stop. @param days whole ones; undefined when there never was a good backup */
-export function noGoodBackup(days: number | undefined, locale: Locale): string {
-  return days === undefined ? 'No good backup yet' : `No good backup for ${counted(days, 'day', 'days', locale)}`;
-}
-
-/** Why there was no good backup for so long, without the stop at the end. @param params of an overdue state or its notice */
-export function causeWords(params: ErrorParams, now: number, locale: Locale): string {
-  const { text, place } = filled(params, now, locale);
-  const at = text('causeSince', '');
-  const since = at === '' ? '' : ` since ${dayOf(at, now, locale)}`;
-  switch (text('cause', '') as OverdueCause) {
-    case 'sign-in':
-      return `${capital(place)} ended the sign-in${at === '' ? '' : ` ${ago(at, now, locale)}`}, so nothing has been uploaded since`;
-    case 'offline':
-      return place.startsWith('the folder ')
-        ? `${capital(place)} cannot be reached${since}`
-        : `The computer has been offline${since}`;
-    case 'locked':
-      return `Signet has been locked${since}`;
-    case 'full':
-      return `${capital(place)} is full${since}`;
-    case 'disk-full':
-      return `This computer's disk is full${since}`;
-    case 'paused':
-      return `Automatic backups pause at your wish${since}`;
-    case 'power':
-      return `Backups wait for mains power or an unmetered connection${since}`;
-    case 'not-running':
-      return 'Signet was not running';
-    case 'failed': {
-      const code = text('code', '');
-      const message = wordsFor(
-        { code: isErrorCode(code) ? code : 'E_INTERNAL', params: { place } },
-        now,
-        locale,
-      ).message;
-      const tries = Number(text('tries', '1'));
-      return `The last ${tries === 1 ? 'try' : `${counted(tries, 'try', 'tries', locale)}`} failed: ${message.replace(/\.$/, '')}`;
-    }
-  }
 }
 
 const stillThere = 'What was backed up of it is still in your backups.';
 
 const sentences: { readonly [kind in NoticeKind]: (facts: Facts) => Words } = {
   overdue: ({ params, now, locale }) => {
-    const days = typeof params['days'] === 'number' ? params['days'] : undefined;
-    return {
-      message: `${noGoodBackup(days, locale)}.${params['cause'] === undefined ? '' : ` ${causeWords(params, now, locale)}.`}`,
-      advice: overdueAdvice(params['cause']),
-    };
+    const { days, cause } = params;
+    const long = noGoodBackup(typeof days === 'number' ? days : undefined, locale);
+    const why = cause === undefined ? '' : ` ${causeWords(params, now, locale)}.`;
+    return { message: `${long}.${why}`, advice: overdueAdvice(cause) };
   },
-  failed: ({ params, place }) => {
+  failed: ({ params, now, locale }) => {
     const { code } = params;
-    const reason = isErrorCode(code) ? wordsFor({ code, params: { place } }) : undefined;
+    const known = isErrorCode(code) ? code : 'E_INTERNAL';
+    const { message, advice } = wordsFor({ code: known, params }, now, locale);
     return {
-      message: `The backup stopped${reason === undefined ? '' : `: ${reason.message}`}`.replace(/([^.])$/, '$1.'),
-      advice: `Nothing is lost; Signet tries again. ${reason?.advice ?? ''}`.trim(),
+      message: `The backup stopped: ${message}`,
+      advice: `Nothing is lost; Signet tries again by itself. ${advice}`.trim(),
     };
   },
-  shrunk: ({ params, label, locale }) => ({
-    message: `${capital(label)} ${lossWords(params, locale)}. Its last full state is kept, and nothing newer of it is backed up until you decide.`,
+  shrunk: ({ params, app, locale }) => ({
+    message: `${capital(app)} ${lossWords(params, locale)}. Its last full state is kept, and nothing newer of it is backed up until you decide.`,
     advice: 'If you removed that yourself, say so, and backups go on with what is there.',
   }),
-  'missing-source': ({ label }) => ({
-    message: `${capital(label)} is not where it was. ${stillThere}`,
+  'missing-source': ({ app }) => ({
+    message: `${capital(app)} is not where it was. ${stillThere}`,
     advice: 'Connect its disk or move it back; if it is gone for good, take it out of the backup.',
   }),
-  'fewer-messages': ({ params, label, locale }) => {
+  'fewer-messages': ({ params, app, locale }) => {
     const { count } = params;
     const fewer = typeof count === 'number' ? counted(count, 'message', 'messages', locale) : 'messages';
-    return { message: `${capital(label)} has ${fewer} fewer than before.`, advice: 'They are still in your backups.' };
+    return { message: `${capital(app)} has ${fewer} fewer than before.`, advice: 'They are still in your backups.' };
   },
   'password-reminder': () => ({
     message: 'Do you still know your backup password?',
@@ -102,22 +59,22 @@ const sentences: { readonly [kind in NoticeKind]: (facts: Facts) => Words } = {
 /** The sentences for a notice, with the names of app and place. */
 export function noticeWords(
   { kind, params }: Pick<Notice, 'kind' | 'params'>,
-  now = Date.now(),
+  now: number,
   locale: Locale = {},
 ): Words {
-  return sentences[kind]({
-    now,
-    params,
-    label: named(params['label'], 'one of your folders with chats'),
-    place: named(params['place'], 'the place of your backups'),
-    locale,
-  });
+  const { app } = params;
+  const named = typeof app === 'string' && app !== '' ? app : 'one of your folders with chats';
+  return sentences[kind]({ params, app: named, now, locale });
 }
 
 /** For the desktop: no name of an app, a folder, a place or a person. */
-export function desktopNotice({ kind, params }: Pick<Notice, 'kind' | 'params'>): string {
-  const { label: _label, place: _place, ...counts } = params;
-  const { message, advice } = noticeWords({ kind, params: counts });
+export function desktopNotice(
+  { kind, params }: Pick<Notice, 'kind' | 'params'>,
+  now: number,
+  locale: Locale = {},
+): string {
+  const { app: _app, place: _place, ...counts } = params;
+  const { message, advice } = noticeWords({ kind, params: counts }, now, locale);
   return `${message} ${advice}`;
 }
 
@@ -153,6 +110,46 @@ function lossWords({ of: measure, count }: ErrorParams, locale: Locale): string 
   return measure === 'bytes' ? `holds ${size(count, locale)} less than before` : 'holds much less than before';
 }
 
-function named(value: unknown, fallback: string): string {
-  return typeof value === 'string' && value !== '' ? value : fallback;
+/** The heading of what is overdue. @param days since the last good backup; undefined when there never was one */
+export function noGoodBackup(days: number | undefined, locale: Locale): string {
+  return days === undefined ? 'No good backup yet' : `No good backup for ${counted(days, 'day', 'days', locale)}`;
+}
+
+/** Why there was no good backup for so long (of a cause this version does not know, that it is not known), without the stop at the end. @param params of an overdue state or its notice */
+export function causeWords(params: ErrorParams, now: number, locale: Locale): string {
+  const { text, place } = filled(params, now, locale);
+  const at = text('causeSince', '');
+  const since = at === '' ? '' : ` since ${dayOf(at, now, locale)}`;
+  switch (text('cause', '') as OverdueCause) {
+    case 'sign-in':
+      return `${capital(place)} ended the sign-in${at === '' ? '' : ` ${ago(at, now, locale)}`}, so nothing has been uploaded since`;
+    case 'offline':
+      return place.startsWith('the folder ')
+        ? `${capital(place)} cannot be reached${since}`
+        : `The computer has been offline${since}`;
+    case 'locked':
+      return `Signet has been locked${since}`;
+    case 'full':
+      return `${capital(place)} is full${since}`;
+    case 'disk-full':
+      return `This computer's disk is full${since}`;
+    case 'paused':
+      return `Automatic backups pause at your wish${since}`;
+    case 'power':
+      return `Backups wait for mains power or an unmetered connection${since}`;
+    case 'not-running':
+      return 'Signet was not running';
+    case 'failed': {
+      const code = text('code', '');
+      const message = wordsFor(
+        { code: isErrorCode(code) ? code : 'E_INTERNAL', params: { place } },
+        now,
+        locale,
+      ).message;
+      const tries = Number(text('tries', '1'));
+      return `The last ${tries === 1 ? 'try' : `${counted(tries, 'try', 'tries', locale)}`} failed: ${message.replace(/\.$/, '')}`;
+    }
+    default:
+      return 'Why is not known here';
+  }
 }

@@ -85,6 +85,10 @@ export interface SourceStatus {
   readonly leftOut?: { readonly files: number; readonly bytes: number };
   /** The app seals its data with a key of this computer, so the bytes open nowhere else. */
   readonly opensOnlyHere?: true;
+  /** What its owner chose; absent means: everything, without limit. Of patterns only how many there are. */
+  readonly leaveOut?: readonly MediaClass[];
+  readonly maxFileBytes?: number;
+  readonly excludes?: number;
   readonly capturedAt?: string;
   /** True when every database of it was verified at its last capture. */
   readonly verified?: boolean;

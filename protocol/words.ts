@@ -1,10 +1,10 @@
 // The sentences for the state of Signet, chosen at the client; the daemon never speaks. Calm, plain, what happened, what it means, what to do.
-// Never on screen: vault, repository, blob, pack, head, daemon, KDF, remote. Those for failures are in error-words.ts.
+// Never on screen: vault, repository, blob, pack, head, daemon, KDF, remote. Those for failures are in error-words.ts, those for notices in notice-words.ts.
 
 import { capital, reasonWords, wordsFor } from './error-words.ts';
 import type { ErrorCode } from './errors.ts';
 import { ago, counted, duration, type Locale, listed, percent, size } from './formats.ts';
-import { causeWords, noGoodBackup } from './notice-words.ts';
+import { causeWords, noGoodBackup, noticeWords } from './notice-words.ts';
 import { newMessagesWords } from './source-words.ts';
 import type { Alarm, JobProgress, Overdue, Schedule, Status } from './status.ts';
 
@@ -44,14 +44,38 @@ export function sentenceFor(status: Status | null, now: number, locale: Locale =
   if (status.job !== null) return { state: 'running', ...runningWords(status.job, good, locale) };
   if (status.overdue !== null) return { state: 'overdue', ...overdueWords(status, status.overdue, now, locale) };
   if (status.vault === 'locked') {
-    const when = status.keychain === 'session' ? 'once after each login' : 'each time Signet starts';
+    const changes = status.waiting?.reason === 'locked' ? status.waiting.changes : 0;
+    const waiting = changes > 0 ? `, ${counted(changes, 'change', 'changes', locale)} waiting` : '';
     return {
       state: 'locked',
-      sentence: 'Signet is locked',
-      below: `Backups wait for your password. It is asked for ${when}. ${capital(good)}.`,
+      sentence: `Signet is locked${waiting}`,
+      below: `Backups wait for your password. It is asked for ${whenAsked(status)}. ${capital(good)}.`,
     };
   }
   return needsYou(status, good, locale) ?? { state: 'good', ...goodWords(status, good, now, locale) };
+}
+
+/** When the password is asked for: `once after each login`. */
+function whenAsked({ keychain }: Status): string {
+  return keychain === 'session' ? 'once after each login' : 'each time Signet starts';
+}
+
+/** What keeps Signet unlocked over a restart, or does not: a value for a table, without a stop. */
+export function passwordWords(status: Status): string {
+  const { keychain, keychainBackend } = status;
+  const why = { session: 'kept by the keychain', 'memory-only': 'no keychain in use', unavailable: 'no keychain' }[
+    keychain
+  ];
+  const by = keychain === 'session' && keychainBackend !== null ? ` (${keychainBackend})` : '';
+  const cannot = keychain === 'memory-only' && keychainBackend !== null ? 'the keychain cannot be used now' : why;
+  return `asked for ${whenAsked(status)}; ${cannot}${by}`;
+}
+
+/** After the password was given: when it is asked for again. */
+export function askedAgainWords(status: Status, now: number): string {
+  const missing = status.notices.find(({ kind }) => kind === 'no-keychain');
+  if (missing === undefined) return `The password is asked for ${whenAsked(status)}.`;
+  return Object.values(noticeWords(missing, now)).join(' ');
 }
 
 function alarmWords(alarm: Alarm, status: Status, now: number, locale: Locale): StateWords {
@@ -227,6 +251,13 @@ function goodWords(status: Status, good: string, now: number, locale: Locale): O
   const what = nothingNew
     ? 'nothing new since'
     : messages || counted(files, 'new or changed file', 'new or changed files', locale);
+  if (status.remote?.synced !== undefined) {
+    const { label, synced } = status.remote;
+    return {
+      sentence: `Everything is in ${label}`,
+      below: `${synced} uploads it from there; Signet cannot see whether it has. ${capital(good)} · ${what}`,
+    };
+  }
   return { sentence: 'Everything is backed up', below: `${capital(good)} · ${what}` };
 }
 

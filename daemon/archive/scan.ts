@@ -15,6 +15,7 @@ import { LeftOutList } from './left-out.ts';
 import type { ArchiveSource, Omission, OmissionReason, RuleEntry } from './model.ts';
 import { displayPath, joinPath, nameKey } from './names.ts';
 import type { Extent } from './shrinkage.ts';
+import { reasonOf } from './source-read.ts';
 
 /** Suffixes of the files that SQLite keeps beside a database. */
 const neighbourSuffixes = ['-wal', '-shm', '-journal'] as const;
@@ -456,11 +457,6 @@ class Walk {
 function isNeighbour(name: Uint8Array, names: { has(key: string): boolean }): boolean {
   const key = nameKey(name);
   return neighbourSuffixes.some(suffix => key.endsWith(suffix) && names.has(key.slice(0, -suffix.length)));
-}
-
-export function reasonOf(error: unknown): OmissionReason {
-  const code = systemCode(error);
-  return code === 'EACCES' || code === 'EPERM' ? 'permission' : code === 'ENOENT' ? 'vanished' : 'io';
 }
 
 /** restic's test for an unchanged file: size, times of content and inode, and the inode itself. */

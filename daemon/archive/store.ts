@@ -3,7 +3,6 @@
 // the backup: a file that cannot be read is named in the result and its version of the parent snapshot stays, a full disk stops everything.
 
 import { concat, utf8 } from '../base/bytes.ts';
-import { SignetError, systemCode } from '../base/errors.ts';
 import {
   type CapturedImage,
   type DatabaseCapture,
@@ -19,6 +18,7 @@ import type {
   ArchiveSource,
   CaptureMemory,
   DatabaseMemory,
+  LineCount,
   ManifestDatabase,
   ManifestSource,
   MessageCounts,
@@ -27,9 +27,11 @@ import type {
   SourceNews,
   TextMemory,
 } from './model.ts';
-import { displayPath, joinPath } from './names.ts';
-import { type DatabaseEntry, type Entry, type FileEntry, type FolderEntry, reasonOf, type Scan } from './scan.ts';
-import { fewerMessages, type Loss, shrinkage } from './shrinkage.ts';
+import { displayPath } from './names.ts';
+import type { DatabaseEntry, Entry, FileEntry, FolderEntry, Scan } from './scan.ts';
+import type { Loss } from './shrinkage.ts';
+import { fromSource, readExactly, sourceFailure } from './source-read.ts';
+import { MessageTally } from './tally.ts';
 
 /** Files up to this size are one blob (DESIGN D6). */
 const wholeFileBytes = 512 << 10;
@@ -80,10 +82,7 @@ export class SourceStore {
   readonly #databases: ManifestDatabase[] = [];
   readonly #previousDatabases: ReadonlyMap<string, ManifestDatabase>;
   readonly #memory: Record<string, DatabaseMemory> = {};
-  readonly #texts: Record<string, TextMemory> = {};
-  /** Messages expected in the whole source, as far as it is captured: what it had, corrected by each database. Undefined: not known. */
-  #expected: number | undefined;
-  #added: News = { messages: 0, conversations: 0 };
+  readonly #tally: MessageTally;
   /** Nodes of captured databases, by entry: the image, and its log when both belong together. */
   readonly #captured = new Map<DatabaseEntry, readonly TreeNode[]>();
   /** Buffers for whole files, not in use; as many come to be as files are under way at once. */
@@ -98,133 +97,48 @@ export class SourceStore {
     this.#root = utf8(source.root);
     this.#omitted = [...scan.omitted];
     this.#previousDatabases = new Map(context.before?.databases.map(each => [each.path, each]));
-    this.#expected = context.before?.counts?.messages;
+    this.#tally = new MessageTally({ source, before: context.before, texts: context.memory.texts });
   }
 
   /** First pass: every database of the source. Answers the loss that holds the source back, before any of it is stored. */
   async storeDatabases(): Promise<Loss | undefined> {
     const entries = [...databasesIn(this.#scan.root)];
-    const here = new Set(entries.map(entry => displayPath(entry.path)));
-    for (const { path, counts } of this.#previousDatabases.values()) {
-      if (counts !== undefined && !here.has(path)) this.#expect(counts, { messages: 0 });
-    }
+    this.#tally.beginDatabases(new Set(entries.map(entry => displayPath(entry.path))));
+    const isCounted = (entry: DatabaseEntry) => this.#tally.candidates(displayPath(entry.path)) !== undefined;
     // Judged when all are counted: a database may have moved.
-    let uncounted = entries.filter(entry => this.#candidates(entry) !== undefined).length;
+    let uncounted = entries.filter(isCounted).length;
     for (const entry of entries) {
       this.#context.signal.throwIfAborted();
-      if (this.#candidates(entry) !== undefined) uncounted -= 1;
+      if (isCounted(entry)) uncounted -= 1;
       const nodes = entry.unchanged ? this.#again(entry) : await this.#captureOne(entry, uncounted === 0);
       if ('of' in nodes) return nodes;
       this.#captured.set(entry, nodes);
     }
-    return this.#loss(this.#expected);
+    return this.#tally.expectedLoss();
   }
 
   /** Second pass: all other files, then the trees from the leaves up. Or the loss that holds the source back. */
   async storeTrees(): Promise<StoredSource | Loss> {
     const node = await this.#folder(this.#scan.root);
-    const messages = await this.#countAll();
-    const loss = this.#loss(messages?.messages);
+    const databases = this.#databases;
+    const messages = await this.#tally.total(this.#scan.root, databases, (path, rule) => this.#countUnread(path, rule));
+    const loss = this.#tally.loss(messages?.messages);
     if (loss !== undefined) return loss;
     return {
       node,
       omitted: this.#omitted,
-      databases: this.#databases,
+      databases,
       messages,
-      news: this.#news(messages),
-      memory: { databases: this.#memory, texts: this.#texts },
+      news: this.#tally.news(messages),
+      memory: { databases: this.#memory, texts: this.#tally.texts },
     };
-  }
-
-  #loss(messages: number | undefined): Loss | undefined {
-    if (this.#source.lossAccepted) return undefined;
-    const nothing = { files: 0, bytes: 0 };
-    return shrinkage({ ...nothing, messages: this.#context.before?.counts?.messages }, { ...nothing, messages });
-  }
-
-  #expect(before: Pick<MessageCounts, 'messages'>, after: Pick<MessageCounts, 'messages'> | undefined): void {
-    if (this.#expected === undefined) return;
-    this.#expected = after === undefined ? undefined : this.#expected - before.messages + after.messages;
-  }
-
-  #news(counted: MessageCounts | undefined): SourceNews {
-    if (counted === undefined) return {};
-    const { messages, conversations } = this.#added;
-    const fewer = this.#source.lossAccepted
-      ? 0
-      : fewerMessages(this.#context.before?.counts?.messages, counted.messages);
-    return {
-      messagesNew: messages,
-      ...(conversations !== undefined && { conversationsChanged: conversations }),
-      ...(fewer > 0 && { messagesFewer: fewer }),
-    };
-  }
-
-  #noteAdded({ messages, conversations }: News): void {
-    const known = this.#added.conversations;
-    this.#added = {
-      messages: this.#added.messages + messages,
-      conversations: known === undefined || conversations === undefined ? undefined : known + conversations,
-    };
-  }
-
-  /** Undefined when the profile does not count, nothing here is counted, or something is not that should be. */
-  async #countAll(): Promise<MessageCounts | undefined> {
-    const { counting } = this.#source.rules;
-    if (counting === undefined) return undefined;
-    const found: (MessageCounts | undefined)[] = [];
-    for (const { path, counts } of this.#databases) {
-      if (counting.databases?.some(rule => rule.path.test(path))) found.push(counts);
-    }
-    if (counting.lines !== undefined) await this.#countTexts(this.#scan.root, found);
-    let messages = 0;
-    let conversations = 0;
-    for (const counts of found) {
-      if (counts === undefined) return undefined;
-      messages += counts.messages;
-      conversations += counts.conversations;
-    }
-    return found.length === 0 ? undefined : { messages, conversations };
-  }
-
-  /** Those that were stored just now were counted on the way; of the others it is known, or they are read once. */
-  async #countTexts(folder: FolderEntry, found: (MessageCounts | undefined)[]): Promise<void> {
-    const known = this.#context.memory.texts;
-    for (const entry of folder.entries) {
-      if (entry.kind === 'dir') {
-        await this.#countTexts(entry, found);
-        continue;
-      }
-      const path = entry.kind === 'kept' ? joinPath(folder.path, entry.name) : entry.path;
-      const key = this.#key(path);
-      if (entry.kind === 'kept') {
-        // It cannot be read now: what is kept of it is as it was.
-        for (const [name, counts] of Object.entries(known)) {
-          if (name !== key && !name.startsWith(`${key}/`)) continue;
-          this.#texts[name] = counts;
-          found.push(counts);
-        }
-        continue;
-      }
-      if (entry.kind !== 'file' || this.#lineRule(path) === undefined) continue;
-      const counts = this.#texts[key] ?? known[key] ?? (await this.#countUnread(entry));
-      if (counts !== undefined) this.#texts[key] = counts;
-      found.push(counts);
-    }
-  }
-
-  #lineRule(path: Uint8Array) {
-    const shown = displayPath(path);
-    return this.#source.rules.counting?.lines?.find(rule => rule.path.test(shown));
   }
 
   /** An unchanged text that is not remembered, after the memory was lost. */
-  async #countUnread(entry: FileEntry): Promise<TextMemory | undefined> {
-    const rule = this.#lineRule(entry.path);
-    if (rule === undefined) return undefined;
-    const appendOnly = this.#source.rules.isAppendOnly(entry.path);
+  async #countUnread(path: Uint8Array, rule: LineCount): Promise<TextMemory | undefined> {
+    const appendOnly = this.#source.rules.isAppendOnly(path);
     try {
-      const file = await fromSource(() => openStableFile(this.#absolute(entry.path), { appendOnly }));
+      const file = await fromSource(() => openStableFile(this.#absolute(path), { appendOnly }));
       try {
         const counter = await LineCounter.open(rule, file, undefined);
         const piece = new Uint8Array(wholeFileBytes);
@@ -254,19 +168,13 @@ export class SourceStore {
     return entry.previous === undefined ? [] : [entry.previous, ...entry.previousNeighbours];
   }
 
-  #candidates(entry: DatabaseEntry) {
-    const path = displayPath(entry.path);
-    return this.#source.rules.counting?.databases?.find(rule => rule.path.test(path))?.candidates;
-  }
-
   /** @param isLastCounted then the loss of the whole source is known, and nothing of a source that is held back need be stored */
   async #captureOne(entry: DatabaseEntry, isLastCounted: boolean): Promise<readonly TreeNode[] | Loss> {
     const { capture, signal, now, onProgress } = this.#context;
     const key = this.#key(entry.path);
     const path = displayPath(entry.path);
     const memory = this.#context.memory.databases[key];
-    const previous = this.#previousDatabases.get(path);
-    const candidates = this.#candidates(entry);
+    const candidates = this.#tally.candidates(path);
     const count = candidates && { candidates, since: memory?.newest };
     onProgress({ phase: 'capturing', files: 0, bytes: 0, item: path });
     const sinceCheckMs = now() - Date.parse(memory?.checkedAt ?? '');
@@ -278,11 +186,9 @@ export class SourceStore {
       const { strategy, checked, pageSize, pageCount, signature, companions, counts } = captured;
       const nodes: TreeNode[] = [];
       try {
-        if (count !== undefined) {
-          this.#expect(previous?.counts ?? { messages: 0 }, counts);
-          const loss = isLastCounted ? this.#loss(this.#expected) : undefined;
-          if (loss !== undefined) return loss;
-        }
+        if (count !== undefined) this.#tally.addDatabase(path, counts);
+        const loss = isLastCounted ? this.#tally.expectedLoss() : undefined;
+        if (loss !== undefined) return loss;
         nodes.push(await this.#image(entry.name, entry.facts, captured.image));
         for (const { suffix, image } of companions) {
           nodes.push(await this.#image(concat(entry.name, utf8(suffix)), entry.facts, image));
@@ -306,7 +212,6 @@ export class SourceStore {
         ...(counted && { counts: counted }),
       });
       this.#memory[key] = { signature, ...when, ...(counts?.newest && { newest: counts.newest }) };
-      if (counts !== undefined) this.#noteAdded(counts.added ?? addedTo(previous?.counts, counts));
       onProgress({ phase: 'capturing', files: 1, bytes: entry.facts.sizeBytes, item: path });
       return nodes;
     } catch (error) {
@@ -375,20 +280,14 @@ export class SourceStore {
         const appendOnly = this.#source.rules.isAppendOnly(entry.path);
         const file = await fromSource(() => openStableFile(this.#absolute(entry.path), { appendOnly }));
         try {
-          const rule = this.#lineRule(entry.path);
-          const key = this.#key(entry.path);
-          const known = this.#context.memory.texts[key];
-          const counter = rule && (await LineCounter.open(rule, file, known));
+          const counter = await this.#tally.openText(entry.path, file);
           const content = await this.#content(file, counter);
           const counts = await counter?.finish();
           if ((await fromSource(() => file.finish())) === 'changed') {
             if (attempt < triesOfChangingFile) continue;
             this.#omitted.push({ path, reason: 'changing' });
           }
-          if (counts !== undefined) {
-            this.#texts[key] = counts;
-            this.#noteAdded(entry.previous === undefined ? counts : addedToText(known, counts));
-          }
+          if (counts !== undefined) this.#tally.addText(entry.path, counts, entry.previous !== undefined);
           this.#countFile(entry);
           this.#context.onProgress({ phase: 'storing', files: 1, bytes: entry.facts.sizeBytes, item: path });
           return { ...commonOf(entry.name, file.stat), type: 'file', sizeBytes: file.sizeBytes, content };
@@ -504,27 +403,6 @@ export class SourceStore {
   }
 }
 
-interface News {
-  readonly messages: number;
-  /** Undefined: not known in how many. */
-  readonly conversations: number | undefined;
-}
-
-/** What was added to a database of which only the totals are known; to one that was not there before, everything. */
-function addedTo(before: MessageCounts | undefined, after: MessageCounts): News {
-  if (before === undefined) return after;
-  const messages = Math.max(0, after.messages - before.messages);
-  return { messages, conversations: messages === 0 ? 0 : undefined };
-}
-
-/** What was added to a text that was there before; how much it held may be forgotten. */
-function addedToText(before: MessageCounts | undefined, after: MessageCounts): News {
-  if (before === undefined) return { messages: 0, conversations: undefined };
-  const messages = Math.max(0, after.messages - before.messages);
-  // New lines of a conversation that is there belong to it; which ones, of several in a file, nobody keeps.
-  return { messages, conversations: messages === 0 ? 0 : Math.max(1, after.conversations - before.conversations) };
-}
-
 /** How a database is named across sources in the local memory. */
 export function databaseKey(sourceId: string, path: Uint8Array): string {
   return `${sourceId}/${displayPath(path)}`;
@@ -541,39 +419,6 @@ function* databasesIn(folder: FolderEntry): Generator<DatabaseEntry> {
 function commonOf(name: Uint8Array, facts: FileFacts): Omit<TreeNode, 'type'> {
   const { permissions, mtimeNs, ctimeNs, uid, gid, inode, links } = facts;
   return { name, permissions, mtimeNs, atimeNs: mtimeNs, ctimeNs, uid, gid, inode, links };
-}
-
-async function readExactly(
-  from: { read(target: Uint8Array, position: number): Promise<number> },
-  target: Uint8Array,
-  position: number,
-): Promise<void> {
-  const got = await fromSource(() => from.read(target, position));
-  if (got !== target.length) {
-    throw new SignetError('E_SOURCE_UNREADABLE', `a file gave ${got} bytes where it had ${target.length}`, {
-      params: { reason: 'io' },
-    });
-  }
-}
-
-/** Marks what fails while a source is read, so that it is told apart from a failing repository. */
-async function fromSource<Result>(read: () => Promise<Result>): Promise<Result> {
-  try {
-    return await read();
-  } catch (cause) {
-    if (cause instanceof SignetError || systemCode(cause) === undefined) throw cause;
-    throw new SignetError('E_SOURCE_UNREADABLE', `reading a file failed (${systemCode(cause)})`, {
-      params: { reason: reasonOf(cause) },
-      cause,
-    });
-  }
-}
-
-/** The reason when the source is at fault; undefined when the error is about anything else and must stop the backup. */
-function sourceFailure(error: unknown): OmissionReason | undefined {
-  if (!(error instanceof SignetError) || error.code !== 'E_SOURCE_UNREADABLE') return undefined;
-  const { reason } = error.params;
-  return reason === 'permission' || reason === 'vanished' ? reason : 'io';
 }
 
 /**

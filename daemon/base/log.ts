@@ -9,20 +9,31 @@ import { privateFile } from './files.ts';
 
 const rotateAtBytes = 1 << 20;
 const keptFiles = 3;
+/** Time, level and the names of both in a line. */
+const aroundFields = 70;
+const longestText = 80;
+const mostFrames = 8;
+const leftOut = '(left out)';
 
-/** What may be said beside an event. Ids are cut to eight characters before they are written. */
+/** What may be said beside an event; anything else is left out. Ids are cut to eight characters before they are written. */
 export interface LogFields {
   readonly code?: ErrorCode;
   readonly system?: string;
   readonly job?: string;
   readonly reason?: string;
   readonly id?: string;
+  /** Of the protocol: `signet/status`. */
+  readonly method?: string;
   readonly count?: number;
   readonly bytes?: number;
   readonly ms?: number;
   readonly pid?: number;
   readonly version?: string;
   readonly ok?: boolean;
+  readonly compatible?: boolean;
+  /** The name of an unforeseen error, and where it came from. */
+  readonly error?: string;
+  readonly at?: readonly string[];
 }
 
 export interface Log {
@@ -39,9 +50,9 @@ export function openLog(folder: string, name: string): Log {
   const logger = pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime }, destination);
   let written = existsSync(path) ? statSync(path).size : 0;
   const write = (level: 'info' | 'warn' | 'error', event: string, fields: LogFields = {}): void => {
-    const line = fields.id === undefined ? fields : { ...fields, id: fields.id.slice(0, 8) };
+    const line = sayable(fields);
     logger[level](line, event);
-    written += 120 + event.length;
+    written += aroundFields + event.length + JSON.stringify(line).length;
     if (written > rotateAtBytes) {
       rotate(path);
       destination.reopen();
@@ -53,6 +64,57 @@ export function openLog(folder: string, name: string): Log {
     warn: (event, fields) => write('warn', event, fields),
     error: (event, fields) => write('error', event, fields),
   };
+}
+
+const forms: { readonly [name in keyof LogFields]-?: (value: unknown) => unknown } = {
+  code: text,
+  system: text,
+  job: text,
+  reason: text,
+  version: text,
+  error: text,
+  id: value => (typeof value === 'string' ? value.slice(0, 8) : leftOut),
+  method: value => (typeof value === 'string' && /^[$a-z]+(?:\/[a-zA-Z]+){0,3}$/.test(value) ? value : leftOut),
+  count: number,
+  bytes: number,
+  ms: number,
+  pid: number,
+  ok: flag,
+  compatible: flag,
+  at: value => (Array.isArray(value) ? value.slice(0, mostFrames).map(frame) : leftOut),
+};
+
+/** The fields that are known, each in its form: types end where foreign objects are handed on. */
+function sayable(fields: LogFields): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(
+    Object.entries(forms).flatMap(([name, form]) => {
+      const value: unknown = fields[name as keyof LogFields];
+      return value === undefined ? [] : [[name, form(value)]];
+    }),
+  );
+}
+
+/** Words, codes and names of jobs. What looks like a path, an address or a number of a person is no such thing. */
+function text(value: unknown): string {
+  if (typeof value !== 'string') return leftOut;
+  return /[/\\~@]|\d[\d\s().-]{5,}\d/.test(value) ? leftOut : value.slice(0, longestText);
+}
+
+function number(value: unknown): number | string {
+  return typeof value === 'number' ? value : leftOut;
+}
+
+function flag(value: unknown): boolean | string {
+  return typeof value === 'boolean' ? value : leftOut;
+}
+
+/** `at run (file:///home/kim/signet/daemon/jobs/jobs.ts:12:3)` without the way to the program: `run jobs.ts:12:3`. */
+function frame(value: unknown): string {
+  const [, called = '', file = ''] =
+    /^\s*at (?:(?:async )?([\w$.#<> ]{1,80}) )?\(?(?:.*[/\\])?([\w.-]{1,60}(?::\d{1,7}){1,2})\)?$/.exec(
+      String(value),
+    ) ?? [];
+  return `${called} ${file}`.trim() || leftOut;
 }
 
 function rotate(path: string): void {

@@ -18,6 +18,14 @@ const scheduleKinds = ['never', 'manual', 'daily', 'weekly', 'monthly'] as const
 const atOption = () => new Option('--at <time>', 'time of the day for daily, weekly (Sundays) and monthly (the 1st)');
 const onChangeOption = () => new Option('--on-change <switch>', 'back up when chats change').choices(['on', 'off']);
 const gather = (value: string, before: readonly string[] = []) => [...before, value];
+const choiceOptions = () => [
+  new Option('--no-videos', 'leave out videos'),
+  new Option('--leave-out <kinds>', 'leave out image, video, audio, document, sticker, or several with commas'),
+  new Option('--max-size <size>', 'leave out larger files, such as 100MB; never what holds messages'),
+  new Option('--exclude <pattern>', 'leave out what a .gitignore line would; may be given several times').argParser(
+    gather,
+  ),
+];
 
 const program = new Command('signet')
   .description('End-to-end encrypted backup of the chats on this computer, to a cloud that cannot read them.')
@@ -51,7 +59,7 @@ const setup = command('setup', 'create a backup, or join the one that is there')
   .addOption(onChangeOption())
   .option('--new', 'only create: fail when a backup is there')
   .option('--read-only', 'join only to look and restore');
-for (const option of secretOptions()) setup.addOption(option);
+for (const option of [...choiceOptions(), ...secretOptions()]) setup.addOption(option);
 setup.action(async options => (await import('./setup.ts')).setup(options));
 
 command('status', 'show how things are')
@@ -105,6 +113,37 @@ command('set <key> <value>', 'choose: on, off, a number, a time such as 30s or 1
   async (key, value, options) => (await import('./settings.ts')).set(key, value, options),
 );
 
+const sources = program.command('sources').description('the chats that are backed up');
+command('list', 'show them, and what of them is left out', sources).action(async options =>
+  (await import('./sources.ts')).list(options),
+);
+const add = command('add <source>', 'one more: a folder, <profile> or <profile>:<dir>', sources).option(
+  '--label <name>',
+  'what to call it',
+);
+for (const option of choiceOptions()) add.addOption(option);
+add.action(async (source, options) => (await import('./sources.ts')).add(source, options));
+command('remove <source>', 'no longer back it up; what is backed up stays', sources).action(async (source, options) =>
+  (await import('./sources.ts')).remove(source, options),
+);
+const change = command('change <source>', 'choose anew what of it is left out', sources).option(
+  '--label <name>',
+  'what to call it',
+);
+for (const option of choiceOptions()) change.addOption(option);
+change
+  .option('--videos', 'keep videos')
+  .option('--no-leave-out', 'keep all kinds of media')
+  .option('--no-max-size', 'keep files of any size')
+  .option('--no-exclude', 'keep what patterns named')
+  .action(async (source, options) => (await import('./sources.ts')).change(source, options));
+command('discover', 'look for chats on this computer', sources).action(async options =>
+  (await import('./sources.ts')).discover(options),
+);
+command('accept <source>', 'that it shrank was meant: back it up as it is', sources).action(async (source, options) =>
+  (await import('./sources.ts')).accept(source, options),
+);
+
 const daemon = program.command('daemon').description("Signet's background part");
 command('run', 'run it in the foreground', daemon).action(async () => (await import('./service.ts')).run());
 command('start', 'start it', daemon).action(async options => (await import('./service.ts')).start(options));
@@ -121,8 +160,19 @@ command('uninstall', 'start it by itself no longer', daemon).action(async option
 command('doctor', 'check that this computer has what Signet needs').action(async options =>
   (await import('./service.ts')).doctor(options),
 );
+command('log', 'show what the background part noted')
+  .option('--lines <n>', 'how many, the newest', '40')
+  .option('--follow', 'go on showing until Ctrl-C')
+  .action(async options => (await import('./log.ts')).log(options));
 
-for (const each of [program, ...program.commands, ...settings.commands, ...daemon.commands]) {
+program
+  .command('completion')
+  .description('print what makes a shell complete these commands')
+  .addArgument(new Argument('<shell>', 'which shell').choices(['bash', 'zsh', 'fish']))
+  .action(async shell => (await import('./completion.ts')).completion(shell, program));
+
+const everyCommand = (of: Command): Command[] => [of, ...of.commands.flatMap(everyCommand)];
+for (const each of everyCommand(program)) {
   each.exitOverride().configureOutput({ outputError: () => {} }); // said in our own form, below
 }
 

@@ -187,7 +187,7 @@ async function retrying<T>(ask: () => Promise<T>): Promise<T> {
 }
 
 async function askNewPassword(questions: Questions, judge: Judge): Promise<Uint8Array> {
-  note('Choose a password. It is asked for each time Signet starts, and nobody can reset it.');
+  note('Choose a password. It is asked for once after each login, and nobody can reset it.');
   return retrying(async () => {
     const password = await questions.ask('Password:', { hidden: true });
     try {

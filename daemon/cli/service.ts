@@ -3,11 +3,12 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { constants } from 'node:os';
-import { PeerError, wireErrorOf } from '../../protocol/errors.ts';
+import { exitCode, PeerError, type WireError, wireErrorOf } from '../../protocol/errors.ts';
 import { duration } from '../../protocol/formats.ts';
 import { findEntry, findNode, isGone } from '../../protocol/launch.ts';
 import * as messages from '../../protocol/messages.ts';
-import { type CommonOptions, Exit, withDaemon } from './session.ts';
+import type { DoctorCheck } from '../../protocol/status.ts';
+import { type CommonOptions, Exit, inCommands, toWire, withDaemon } from './session.ts';
 import { harmless, note, print, printJson } from './terminal.ts';
 
 /** In the foreground, until it is told to end: for service managers and for looking on. */
@@ -83,7 +84,17 @@ export async function uninstall(options: CommonOptions): Promise<void> {
 }
 
 export async function doctor(options: CommonOptions): Promise<void> {
-  const checks = await withDaemon(({ connection }) => connection.sendRequest(messages.doctor));
+  let isStarted = false;
+  let status = 1;
+  const checks = await withDaemon(({ connection }) => {
+    isStarted = true;
+    return connection.sendRequest(messages.doctor);
+  }).catch(thrown => {
+    if (isStarted) throw thrown;
+    const wire = toWire(thrown);
+    status = exitCode(wire.code);
+    return [notStarted(wire)];
+  });
   if (options.json) printJson(checks);
   else {
     for (const { name, ok, detail, advice } of checks) {
@@ -92,5 +103,19 @@ export async function doctor(options: CommonOptions): Promise<void> {
       );
     }
   }
-  if (checks.some(({ ok }) => !ok)) throw new Exit(1);
+  if (checks.some(({ ok }) => !ok)) throw new Exit(status);
+}
+
+/** What cannot be started cannot look at itself: what it said is all there is. */
+function notStarted(wire: WireError): DoctorCheck {
+  const { message, advice } = inCommands(wire);
+  const { detail } = wire.params;
+  const isSaid = detail === undefined || message.includes(String(detail));
+  return {
+    name: 'background part',
+    ok: false,
+    detail: isSaid ? `${message} (${wire.code})` : `${message} (${wire.code}: ${detail})`,
+    // A runtime that does not do would be sent to this very command.
+    ...(wire.code !== 'E_RUNTIME' && advice !== '' && { advice }),
+  };
 }

@@ -118,7 +118,8 @@ export function report(thrown: unknown, json: boolean): number {
   return exitCode(wire.code);
 }
 
-function toWire(thrown: unknown): WireError {
+/** The failure in the form that has sentences. */
+export function toWire(thrown: unknown): WireError {
   const wire = wireErrorOf(thrown);
   if (wire !== undefined) return wire;
   if (thrown instanceof ResponseError && thrown.code === ErrorCodes.PendingResponseRejected) {
@@ -135,7 +136,7 @@ function showsDetails(code: ErrorCode): boolean {
 }
 
 /** The shared sentences, with the commands of this tool where they name the editor's. */
-function inCommands(wire: WireError): { readonly message: string; readonly advice: string } {
+export function inCommands(wire: WireError): { readonly message: string; readonly advice: string } {
   const words = wordsFor(wire);
   const advice: { readonly [code in ErrorCode]?: string } = {
     E_NOT_SET_UP: 'Run `signet setup`.',

@@ -1,19 +1,21 @@
 // `signet setup`: creates a backup or joins the one that is there, and shows the recovery key this one time.
 
 import { existsSync } from 'node:fs';
-import { homedir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
+import { onlyHereWords } from '../../protocol/choice-words.ts';
 import { PeerError } from '../../protocol/errors.ts';
 import { counted } from '../../protocol/formats.ts';
 import { type SetupParams, setup as setupRequest, status as statusRequest } from '../../protocol/messages.ts';
 import { groupsOf } from '../../protocol/recovery-key.ts';
 import type { ScheduleKind } from '../../protocol/status.ts';
+import { askedAgainWords } from '../../protocol/words.ts';
 import { givenSecrets, judgeBy, neededForSetup, type SecretOptions, secretsForSetup } from './secrets.ts';
 import { type CommonOptions, longRequest, usage, withDaemon } from './session.ts';
+import { absolute, type ChoiceOptions, choicesOf, sourceOf } from './source-spec.ts';
 import { scheduleOf } from './state.ts';
-import { canAsk, note, print, printJson } from './terminal.ts';
+import { canAsk, harmless, note, print, printJson } from './terminal.ts';
 
-export interface SetupOptions extends CommonOptions, SecretOptions {
+export interface SetupOptions extends CommonOptions, SecretOptions, ChoiceOptions {
   readonly source?: readonly string[];
   readonly remote: string;
   readonly schedule?: ScheduleKind;
@@ -25,7 +27,8 @@ export interface SetupOptions extends CommonOptions, SecretOptions {
 
 export async function setup(options: SetupOptions): Promise<void> {
   const remote = remoteOf(options.remote);
-  const sources = (options.source ?? []).map(sourceOf);
+  const choices = choicesOf(options);
+  const sources = (options.source ?? []).map(spec => ({ ...sourceOf(spec), ...choices }));
   if (options.readOnly && options.new) throw usage('--new and --read-only exclude each other');
   if (options.readOnly && sources.length > 0) throw usage('--read-only takes no --source');
   const schedule = scheduleOf(options.schedule, options);
@@ -62,6 +65,9 @@ export async function setup(options: SetupOptions): Promise<void> {
       if (answer.joined) note(`Joined. ${counted(answer.snapshots, 'backup is', 'backups are')} there.`);
       else note('Your backup is set up.');
       if (recoveryKey !== undefined) showKey(recoveryKey);
+      const found = await daemon.connection.sendRequest(statusRequest, {});
+      for (const { label, opensOnlyHere } of found.sources) if (opensOnlyHere) note(harmless(onlyHereWords(label)));
+      note(askedAgainWords(found, Date.now()));
       if (!options.readOnly) note('`signet backup` backs up now; `signet status` shows how things are.');
     } finally {
       secrets.wipe();
@@ -88,16 +94,4 @@ function remoteOf(spec: string): string {
   if (kind === undefined || place === undefined)
     throw usage('--remote names a kind and a place, such as folder:/media/disk/Backup');
   return kind === 'folder' ? `folder:${absolute(place)}` : spec;
-}
-
-/** `<dir>`, `<profile>` or `<profile>:<dir>`. A word that is no folder here is a profile, if the daemon knows it. */
-function sourceOf(spec: string): { readonly root?: string; readonly profile?: string } {
-  // A single letter before the colon is a drive on Windows.
-  const [, profile, folder] = /^([a-z][a-z0-9-]{1,39})(?::(.+))?$/.exec(spec) ?? [];
-  if (profile === undefined || (folder === undefined && existsSync(spec))) return { root: absolute(spec) };
-  return folder === undefined ? { profile } : { root: absolute(folder), profile };
-}
-
-function absolute(path: string): string {
-  return path === '~' || path.startsWith('~/') ? join(homedir(), path.slice(1)) : resolve(path);
 }

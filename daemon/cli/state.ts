@@ -8,7 +8,7 @@ import { noticeWords } from '../../protocol/notice-words.ts';
 import { Secrets } from '../../protocol/secrets.ts';
 import { sourceWords } from '../../protocol/source-words.ts';
 import type { Schedule, ScheduleKind, Status } from '../../protocol/status.ts';
-import { scheduleWords, sentenceFor } from '../../protocol/words.ts';
+import { askedAgainWords, passwordWords, scheduleWords, sentenceFor } from '../../protocol/words.ts';
 import { givenSecrets, refuseEmptyUnlock, type SecretOptions, secretsForUnlock } from './secrets.ts';
 import { type CommonOptions, Exit, usage, withDaemon } from './session.ts';
 import { folded, harmless, print, printJson, table } from './terminal.ts';
@@ -74,6 +74,7 @@ function statusWords(found: Status, now: number): string {
     if (found.nextRun !== null) facts.push(['Next', ago(found.nextRun, now, { bare: true })]);
     if (state !== 'locked')
       facts.push(['Lock', found.vault === 'locked' ? 'locked' : 'end-to-end encrypted, unlocked']);
+    facts.push(['Password', passwordWords(found)]);
   }
   const others =
     found.alarms.length > 1 ? [`${counted(found.alarms.length - 1, 'more alarm stands', 'more alarms stand')}.`] : [];
@@ -84,9 +85,9 @@ function statusWords(found: Status, now: number): string {
     locked ??
     { 'not set up': ['Run `signet setup`.'], locked: ['Run `signet unlock`.'] }[state as string] ??
     (isFirst ? ['Run `signet backup`.'] : []);
-  // What is overdue or failed stands in the heading.
+  // What is overdue or failed stands in the heading, a missing keychain in the table.
   const noticed = found.notices
-    .filter(({ kind }) => kind !== 'overdue' && kind !== 'failed')
+    .filter(({ kind }) => kind !== 'overdue' && kind !== 'failed' && kind !== 'no-keychain')
     .map(notice => harmless(Object.values(noticeWords(notice, now)).join(' ')));
   const heading = [`${harmless(sentence)}.`, harmless(below), ...noticed, ...others, ...next].filter(
     line => line !== '',
@@ -97,7 +98,7 @@ function statusWords(found: Status, now: number): string {
 export async function unlock(options: CommonOptions & SecretOptions): Promise<void> {
   const given = await givenSecrets(options);
   refuseEmptyUnlock(options, given);
-  await withDaemon(async ({ connection, secrets: channel }) => {
+  const found = await withDaemon(async ({ connection, secrets: channel }) => {
     const found = await connection.sendRequest(messages.status, {});
     // Not set up, nothing is asked: the daemon says so.
     const secrets =
@@ -109,9 +110,10 @@ export async function unlock(options: CommonOptions & SecretOptions): Promise<vo
     } finally {
       secrets?.wipe();
     }
+    return connection.sendRequest(messages.status, {});
   });
-  if (options.json) printJson({ vault: 'unlocked' });
-  else print('Unlocked.');
+  if (options.json) printJson({ vault: 'unlocked', keychain: found.keychain });
+  else print(`Unlocked. ${askedAgainWords(found, Date.now())}`);
 }
 
 export async function lock(options: CommonOptions): Promise<void> {

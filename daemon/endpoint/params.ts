@@ -23,10 +23,22 @@ const snapshot = v.pipe(
   v.regex(/^(?:latest|[0-9a-f]{4,64})$/, '"latest", or the first 4 or more digits of an id'),
 );
 const profile = v.pipe(v.string(), v.regex(/^[a-z][a-z0-9-]{0,39}$/, 'a profile name'));
+const leaveOut = v.pipe(v.array(v.picklist(['image', 'video', 'audio', 'document', 'sticker'])), v.maxLength(5));
+const maxFileBytes = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(Number.MAX_SAFE_INTEGER));
+const exclude = v.pipe(v.array(v.pipe(v.string(), v.maxLength(1024))), v.maxLength(1000));
+const wish = {
+  root: v.optional(absolutePath),
+  profile: v.optional(profile),
+  leaveOut: v.exactOptional(leaveOut),
+  maxFileBytes: v.exactOptional(maxFileBytes),
+  exclude: v.exactOptional(exclude),
+};
 const source = v.pipe(
-  v.strictObject({ root: v.optional(absolutePath), profile: v.optional(profile) }),
+  v.strictObject(wish),
   v.check(({ root, profile }) => root !== undefined || profile !== undefined, 'a folder or a profile'),
 );
+const sourceId = v.pipe(v.string(), v.regex(/^[a-z0-9-]{1,64}$/, 'a source id'));
+const label = v.pipe(v.string(), v.regex(/^[^\u0000-\u001f\u007f]{1,200}$/, '1 to 200 characters'));
 const count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(Number.MAX_SAFE_INTEGER));
 const progressToken = v.optional(v.pipe(v.string(), v.nonEmpty(), v.maxLength(64)));
 const secrets = v.strictObject({
@@ -93,6 +105,21 @@ export const paramsOf = {
   }),
   setSchedule: v.strictObject(schedule),
   pause: v.strictObject({ ms: v.pipe(count, v.maxValue(longestPauseMs)) }),
+  discoverSources: nothing,
+  syncedFolders: nothing,
+  addSource: v.pipe(
+    v.strictObject({ ...wish, label: v.exactOptional(label) }),
+    v.check(({ root, profile }) => root !== undefined || profile !== undefined, 'a folder or a profile'),
+  ),
+  removeSource: v.strictObject({ id: sourceId }),
+  changeSource: v.strictObject({
+    id: sourceId,
+    label: v.exactOptional(label),
+    leaveOut: v.exactOptional(leaveOut),
+    maxFileBytes: v.exactOptional(v.nullable(maxFileBytes)),
+    exclude: v.exactOptional(exclude),
+  }),
+  acceptSource: v.strictObject({ id: sourceId }),
   judgePassword: v.strictObject({ secrets }),
   daemonInfo: nothing,
   stopDaemon: nothing,

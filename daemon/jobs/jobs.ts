@@ -35,13 +35,16 @@ import { checkFolders, remoteLabel } from './places.ts';
 import { loadWitness } from './recall.ts';
 import { changedSchedule } from './schedule.ts';
 import { type GivenSecrets, type NewPlace, type SetupOptions, type SetupOrder, setUp } from './setup.ts';
+import { SourceList, type SourceListOptions } from './source-list.ts';
 import { statusOf } from './status.ts';
 import { Unlocking } from './unlocking.ts';
 import type { UsableKeychain } from './usable-keychain.ts';
 
 const historyShown = 20;
 
-export interface JobsOptions extends Omit<SetupOptions, 'signal'> {
+export interface JobsOptions
+  extends Omit<SetupOptions, 'signal'>,
+    Pick<SourceListOptions, 'discover' | 'syncedFolders'> {
   readonly engine: Pick<Engine, 'ask' | 'stop'>;
   readonly state: State;
   readonly clock: Clock;
@@ -66,6 +69,8 @@ export class Jobs {
   readonly #deviceId: string;
   readonly #backups: Backups;
   readonly #changes: SettingsChanges;
+  /** Which chats are backed up, and what of them. */
+  readonly sources: SourceList;
   #settings: Settings | undefined;
   #repository: Status['repository'] = null;
   #reachable: boolean | null = null;
@@ -117,6 +122,20 @@ export class Jobs {
         this.#reachable = isReachable;
         if (stored !== undefined && this.#repository !== null) this.#repository = { ...this.#repository, ...stored };
       },
+      onChanged: () => this.#changed(),
+    });
+    this.sources = new SourceList({
+      ...options,
+      facts: options.state.facts,
+      settings: () => {
+        this.#remote();
+        return this.#settings;
+      },
+      keep: async settings => {
+        await options.state.settings.save(settings);
+        await this.#follow(settings);
+      },
+      status: () => this.status(),
       onChanged: () => this.#changed(),
     });
   }
@@ -208,9 +227,15 @@ export class Jobs {
 
   async #configure(place: NewPlace, schedule: Partial<Schedule> | undefined): Promise<void> {
     const { state, hostLabel } = this.#options;
-    const { remote, sources, opened } = place;
+    const { remote, sources, opened, syncedBy } = place;
     const before = this.#settings ?? defaultSettings(hostLabel);
-    const settings = { ...before, remote, sources, schedule: changedSchedule(before.schedule, schedule ?? {}) };
+    const settings = {
+      ...before,
+      remote,
+      sources,
+      syncedBy,
+      schedule: changedSchedule(before.schedule, schedule ?? {}),
+    };
     await state.settings.save(settings);
     this.#settings = settings;
     await this.#unlocking.follow(settings);

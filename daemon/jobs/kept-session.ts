@@ -47,13 +47,14 @@ export class KeptSession {
    * @throws when the runtime folder takes no file; nothing is kept then
    */
   async keep(keys: SessionKeys, times: SessionTimes): Promise<void> {
-    const { keychain, marker, login, installId, randomBytes } = this.#options;
+    const { keychain, marker, login, installId, clock, randomBytes } = this.#options;
     if (!(await keychain.look()) || login === undefined) return;
     const half = randomBytes(halfBytes);
     this.#mayBeKept = true;
     this.#hasFailed = true;
     try {
       await marker.save(half);
+      await marker.touch(clock.now());
       const entry = utf8(sealSession(keys, times, { installId, login }, half, randomBytes));
       this.#hasFailed = !(await keychain.set('session', entry));
       if (this.#hasFailed) await marker.remove();

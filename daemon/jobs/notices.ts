@@ -16,6 +16,7 @@ const mostTold = 200;
 export interface DesktopNoticesOptions {
   readonly facts: State['facts'];
   readonly log: Pick<Log, 'info' | 'warn'>;
+  readonly now: () => number;
   readonly isWanted: () => boolean;
   /** Whether it was shown. */
   readonly show: (text: string) => Promise<boolean>;
@@ -39,7 +40,7 @@ export class DesktopNotices {
 
   /** To be called with every new state. Cheap while nothing new stands; never throws. */
   look(status: Status): void {
-    const incidents = incidentsOf(status);
+    const incidents = incidentsOf(status, this.#options.now());
     const run = `${status.lastGoodAt} ${status.lastError?.at}`;
     this.#firstRun ??= run;
     const { isWanted } = this.#options;
@@ -68,12 +69,12 @@ export class DesktopNotices {
   }
 }
 
-function incidentsOf(status: Status): readonly Incident[] {
+function incidentsOf(status: Status, now: number): readonly Incident[] {
   return [
     ...status.alarms.map(alarm => ({ id: `alarm ${alarm.code}`, kind: alarm.code, text: desktopAlarm(alarm) })),
     ...status.notices
       .filter(({ kind }) => interrupting.includes(kind))
-      .map(notice => ({ id: notice.id, kind: notice.kind, text: desktopNotice(notice) })),
+      .map(notice => ({ id: notice.id, kind: notice.kind, text: desktopNotice(notice, now) })),
   ];
 }
 

@@ -33,6 +33,12 @@ export function folderOfRemote(remote: string): string | undefined {
   return remote.startsWith(folderPrefix) ? remote.slice(folderPrefix.length) : undefined;
 }
 
+/** The same without links, as far as it exists. */
+export async function physicalFolderOf(remote: string): Promise<string | undefined> {
+  const folder = folderOfRemote(remote);
+  return folder === undefined ? undefined : physical(folder);
+}
+
 /** How words name the place. */
 export function remoteLabel(remote: string): string {
   const folder = folderOfRemote(remote);
@@ -86,7 +92,7 @@ function contains(outer: string, inner: string): boolean {
 }
 
 /** The path without links, as far as it exists. */
-async function physical(path: string): Promise<string> {
+export async function physical(path: string): Promise<string> {
   try {
     return await realpath(path);
   } catch (error) {

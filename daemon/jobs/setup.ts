@@ -9,19 +9,14 @@ import type { OpenedVault } from '../vault/model.ts';
 import { checkSameRepository, normalisePhone, parseRecoveryKey, type Vault } from '../vault/vault.ts';
 import type { Engine } from './engine.ts';
 import * as engine from './engine-messages.ts';
-import { checkFolders, folderOfRemote, normaliseRemote } from './places.ts';
+import { checkFolders, folderOfRemote, normaliseRemote, physicalFolderOf } from './places.ts';
+import { type NewSource, type SourceWish, settingOf } from './source-list.ts';
 
 /** Secrets as bytes, the caller's to wipe. */
 export interface GivenSecrets {
   readonly password?: Uint8Array | undefined;
   readonly phone?: Uint8Array | undefined;
   readonly recoveryKey?: Uint8Array | undefined;
-}
-
-/** A folder, a profile with its usual folder, or both. */
-export interface SourceWish {
-  readonly root?: string | undefined;
-  readonly profile?: string | undefined;
 }
 
 export interface SetupOrder {
@@ -37,7 +32,9 @@ export interface SetupOptions {
   readonly engine: Pick<Engine, 'ask'>;
   readonly hostLabel: string;
   readonly homeFolders: readonly string[];
-  readonly newSource: (wish: SourceWish) => Promise<SourceSetting>;
+  readonly newSource: NewSource;
+  /** The app that uploads what lies at the path, if one does. @param path without links */
+  readonly syncAppOf: (path: string) => Promise<string | undefined>;
   readonly randomBytes: (count: number) => Uint8Array;
   readonly signal: AbortSignal;
 }
@@ -47,6 +44,8 @@ export interface NewPlace {
   readonly remote: string;
   readonly sources: readonly SourceSetting[];
   readonly opened: engine.OpenedRepository;
+  /** The app that uploads the place from here; null for a plain one. */
+  readonly syncedBy: string | null;
   /** E.164; undefined after joining by recovery key to look only. */
   readonly phone: string | undefined;
 }
@@ -62,12 +61,16 @@ export async function setUp(order: SetupOrder, secrets: GivenSecrets, options: S
   const { signal } = options;
   const remote = await normaliseRemote(order.remote);
   const sources: SourceSetting[] = [];
-  for (const wish of order.sources) sources.push(await options.newSource(wish));
+  for (const wish of order.sources) sources.push(await settingOf(wish, sources, options.newSource));
   await checkFolders({ remote, sources, home: options.homeFolders });
+  const syncedBy = async (): Promise<string | null> => {
+    const folder = await physicalFolderOf(remote);
+    return folder === undefined ? null : ((await options.syncAppOf(folder)) ?? null);
+  };
   const found = await options.engine.ask(engine.inspect, { remote }, { signal });
   if (found === 'repository' && !order.createOnly) {
     const { opened, phone } = await join(remote, order, secrets, options);
-    const place = { remote, sources: order.readOnly ? [] : sources, opened, phone };
+    const place = { remote, sources: order.readOnly ? [] : sources, opened, phone, syncedBy: await syncedBy() };
     return { repositoryId: opened.repositoryId, joined: true, place };
   }
   if (found !== 'empty') {
@@ -86,7 +89,7 @@ export async function setUp(order: SetupOrder, secrets: GivenSecrets, options: S
     });
   }
   const { opened, phone, recoveryKey } = await create(remote, secrets, options);
-  const place = { remote, sources, opened, phone };
+  const place = { remote, sources, opened, phone, syncedBy: await syncedBy() };
   return { repositoryId: opened.repositoryId, joined: false, place, recoveryKey };
 }
 

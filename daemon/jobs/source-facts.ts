@@ -84,7 +84,7 @@ export function sourceNotices(
       kind,
       since: from,
       source: id,
-      params: { label, ...params },
+      params: { app: label, ...params },
     });
     if (problem === 'missing') return [incident('missing-source', since)];
     if (isAccepted(id)) return [];

@@ -2,6 +2,7 @@
 
 import type { Alarm, JobProgress, SourceStatus, Status } from '../../protocol/status.ts';
 import { productVersion, protocolVersion } from '../../protocol/version.ts';
+import { profileOf } from '../sources/sources.ts';
 import type { HistoryEntry, Settings, SourceSetting } from '../state/model.ts';
 import type { KnownSource, KnownSources } from './source-facts.ts';
 
@@ -64,7 +65,19 @@ export function statusOf(facts: StatusFacts): Status {
 }
 
 /** What is shown of a source; `known` is empty before its first backup. */
-export function sourceStatus({ id, profile, label, root }: SourceSetting, known: KnownSource = {}): SourceStatus {
+export function sourceStatus(source: SourceSetting, known: KnownSource = {}): SourceStatus {
+  const { id, profile, label, root, leaveOut, maxFileBytes, exclude } = source;
   const { problemSince, loss, fewer, ...facts } = known;
-  return { id, profile, label, root, ...facts };
+  const { opensOnlyHere } = profileOf(profile);
+  return {
+    id,
+    profile,
+    label,
+    root,
+    ...(opensOnlyHere && { opensOnlyHere }),
+    ...(leaveOut?.length && { leaveOut }),
+    ...(maxFileBytes !== undefined && { maxFileBytes }),
+    ...(exclude?.length && { excludes: exclude.length }),
+    ...facts,
+  };
 }

@@ -11,6 +11,7 @@ import { SignetError } from '../base/errors.ts';
 export { type Keychain, type KeychainFound, KeychainProcess } from './keychain.ts';
 export { LoginMarker, loginSession } from './login-session.ts';
 export { type PowerState, powerState } from './power.ts';
+export type { WatchLimits } from './watch-limits.ts';
 
 const askTimeoutMs = 5000;
 const minNode = [24, 12] as const;
@@ -43,6 +44,18 @@ const machineIdSources: Partial<Record<NodeJS.Platform, readonly Source[]>> = {
       ),
   ],
 };
+
+/** A text value of the Windows registry; undefined where there is none, and everywhere else. Not run on Windows yet. */
+export async function registryText(key: string, value: string): Promise<string | undefined> {
+  if (process.platform !== 'win32') return undefined;
+  return registryValue(await outputOf('reg', ['query', key, '/v', value]), value);
+}
+
+/** `reg query` prints name, type and text with four spaces between; exported for tests. */
+export function registryValue(printed: string, value: string): string | undefined {
+  const lines = printed.matchAll(/^ {4}(.+?) {4}REG_(?:EXPAND_)?SZ {4}(.*\S)\s*$/gm);
+  return [...lines].find(([, name]) => name === value)?.[2];
+}
 
 /** How the machine may call itself before the user names it: the host name without domain. */
 export function hostLabel(): string {

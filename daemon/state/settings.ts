@@ -236,12 +236,7 @@ function mergeUnknown(before: unknown, next: unknown): unknown {
   if (Array.isArray(next)) {
     if (!Array.isArray(before)) return next;
     return next.map(item =>
-      hasId(item)
-        ? mergeUnknown(
-            before.find(old => hasId(old) && old.id === item.id),
-            item,
-          )
-        : item,
+      hasId(item) ? mergeUnknown(withoutChoices(before.find(old => hasId(old) && old.id === item.id)), item) : item,
     );
   }
   if (!isRecord(next) || !isRecord(before)) return next;
@@ -251,6 +246,12 @@ function mergeUnknown(before: unknown, next: unknown): unknown {
     merged[key] = Object.hasOwn(next, key) ? mergeUnknown(value, next[key]) : value;
   }
   return merged;
+}
+
+/** Without what this version knows of a source: what is not there any more was taken away. */
+function withoutChoices(before: unknown): unknown {
+  if (!isRecord(before)) return before;
+  return Object.fromEntries(Object.entries(before).filter(([key]) => !Object.hasOwn(source.entries, key)));
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

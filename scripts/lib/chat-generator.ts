@@ -15,6 +15,8 @@ export interface GeneratorOptions {
   readonly databaseBytes?: number;
   /** About what all media take together; default 60 MB. */
   readonly mediaBytes?: number;
+  /** Nightly encrypted copies with a date in their name, which a backup leaves out beside the database itself; default 2. */
+  readonly datedCopies?: number;
 }
 
 export interface GeneratedProfile {
@@ -36,14 +38,14 @@ const thumbnailBytes = 2600;
  * The database is closed, checkpointed and in WAL mode, as after the app was ended properly.
  */
 export function generateWhatsApp(folder: string, options: GeneratorOptions = {}): GeneratedProfile {
-  const { seed = 'whatsapp', databaseBytes = 60_000_000, mediaBytes = 60_000_000 } = options;
+  const { seed = 'whatsapp', databaseBytes = 60_000_000, mediaBytes = 60_000_000, datedCopies = 2 } = options;
   const databases = join(folder, 'Databases');
   const media = join(folder, 'Media');
   for (const path of [databases, media, join(folder, 'Backups')]) mkdirSync(path, { recursive: true });
   const files = writeMedia(folder, seeded(`${seed} media`), mediaBytes);
   const database = join(databases, 'msgstore.db');
   const messages = writeMessages(database, seeded(`${seed} messages`), databaseBytes, files);
-  writeOpaque(folder, seeded(`${seed} opaque`), Math.round(databaseBytes / 50));
+  writeOpaque(folder, seeded(`${seed} opaque`), Math.round(databaseBytes / 50), datedCopies);
   return { database, media, messages, mediaFiles: files.length };
 }
 
@@ -424,12 +426,14 @@ function jpeg(random: Seeded, sizeBytes: number): Buffer {
 }
 
 /** Nightly encrypted copies, and the settings copy: new bytes each night, opaque to everybody here. */
-function writeOpaque(folder: string, random: Seeded, sizeBytes: number): void {
+function writeOpaque(folder: string, random: Seeded, sizeBytes: number, datedCopies: number): void {
   const night = (days: number) => new Date(lastMessageAt - days * 86_400_000).toISOString().slice(0, 10);
   for (const [path, size] of [
     ['Databases/msgstore.db.crypt15', sizeBytes],
-    [`Databases/msgstore-${night(1)}.1.db.crypt15`, sizeBytes],
-    [`Databases/msgstore-${night(2)}.1.db.crypt15`, sizeBytes],
+    ...Array.from(
+      { length: datedCopies },
+      (_, days) => [`Databases/msgstore-${night(days + 1)}.1.db.crypt15`, sizeBytes] as const,
+    ),
     ['Backups/chatsettingsbackup.db.crypt15', 4096],
     ['Backups/wa.db.crypt15', 30_000],
   ] as const) {

@@ -15,7 +15,7 @@ const maxBundleBytes = 600_000;
 const maxVsixBytes = 15_000_000;
 
 /** Loaded as they are: their binaries are looked up beside their own files. */
-const nativePackages = ['argon2', '@phc/format', 'node-gyp-build'];
+const nativePackages = ['argon2', '@phc/format', 'node-gyp-build', 'keytar', '@napi-rs/keyring', ...keyringBinaries()];
 
 export interface Packaged {
   /** The unpacked extension. */
@@ -134,6 +134,13 @@ const flatEntries: Plugin = {
   },
 };
 
+/** The second keychain binding has a package of its own for the binary of each platform. */
+function keyringBinaries(): readonly string[] {
+  return readdirSync(join(root, 'node_modules', '@napi-rs'))
+    .filter(name => name.startsWith(`keyring-${process.platform}-${process.arch}`))
+    .map(name => `@napi-rs/${name}`);
+}
+
 function stageNative(folder: string): void {
   const platform = `${process.platform}-${process.arch}`;
   for (const name of nativePackages) {
@@ -143,7 +150,7 @@ function stageNative(folder: string): void {
       filter: path => {
         const inside = relative(from, path).split(/[\\/]/);
         if (inside[0] === 'prebuilds' && inside.length > 1) return inside[1] === platform;
-        return !/\.(cpp|gyp|map|md)$|^argon2$|^\.|^build-test|^node_modules$/.test(inside[0] ?? '') || inside[0] === '';
+        return !/\.(cpp|gyp|map|md)$|^argon2$|^\.|^build-test|^node_modules$|^src$|^script$/.test(inside[0] ?? '');
       },
     });
   }

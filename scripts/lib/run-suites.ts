@@ -1,5 +1,5 @@
 // scripts/test [--install] [suite...]: runs the suites, each within its printed budget, and ends with what was skipped and with
-// `N passed, N failed`. A suite without tests fails; with CI set a skip fails too, except one for want of the fixtures or for
+// `N passed, N failed`. A suite without tests fails; with CI set a skip fails too, except one for want of the fixtures, of another system, or for
 // being root (see test/support/skip.ts). Debian packages are installed only by root, and only with CI or --install.
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';

@@ -126,7 +126,7 @@ test('killed at any moment of a backup, nothing that was backed up is lost and n
   const seed = process.env['SIGNET_SEED'] ?? String(randomInt(1e9));
   t.log(`seed ${seed} (SIGNET_SEED repeats it)`);
   const signet = await installation(t);
-  generateWhatsApp(signet.source, { seed, databaseBytes: 10_000_000, mediaBytes: 16_000_000 });
+  generateWhatsApp(signet.source, { seed, databaseBytes: 10_000_000, mediaBytes: 16_000_000, datedCopies: 0 });
   const { recoveryKey = '' } = await signet.setUp(['--schedule', 'manual']); // no backup by itself after an unlock
   const random = seeded(`crash ${seed}`);
   const bench: Bench = { signet, recoveryKey, random, lasted: new Map() };

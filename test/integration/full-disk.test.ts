@@ -117,7 +117,7 @@ withDisk('no room for packs on their way: exit 15, and with more room the next b
 
 withDisk('no room to stage a database: exit 15, nothing staged is left, and with more room it is captured', async t => {
   const { signet, disk } = await onSmallDisk(t, 10 * mib);
-  generateWhatsApp(signet.source, { databaseBytes: 12 * mib, mediaBytes: mib });
+  generateWhatsApp(signet.source, { databaseBytes: 12 * mib, mediaBytes: mib, datedCopies: 0 });
   const { recoveryKey = '' } = await signet.setUp();
   fails(t, await signet.signet(['backup']), 15, 'E_DISK_FULL', /^This computer's disk is full/);
   t.deepEqual(readdirSync(join(signet.home, 'state', 'staging')), []);

@@ -1,8 +1,9 @@
 // What stands around the backups, by the commands that people use: settings, programs before and after, start at login.
 
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
+import type { DoctorCheck } from '../../protocol/status.ts';
 import { installation } from '../support/installation.ts';
 import { skip } from '../support/skip.ts';
 import { temporaryFolder } from '../support/temporary-home.ts';
@@ -82,4 +83,38 @@ test('a second daemon for a served home ends as if nothing were wrong, so that n
   const [code] = await new Promise<[number | null]>(resolve => child.once('exit', code => resolve([code])));
   t.is(code, 0);
   t.is((await signet.signet(['daemon', 'status'])).code, 0);
+});
+
+test('the doctor looks at a computer before set-up and after, and names what is broken, one by one', async t => {
+  const signet = await installation(t);
+  const examine = async (code: number): Promise<string[]> => {
+    const ran = await signet.signet(['doctor']);
+    t.is(ran.code, code, ran.out + ran.err);
+    return ran
+      .json<DoctorCheck[]>()
+      .filter(({ ok }) => !ok)
+      .map(({ name }) => name);
+  };
+  t.deepEqual(await examine(0), []);
+  writeFileSync(join(signet.source, 'chat.txt'), 'hello\n');
+  await signet.setUp();
+  await signet.ok(['backup']);
+  t.deepEqual(await examine(0), []);
+
+  renameSync(signet.source, `${signet.source}-away`);
+  t.deepEqual(await examine(1), ['chats 1']);
+  renameSync(`${signet.source}-away`, signet.source);
+  renameSync(signet.remote, `${signet.remote}-away`);
+  t.deepEqual(await examine(1), ['place of the copies']);
+  renameSync(`${signet.remote}-away`, signet.remote);
+  change(signet.home, { afterBackup: ['/nowhere/program'] });
+  t.deepEqual(await examine(1), ['program after backups']);
+  change(signet.home, { afterBackup: [] });
+  await signet.ok(['lock']);
+  t.deepEqual(await examine(0), []);
+
+  change(signet.home, { quietMs: 'long' });
+  t.deepEqual(await examine(1), ['settings']);
+  await signet.killDaemon();
+  t.deepEqual(await examine(2), ['background part']);
 });

@@ -327,3 +327,24 @@ test('a root named by a link is watched, links inside are not followed', async t
   writeFileSync(join(real, 'y'), 'y');
   t.is((await watch.settle())?.changes, 1);
 });
+
+test('what a source leaves out makes no backup due, whatever decides it', async t => {
+  const root = scratch(t);
+  mkdirSync(join(root, 'Media', 'WhatsApp Video'), { recursive: true });
+  mkdirSync(join(root, 'Databases'));
+  mkdirSync(join(root, 'drafts'));
+  const copy = (day: number) => join(root, 'Databases', `msgstore-2026-11-${day}.1.db.crypt15`);
+  for (const day of [22, 23]) writeFileSync(copy(day), 'x');
+  const source = { id: 'whatsapp-android-a', profile: 'whatsapp-android', root };
+  const choices = { leaveOut: ['video'], maxFileBytes: 1000, exclude: ['drafts/'] } as const;
+  const watch = await start(t, { sources: [{ ...source, ...choices }] });
+  writeFileSync(join(root, 'Media', 'WhatsApp Video', 'VID-1.mp4'), 'by its folder');
+  writeFileSync(join(root, 'Media', 'film'), Buffer.from('000000206674797069736f6d00000000', 'hex'));
+  writeFileSync(join(root, 'Media', 'large.jpg'), Buffer.alloc(1001));
+  writeFileSync(join(root, 'drafts', 'letter'), 'x');
+  writeFileSync(copy(21), 'an older copy');
+  writeFileSync(join(root, '.nomedia'), '');
+  await nothingButThis(t, watch);
+  writeFileSync(copy(24), 'a newer copy');
+  t.is((await watch.settle())?.reason, 'change');
+});

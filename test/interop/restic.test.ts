@@ -1,10 +1,9 @@
 // Stock restic is the independent judge of what we write, and we read what it wrote.
 
-import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { lstat, mkdir, readFile, readlink, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import test, { type ExecutionContext } from 'ava';
+import type { ExecutionContext } from 'ava';
 import { asBuffer } from '../../daemon/base/bytes.ts';
 import { createFolderRemote } from '../../daemon/remotes/folder.ts';
 import type { BlobId, Repository, TreeNode } from '../../daemon/repository/model.ts';
@@ -16,41 +15,10 @@ import {
   fileNode,
   folderNode,
   linkNode,
-  resticPassword,
   snapshotOf,
   temporaryFolder,
 } from '../support/repository.ts';
-import { skip } from '../support/skip.ts';
-
-const found = spawnSync('restic', ['version'], { encoding: 'utf8' });
-const hasRestic = found.status === 0;
-
-/** A test that stock restic takes part in. */
-function withRestic(title: string, body: (t: ExecutionContext) => Promise<void>): void {
-  test(title, async t => (hasRestic ? body(t) : skip(t, 'restic is not installed')));
-}
-
-interface Run {
-  readonly status: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-function restic(repository: string, args: readonly string[], cwd?: string): Run {
-  const env = { ...process.env, RESTIC_PASSWORD: resticPassword, RESTIC_REPOSITORY: repository };
-  const { status, stdout, stderr } = spawnSync('restic', ['--no-cache', ...args], {
-    env,
-    cwd,
-    encoding: 'utf8',
-    timeout: 120_000,
-  });
-  return { status, stdout, stderr };
-}
-
-function succeeds(t: ExecutionContext, run: Run): string {
-  t.is(run.status, 0, run.stderr + run.stdout);
-  return run.stdout;
-}
+import { restic, succeeds, withRestic } from '../support/restic.ts';
 
 interface Place extends Bench {
   readonly path: string;
@@ -227,7 +195,7 @@ withRestic('a repository that stock restic made is read, and its trees are encod
   await writeFile(join(source, 'empty'), '');
   await symlink('empty', join(source, 'link'));
   await utimes(join(source, 'empty'), 1_600_000_000.25, 1_600_000_000.25);
-  succeeds(t, restic(place.path, ['backup', '.'], source));
+  succeeds(t, restic(place.path, ['backup', '.'], { cwd: source }));
 
   const repository = await place.open();
   await repository.refreshIndex();

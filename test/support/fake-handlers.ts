@@ -136,6 +136,17 @@ export function fakeHandlers(changes: Partial<Handlers> = {}, asked: Asked[] = [
     verify: async () => verifyResult,
     unlock: async () => ({}),
     lock: async () => ({}),
+    discoverSources: async () => [],
+    syncedFolders: async () => [],
+    addSource: async ({ root = '/home/kim/Chats', profile = 'generic', label = 'Chats' }) => ({
+      id: `${profile}-abcd2345`,
+      profile,
+      label,
+      root,
+    }),
+    removeSource: async () => ({}),
+    changeSource: async ({ id, label = 'Chats' }) => ({ id, profile: 'generic', label, root: '/home/kim/Chats' }),
+    acceptSource: async () => ({}),
     setSchedule: async params => ({ kind: 'manual', at: '03:30', onChange: true, ...params }),
     pause: async ({ ms }) => ({ pausedUntil: ms === 0 ? null : '2026-11-24T09:00:00.000Z' }),
     judgePassword: async (_params, { secrets }) => {

@@ -41,6 +41,7 @@ const commonProtocol = new Set([
   'words.ts',
   'error-words.ts',
   'notice-words.ts',
+  'formats.ts',
   'status.ts',
   'version.ts',
   'home.ts',

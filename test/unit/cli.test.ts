@@ -1,5 +1,6 @@
 import test from 'ava';
 import { Exit, report } from '../../daemon/cli/session.ts';
+import { choicesOf, sourceOf } from '../../daemon/cli/source-spec.ts';
 import { statusExit } from '../../daemon/cli/state.ts';
 import { harmless, progressLine, table } from '../../daemon/cli/terminal.ts';
 import { type ErrorCode, errorKinds, PeerError, wireErrorOf } from '../../protocol/errors.ts';
@@ -173,3 +174,59 @@ for (const [typed, problem, count] of [
     );
   });
 }
+
+for (const { title, options, before, choices } of [
+  { title: 'nothing said', options: {}, before: ['image'], choices: {} },
+  { title: '--no-videos', options: { videos: false }, before: [], choices: { leaveOut: ['video'] } },
+  {
+    title: '--no-videos beside what is left out already',
+    options: { videos: false },
+    before: ['image'],
+    choices: { leaveOut: ['image', 'video'] },
+  },
+  { title: '--videos', options: { videos: true }, before: ['image', 'video'], choices: { leaveOut: ['image'] } },
+  {
+    title: '--leave-out in place of what was',
+    options: { leaveOut: 'stickers, document' },
+    before: ['image'],
+    choices: { leaveOut: ['sticker', 'document'] },
+  },
+  { title: '--no-leave-out', options: { leaveOut: false }, before: ['image'], choices: { leaveOut: [] } },
+  { title: '--max-size 100MB', options: { maxSize: '100MB' }, before: [], choices: { maxFileBytes: 100_000_000 } },
+  {
+    title: '--max-size 1.5 gib',
+    options: { maxSize: '1.5 gib' },
+    before: [],
+    choices: { maxFileBytes: 1_610_612_736 },
+  },
+  { title: '--max-size 5', options: { maxSize: '5' }, before: [], choices: { maxFileBytes: 5 } },
+  { title: '--no-max-size', options: { maxSize: false }, before: [], choices: { maxFileBytes: null } },
+  { title: '--exclude', options: { exclude: ['*.iso'] }, before: [], choices: { exclude: ['*.iso'] } },
+  { title: '--no-exclude', options: { exclude: false }, before: [], choices: { exclude: [] } },
+] as const) {
+  test(`choices: ${title}`, t => t.deepEqual(choicesOf(options, before), choices));
+}
+
+for (const options of [
+  { leaveOut: 'films' },
+  { leaveOut: '' },
+  { leaveOut: 'constructor' },
+  { maxSize: '' },
+  { maxSize: '0' },
+  { maxSize: '0.1' },
+  { maxSize: '-5MB' },
+  { maxSize: '5 elephants' },
+] as const) {
+  test(`choices: ${JSON.stringify(options)} is refused`, t => {
+    t.throws(() => choicesOf(options), { instanceOf: PeerError, code: 'E_USAGE' });
+  });
+}
+
+test('a source is a folder, an app, or an app with its folder', t => {
+  t.deepEqual(sourceOf('/chats'), { root: '/chats' });
+  t.deepEqual(sourceOf('claude-code'), { profile: 'claude-code' });
+  t.deepEqual(sourceOf('claude-code:/x y'), { profile: 'claude-code', root: '/x y' });
+  t.deepEqual(sourceOf('generic:/a:b'), { profile: 'generic', root: '/a:b' });
+  t.deepEqual(sourceOf('test'), { root: `${process.cwd()}/test` }, 'a folder that is here');
+  t.throws(() => sourceOf(''), { code: 'E_USAGE' });
+});

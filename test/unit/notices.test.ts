@@ -4,12 +4,13 @@ import test, { type ExecutionContext } from 'ava';
 import { DesktopNotices } from '../../daemon/jobs/notices.ts';
 import { noticeTool, showNotice } from '../../daemon/platform/notify.ts';
 import { openState } from '../../daemon/state/state.ts';
-import { causeWords, desktopAlarm, desktopNotice, noticeWords } from '../../protocol/notice-words.ts';
+import { desktopAlarm, desktopNotice, noticeWords } from '../../protocol/notice-words.ts';
 import type { Notice, NoticeKind, Status } from '../../protocol/status.ts';
 import { someStatus } from '../support/fake-handlers.ts';
 import { manualClock } from '../support/manual-clock.ts';
 import { temporaryFolder, temporaryHome } from '../support/temporary-home.ts';
 
+const now = Date.parse('2026-11-23T09:00:00.000Z');
 const since = '2026-11-20T09:00:00.000Z';
 const notice = (kind: NoticeKind, params: Notice['params'] = {}, id: string = kind): Notice => ({
   id,
@@ -20,18 +21,18 @@ const notice = (kind: NoticeKind, params: Notice['params'] = {}, id: string = ki
 const all: readonly Notice[] = [
   notice('overdue', { days: 9, cause: 'sign-in', place: 'Google Drive' }),
   notice('failed', { code: 'E_REMOTE_DENIED', place: 'the folder Anna', tries: 3 }),
-  notice('shrunk', { label: 'Anna’s WhatsApp', of: 'messages', count: 1200 }),
-  notice('missing-source', { label: 'Anna’s WhatsApp' }),
-  notice('fewer-messages', { label: 'Anna’s WhatsApp', count: 1 }),
+  notice('shrunk', { app: 'Anna’s WhatsApp', of: 'messages', count: 1200 }),
+  notice('missing-source', { app: 'Anna’s WhatsApp' }),
+  notice('fewer-messages', { app: 'Anna’s WhatsApp', count: 1 }),
   notice('password-reminder'),
   notice('no-keychain'),
 ];
 
 test('each kind of notice has words for what happened and what to do', t => {
-  const text = all.map(each => Object.values(noticeWords(each)).join(' | '));
+  const text = all.map(each => Object.values(noticeWords(each, now)).join(' | '));
   t.deepEqual(text, [
     'No good backup for 9 days. Google Drive ended the sign-in, so nothing has been uploaded since. | See what Signet says, then back up.',
-    'The backup stopped: The folder Anna does not let Signet read or write there. | Nothing is lost; Signet tries again. Check the permissions of the place, then try again.',
+    'The backup stopped: The folder Anna does not let Signet read or write there. | Nothing is lost; Signet tries again by itself. Check the permissions of the place, then try again.',
     'Anna’s WhatsApp has 1,200 messages fewer than before. Its last full state is kept, and nothing newer of it is backed up until you decide. | If you removed that yourself, say so, and backups go on with what is there.',
     'Anna’s WhatsApp is not where it was. What was backed up of it is still in your backups. | Connect its disk or move it back; if it is gone for good, take it out of the backup.',
     'Anna’s WhatsApp has 1 message fewer than before. | They are still in your backups.',
@@ -42,20 +43,22 @@ test('each kind of notice has words for what happened and what to do', t => {
 
 test('words come without any parameter, too, and hold no word of ours that people do not know', t => {
   for (const { kind } of all) {
-    const { message, advice } = noticeWords({ kind, params: {} });
+    const { message, advice } = noticeWords({ kind, params: {} }, now);
     t.regex(message, /^[A-Z].*[.?]$/, kind);
     t.notRegex(message + advice, /vault|repository|blob|daemon|remote|!|undefined/i, kind);
   }
-  t.is(causeWords({ cause: 'offline', place: 'the folder NAS' }, 0, {}), 'The folder NAS cannot be reached');
+  const failed = notice('overdue', { cause: 'failed', code: 'E_REMOTE_FULL', days: 1, tries: 3 });
   t.is(
-    noticeWords(notice('overdue', { cause: 'failed', code: 'E_REMOTE_FULL', days: 1 })).message,
-    'No good backup for 1 day. The last try failed: The place of your backups is full.',
+    noticeWords(failed, now).message,
+    'No good backup for 1 day. The last 3 tries failed: The place of your backups is full.',
   );
+  const empty = notice('shrunk', { app: 'WhatsApp', of: 'everything' });
+  t.true(noticeWords(empty, now).message.startsWith('WhatsApp is empty now. Its last full state is kept'));
 });
 
 test('what stands on the desktop names no app, place or person', t => {
-  for (const each of all) t.notRegex(desktopNotice(each), /Anna|Google/, each.kind);
-  t.true(desktopNotice(notice('shrunk', { label: 'Anna', of: 'files', count: 9 })).includes('9 files fewer'));
+  for (const each of all) t.notRegex(desktopNotice(each, now), /Anna|Google/, each.kind);
+  t.true(desktopNotice(notice('shrunk', { app: 'Anna', of: 'files', count: 9 }), now).includes('9 files fewer'));
   t.true(desktopAlarm({ code: 'E_WITHHELD' }).startsWith('The cloud is hiding backups'));
 });
 
@@ -68,6 +71,7 @@ async function kit(t: ExecutionContext) {
     new DesktopNotices({
       facts: state.facts,
       log: { info: () => undefined, warn: () => undefined },
+      now: () => now,
       isWanted: () => settings.isWanted,
       show: async text => {
         shown.push(text);

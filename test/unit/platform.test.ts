@@ -9,6 +9,7 @@ import {
   memory,
   probeNode,
   probeRuntime,
+  registryValue,
 } from '../../daemon/platform/platform.ts';
 
 const door = new URL('../../daemon/platform/platform.ts', import.meta.url).href;
@@ -45,6 +46,19 @@ test('the machine has an identity that stays the same', async t => {
   t.is(await machineId(), await machineId());
   t.true((await machineId()).length >= 8);
   t.regex(hostLabel(), /^[^\s.][^.]{0,63}$/);
+});
+
+test('a value of the Windows registry is read from what reg prints', t => {
+  const printed = [
+    '',
+    'HKEY_CURRENT_USER\\Software\\Microsoft\\OneDrive\\Accounts\\Personal',
+    '    UserFolder    REG_SZ    C:\\Users\\A B\\OneDrive',
+    '    Count    REG_DWORD    0x1',
+    '',
+  ].join('\r\n');
+  t.is(registryValue(printed, 'UserFolder'), 'C:\\Users\\A B\\OneDrive');
+  t.is(registryValue(printed, 'Count'), undefined);
+  t.is(registryValue('', 'UserFolder'), undefined);
 });
 
 test('memory and disk are bytes that can be there', async t => {

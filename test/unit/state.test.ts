@@ -95,6 +95,25 @@ test('a source that was removed does not come back with a save', async t => {
   t.deepEqual((await state.settings.load())?.sources, []);
 });
 
+test('a choice that was taken away does not come back with a save', async t => {
+  const state = await openIn(t, await makeHome(t));
+  const [source] = settings.sources;
+  if (source === undefined) return t.fail();
+  const chosen = { ...source, leaveOut: ['video'], maxFileBytes: 5, exclude: ['*.iso'] } as const;
+  await state.settings.save({ ...settings, sources: [chosen] });
+  t.deepEqual((await state.settings.load())?.sources, [chosen]);
+  await state.settings.save({ ...settings, sources: [source] });
+  t.deepEqual((await state.settings.load())?.sources, [source]);
+});
+
+test('a pattern that says nothing is named', async t => {
+  const state = await openIn(t, await makeHome(t));
+  const sources = [{ ...settings.sources[0], exclude: ['*.iso', 'x['] }];
+  await writeFile(state.settings.path, JSON.stringify({ v: 1, deviceLabel: 'laptop', sources }));
+  const error = await t.throwsAsync(state.settings.load(), { code: 'E_SETTING' });
+  t.regex(error?.message ?? '', /"sources\.0\.exclude\.1" is "x\[", which has a \[ without its \]/);
+});
+
 test('settings left out have the defaults', async t => {
   const state = await openIn(t, await makeHome(t));
   await writeFile(state.settings.path, '\ufeff{"v":1}');
@@ -223,6 +242,18 @@ test('history answers the newest runs first and the last good one', async t => {
   for (const entry of entries) state.history.append(entry);
   t.deepEqual(state.history.last(2), [entries[2], entries[1]]);
   t.deepEqual(state.history.lastGood(), entries[0]);
+});
+
+test('history is read on in the order of the runs, also behind a clock that was set back and a run that is gone', async t => {
+  const state = await openIn(t, await makeHome(t));
+  const entries = ['t2', 't3', 't1', 't4'].map(at => run(at, 'good', 'a'));
+  for (const entry of entries) state.history.append(entry);
+  const times = (before: string | undefined, count: number) => state.history.before(before, count).map(({ at }) => at);
+  t.deepEqual(times(undefined, 2), ['t4', 't1']);
+  t.deepEqual(times('t1', 2), ['t3', 't2']);
+  t.deepEqual(times('t2', 2), []);
+  t.deepEqual(times('t35', 9), ['t1', 't3', 't2']);
+  t.deepEqual(times('t0', 9), []);
 });
 
 test("no name of the user's files stands in the state database, and without the local key only time and outcome are left", async t => {

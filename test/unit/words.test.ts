@@ -4,7 +4,7 @@ import { examplePhone, wordsFor } from '../../protocol/error-words.ts';
 import { type ErrorCode, type ErrorParams, errorKinds } from '../../protocol/errors.ts';
 import { ago, counted, duration, listed, percent, size } from '../../protocol/formats.ts';
 import type { JobProgress, Status } from '../../protocol/status.ts';
-import { sentenceFor, statusBarText } from '../../protocol/words.ts';
+import { askedAgainWords, passwordWords, sentenceFor, statusBarText } from '../../protocol/words.ts';
 import { someStatus } from '../support/fake-handlers.ts';
 
 const now = Date.parse('2026-11-23T09:00:00Z');
@@ -159,6 +159,18 @@ const cases: readonly (readonly [string, Partial<Status> | null, string, string]
     'Backups wait for your password. It is asked for once after each login. Last good backup 5 minutes ago.',
   ],
   [
+    'locked while changes wait',
+    { vault: 'locked', keychain: 'session', waiting: { reason: 'locked', changes: 3 } },
+    'Signet is locked, 3 changes waiting',
+    'Backups wait for your password. It is asked for once after each login. Last good backup 5 minutes ago.',
+  ],
+  [
+    'locked while everything is to be looked at',
+    { vault: 'locked', waiting: { reason: 'locked', changes: 0 } },
+    'Signet is locked',
+    'Backups wait for your password. It is asked for each time Signet starts. Last good backup 5 minutes ago.',
+  ],
+  [
     'signed out',
     { lastError: failure('E_SIGN_IN') },
     'The folder Backup on NAS needs you to sign in again',
@@ -187,6 +199,12 @@ const cases: readonly (readonly [string, Partial<Status> | null, string, string]
     { lastGoodAt: '2026-11-23T08:59:50Z' },
     'Everything is backed up',
     'Last good backup just now · nothing new since',
+  ],
+  [
+    'in a folder that another app uploads',
+    { remote: { kind: 'folder', label: 'the folder Backup', reachable: true, synced: 'Dropbox' } },
+    'Everything is in the folder Backup',
+    'Dropbox uploads it from there; Signet cannot see whether it has. Last good backup 5 minutes ago · 4 new or changed files',
   ],
   [
     'changes waiting',
@@ -301,4 +319,34 @@ test('durations, counts and lists read well', t => {
   t.is(counted(1, 'file', 'files'), '1 file');
   t.is(counted(2310, 'file', 'files'), '2,310 files');
   t.is(listed(['WhatsApp', 'Signal', 'Notes']), 'WhatsApp, Signal and Notes');
+});
+
+test('when the password is asked for again, and what keeps Signet unlocked until then, is said of every kind of keychain', t => {
+  const missing = [{ id: 'no-keychain', kind: 'no-keychain', since: '2026-11-23T09:00:00Z', params: {} }] as const;
+  const table: readonly (readonly [Partial<Status>, string, string])[] = [
+    [
+      { keychain: 'session', keychainBackend: 'keytar' },
+      'asked for once after each login; kept by the keychain (keytar)',
+      'The password is asked for once after each login.',
+    ],
+    [
+      { keychain: 'memory-only', keychainBackend: 'keytar', notices: missing },
+      'asked for each time Signet starts; the keychain cannot be used now',
+      'This computer has no keychain that Signet can use. It will ask for the password each time it starts.',
+    ],
+    [
+      { keychain: 'unavailable', notices: missing },
+      'asked for each time Signet starts; no keychain',
+      'This computer has no keychain that Signet can use. It will ask for the password each time it starts.',
+    ],
+    [
+      { keychain: 'memory-only' },
+      'asked for each time Signet starts; no keychain in use',
+      'The password is asked for each time Signet starts.',
+    ],
+  ];
+  for (const [changes, row, sentence] of table) {
+    t.is(passwordWords(someStatus(changes)), row);
+    t.is(askedAgainWords(someStatus(changes), 0), sentence);
+  }
 });

@@ -1,0 +1,161 @@
+// `signet sources`: which chats are backed up, what of them is left out, and what else this computer has.
+
+import { choiceWords, choosingNote, onlyHereWords } from '../../protocol/choice-words.ts';
+import { reasonWords } from '../../protocol/error-words.ts';
+import { ago, counted, size } from '../../protocol/formats.ts';
+import type { Connected } from '../../protocol/launch.ts';
+import * as messages from '../../protocol/messages.ts';
+import type { FoundSource, SourceStatus, SyncedFolder } from '../../protocol/status.ts';
+import { type CommonOptions, usage, withDaemon } from './session.ts';
+import { type ChoiceOptions, choicesOf, sourceOf } from './source-spec.ts';
+import { harmless, print, printJson, table } from './terminal.ts';
+
+export async function list(options: CommonOptions): Promise<void> {
+  const { sources } = await withDaemon(({ connection }) => connection.sendRequest(messages.status, {}));
+  if (options.json) printJson(sources);
+  else if (sources.length === 0) print('No chats are chosen for backup. `signet sources discover` looks for some.');
+  else print(sources.map(each => sourceWords(each, Date.now())).join('\n\n'));
+}
+
+function sourceWords(source: SourceStatus, now: number): string {
+  const { label, id, root, sizeBytes, leftOut, problem, capturedAt } = source;
+  const sized = sizeBytes === undefined ? '' : `, ${size(sizeBytes)}`;
+  const choice = choiceWords(source);
+  const last = leftOut === undefined ? '' : ` (${counted(leftOut.files, 'file', 'files')}, ${size(leftOut.bytes)})`;
+  const facts = [
+    ['Folder', root],
+    ['Holds', `${messagesWords(source)}${sized}`],
+    ...(choice === undefined && leftOut === undefined
+      ? []
+      : [['Left out', `${choice ?? 'what its app makes anew'}${last}`]]),
+    ['Captured', capturedAt === undefined ? 'not yet seen since Signet started' : ago(capturedAt, now, { bare: true })],
+    ...(problem === undefined ? [] : [['Problem', reasonWords(problem)]]),
+    ['Id', id],
+  ];
+  const notes = source.opensOnlyHere ? [onlyHereWords(label)] : [];
+  const rows = table(facts.map(([name = '', value = '']) => [`  ${name}`, harmless(value)]));
+  return [harmless(label), rows, ...notes.map(text => `  ${harmless(text)}`)].join('\n');
+}
+
+function messagesWords({ messages: count, conversations }: SourceStatus): string {
+  if (count === undefined) return 'messages not counted';
+  const words = counted(count, 'message', 'messages');
+  return conversations === undefined ? words : `${words} in ${counted(conversations, 'chat', 'chats')}`;
+}
+
+export interface AddOptions extends CommonOptions, ChoiceOptions {
+  readonly label?: string;
+}
+
+export async function add(spec: string, options: AddOptions): Promise<void> {
+  const { label } = options;
+  // Videos are kept unless they are declined; nothing else need be said.
+  const { videos, ...rest } = options;
+  const params = {
+    ...sourceOf(spec),
+    ...(label !== undefined && { label }),
+    ...choicesOf(videos === false ? { ...rest, videos } : rest),
+  };
+  const source = await withDaemon(({ connection }) => connection.sendRequest(messages.addSource, params));
+  if (options.json) return printJson(source);
+  const notes = [choosingNote(source.profile), source.opensOnlyHere && onlyHereWords(source.label)];
+  print(
+    [
+      `Added: ${harmless(source.label)}, ${harmless(source.root)}.`,
+      ...notes.filter(text => typeof text === 'string').map(harmless),
+      'It is in the next backup; `signet backup` makes one now.',
+    ].join('\n'),
+  );
+}
+
+export async function remove(name: string, options: CommonOptions): Promise<void> {
+  const source = await withDaemon(async daemon => {
+    const found = await find(daemon, name);
+    await daemon.connection.sendRequest(messages.removeSource, { id: found.id });
+    return found;
+  });
+  if (options.json) printJson({ removed: source.id });
+  else {
+    print(
+      `${harmless(source.label)} is not backed up any more. The backups of it that are there stay and can be restored.`,
+    );
+  }
+}
+
+export async function change(name: string, options: AddOptions): Promise<void> {
+  const { label } = options;
+  const source = await withDaemon(async daemon => {
+    const found = await find(daemon, name);
+    const changes = { ...(label !== undefined && { label }), ...choicesOf(options, found.leaveOut ?? []) };
+    if (Object.keys(changes).length === 0)
+      throw usage('nothing to change was named', 'See `signet sources change --help`.');
+    return daemon.connection.sendRequest(messages.changeSource, { id: found.id, ...changes });
+  });
+  if (options.json) return printJson(source);
+  const choice = choiceWords(source);
+  print(
+    choice === undefined
+      ? `${harmless(source.label)} is backed up whole from the next backup on.`
+      : `From the next backup on ${harmless(source.label)} is backed up without ${choice}. Earlier backups keep what they have.`,
+  );
+}
+
+export async function accept(name: string, options: CommonOptions): Promise<void> {
+  const source = await withDaemon(async daemon => {
+    const found = await find(daemon, name);
+    await daemon.connection.sendRequest(messages.acceptSource, { id: found.id });
+    return found;
+  });
+  if (options.json) printJson({ accepted: source.id });
+  else print(`The next backup takes ${harmless(source.label)} as it is now. Earlier backups keep what was there.`);
+}
+
+export async function discover(options: CommonOptions): Promise<void> {
+  const [sources, places] = await withDaemon(({ connection }) =>
+    Promise.all([connection.sendRequest(messages.discoverSources), connection.sendRequest(messages.syncedFolders)]),
+  );
+  if (options.json) printJson({ sources, places });
+  else print(foundWords(sources, places, Date.now()));
+}
+
+function foundWords(sources: readonly FoundSource[], places: readonly SyncedFolder[], now: number): string {
+  const lines: string[] = [];
+  if (sources.length === 0) {
+    lines.push('No chats were found in their usual places. `signet sources add <folder>` takes any folder.');
+  } else {
+    for (const found of sources) lines.push(`${found.isAdded ? '✓' : ' '} ${foundSourceWords(found, now)}`);
+    if (sources.some(each => each.isAdded)) lines.push('', '✓ is backed up already.');
+    lines.push('', '`signet sources add <profile>:<folder>` adds one.');
+  }
+  if (places.length > 0) {
+    lines.push('', 'Folders here that another app uploads, as places for the copies:');
+    lines.push(table(places.map(({ app, path }) => [`  ${app}`, harmless(path)])));
+  }
+  return lines.join('\n');
+}
+
+function foundSourceWords(found: FoundSource, now: number): string {
+  const { label, profile, root, files, sizeBytes, isMore, newestAt, opensOnlyHere } = found;
+  const extent = `${isMore ? 'more than ' : ''}${counted(files, 'file', 'files')}, ${size(sizeBytes)}`;
+  const newest = newestAt === undefined ? '' : `, newest ${ago(newestAt, now, { bare: true })}`;
+  const notes = [choosingNote(profile), opensOnlyHere && onlyHereWords(label)].filter(text => typeof text === 'string');
+  return [`${label}: ${extent}${newest}`, `    ${profile}:${harmless(root)}`, ...notes.map(text => `    ${text}`)].join(
+    '\n',
+  );
+}
+
+/** By id, by label or by folder. */
+async function find({ connection }: Connected, name: string): Promise<SourceStatus> {
+  const { sources } = await connection.sendRequest(messages.status, {});
+  const byId = sources.find(({ id }) => id === name);
+  if (byId !== undefined) return byId;
+  const found = sources.filter(
+    ({ label, root, profile }) => root === name || profile === name || label.toLowerCase() === name.toLowerCase(),
+  );
+  const [only] = found;
+  if (only !== undefined && found.length === 1) return only;
+  throw usage(
+    found.length > 1 ? `more than one source is called ${name}` : `no source is called ${name}`,
+    found.length > 1 ? 'Give its id; see `signet sources list`.' : 'See `signet sources list`.',
+  );
+}

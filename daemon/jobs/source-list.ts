@@ -1,0 +1,191 @@
+// Which chats are backed up, and what of them: adding, removing and changing sources. Each change is checked as a whole and saved before it
+// counts; the watcher follows. What is backed up of a source stays when it is removed.
+
+import type {
+  FoundSource,
+  NoticeKind,
+  SourceChoices,
+  SourceStatus,
+  Status,
+  SyncedFolder,
+} from '../../protocol/status.ts';
+import type { Clock } from '../base/clock.ts';
+import { SignetError } from '../base/errors.ts';
+import type { Settings, SourceSetting } from '../state/model.ts';
+import { patternProblem, type State } from '../state/state.ts';
+import { acceptedName } from './backups.ts';
+import { checkFolders, physical } from './places.ts';
+
+/** A folder, a profile with its usual folder, or both; and what of it is not wanted. */
+export interface SourceWish extends SourceChoices {
+  readonly root?: string | undefined;
+  readonly profile?: string | undefined;
+  readonly label?: string | undefined;
+}
+
+export type NewSource = (wish: Pick<SourceWish, 'root' | 'profile' | 'label'>) => Promise<SourceSetting>;
+
+export interface SourceChange {
+  readonly id: string;
+  readonly label?: string;
+  readonly leaveOut?: SourceChoices['leaveOut'];
+  /** Null takes the limit away. */
+  readonly maxFileBytes?: number | null;
+  readonly exclude?: SourceChoices['exclude'];
+}
+
+export interface SourceListOptions {
+  readonly newSource: NewSource;
+  /** What this computer has, with the roots of the present sources marked. */
+  readonly discover: (known: readonly string[]) => Promise<readonly FoundSource[]>;
+  readonly syncedFolders: () => Promise<readonly SyncedFolder[]>;
+  readonly homeFolders: readonly string[];
+  readonly facts: Pick<State['facts'], 'get' | 'set'>;
+  readonly clock: Clock;
+  /** @throws E_NOT_SET_UP */
+  readonly settings: () => Settings | undefined;
+  /** Saved, and followed from now on. */
+  readonly keep: (settings: Settings) => Promise<void>;
+  readonly status: () => Pick<Status, 'sources' | 'notices'>;
+  readonly onChanged: () => void;
+}
+
+const losses: readonly NoticeKind[] = ['shrunk', 'fewer-messages'];
+
+export class SourceList {
+  readonly #options: SourceListOptions;
+  /** One change after the other, or one of two at once would be lost. */
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(options: SourceListOptions) {
+    this.#options = options;
+  }
+
+  async discover(): Promise<readonly FoundSource[]> {
+    return this.#options.discover(this.#options.status().sources.map(({ root }) => root));
+  }
+
+  syncedFolders(): Promise<readonly SyncedFolder[]> {
+    return this.#options.syncedFolders();
+  }
+
+  /** @throws E_NOT_SET_UP · E_USAGE (a folder that is one already, a pattern that says nothing) · what `newSource` and places throw */
+  add(wish: SourceWish): Promise<SourceStatus> {
+    return this.#inTurn(async settings => {
+      const { newSource, homeFolders: home, keep } = this.#options;
+      const source = await settingOf(wish, settings.sources, newSource);
+      await checkFolders({ remote: settings.remote ?? '', sources: [source], home });
+      await keep({ ...settings, sources: [...settings.sources, source] });
+      return this.#statusOf(source.id);
+    });
+  }
+
+  /** @throws E_NOT_FOUND */
+  remove(id: string): Promise<void> {
+    return this.#inTurn(async settings => {
+      sourceOf(settings, id);
+      await this.#options.keep({ ...settings, sources: settings.sources.filter(each => each.id !== id) });
+    });
+  }
+
+  /** @throws E_NOT_FOUND · E_USAGE for a pattern that says nothing */
+  change({ id, ...change }: SourceChange): Promise<SourceStatus> {
+    return this.#inTurn(async settings => {
+      const changed = changedSource(sourceOf(settings, id), change);
+      const sources = settings.sources.map(each => (each.id === id ? changed : each));
+      await this.#options.keep({ ...settings, sources });
+      return this.#statusOf(id);
+    });
+  }
+
+  /** @throws E_NOT_FOUND · E_USAGE when nothing of it went: said ahead of time it would wave a loss through that nobody has seen */
+  accept(id: string): Promise<void> {
+    return this.#inTurn(async settings => {
+      const { label } = sourceOf(settings, id);
+      const { facts, clock, status, onChanged } = this.#options;
+      if (facts.get(acceptedName(id)) !== undefined) return;
+      const isLoss = status().notices.some(({ source, kind }) => source === id && losses.includes(kind));
+      if (!isLoss) {
+        throw new SignetError('E_USAGE', `source ${id} lost nothing`, {
+          params: { detail: `nothing is missing in ${label} that Signet has noticed` },
+        });
+      }
+      facts.set(acceptedName(id), new Date(clock.now()).toISOString());
+      onChanged();
+    });
+  }
+
+  #statusOf(id: string): SourceStatus {
+    const found = this.#options.status().sources.find(each => each.id === id);
+    if (found === undefined) throw unknownSource(id);
+    return found;
+  }
+
+  #inTurn<Result>(work: (settings: Settings) => Promise<Result>): Promise<Result> {
+    const turn = this.#turn.then(() => {
+      const settings = this.#options.settings();
+      if (settings === undefined) throw new SignetError('E_NOT_SET_UP', 'this computer is not set up');
+      return work(settings);
+    });
+    this.#turn = turn.catch(() => undefined); // its own caller is told
+    return turn;
+  }
+}
+
+/**
+ * A new source with its owner's choices.
+ * @param others the sources there are
+ * @throws E_USAGE when its folder is one of theirs already, or a pattern says nothing · what `newSource` throws
+ */
+export async function settingOf(
+  { leaveOut, maxFileBytes, exclude, ...wish }: SourceWish,
+  others: readonly SourceSetting[],
+  newSource: NewSource,
+): Promise<SourceSetting> {
+  checkPatterns(exclude ?? []);
+  const source = await newSource(wish);
+  const path = await physical(source.root);
+  for (const { root, label } of others) {
+    if ((await physical(root)) !== path) continue;
+    throw new SignetError('E_USAGE', 'the folder is a source already', {
+      params: { detail: `${source.root} is backed up already, as ${label}`, path: source.root },
+    });
+  }
+  return changedSource(source, {
+    ...(leaveOut !== undefined && { leaveOut }),
+    ...(maxFileBytes !== undefined && { maxFileBytes }),
+    ...(exclude !== undefined && { exclude }),
+  });
+}
+
+/** What is not named stays; an empty list and null take a choice away. */
+function changedSource(source: SourceSetting, change: Omit<SourceChange, 'id'>): SourceSetting {
+  checkPatterns(change.exclude ?? []);
+  const { leaveOut, maxFileBytes, exclude, ...rest } = { ...source, ...change };
+  return {
+    ...rest,
+    ...(leaveOut?.length && { leaveOut: [...new Set(leaveOut)] }),
+    ...(maxFileBytes != null && { maxFileBytes }),
+    ...(exclude?.length && { exclude }),
+  };
+}
+
+function checkPatterns(patterns: readonly string[]): void {
+  for (const pattern of patterns) {
+    const problem = patternProblem(pattern);
+    if (problem === undefined) continue;
+    throw new SignetError('E_USAGE', 'a pattern of what to leave out says nothing', {
+      params: { detail: `the pattern "${pattern}" ${problem}`, pattern },
+    });
+  }
+}
+
+function sourceOf(settings: Settings, id: string): SourceSetting {
+  const source = settings.sources.find(each => each.id === id);
+  if (source === undefined) throw unknownSource(id);
+  return source;
+}
+
+function unknownSource(id: string): SignetError {
+  return new SignetError('E_NOT_FOUND', `source ${id}: there is none of that id`, { params: { what: id } });
+}
