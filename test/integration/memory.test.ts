@@ -1,5 +1,6 @@
 // What the daemon's memory still holds when the backup is locked: the whole of it is read from outside, both threads and all heaps.
 
+import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
@@ -56,7 +57,8 @@ test.serial('after locking, neither the password nor any key is left in the memo
     ...formsOf('tag key k', master.subarray(32, 48)),
     ...formsOf('tag key r', master.subarray(48, 64)),
   ];
-  const { pid } = await daemonClient(t, signet.home);
+  const client = await daemonClient(t, signet.home);
+  const { pid } = client;
   const open = findInMemory(pid, needles);
   if (open === undefined) return skip(t, 'the memory of other processes is not to be read here');
   t.log(`unlocked: ${JSON.stringify([...open])}`);
@@ -66,6 +68,18 @@ test.serial('after locking, neither the password nor any key is left in the memo
   await signet.ok(['lock']);
   const locked = findInMemory(pid, needles) ?? new Map();
   t.deepEqual([...locked], []);
+
+  // Locked in the middle of a backup, which is broken off first.
+  await client.unlock(recoveryKey);
+  for (let index = 0; index < 20; index += 1) {
+    writeFileSync(join(signet.source, `media-${index}`), randomBytes(8 << 20));
+  }
+  const backup = client.backup();
+  await client.until('it stores', ({ job }) => job?.phase === 'storing');
+  await signet.ok(['lock']);
+  t.is(await backup, 'E_CANCELLED');
+  t.deepEqual([...(findInMemory(pid, needles) ?? [])], []);
+
   // The number is text wherever libraries take it, and this computer remembers it in any case.
   t.log(
     `the phone number, for the record: ${JSON.stringify([...(findInMemory(pid, textForms('phone', phone)) ?? [])])}`,
