@@ -19,12 +19,12 @@ import { SignetError, toSignetError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { PowerState } from '../platform/platform.ts';
 import type { Home, Settings, Witness } from '../state/model.ts';
-import { defaultSettings, type State } from '../state/state.ts';
+import type { State } from '../state/state.ts';
 import { compareVaults } from '../vault/vault.ts';
 import type { AroundBackups } from './around.ts';
 import { AutomaticBackups, type StartWatching } from './automatic.ts';
 import { Backups } from './backups.ts';
-import { type ChosenSettings, chosenSettings, SettingsChanges } from './chosen-settings.ts';
+import { type ChosenSettings, chosenSettings } from './chosen-settings.ts';
 import { Credentials } from './credentials.ts';
 import type { Engine } from './engine.ts';
 import * as engine from './engine-messages.ts';
@@ -38,6 +38,7 @@ import { PastRuns } from './past-runs.ts';
 import { checkFolders, remoteLabel } from './places.ts';
 import { loadWitness } from './recall.ts';
 import { changedSchedule } from './schedule.ts';
+import { SettingsInUse } from './settings-in-use.ts';
 import { type GivenSecrets, type NewPlace, type SetupOptions, type SetupOrder, setUp } from './setup.ts';
 import { SourceList, type SourceListOptions } from './source-list.ts';
 import { statusOf } from './status.ts';
@@ -72,23 +73,25 @@ export class Jobs {
   readonly credentials: Credentials;
   readonly fresh: Fresh;
   readonly #options: JobsOptions;
+  readonly #settings: SettingsInUse;
   readonly #automatic: AutomaticBackups;
   readonly #queue: JobQueue;
   readonly #past: PastRuns;
   readonly #unlocking: Unlocking;
   readonly #deviceId: string;
   readonly #backups: Backups;
-  readonly #changes: SettingsChanges;
   /** Which chats are backed up, and what of them. */
   readonly sources: SourceList;
-  #settings: Settings | undefined;
   #repository: Status['repository'] = null;
   #reachable: boolean | null = null;
 
   private constructor(options: JobsOptions, settings: Settings | undefined) {
     this.#options = options;
-    this.#settings = settings;
-    this.#changes = new SettingsChanges(options.state, options.hostLabel);
+    this.#settings = new SettingsInUse(settings, {
+      file: options.state.settings,
+      hostLabel: options.hostLabel,
+      follow: next => this.#follow(next),
+    });
     this.#deviceId = options.state.device(options.machineId).id;
     this.#queue = new JobQueue(options.clock, () => {
       this.#unlocking.used();
@@ -98,7 +101,7 @@ export class Jobs {
     this.#unlocking = new Unlocking({
       ...options,
       queue: this.#queue,
-      remote: () => this.#settings?.remote ?? undefined,
+      remote: () => this.#settings.current?.remote ?? undefined,
       onOpened: opened => this.#measure(opened),
       onUnlocked: async () => {
         await this.credentials.settle();
@@ -131,7 +134,7 @@ export class Jobs {
       queue: this.#queue,
       past: this.#past,
       deviceId: this.#deviceId,
-      settings: () => this.#settings,
+      settings: () => this.#settings.current,
       stateKey: () => this.#assertUnlocked(),
       witness: stateKey => this.#witness(stateKey),
       settle: () => this.credentials.settle(),
@@ -145,7 +148,7 @@ export class Jobs {
       queue: this.#queue,
       // Whoever asks proves the password; a recovery key beside it is not looked at.
       prove: ({ password, phone }: GivenSecrets) => this.unlock({ password, phone }),
-      settings: () => ({ ...(this.#settings ?? defaultSettings(options.hostLabel)), remote: this.#remote() }),
+      settings: () => ({ ...this.#settings.orDefault, remote: this.#remote() }),
       stateKey: () => this.#assertUnlocked(),
       witness: () => this.#witness(this.#assertUnlocked()),
       keysChanged: () => this.#keysChanged(),
@@ -157,12 +160,9 @@ export class Jobs {
     this.sources = new SourceList({
       ...options,
       facts: options.state.facts,
-      settings: () => {
+      change: make => {
         this.#remote();
-        return this.#settings;
-      },
-      keep: async settings => {
-        await this.#follow(await this.#changes.keep(settings));
+        return this.#settings.change(make);
       },
       status: () => this.status(),
       onChanged: () => this.#changed(),
@@ -171,21 +171,21 @@ export class Jobs {
 
   static async open(options: JobsOptions): Promise<Jobs> {
     const jobs = new Jobs(options, await options.state.settings.load());
-    await jobs.#unlocking.follow(jobs.#settings);
-    await jobs.#automatic.follow(jobs.#settings);
+    await jobs.#unlocking.follow(jobs.#settings.current);
+    await jobs.#automatic.follow(jobs.#settings.current);
     jobs.#unlocking.start();
     return jobs;
   }
 
   status(): Status {
     const { keychain, session, phone, clock } = this.#options;
-    const remote = this.#settings?.remote ?? null;
+    const remote = this.#settings.current?.remote ?? null;
     const past = this.#past;
     const { nextRun, overdue, isCatchingUp, pausedUntil, waiting } = this.#automatic;
     const place = remote === null ? '' : remoteLabel(remote);
     const incidents = { overdue, isCatchingUp, lastGoodAt: past.lastGoodAt(), tries: past.tries(), place };
     return statusOf({
-      settings: this.#settings,
+      settings: this.#settings.current,
       isUnlocked: this.#unlocking.isUnlocked,
       job: this.#queue.progress,
       history: past.last(historyShown),
@@ -212,7 +212,8 @@ export class Jobs {
 
   #reminders(): Status['notices'] {
     const { state, clock } = this.#options;
-    if (this.#settings === undefined || this.#settings.remote === null || !this.#settings.passwordReminder) return [];
+    const settings = this.#settings.current;
+    if (settings === undefined || settings.remote === null || !settings.passwordReminder) return [];
     const reminder = passwordReminder(state.facts, clock.now());
     return reminder === undefined ? [] : [reminder];
   }
@@ -224,7 +225,7 @@ export class Jobs {
 
   /** As `status`, after a look whether the place of the copies answers. */
   async check(): Promise<Status> {
-    if (this.#settings !== undefined && this.#settings.remote !== null) {
+    if (this.#isSetUp) {
       await this.#lookForPlace();
       await this.#unlocking.rest();
     }
@@ -265,20 +266,20 @@ export class Jobs {
   }
 
   async #configure(place: NewPlace, schedule: Partial<Schedule> | undefined): Promise<void> {
-    const { hostLabel } = this.#options;
     const { remote, sources, opened, syncedBy } = place;
-    const before = this.#settings ?? defaultSettings(hostLabel);
-    const settings = await this.#changes.keep({
+    const make = (before: Settings): Settings => ({
       ...before,
       remote,
       sources,
       syncedBy,
       schedule: changedSchedule(before.schedule, schedule ?? {}),
     });
-    this.#settings = settings;
-    await this.#unlocking.follow(settings);
-    await this.#unlocking.takeOver(opened);
-    await this.#automatic.follow(settings);
+    // Open before changes are followed: what fell due in between would wait for the next unlock.
+    await this.#settings.change(make, async settings => {
+      await this.#unlocking.follow(settings);
+      await this.#unlocking.takeOver(opened);
+      await this.#automatic.follow(settings);
+    });
   }
 
   async #measure(opened: engine.OpenedRepository): Promise<void> {
@@ -305,7 +306,7 @@ export class Jobs {
   /** After a switch to a fresh backup, whose first run was `outcome` where this process made it. */
   async #switched(outcome: engine.BackupOutcome | undefined): Promise<void> {
     const { state, vault, engine: worker, log, clock } = this.#options;
-    this.#settings = await state.settings.load();
+    await this.#settings.reload();
     const { identity } = vault;
     if (!this.#unlocking.isUnlocked || identity === undefined) return this.#unlocking.forget();
     const recoveryKey = vault.recoveryKey();
@@ -315,7 +316,7 @@ export class Jobs {
       await this.#unlocking.takeOver(opened);
       if (outcome !== undefined) this.#backups.adopt(outcome);
       passwordProved(state.facts, clock.now());
-      if (this.#settings !== undefined) await this.#follow(this.#settings);
+      await this.#follow(this.#settings.orDefault);
     } catch (error) {
       log.warn('the fresh backup could not be opened', { code: toSignetError(error).code });
       await this.#unlocking.forget(); // it is made and counts; the new password opens it
@@ -394,7 +395,7 @@ export class Jobs {
   async restore(order: engine.RestoreOrder, call: JobCall): Promise<RestoreResult> {
     const remote = await this.#ready();
     const target = resolve(order.target);
-    await checkFolders({ remote, sources: this.#settings?.sources ?? [], home: this.#options.homeFolders, target });
+    await checkFolders({ remote, sources: this.#settings.orDefault.sources, home: this.#options.homeFolders, target });
     return this.#queue.run('restore', call, (signal, onProgress) => {
       this.#assertUnlocked(); // it may have been locked while others had their turn
       return this.#options.engine.ask(engine.restore, { ...order, target }, { signal, onProgress });
@@ -418,14 +419,9 @@ export class Jobs {
   }
 
   async setSchedule(change: Partial<Schedule>): Promise<Schedule> {
-    const settings = this.#settings;
-    if (settings === undefined || settings.remote === null) {
-      throw new SignetError('E_NOT_SET_UP', 'there is no backup to schedule');
-    }
-    const schedule = changedSchedule(settings.schedule, change);
-    const next = { ...settings, schedule };
-    await this.#follow(await this.#changes.keep(next));
-    return schedule;
+    this.#remote();
+    const make = (before: Settings): Settings => ({ ...before, schedule: changedSchedule(before.schedule, change) });
+    return (await this.#settings.change(make)).schedule;
   }
 
   /** No automatic backups for so long; 0 goes on at once. */
@@ -437,19 +433,16 @@ export class Jobs {
 
   /** What a client may choose, as it is now. */
   chosenSettings(): ChosenSettings {
-    return chosenSettings(this.#settings ?? defaultSettings(this.#options.hostLabel));
+    return chosenSettings(this.#settings.orDefault);
   }
 
   /** @throws E_USAGE · E_SETTING; nothing is changed then */
   async setSettings(values: Readonly<Record<string, unknown>>): Promise<ChosenSettings> {
-    const next = await this.#changes.set(this.#settings, values);
-    await this.#follow(next);
-    return this.chosenSettings();
+    return chosenSettings(await this.#settings.choose(values));
   }
 
   /** What was chosen counts from now on. */
   async #follow(settings: Settings): Promise<void> {
-    this.#settings = settings;
     await this.#unlocking.follow(settings);
     await this.#automatic.follow(settings);
     this.#changed();
@@ -470,7 +463,7 @@ export class Jobs {
   }
 
   #remote(): string {
-    const remote = this.#settings?.remote;
+    const remote = this.#settings.current?.remote;
     if (remote === null || remote === undefined) {
       throw new SignetError('E_NOT_SET_UP', 'this computer is not set up');
     }
@@ -485,8 +478,12 @@ export class Jobs {
     return remote;
   }
 
+  get #isSetUp(): boolean {
+    return this.#settings.orDefault.remote !== null;
+  }
+
   #assertNotSetUp(): void {
-    if (this.#settings !== undefined && this.#settings.remote !== null) {
+    if (this.#isSetUp) {
       throw new SignetError('E_ALREADY_SET_UP', 'this computer is set up already');
     }
   }
