@@ -6,17 +6,19 @@ import test, { type ExecutionContext } from 'ava';
 import {
   type AutostartSurroundings,
   carriedEnvironment,
-  desktopEntry,
   findAutostart,
   installAutostart,
-  launchAgent,
-  logonTask,
   renewAutostart,
-  type ServiceOrder,
   serviceName,
-  systemdUnit,
   uninstallAutostart,
 } from '../../daemon/platform/autostart.ts';
+import {
+  desktopEntry,
+  launchAgent,
+  logonTask,
+  type ServiceOrder,
+  systemdUnit,
+} from '../../daemon/platform/login-entries.ts';
 import { skip } from '../support/skip.ts';
 import { temporaryFolder } from '../support/temporary-home.ts';
 
