@@ -11,7 +11,7 @@ import { SignetError, systemCode } from './base/errors.ts';
 import { startDatabaseCapture } from './capture/capture.ts';
 import { serveEngine } from './jobs/engine-server.ts';
 import { freeDiskBytes } from './platform/platform.ts';
-import { createFolderRemote, prepareFolder } from './remotes/folder.ts';
+import { createFolderRemote, prepareFolder, refuseLinkedFolder, removeEmptyFolders } from './remotes/folder.ts';
 import type { Remote } from './remotes/remote.ts';
 import type { PackId } from './repository/model.ts';
 import type { Home } from './state/model.ts';
@@ -30,6 +30,8 @@ serveEngine({
   prepareRemote,
   checkPlace,
   isMissing,
+  checkDeletable: spec => refuseLinkedFolder(folderOf(spec)),
+  removeEmpty: spec => removeEmptyFolders(folderOf(spec)),
   journal: openPackJournal<PackId>(home),
   startCapture: () => startDatabaseCapture({ stagingFolder: home.staging, nodePath: process.execPath }),
   freeBytes: freeDiskBytes,

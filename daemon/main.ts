@@ -20,6 +20,7 @@ import { AroundBackups } from './jobs/around.ts';
 import { bounded } from './jobs/bounded.ts';
 import { examine } from './jobs/doctor.ts';
 import { Engine } from './jobs/engine.ts';
+import { finishSwitch } from './jobs/fresh.ts';
 import { Jobs } from './jobs/jobs.ts';
 import { KeptPhone } from './jobs/kept-phone.ts';
 import { KeptSession } from './jobs/kept-session.ts';
@@ -31,12 +32,14 @@ import {
   carriedEnvironment,
   findAutostart,
   installAutostart,
+  renewAutostart,
   type ServiceOrder,
   uninstallAutostart,
 } from './platform/autostart.ts';
 import { showNotice } from './platform/notify.ts';
 import {
   freeDiskBytes,
+  frugalHeap,
   hardenProcess,
   hostLabel,
   KeychainProcess,
@@ -58,7 +61,7 @@ import {
   syncedFoldersOf,
   watchSources,
 } from './sources/sources.ts';
-import { openState } from './state/state.ts';
+import { besideHome, openState } from './state/state.ts';
 import { KeyProcess, openVaultState, resticPassword } from './vault/vault.ts';
 
 const bytes = (count: number): Uint8Array => randomFillSync(secretBytes(count));
@@ -74,6 +77,7 @@ const listPage = { entries: 500, characters: 1 << 20 };
 const historyPage = 200;
 
 hardenProcess();
+frugalHeap();
 try {
   await runDaemon(resolveHome());
 } catch (thrown) {
@@ -98,6 +102,8 @@ async function runDaemon(home: Home): Promise<void> {
   log.info('daemon starts', { pid: process.pid, version: productVersion });
   const swept = await sweepStaging(home.staging);
   if (swept > 0) log.warn('staged copies of a killed run removed', { count: swept });
+
+  await finishSwitch(state, home);
 
   const keyWork = new KeyProcess();
   const keychain = new UsableKeychain(new KeychainProcess(), state.installId);
@@ -124,6 +130,15 @@ async function runDaemon(home: Home): Promise<void> {
     onFailure: error => jobs.engineFailed(error),
   });
   const jobs = await Jobs.open({
+    home,
+    openBeside: async () => {
+      const beside = besideHome(home);
+      const besideState = await openState(beside, { clock: systemClock, hostLabel: hostLabel() });
+      const program = new URL('./engine.ts', import.meta.url);
+      const onFailure = (error: SignetError): void =>
+        log.error('the engine of a fresh backup failed', { code: error.code });
+      return { state: besideState, engine: new Engine({ program, home: beside, onFailure }) };
+    },
     state,
     vault,
     keychain,
@@ -204,6 +219,27 @@ async function runDaemon(home: Home): Promise<void> {
       const number = phone === undefined ? undefined : asBuffer(phone).toString('utf8');
       return { verdict: await vault.judgePassword(password, number) };
     },
+    changePassword: async (_, { secrets }) => {
+      await jobs.credentials.changePassword(given(secrets));
+      return {};
+    },
+    changePhone: async (_, { secrets }) => {
+      await jobs.credentials.changePhone(given(secrets));
+      return {};
+    },
+    showRecoveryKey: async (_, { secrets }) => ({
+      recoveryKey: await jobs.credentials.showRecoveryKey(given(secrets)),
+    }),
+    renewRecoveryKey: async (_, { secrets }) => ({
+      recoveryKey: await jobs.credentials.renewRecoveryKey(given(secrets)),
+    }),
+    writeRecoverySheet: async ({ to }, { secrets }) => {
+      await jobs.credentials.writeSheet(to, given(secrets));
+      return {};
+    },
+    startAfresh: (_, call) => jobs.fresh.start(given(call.secrets), call),
+    deleteOldBackup: ({ name }, { secrets }) => jobs.fresh.deleteOld(name, given(secrets)),
+    suggestPassword: async () => ({ newPassword: await vault.suggestPassword() }),
     daemonInfo: async () => ({
       pid: process.pid,
       version: productVersion,
@@ -231,6 +267,7 @@ async function runDaemon(home: Home): Promise<void> {
         now: systemClock.now(),
         status: jobs.status(),
         check: () => jobs.check(),
+        settingsFile: state.settings.path,
         settings: () => state.settings.load(),
         runtime: () => probeRuntime({ kdfBackend: () => keyWork.backend() }),
         keychain: async () => {
@@ -264,6 +301,10 @@ async function runDaemon(home: Home): Promise<void> {
     notices.look(status);
   };
   notices.look(jobs.status());
+  renewAutostart(service, around).then(
+    renewed => renewed && log.info('the entry for the login was renewed'),
+    thrown => log.warn('the entry for the login could not be renewed', { code: toSignetError(thrown).code }),
+  );
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stopping.resolve());
 
   await stopping.promise;
@@ -296,5 +337,6 @@ function autostartSurroundings(): AutostartSurroundings {
 }
 
 function given(secrets: Secrets): GivenSecrets {
-  return { password: secrets.get('password'), phone: secrets.get('phone'), recoveryKey: secrets.get('recoveryKey') };
+  const [password, phone, recoveryKey] = [secrets.get('password'), secrets.get('phone'), secrets.get('recoveryKey')];
+  return { password, phone, recoveryKey, newPassword: secrets.get('newPassword'), newPhone: secrets.get('newPhone') };
 }

@@ -153,11 +153,11 @@ function stateRow(status: Status, { now, locale }: Reader): Row {
   const row = { ...looks[state], label: sentence, description: '', ...text };
   if (state === 'locked') return { ...row, label: 'Locked', description: 'unlock', command: offers.unlock.command };
   if (state === 'overdue') {
-    const days = sentence.replace(/^No good backup /, '');
+    const [label = sentence, description = ''] = sentence.split(/(?<= backup) (?=for |yet)/);
     return {
       ...row,
-      label: 'No good backup',
-      description: days,
+      label,
+      description,
       command: offersFor(state, status)[0]?.command ?? showStatus,
     };
   }

@@ -13,7 +13,7 @@ export interface Schedule {
   readonly onChange: boolean;
 }
 
-export type JobKind = 'backup' | 'restore' | 'verify' | 'setup' | 'fresh';
+export type JobKind = 'backup' | 'restore' | 'verify' | 'setup' | 'fresh' | 'keys';
 
 export type JobPhase =
   | 'waiting'

@@ -3,7 +3,7 @@
 
 import { capital, reasonWords, wordsFor } from './error-words.ts';
 import type { ErrorCode } from './errors.ts';
-import { ago, counted, duration, type Locale, listed, percent, size } from './formats.ts';
+import { ago, counted, dayOf, duration, type Locale, listed, percent, size } from './formats.ts';
 import { causeWords, noGoodBackup, noticeWords } from './notice-words.ts';
 import { newMessagesWords } from './source-words.ts';
 import type { Alarm, JobProgress, Overdue, Schedule, Status } from './status.ts';
@@ -94,6 +94,7 @@ const verbs = {
   verify: 'Verifying',
   setup: 'Setting up',
   fresh: 'Starting afresh',
+  keys: 'Changing the keys',
 } as const;
 
 /** Share done, 0 to 1, or undefined while it cannot be told. */
@@ -133,6 +134,14 @@ function overdueWords(status: Status, overdue: Overdue, now: number, locale: Loc
     ...(code !== undefined && { code }),
     ...(tries !== undefined && { tries }),
   };
+  const { lastBackup } = status;
+  if (code === 'E_SOURCE_UNREADABLE' && lastBackup !== null && Date.parse(lastBackup.at) >= Date.parse(overdue.since)) {
+    const since = causeSince === undefined ? '' : ` since ${dayOf(causeSince, now, locale)}`;
+    return {
+      sentence: noGoodBackup(days, locale).replace('good', 'complete'),
+      below: `Some files could not be read${since}. Everything else is backed up.`,
+    };
+  }
   const alsoLocked = status.vault === 'locked' && cause !== 'locked' ? ' It is locked now.' : '';
   return {
     sentence: noGoodBackup(days, locale),

@@ -161,6 +161,12 @@ async function storeAll(
   gearKey.fill(0);
   const onProgress = progressOf(looks, context.onProgress);
   const held = new Map<Look, Loss>();
+  /** What was read and stored for nothing was read and stored; its files are not in the snapshot. */
+  const holdBack = (look: Look, loss: Loss, counts: ArchiveCounts): void => {
+    held.set(look, loss);
+    const { bytesRead, dataBlobs, treeBlobs, dataAdded, dataAddedPacked } = counts;
+    addCounts(known.counts, { ...emptyCounts(), bytesRead, dataBlobs, treeBlobs, dataAdded, dataAddedPacked });
+  };
   const begun = new Map<Look, { readonly store: SourceStore; readonly counts: ArchiveCounts }>();
   for (const look of looks) {
     if (look.outcome !== 'scanned') continue;
@@ -169,15 +175,18 @@ async function storeAll(
     const store = new SourceStore({ ...shared, counts, before, onProgress }, look.source, look.scan);
     const loss = await store.storeDatabases();
     if (loss === undefined) begun.set(look, { store, counts });
-    else held.set(look, loss);
+    else holdBack(look, loss, counts);
   }
   const sources = new Map<string, StoredSource>();
   for (const [look, { store, counts }] of begun) {
     context.signal.throwIfAborted();
     const stored = await store.storeTrees();
+    if ('of' in stored) {
+      holdBack(look, stored, counts);
+      continue;
+    }
     addCounts(known.counts, counts);
-    if ('of' in stored) held.set(look, stored);
-    else sources.set(look.source.id, stored);
+    sources.set(look.source.id, stored);
   }
   const found = looks.map((look): Look => {
     const loss = held.get(look);

@@ -1,6 +1,8 @@
 // The commands that take time: backup, restore, verify, and stopping them.
 
+import { existsSync, readdirSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { restoringNote } from '../../protocol/choice-words.ts';
 import { reasonWords, wordsFor } from '../../protocol/error-words.ts';
 import { type ErrorCode, exitCode, exitPartial } from '../../protocol/errors.ts';
 import { counted, duration, size } from '../../protocol/formats.ts';
@@ -117,7 +119,15 @@ function restoreWords(result: RestoreResult): string {
     lines.push(`Left out: ${harmless(path)}: ${harmless(reasonWords(reason))}`);
   lines.push(...moreWords(more.skipped));
   lines.push(...leftOutWords(result.leftOut));
+  if (!result.dryRun) lines.push(...notesFor(result.target));
   return lines.join('\n');
+}
+
+/** What to know about the apps whose files are there now: their folders bear the names of their sources. */
+function notesFor(target: string): readonly string[] {
+  const ids = existsSync(target) ? readdirSync(target) : [];
+  const profiles = new Set(ids.map(id => /^([a-z][a-z0-9-]*)-[a-z2-7]{8}$/.exec(id)?.[1] ?? ''));
+  return [...profiles].map(restoringNote).filter(note => note !== undefined);
 }
 
 export interface VerifyOptions extends CommonOptions {

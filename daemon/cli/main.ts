@@ -14,6 +14,7 @@ const secretOptions = () => [
   new Option('--recovery-key', 'ask for the recovery key in place of the password'),
   new Option('--phone <number>', 'phone number with country code, such as +12025550100'),
 ];
+const suggestOption = () => new Option('--suggest-password', 'take six words that Signet draws as the new password');
 const scheduleKinds = ['never', 'manual', 'daily', 'weekly', 'monthly'] as const satisfies readonly ScheduleKind[];
 const atOption = () => new Option('--at <time>', 'time of the day for daily, weekly (Sundays) and monthly (the 1st)');
 const onChangeOption = () => new Option('--on-change <switch>', 'back up when chats change').choices(['on', 'off']);
@@ -59,7 +60,7 @@ const setup = command('setup', 'create a backup, or join the one that is there')
   .addOption(onChangeOption())
   .option('--new', 'only create: fail when a backup is there')
   .option('--read-only', 'join only to look and restore');
-for (const option of [...choiceOptions(), ...secretOptions()]) setup.addOption(option);
+for (const option of [...choiceOptions(), ...secretOptions(), suggestOption()]) setup.addOption(option);
 setup.action(async options => (await import('./setup.ts')).setup(options));
 
 command('status', 'show how things are')
@@ -89,6 +90,33 @@ unlock.action(async options => (await import('./state.ts')).unlock(options));
 command('lock', 'forget the keys until the password is given again').action(async options =>
   (await import('./state.ts')).lock(options),
 );
+
+const keySecrets = () => new Option('--secrets-stdin', 'read {"password", …} as JSON from standard input');
+const password = program.command('password').description('the password of the backup');
+command('change', 'choose another password', password)
+  .addOption(keySecrets())
+  .addOption(suggestOption())
+  .action(async options => (await import('./keys.ts')).changePassword(options));
+const phone = program.command('phone').description('the phone number that is part of the lock');
+command('change', 'bind another phone number', phone)
+  .addOption(keySecrets())
+  .action(async options => (await import('./keys.ts')).changePhone(options));
+const recoveryKey = program.command('recovery-key').description('the key that opens the backup without the password');
+command('show', 'show it once more', recoveryKey)
+  .addOption(keySecrets())
+  .action(async options => (await import('./keys.ts')).showKey(options));
+command('renew', 'make a new one; the old one opens the backup no longer', recoveryKey)
+  .addOption(keySecrets())
+  .action(async options => (await import('./keys.ts')).renewKey(options));
+command('kit', 'write the recovery sheet, to be printed')
+  .requiredOption('--to <file>', 'new file (HTML) that only you can read')
+  .addOption(keySecrets())
+  .action(async options => (await import('./keys.ts')).kit(options));
+command('fresh', 'start a fresh backup under new keys, when someone may know the password')
+  .option('--delete-old <name>', 'delete the old backup that was left: the name of its folder')
+  .addOption(keySecrets())
+  .addOption(suggestOption())
+  .action(async options => (await import('./keys.ts')).fresh(options));
 
 command('verify', 'check the backups')
   .option('--read-data [percent]', 'also read that share of the stored data; all without a number')

@@ -5,7 +5,7 @@ import { timingSafeEqual } from 'node:crypto';
 import { examplePhone, wordsFor } from '../../protocol/error-words.ts';
 import { type ErrorCode, PeerError, wireErrorOf } from '../../protocol/errors.ts';
 import type { Connected } from '../../protocol/launch.ts';
-import { judgePassword } from '../../protocol/messages.ts';
+import { judgePassword, suggestPassword } from '../../protocol/messages.ts';
 import { parseRecoveryKey } from '../../protocol/recovery-key.ts';
 import { type SecretName, Secrets, secretNames } from '../../protocol/secrets.ts';
 import { usage } from './session.ts';
@@ -18,6 +18,8 @@ export interface SecretOptions {
   /** Ask for the recovery key in place of the password. */
   readonly recoveryKey?: boolean;
   readonly phone?: string;
+  /** Take six words that the daemon draws as the new password. */
+  readonly suggestPassword?: boolean;
 }
 
 type Values = { [name in SecretName]?: Uint8Array };
@@ -55,7 +57,8 @@ export function neededForSetup(
   const byKey = given.recoveryKey !== undefined || options.recoveryKey === true;
   const needed: SecretName[] = byKey ? ['recoveryKey'] : ['password', 'phone'];
   if (byKey && options.readOnly !== true) needed.push('password', 'phone');
-  refuseWithoutTerminal(needed.filter(name => given[name] === undefined));
+  const drawn = options.suggestPassword === true ? 'password' : undefined;
+  refuseWithoutTerminal(needed.filter(name => given[name] === undefined && name !== drawn));
   return needed;
 }
 
@@ -64,18 +67,22 @@ export async function secretsForSetup(
   options: SecretOptions & { readonly readOnly?: boolean },
   given: Values,
   joins: boolean,
-  judge: Judge,
-): Promise<Secrets> {
+  { judge, suggest }: NewPassword,
+): Promise<{ readonly secrets: Secrets; readonly suggested: string | undefined }> {
   const needed = neededForSetup(options, given);
   const byKey = needed.includes('recoveryKey');
   const values: Values = { ...given };
-  return asking(async questions => {
+  const isNew = !joins || byKey;
+  const draws = options.suggestPassword === true && isNew;
+  let suggested: string | undefined;
+  const secrets = await asking(async questions => {
     if (byKey) values.recoveryKey ??= await askKey(questions);
     if (needed.includes('password') && values.password === undefined) {
-      const existing = joins && !byKey;
-      values.password = existing
-        ? await questions.ask('Password of the backup:', { hidden: true })
-        : await askNewPassword(questions, judge);
+      if (!isNew) values.password = await questions.ask('Password of the backup:', { hidden: true });
+      else if (draws && !canAsk()) {
+        suggested = await suggest();
+        values.password = Buffer.from(suggested);
+      } else values.password = await askNewPassword(questions, { judge, suggest }, draws);
     }
     if (needed.includes('phone')) {
       const { password } = values;
@@ -86,6 +93,7 @@ export async function secretsForSetup(
     }
     return toSecrets(values);
   });
+  return { secrets, suggested };
 }
 
 /** Throws a usage error when neither password nor key was given and nobody can be asked. */
@@ -112,6 +120,51 @@ export async function secretsForUnlock(options: SecretOptions, given: Values, kn
   });
 }
 
+/** What a change of keys sets anew. */
+export interface Wanted {
+  readonly newPassword?: boolean;
+  readonly newPhone?: boolean;
+}
+
+/**
+ * Secrets for a change of keys: the present password, then what is new, each typed twice on a terminal. `suggested` is the new password
+ * where it was drawn and nobody typed it after.
+ */
+export async function secretsForChange(
+  options: SecretOptions,
+  given: Values,
+  wanted: Wanted,
+  { judge, suggest }: NewPassword,
+  knowsPhone: boolean,
+): Promise<{ readonly secrets: Secrets; readonly suggested: string | undefined }> {
+  const draws = options.suggestPassword === true && given.newPassword === undefined;
+  const needed: SecretName[] = knowsPhone ? ['password'] : ['password', 'phone'];
+  if (wanted.newPassword === true && !draws) needed.push('newPassword');
+  if (wanted.newPhone === true) needed.push('newPhone');
+  refuseWithoutTerminal(needed.filter(name => given[name] === undefined));
+  const values: Values = { ...given };
+  let suggested: string | undefined;
+  const secrets = await asking(async questions => {
+    values.password ??= await questions.ask('Your present backup password:', { hidden: true });
+    if (!knowsPhone) values.phone ??= await retrying(async () => phoneForm(await questions.ask('Phone number:', open)));
+    if (wanted.newPassword === true && values.newPassword === undefined) {
+      if (draws && !canAsk()) {
+        suggested = await suggest();
+        values.newPassword = Buffer.from(suggested);
+      } else values.newPassword = await askNewPassword(questions, { judge, suggest }, draws);
+    }
+    if (wanted.newPhone === true) values.newPhone ??= await askPhone(questions, undefined);
+    return toSecrets(values);
+  });
+  return { secrets, suggested };
+}
+
+/** What asking for a new password takes. */
+export interface NewPassword {
+  readonly judge: Judge;
+  readonly suggest: () => Promise<string>;
+}
+
 export type Verdict = 'refused' | 'weak' | 'good' | 'strong';
 
 /** @throws E_PHONE_FORM for what is no phone number */
@@ -129,6 +182,19 @@ export function judgeBy({ connection, secrets: channel }: Connected): Judge {
   };
 }
 
+/** For the eyes of whoever asked: text, as it is shown. */
+export function suggestBy({ connection, secrets: channel }: Connected): () => Promise<string> {
+  return async () => {
+    const { sealedPassword } = await connection.sendRequest(suggestPassword);
+    const opened = channel.open(suggestPassword.method, sealedPassword);
+    try {
+      return Buffer.from(opened.get('newPassword') ?? []).toString('utf8');
+    } finally {
+      opened.wipe();
+    }
+  };
+}
+
 const optionFor: { readonly [name in SecretName]?: string } = {
   password: '--password-stdin or --secrets-stdin',
   phone: '--phone or --secrets-stdin',
@@ -137,6 +203,8 @@ const optionFor: { readonly [name in SecretName]?: string } = {
 const nameOf: { readonly [name in SecretName]?: string } = {
   password: 'password',
   phone: 'phone number',
+  newPassword: 'new password',
+  newPhone: 'new phone number',
   recoveryKey: 'recovery key',
 };
 
@@ -186,10 +254,20 @@ async function retrying<T>(ask: () => Promise<T>): Promise<T> {
   }
 }
 
-async function askNewPassword(questions: Questions, judge: Judge): Promise<Uint8Array> {
+/** @param draws begin with words that Signet draws */
+async function askNewPassword(
+  questions: Questions,
+  { judge, suggest }: NewPassword,
+  draws: boolean,
+): Promise<Uint8Array> {
   note('Choose a password. It is asked for once after each login, and nobody can reset it.');
+  if (!draws) note('Enter alone draws six words for you.');
+  let drawn = draws;
   return retrying(async () => {
-    const password = await questions.ask('Password:', { hidden: true });
+    const typed = drawn ? Buffer.alloc(0) : await questions.ask('Password:', { hidden: true });
+    drawn = false;
+    if (typed.length === 0) note(`Six words for you, to be written down now: ${await suggest()}`);
+    const password = typed.length === 0 ? await questions.ask('Type the password:', { hidden: true }) : typed;
     try {
       const verdict = await judge(password);
       if (verdict === 'refused') throw new PeerError('E_WEAK_PASSWORD', 'the password is too easy to guess');
@@ -309,7 +387,7 @@ function fromJson(input: Buffer): Values {
     const known = secretNames.find(one => one === name);
     if (known === undefined) throw refused(`only ${secretNames.join(', ')} can be given`);
     if (typeof value !== 'string' || value === '') throw refused(`${known} is not a text`);
-    values[known] = known === 'phone' ? phoneForm(Buffer.from(value)) : Buffer.from(value);
+    values[known] = known === 'phone' || known === 'newPhone' ? phoneForm(Buffer.from(value)) : Buffer.from(value);
   }
   return values;
 }

@@ -6,14 +6,14 @@ import { onlyHereWords } from '../../protocol/choice-words.ts';
 import { PeerError } from '../../protocol/errors.ts';
 import { counted } from '../../protocol/formats.ts';
 import { type SetupParams, setup as setupRequest, status as statusRequest } from '../../protocol/messages.ts';
-import { groupsOf } from '../../protocol/recovery-key.ts';
 import type { ScheduleKind } from '../../protocol/status.ts';
 import { askedAgainWords } from '../../protocol/words.ts';
-import { givenSecrets, judgeBy, neededForSetup, type SecretOptions, secretsForSetup } from './secrets.ts';
+import { printKey } from './keys.ts';
+import { givenSecrets, judgeBy, neededForSetup, type SecretOptions, secretsForSetup, suggestBy } from './secrets.ts';
 import { type CommonOptions, longRequest, usage, withDaemon } from './session.ts';
 import { absolute, type ChoiceOptions, choicesOf, sourceOf } from './source-spec.ts';
 import { scheduleOf } from './state.ts';
-import { canAsk, harmless, note, print, printJson } from './terminal.ts';
+import { canAsk, harmless, note, printJson } from './terminal.ts';
 
 export interface SetupOptions extends CommonOptions, SecretOptions, ChoiceOptions {
   readonly source?: readonly string[];
@@ -43,7 +43,8 @@ export async function setup(options: SetupOptions): Promise<void> {
   await withDaemon(async daemon => {
     const { vault } = await daemon.connection.sendRequest(statusRequest, {});
     if (vault !== 'absent') throw new PeerError('E_ALREADY_SET_UP', 'this computer is set up already');
-    const secrets = await secretsForSetup(options, given, joins, judgeBy(daemon));
+    const tools = { judge: judgeBy(daemon), suggest: suggestBy(daemon) };
+    const { secrets, suggested } = await secretsForSetup(options, given, joins, tools);
     try {
       const params: Omit<SetupParams, 'progressToken'> = {
         sources,
@@ -60,10 +61,15 @@ export async function setup(options: SetupOptions): Promise<void> {
       opened?.wipe();
       if (options.json) {
         const { repositoryId, joined, snapshots } = answer;
-        return printJson({ repositoryId, ...(recoveryKey === undefined ? {} : { recoveryKey }), joined, snapshots });
+        const keys = {
+          ...(recoveryKey === undefined ? {} : { recoveryKey }),
+          ...(suggested === undefined ? {} : { password: suggested }),
+        };
+        return printJson({ repositoryId, ...keys, joined, snapshots });
       }
       if (answer.joined) note(`Joined. ${counted(answer.snapshots, 'backup is', 'backups are')} there.`);
       else note('Your backup is set up.');
+      if (suggested !== undefined) note(`Your password, to be written down now: ${suggested}`);
       if (recoveryKey !== undefined) showKey(recoveryKey);
       const found = await daemon.connection.sendRequest(statusRequest, {});
       for (const { label, opensOnlyHere } of found.sources) if (opensOnlyHere) note(harmless(onlyHereWords(label)));
@@ -76,11 +82,10 @@ export async function setup(options: SetupOptions): Promise<void> {
 }
 
 function showKey(recoveryKey: string): void {
-  const groups = groupsOf(recoveryKey);
-  const rows = [0, 4, 8, 12].map(start => `    ${groups.slice(start, start + 4).join(' ')}`);
-  note('\nThis is your recovery key. It opens the backup if the password is lost. It is shown this once.\n');
-  print([...rows, `    ${groups[16]}    (check group: it catches typing mistakes)`].join('\n'));
-  note('\nWrite it down or print it, and keep it away from this computer. Whoever has it can open the backup.\n');
+  note(
+    '\nThis is your recovery key. It opens the backup if the password is lost. `signet recovery-key show` shows it again.',
+  );
+  printKey(recoveryKey);
 }
 
 /** Only to ask the fitting questions; whether a backup is there is for the daemon to say. */

@@ -30,24 +30,21 @@ export function absolute(path: string): string {
 
 /**
  * Only what was said; an empty list and null take a choice away.
- * @param before what is left out now, which `--videos` and `--no-videos` add to and take from
+ * @param before what is left out now, which `--videos` and `--no-videos` add to and take from; absent: a new source, with its videos
  */
-export function choicesOf(
-  { videos, leaveOut, maxSize, exclude }: ChoiceOptions,
-  before?: readonly MediaClass[],
-): Omit<SourceChoices, 'maxFileBytes'> & { readonly maxFileBytes?: number };
+export function choicesOf(options: ChoiceOptions): SourceChoices;
 export function choicesOf(
   options: ChoiceOptions,
   before: readonly MediaClass[],
 ): Omit<SourceChoices, 'maxFileBytes'> & { readonly maxFileBytes?: number | null };
 export function choicesOf(
   { videos, leaveOut, maxSize, exclude }: ChoiceOptions,
-  before: readonly MediaClass[] = [],
+  before?: readonly MediaClass[],
 ): Omit<SourceChoices, 'maxFileBytes'> & { readonly maxFileBytes?: number | null } {
   const kinds = new Set(leaveOut === undefined ? before : leaveOut === false ? [] : kindsOf(leaveOut));
   if (videos === false) kinds.add('video');
   if (videos === true) kinds.delete('video');
-  const isSaid = leaveOut !== undefined || videos !== undefined;
+  const isSaid = leaveOut !== undefined || videos === false || (videos === true && before !== undefined);
   return {
     ...(isSaid && { leaveOut: [...kinds] }),
     ...(maxSize !== undefined && { maxFileBytes: maxSize === false ? null : bytesOf(maxSize) }),

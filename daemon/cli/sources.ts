@@ -14,10 +14,10 @@ export async function list(options: CommonOptions): Promise<void> {
   const { sources } = await withDaemon(({ connection }) => connection.sendRequest(messages.status, {}));
   if (options.json) printJson(sources);
   else if (sources.length === 0) print('No chats are chosen for backup. `signet sources discover` looks for some.');
-  else print(sources.map(each => sourceWords(each, Date.now())).join('\n\n'));
+  else print(sources.map(each => listedWords(each, Date.now())).join('\n\n'));
 }
 
-function sourceWords(source: SourceStatus, now: number): string {
+function listedWords(source: SourceStatus, now: number): string {
   const { label, id, root, sizeBytes, leftOut, problem, capturedAt } = source;
   const sized = sizeBytes === undefined ? '' : `, ${size(sizeBytes)}`;
   const choice = choiceWords(source);
@@ -28,7 +28,7 @@ function sourceWords(source: SourceStatus, now: number): string {
     ...(choice === undefined && leftOut === undefined
       ? []
       : [['Left out', `${choice ?? 'what its app makes anew'}${last}`]]),
-    ['Captured', capturedAt === undefined ? 'not yet seen since Signet started' : ago(capturedAt, now, { bare: true })],
+    ['Captured', capturedAt === undefined ? 'not yet' : ago(capturedAt, now, { bare: true })],
     ...(problem === undefined ? [] : [['Problem', reasonWords(problem)]]),
     ['Id', id],
   ];
@@ -49,13 +49,7 @@ export interface AddOptions extends CommonOptions, ChoiceOptions {
 
 export async function add(spec: string, options: AddOptions): Promise<void> {
   const { label } = options;
-  // Videos are kept unless they are declined; nothing else need be said.
-  const { videos, ...rest } = options;
-  const params = {
-    ...sourceOf(spec),
-    ...(label !== undefined && { label }),
-    ...choicesOf(videos === false ? { ...rest, videos } : rest),
-  };
+  const params = { ...sourceOf(spec), ...(label !== undefined && { label }), ...choicesOf(options) };
   const source = await withDaemon(({ connection }) => connection.sendRequest(messages.addSource, params));
   if (options.json) return printJson(source);
   const notes = [choosingNote(source.profile), source.opensOnlyHere && onlyHereWords(source.label)];

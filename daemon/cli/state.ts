@@ -98,11 +98,11 @@ function statusWords(found: Status, now: number): string {
 export async function unlock(options: CommonOptions & SecretOptions): Promise<void> {
   const given = await givenSecrets(options);
   refuseEmptyUnlock(options, given);
-  const found = await withDaemon(async ({ connection, secrets: channel }) => {
-    const found = await connection.sendRequest(messages.status, {});
+  const { before, found } = await withDaemon(async ({ connection, secrets: channel }) => {
+    const before = await connection.sendRequest(messages.status, {});
     // Not set up, nothing is asked: the daemon says so.
     const secrets =
-      found.vault === 'absent' ? undefined : await secretsForUnlock(options, given, found.phoneEnding !== null);
+      before.vault === 'absent' ? undefined : await secretsForUnlock(options, given, before.phoneEnding !== null);
     try {
       await connection.sendRequest(messages.unlock, {
         secrets: channel.seal(messages.unlock.method, secrets ?? new Secrets()),
@@ -110,9 +110,11 @@ export async function unlock(options: CommonOptions & SecretOptions): Promise<vo
     } finally {
       secrets?.wipe();
     }
-    return connection.sendRequest(messages.status, {});
+    return { before, found: await connection.sendRequest(messages.status, {}) };
   });
+  const byKey = given.recoveryKey !== undefined || options.recoveryKey === true;
   if (options.json) printJson({ vault: 'unlocked', keychain: found.keychain });
+  else if (before.vault === 'unlocked') print(`The ${byKey ? 'recovery key' : 'password'} is right.`);
   else print(`Unlocked. ${askedAgainWords(found, Date.now())}`);
 }
 

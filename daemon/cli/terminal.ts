@@ -153,6 +153,7 @@ const verbs = {
   verify: 'Verifying',
   setup: 'Setting up',
   fresh: 'Starting afresh',
+  keys: 'Changing the keys',
 } as const;
 const phases = {
   waiting: 'waiting',

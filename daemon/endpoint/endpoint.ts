@@ -48,6 +48,14 @@ export const requests = {
   changeSource: messages.changeSource,
   acceptSource: messages.acceptSource,
   judgePassword: messages.judgePassword,
+  changePassword: messages.changePassword,
+  changePhone: messages.changePhone,
+  showRecoveryKey: messages.showRecoveryKey,
+  renewRecoveryKey: messages.renewRecoveryKey,
+  writeRecoverySheet: messages.writeRecoverySheet,
+  startAfresh: messages.startAfresh,
+  deleteOldBackup: messages.deleteOldBackup,
+  suggestPassword: messages.suggestPassword,
   daemonInfo: messages.daemonInfo,
   stopDaemon: messages.stopDaemon,
   handOver: messages.handOver,
@@ -77,7 +85,17 @@ export interface Call {
 }
 
 /** The recovery key as the ASCII bytes of its 64 digits; the endpoint seals them for the client and wipes them. */
-export type SetupOutcome = Omit<SetupResult, 'recoveryKey'> & { readonly recoveryKey?: Uint8Array };
+interface WithKey {
+  readonly recoveryKey: Uint8Array;
+}
+export type SetupOutcome = Omit<SetupResult, 'recoveryKey'> & Partial<WithKey>;
+
+/** What a handler answers: keys and words as bytes in place of what is sealed of them. */
+type OutcomeOf<Result> = Result extends messages.KeyAnswer
+  ? Omit<Result, 'sealedKey'> & WithKey
+  : Result extends { readonly sealedPassword: messages.SealedSecrets }
+    ? { readonly newPassword: Uint8Array }
+    : Result;
 
 /**
  * One function for each request. What it throws crosses as its `{code, params, retryable}` (a SignetError has them); anything else
@@ -88,7 +106,7 @@ export type Handlers = {
   readonly [name in RequestName]: (
     params: ParamsOf<Requests[name]>,
     call: Call,
-  ) => Promise<name extends 'setup' ? SetupOutcome : ResultOf<Requests[name]>>;
+  ) => Promise<name extends 'setup' ? SetupOutcome : OutcomeOf<ResultOf<Requests[name]>>>;
 };
 
 /** pino's shape. Gets methods, codes and counts; no parameters, no results. */
@@ -129,6 +147,8 @@ const farewellMs = 1000;
 export const ageless: readonly RequestName[] = ['status', 'daemonInfo', 'handOver', 'stopDaemon'];
 /** Nobody is the worse for losing the answer to one of these: it is asked again. */
 const passing: readonly RequestName[] = ['status', 'daemonInfo', 'handOver', 'doctor'];
+/** Their results may hold a recovery key. */
+const keyed: readonly RequestName[] = ['setup', 'showRecoveryKey', 'renewRecoveryKey', 'startAfresh'];
 /** Their job belongs to the daemon: a client that cancels its request or leaves only stops waiting. */
 const detachable: readonly RequestName[] = ['backup'];
 
@@ -356,7 +376,9 @@ class Client {
       const work = handler(rest, { secrets, progress: progress.offer, signal });
       if (detached) work.catch(() => {}); // when nobody waits any more, the job's own record tells how it ended
       const result = await (detached ? Promise.race([work, cancelled.promise]) : work);
-      return this.#bounded(name === 'setup' ? this.#sealKey(method, result as SetupOutcome) : result);
+      if (keyed.includes(name)) return this.#bounded(this.#sealKey(method, result as Partial<WithKey>));
+      if (name === 'suggestPassword') return this.#sealPassword(method, result as { readonly newPassword: Uint8Array });
+      return this.#bounded(result);
     } catch (error) {
       const wire = scrub(toWire(error), given);
       this.#options.log.warn({ method, code: wire.code, ...traceOf(error, wire) }, 'request failed');
@@ -369,15 +391,24 @@ class Client {
     }
   }
 
-  #sealKey(method: string, outcome: SetupOutcome): messages.SetupAnswer {
+  #sealKey(method: string, outcome: Partial<WithKey>): { readonly sealedKey?: messages.SealedSecrets } {
     const { recoveryKey, ...rest } = outcome;
     if (recoveryKey === undefined) return rest;
     const secrets = new Secrets([['recoveryKey', recoveryKey]]);
     try {
-      // What is shown once has to be right: the raw key, or digits of digits, would never open anything.
+      // What is shown has to be right: the raw key, or digits of digits, would never open anything.
       if (recoveryKey.length !== 64)
         throw new PeerError('E_INTERNAL', `a recovery key of ${recoveryKey.length} digits`);
       return { ...rest, sealedKey: this.#peer.secrets.seal(method, secrets) };
+    } finally {
+      secrets.wipe();
+    }
+  }
+
+  #sealPassword(method: string, { newPassword }: { readonly newPassword: Uint8Array }) {
+    const secrets = new Secrets([['newPassword', newPassword]]);
+    try {
+      return { sealedPassword: this.#peer.secrets.seal(method, secrets) };
     } finally {
       secrets.wipe();
     }

@@ -15,6 +15,7 @@ import { ClockWatch } from './clock-watch.ts';
 import { type Hold, heedsMeter, holdOf, worldHold } from './hold-back.ts';
 import { overdueOf } from './overdue.ts';
 import type { PastRuns } from './past-runs.ts';
+import { calendarKind } from './schedule.ts';
 
 /** What has settled and is to be backed up now. */
 export interface DueChanges {
@@ -132,9 +133,15 @@ export class AutomaticBackups {
     });
   }
 
+  /** Just started or woken, and free to make up for what was missed: for some minutes nobody needs to be told that it was. */
+  get isCatchingUp(): boolean {
+    const { clock, isUnlocked } = this.#options;
+    return isUnlocked() && clock.monotonic() < Math.max(this.#networkUntil, this.#startUntil);
+  }
+
   /** Does what the settings say, from now on. */
   follow(settings: Settings | undefined): Promise<void> {
-    const isOn = settings !== undefined && settings.remote !== null && settings.sources.length > 0;
+    const isOn = settings !== undefined && wantsBackups(settings);
     if (this.#settings === undefined && isOn) this.#startUntil = this.#options.clock.monotonic() + networkMs;
     this.#settings = isOn ? settings : undefined;
     this.#calendar.follow(this.#settings?.schedule, this.#lastRunAt(), this.#options.clock.now());
@@ -173,6 +180,7 @@ export class AutomaticBackups {
   /** No automatic backups for so long; 0 goes on at once. */
   pause(ms: number): void {
     this.#calendar.pause(ms, this.#options.clock.now());
+    this.#options.onChanged();
     this.#consider();
   }
 
@@ -230,7 +238,8 @@ export class AutomaticBackups {
 
   /** Clients hear of what time alone has changed. */
   #tell(): void {
-    const told = JSON.stringify([this.waiting, this.nextRun, this.pausedUntil, this.overdue]);
+    const { waiting, nextRun, pausedUntil, overdue, isCatchingUp } = this;
+    const told = JSON.stringify([waiting, nextRun, pausedUntil, overdue, isCatchingUp]);
     if (told === this.#told) return;
     this.#told = told;
     this.#options.onChanged();
@@ -362,6 +371,11 @@ export class AutomaticBackups {
   #jitter(longestMs: number): number {
     return Math.floor(this.#options.random() * longestMs);
   }
+}
+
+/** Whether anything is backed up by itself here. */
+function wantsBackups({ remote, sources, schedule }: Settings): boolean {
+  return remote !== null && sources.length > 0 && (schedule.onChange || calendarKind(schedule.kind) !== undefined);
 }
 
 function watchSettingsOf(settings: Settings): WatchSettings | undefined {

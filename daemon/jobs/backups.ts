@@ -36,6 +36,8 @@ export interface BackupsOptions {
   readonly around: Pick<AroundBackups, 'before' | 'after'>;
   /** What this machine saw last of the place. */
   readonly witness: (stateKey: Uint8Array) => Promise<Witness>;
+  /** Under way when a backup is good: what earlier changes of the keys left is seen through. Never rejects. */
+  readonly settle: () => Promise<void>;
   /** Whether the place answered, and after a backup what lies in it. */
   readonly onPlace: (isReachable: boolean, stored?: { readonly snapshots: number; readonly sizeBytes: number }) => void;
   readonly onChanged: () => void;
@@ -111,6 +113,11 @@ export class Backups {
     }
   }
 
+  /** The first backup of a place that was made beside the one in use, once it is the one in use. */
+  adopt(outcome: engine.BackupOutcome): void {
+    this.#remember(outcome, []);
+  }
+
   /** Until no backup runs, however it ends. */
   async ended(): Promise<void> {
     while (this.#running !== undefined) await this.#running.result.catch(() => undefined); // whoever asked for it is told
@@ -149,6 +156,7 @@ export class Backups {
       await state.saveWitness(outcome.witness, stateKey);
       await saveMemory(state, stateKey, outcome.memory);
       this.#remember(outcome, accepted);
+      await this.#options.settle();
       log.info('backup done', {
         job: reason,
         ms: outcome.durationMs,
@@ -171,7 +179,6 @@ export class Backups {
 
   /** @param accepted sources of which the user had said, before this run, that their loss was meant */
   #remember(outcome: engine.BackupOutcome, accepted: readonly string[]): void {
-    const { facts } = this.#options.state;
     const at = this.#now();
     this.#alarms = outcome.alarms;
     this.#options.onPlace(true, { snapshots: outcome.snapshots, sizeBytes: outcome.repositoryBytes });
@@ -181,8 +188,7 @@ export class Backups {
       return [source.id, afterBackup(standing, source, at)] as const;
     });
     this.#sources = new Map(known);
-    facts.set(knownName, encodeKnown(this.#sources));
-    for (const id of accepted) facts.remove(acceptedName(id));
+    this.#keepKnown(accepted);
     const hasProblem = outcome.sources.some(({ id }) => this.#sources.get(id)?.problem !== undefined);
     const isPartial = hasProblem || outcome.filesUnreadable.length > 0;
     if (outcome.snapshot === undefined) {
@@ -222,6 +228,17 @@ export class Backups {
         ...(conversationsChanged !== undefined && { conversationsChanged }),
       },
     });
+  }
+
+  #keepKnown(accepted: readonly string[]): void {
+    const { facts } = this.#options.state;
+    try {
+      facts.set(knownName, encodeKnown(this.#sources));
+      for (const id of accepted) facts.remove(acceptedName(id));
+    } catch (error) {
+      // The backup is made: after a restart the next one finds out again what a full disk did not take.
+      if (toSignetError(error).code !== 'E_DISK_FULL') throw error;
+    }
   }
 
   #isAccepted(id: string): boolean {

@@ -4,7 +4,7 @@
 import * as v from 'valibot';
 import type { Schedule } from '../../protocol/status.ts';
 import { toSignetError } from '../base/errors.ts';
-import { calendarKind, type Owed, owed, reckonFrom, slotAfter } from './schedule.ts';
+import { calendarKind, nextRun, type Owed, owed, slotAfter } from './schedule.ts';
 
 /** Text by name that outlives the process; fits the state's facts. */
 export interface Memory {
@@ -43,7 +43,15 @@ export class Calendar {
   #kept: v.InferOutput<typeof kept> | undefined;
   #pause: v.InferOutput<typeof keptPause> | undefined;
   #lockedSince: number | undefined;
-  #slot: { readonly schedule: Schedule; readonly from: number; readonly at: number | undefined } | undefined;
+  /** The last answer of `next`, and what it was reckoned from; none while that lies ahead of the clock. */
+  #slot:
+    | {
+        readonly schedule: Schedule;
+        readonly lastRunAt: number | undefined;
+        readonly since: number;
+        readonly at: number | undefined;
+      }
+    | undefined;
 
   constructor(options: CalendarOptions) {
     this.#options = options;
@@ -58,7 +66,7 @@ export class Calendar {
     const isDue = (this.next(lastRunAt, now) ?? Number.POSITIVE_INFINITY) <= now;
     this.#schedule = schedule;
     const before = this.#kept;
-    if (schedule === undefined || !(schedule.onChange || calendarKind(schedule.kind) !== undefined)) {
+    if (schedule === undefined) {
       this.#kept = undefined;
       if (before !== undefined) this.#remember(names.schedule, undefined);
       return;
@@ -70,19 +78,22 @@ export class Calendar {
 
   /** When the next backup by the calendar is due; past when it was missed. @param lastRunAt the end of the last run that counts */
   next(lastRunAt: number | undefined, now: number): number | undefined {
-    const [schedule, state] = [this.#schedule, this.#kept];
-    const kind = schedule === undefined ? undefined : calendarKind(schedule.kind);
-    if (schedule === undefined || state === undefined || kind === undefined) return undefined;
-    const { from, anchor } = reckonFrom(kind, { lastRunAt, since: state.changed, anchor: state.anchor, now });
+    const [schedule, state, slot] = [this.#schedule, this.#kept, this.#slot];
+    if (schedule === undefined || state === undefined) return undefined;
+    // Asked each minute, and the calendar is the costly part of it.
+    const isKnown = slot?.schedule === schedule && slot.lastRunAt === lastRunAt && slot.since === state.changed;
+    const isAhead = Math.max(lastRunAt ?? Number.NEGATIVE_INFINITY, state.changed) > now;
+    if (isKnown && !isAhead) return slot.at;
+    const { timeZone } = this.#options;
+    const facts = { lastRunAt, since: state.changed, anchor: state.anchor, now };
+    const next = nextRun(schedule, { ...facts, ...(timeZone !== undefined && { timeZone }) });
+    const anchor = next?.anchor;
     if (anchor?.of !== state.anchor?.of || anchor?.at !== state.anchor?.at) {
       const { anchor: _, ...rest } = state;
       this.#keep({ ...rest, ...(anchor !== undefined && { anchor: { ...anchor } }) });
     }
-    // Asked each minute, and the calendar is the costly part of it.
-    if (this.#slot?.schedule !== schedule || this.#slot.from !== from) {
-      this.#slot = { schedule, from, at: slotAfter(schedule, from, this.#options.timeZone) };
-    }
-    return this.#slot.at;
+    this.#slot = isAhead ? undefined : { schedule, lastRunAt, since: state.changed, at: next?.at };
+    return next?.at;
   }
 
   /** The first slot that lies ahead. */

@@ -1,9 +1,8 @@
-// Settings that a client may choose: which they are, and how a change is made. What starts programs or names hosts is not among them: whoever
+// Settings that a client may choose, and those that are chosen elsewhere. What starts programs or names hosts is not among them: whoever
 // reaches the daemon may use it, but not make it run something of theirs.
 
 import { SignetError } from '../base/errors.ts';
 import type { Settings } from '../state/model.ts';
-import { defaultSettings, type State } from '../state/state.ts';
 
 const settable = [
   'deviceLabel',
@@ -40,40 +39,13 @@ export function chosenSettings(settings: Settings): ChosenSettings {
   return pick(settings, settable);
 }
 
-export class SettingsChanges {
-  readonly #state: Pick<State, 'settings'>;
-  readonly #hostLabel: string;
-  /** The end of the last change: two at once would undo one another. */
-  #turn: Promise<unknown> = Promise.resolve();
-
-  constructor(state: Pick<State, 'settings'>, hostLabel: string) {
-    this.#state = state;
-    this.#hostLabel = hostLabel;
-  }
-
-  /**
-   * Writes the new values into the file and answers what holds from now on: what somebody edited in the file meanwhile is taken over, but
-   * for the places and times that have commands of their own.
-   *
-   * @param present what holds now; undefined before anything was chosen
-   * @throws E_USAGE for a key that no client may set · E_SETTING for a value that does not fit; nothing is changed then
-   */
-  set(present: Settings | undefined, values: Readonly<Record<string, unknown>>): Promise<Settings> {
-    const path = this.#state.settings.path;
-    for (const key of Object.keys(values)) assertSettable(key, path);
-    const turn = this.#turn.then(async () => {
-      const before = present ?? defaultSettings(this.#hostLabel);
-      const file = (await this.#state.settings.load()) ?? before;
-      const next: Settings = { ...before, ...pick(file, [...settable, ...fileOnly]), ...values };
-      await this.#state.settings.save(next); // checks the values, too
-      return next;
-    });
-    this.#turn = turn.catch(() => undefined); // its own caller is told
-    return turn;
-  }
+/** What whoever edits the file may change there beside a running daemon. */
+export function editable(settings: Settings): Partial<Settings> {
+  return pick(settings, [...settable, ...fileOnly]);
 }
 
-function assertSettable(key: string, path: string): void {
+/** @param path of the settings file, for the advice. @throws E_USAGE for a key that no client may set */
+export function assertChoosable(key: string, path: string): void {
   if (settable.some(known => known === key)) return;
   const refuse = (detail: string, advice: string): never => {
     throw new SignetError('E_USAGE', `${detail}; ${advice}`, { params: { detail, advice } });

@@ -30,6 +30,7 @@ export interface DoctorOptions {
   readonly home: Home;
   readonly platform: NodeJS.Platform;
   readonly now: number;
+  readonly settingsFile: string;
   /** As the file is now. @throws E_SETTING */
   readonly settings: () => Promise<Settings | undefined>;
   readonly status: Status;
@@ -60,7 +61,7 @@ export async function examine(options: DoctorOptions): Promise<readonly DoctorCh
   let settings: Settings | undefined;
   const file = await line('settings', async () => {
     settings = await options.settings();
-    return good(settings === undefined ? 'none yet: everything is as it comes' : 'the file fits');
+    return good(settings === undefined ? `none yet: they would be in ${options.settingsFile}` : options.settingsFile);
   });
   const sources = settings?.sources ?? [];
   const remote = settings?.remote ?? null;

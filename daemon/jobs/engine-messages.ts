@@ -86,6 +86,22 @@ export const create = request<Nothing, OpenedRepository>('create');
 export const open = request<OpenOrder, OpenedRepository>('open');
 export const putVault = request<RemoteVault, null>('putVault');
 export const vaults = request<{ readonly remote: string }, readonly RemoteVault[]>('vaults');
+/** Removes one vault of the opened place; other names than a vault's are refused. */
+export const removeVault = request<{ readonly name: string }, null>('removeVault');
+/** Draws a second key file of the opened repository without writing it. */
+export const prepareKey = request<{ readonly recoveryKey: Uint8Array }, { readonly keyFileId: string }>('prepareKey');
+/** Writes the key file that was prepared, reads it back and opens it. */
+export const writeKey = request<Nothing, null>('writeKey');
+/** From now on this is the key file of the opened repository. */
+export const useKey = request<{ readonly recoveryKey: Uint8Array; readonly keyFileId: string }, null>('useKey');
+export const removeKey = request<{ readonly keyFileId: string }, null>('removeKey');
+/** Says which repository lies in a place, without a key. */
+export const digest = request<{ readonly remote: string }, { readonly config: string }>('digest');
+/** Deletes a repository that is not open here, and the folders that are empty then. */
+export const deletePlace = request<
+  { readonly remote: string; readonly config: string | null },
+  { readonly objects: number; readonly bytes: number }
+>('deletePlace');
 export const backup = request<BackupOrder, BackupOutcome>('backup');
 export const snapshots = request<
   { readonly offset: number; readonly limit: number },

@@ -20,8 +20,10 @@ import type { Clock } from '../base/clock.ts';
 import { SignetError, toSignetError } from '../base/errors.ts';
 import type { DatabaseCapture } from '../capture/capture.ts';
 import type { Remote } from '../remotes/remote.ts';
-import type { PackJournal, Repository, Snapshot, SnapshotId } from '../repository/model.ts';
+import type { PackJournal, PreparedKeyFile, Repository, Snapshot, SnapshotId } from '../repository/model.ts';
 import {
+  configDigest,
+  deletePlace,
   inspectPlace,
   openRepository,
   type PreparedRepository,
@@ -29,7 +31,7 @@ import {
   type RepositoryOptions,
 } from '../repository/repository.ts';
 import type { Home } from '../state/model.ts';
-import { listVaults } from '../vault/vault.ts';
+import { isVaultKey, listVaults } from '../vault/vault.ts';
 import { runBackup } from './backup.ts';
 import { bounded, inAnswer, moreOf } from './bounded.ts';
 import * as engine from './engine-messages.ts';
@@ -46,6 +48,10 @@ export interface EngineOptions {
   readonly checkPlace: (spec: string) => Promise<void>;
   /** Whether set-up could make the place. */
   readonly isMissing: (spec: string) => Promise<boolean>;
+  /** Before a place is deleted. @throws E_REMOTE_DENIED for one that only a link leads to */
+  readonly checkDeletable: (spec: string) => Promise<void>;
+  /** Takes the folders away that a deleted repository left empty, and the place itself when nothing else is in it. */
+  readonly removeEmpty: (spec: string) => Promise<void>;
   readonly journal: PackJournal;
   readonly startCapture: () => DatabaseCapture;
   readonly freeBytes: (folder: string) => Promise<number>;
@@ -73,8 +79,10 @@ class EngineServer {
   readonly #options: EngineOptions;
   readonly #connection: MessageConnection;
   #prepared: { readonly remote: Remote; readonly spec: string; readonly repository: PreparedRepository } | undefined;
+  #preparedKey: PreparedKeyFile | undefined;
   #session: Session | undefined;
   #history: SnapshotHistory | undefined;
+  #listed: readonly SnapshotEntry[] | undefined;
   #reported: { readonly phase: engine.EngineProgress['phase']; readonly at: number } | undefined;
 
   constructor(options: EngineOptions, connection: MessageConnection) {
@@ -95,9 +103,34 @@ class EngineServer {
     this.#answer(engine.vaults, async ({ remote }, signal) =>
       listVaults(await this.#options.openRemote(remote), { signal }),
     );
+    this.#answer(engine.removeVault, async ({ name }, signal) => {
+      if (!isVaultKey(name)) throw new SignetError('E_INTERNAL', 'only vaults are removed so');
+      await this.#opened().remote.remove(name, { signal });
+      return null;
+    });
+    this.#answer(engine.prepareKey, ({ recoveryKey }) => this.#prepareKey(recoveryKey));
+    this.#answer(engine.writeKey, (_, signal) => this.#writeKey(signal));
+    this.#answer(engine.useKey, async ({ recoveryKey, keyFileId }, signal) => {
+      try {
+        await this.#opened().repository.useKeyFile(keyFileId, recoveryKey, { signal });
+      } finally {
+        wipe(recoveryKey);
+      }
+      return null;
+    });
+    this.#answer(engine.removeKey, async ({ keyFileId }, signal) => {
+      await this.#opened().repository.removeKeyFile(keyFileId, { signal });
+      return null;
+    });
+    this.#answer(engine.digest, async ({ remote }, signal) => ({
+      config: await configDigest(await this.#options.openRemote(remote), { signal }),
+    }));
+    this.#answer(engine.deletePlace, (order, signal) => this.#deletePlace(order, signal));
     this.#answer(engine.backup, (order, signal) => this.#backup(order, signal));
     this.#answer(engine.snapshots, async ({ offset, limit }, signal) => {
-      const found = await this.#snapshots(offset === 0, signal);
+      // Later pages are of the list that the first was cut from, whatever was backed up meanwhile.
+      if (offset === 0 || this.#listed === undefined) this.#listed = await this.#snapshots(signal);
+      const found = this.#listed;
       return { entries: found.slice(offset, offset + limit), total: found.length };
     });
     this.#answer(engine.list, async ({ snapshot, path }, signal) => {
@@ -173,7 +206,6 @@ class EngineServer {
   async #begin(remote: Remote, repository: Repository): Promise<engine.OpenedRepository> {
     await this.#closeSession();
     this.#session = { remote, repository, headsKey: repository.deriveKey('signet/heads/v1') };
-    this.#history = undefined;
     return {
       repositoryId: repository.id,
       keyFileId: repository.keyFileId,
@@ -186,6 +218,7 @@ class EngineServer {
     const session = this.#session;
     this.#session = undefined;
     this.#history = undefined;
+    this.#listed = undefined;
     wipe(session?.headsKey);
     await session?.repository.close();
   }
@@ -206,6 +239,34 @@ class EngineServer {
     return null;
   }
 
+  async #prepareKey(recoveryKey: Uint8Array): Promise<{ readonly keyFileId: string }> {
+    try {
+      this.#preparedKey = await this.#opened().repository.prepareKeyFile(recoveryKey);
+      return { keyFileId: this.#preparedKey.id };
+    } finally {
+      wipe(recoveryKey);
+    }
+  }
+
+  async #writeKey(signal: AbortSignal): Promise<null> {
+    const prepared = this.#preparedKey;
+    if (prepared === undefined) throw new SignetError('E_INTERNAL', 'no key file was prepared');
+    this.#preparedKey = undefined;
+    await prepared.write({ signal });
+    return null;
+  }
+
+  async #deletePlace(
+    { remote: spec, config }: { readonly remote: string; readonly config: string | null },
+    signal: AbortSignal,
+  ): Promise<{ readonly objects: number; readonly bytes: number }> {
+    if (await this.#options.isMissing(spec)) return { objects: 0, bytes: 0 };
+    await this.#options.checkDeletable(spec);
+    const deleted = await deletePlace(await this.#options.openRemote(spec), config ?? undefined, { signal });
+    await this.#options.removeEmpty(spec);
+    return deleted;
+  }
+
   async #backup(order: engine.BackupOrder, signal: AbortSignal): Promise<engine.BackupOutcome> {
     const session = this.#opened();
     const { clock, startCapture, randomBytes } = this.#options;
@@ -224,9 +285,8 @@ class EngineServer {
     }
   }
 
-  async #snapshots(anew: boolean, signal: AbortSignal): Promise<readonly SnapshotEntry[]> {
-    const known = anew ? undefined : this.#history;
-    const history = known ?? (await this.#readHistory(signal));
+  async #snapshots(signal: AbortSignal): Promise<readonly SnapshotEntry[]> {
+    const history = await this.#readHistory(signal);
     return history.snapshots.map(({ id, snapshot, standing }) => ({
       id,
       at: snapshot.time,

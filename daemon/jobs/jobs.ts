@@ -13,27 +13,32 @@ import type {
   Status,
   VerifyResult,
 } from '../../protocol/status.ts';
+import { wipe } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { SignetError, toSignetError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { PowerState } from '../platform/platform.ts';
-import type { Settings, Witness } from '../state/model.ts';
-import { defaultSettings, type State } from '../state/state.ts';
+import type { Home, Settings, Witness } from '../state/model.ts';
+import type { State } from '../state/state.ts';
 import { compareVaults } from '../vault/vault.ts';
 import type { AroundBackups } from './around.ts';
 import { AutomaticBackups, type StartWatching } from './automatic.ts';
 import { Backups } from './backups.ts';
-import { type ChosenSettings, chosenSettings, SettingsChanges } from './chosen-settings.ts';
+import { type ChosenSettings, chosenSettings } from './chosen-settings.ts';
+import { Credentials } from './credentials.ts';
 import type { Engine } from './engine.ts';
 import * as engine from './engine-messages.ts';
+import { type Beside, Fresh } from './fresh.ts';
 import { type JobCall, JobQueue } from './job-queue.ts';
 import type { KeptPhone } from './kept-phone.ts';
 import type { KeptSession } from './kept-session.ts';
 import { backupNotices } from './overdue.ts';
+import { passwordProved, passwordReminder } from './password-reminder.ts';
 import { PastRuns } from './past-runs.ts';
 import { checkFolders, remoteLabel } from './places.ts';
 import { loadWitness } from './recall.ts';
 import { changedSchedule } from './schedule.ts';
+import { SettingsInUse } from './settings-in-use.ts';
 import { type GivenSecrets, type NewPlace, type SetupOptions, type SetupOrder, setUp } from './setup.ts';
 import { SourceList, type SourceListOptions } from './source-list.ts';
 import { statusOf } from './status.ts';
@@ -49,6 +54,9 @@ export interface JobsOptions
   readonly state: State;
   readonly clock: Clock;
   readonly log: Log;
+  readonly home: Home;
+  /** An engine and a state apart from those in use, for a backup that is started afresh. */
+  readonly openBeside: () => Promise<Beside>;
   readonly machineId: string;
   readonly keychain: UsableKeychain;
   readonly session: KeptSession;
@@ -61,24 +69,29 @@ export interface JobsOptions
 }
 
 export class Jobs {
+  /** Passwords in use. */
+  readonly credentials: Credentials;
+  readonly fresh: Fresh;
   readonly #options: JobsOptions;
+  readonly #settings: SettingsInUse;
   readonly #automatic: AutomaticBackups;
   readonly #queue: JobQueue;
   readonly #past: PastRuns;
   readonly #unlocking: Unlocking;
   readonly #deviceId: string;
   readonly #backups: Backups;
-  readonly #changes: SettingsChanges;
   /** Which chats are backed up, and what of them. */
   readonly sources: SourceList;
-  #settings: Settings | undefined;
   #repository: Status['repository'] = null;
   #reachable: boolean | null = null;
 
   private constructor(options: JobsOptions, settings: Settings | undefined) {
     this.#options = options;
-    this.#settings = settings;
-    this.#changes = new SettingsChanges(options.state, options.hostLabel);
+    this.#settings = new SettingsInUse(settings, {
+      file: options.state.settings,
+      hostLabel: options.hostLabel,
+      follow: next => this.#follow(next),
+    });
     this.#deviceId = options.state.device(options.machineId).id;
     this.#queue = new JobQueue(options.clock, () => {
       this.#unlocking.used();
@@ -88,9 +101,15 @@ export class Jobs {
     this.#unlocking = new Unlocking({
       ...options,
       queue: this.#queue,
-      remote: () => this.#settings?.remote ?? undefined,
+      remote: () => this.#settings.current?.remote ?? undefined,
       onOpened: opened => this.#measure(opened),
-      onUnlocked: () => this.#automatic.unlocked(),
+      onUnlocked: async () => {
+        await this.credentials.settle();
+        await this.fresh.sweep();
+        this.#automatic.unlocked();
+      },
+      beforeSecret: () => this.fresh.resume(),
+      onPasswordProved: () => passwordProved(options.state.facts, options.clock.now()),
       onChanged: () => this.#changed(),
     });
     this.#automatic = new AutomaticBackups({
@@ -115,25 +134,35 @@ export class Jobs {
       queue: this.#queue,
       past: this.#past,
       deviceId: this.#deviceId,
-      settings: () => this.#settings,
+      settings: () => this.#settings.current,
       stateKey: () => this.#assertUnlocked(),
       witness: stateKey => this.#witness(stateKey),
+      settle: () => this.credentials.settle(),
       onPlace: (isReachable, stored) => {
         this.#reachable = isReachable;
         if (stored !== undefined && this.#repository !== null) this.#repository = { ...this.#repository, ...stored };
       },
       onChanged: () => this.#changed(),
     });
+    const session = {
+      queue: this.#queue,
+      // Whoever asks proves the password; a recovery key beside it is not looked at.
+      prove: ({ password, phone }: GivenSecrets) => this.unlock({ password, phone }),
+      settings: () => ({ ...this.#settings.orDefault, remote: this.#remote() }),
+      stateKey: () => this.#assertUnlocked(),
+      witness: () => this.#witness(this.#assertUnlocked()),
+      keysChanged: () => this.#keysChanged(),
+      switched: (outcome: engine.BackupOutcome | undefined) => this.#switched(outcome),
+      forget: () => this.#unlocking.forget(),
+    };
+    this.credentials = new Credentials({ ...options, session });
+    this.fresh = new Fresh({ ...options, deviceId: this.#deviceId, session });
     this.sources = new SourceList({
       ...options,
       facts: options.state.facts,
-      settings: () => {
+      change: make => {
         this.#remote();
-        return this.#settings;
-      },
-      keep: async settings => {
-        await options.state.settings.save(settings);
-        await this.#follow(settings);
+        return this.#settings.change(make);
       },
       status: () => this.status(),
       onChanged: () => this.#changed(),
@@ -142,21 +171,21 @@ export class Jobs {
 
   static async open(options: JobsOptions): Promise<Jobs> {
     const jobs = new Jobs(options, await options.state.settings.load());
-    await jobs.#unlocking.follow(jobs.#settings);
-    await jobs.#automatic.follow(jobs.#settings);
+    await jobs.#unlocking.follow(jobs.#settings.current);
+    await jobs.#automatic.follow(jobs.#settings.current);
     jobs.#unlocking.start();
     return jobs;
   }
 
   status(): Status {
     const { keychain, session, phone, clock } = this.#options;
-    const remote = this.#settings?.remote ?? null;
+    const remote = this.#settings.current?.remote ?? null;
     const past = this.#past;
-    const { nextRun, overdue, pausedUntil, waiting } = this.#automatic;
+    const { nextRun, overdue, isCatchingUp, pausedUntil, waiting } = this.#automatic;
     const place = remote === null ? '' : remoteLabel(remote);
-    const incidents = { overdue, lastGoodAt: past.lastGoodAt(), tries: past.tries(), place };
+    const incidents = { overdue, isCatchingUp, lastGoodAt: past.lastGoodAt(), tries: past.tries(), place };
     return statusOf({
-      settings: this.#settings,
+      settings: this.#settings.current,
       isUnlocked: this.#unlocking.isUnlocked,
       job: this.#queue.progress,
       history: past.last(historyShown),
@@ -176,8 +205,17 @@ export class Jobs {
         ...backupNotices({ ...incidents, now: clock.now() }),
         ...this.#backups.notices,
         ...this.#unlocking.notices,
+        ...this.#reminders(),
       ],
     });
+  }
+
+  #reminders(): Status['notices'] {
+    const { state, clock } = this.#options;
+    const settings = this.#settings.current;
+    if (settings === undefined || settings.remote === null || !settings.passwordReminder) return [];
+    const reminder = passwordReminder(state.facts, clock.now());
+    return reminder === undefined ? [] : [reminder];
   }
 
   /** Until a daemon that just started knows whether its session goes on, a few seconds at most. */
@@ -187,7 +225,7 @@ export class Jobs {
 
   /** As `status`, after a look whether the place of the copies answers. */
   async check(): Promise<Status> {
-    if (this.#settings !== undefined && this.#settings.remote !== null) {
+    if (this.#isSetUp) {
       await this.#lookForPlace();
       await this.#unlocking.rest();
     }
@@ -216,6 +254,8 @@ export class Jobs {
       try {
         const { place, recoveryKey, ...made } = await setUp(order, secrets, { ...this.#options, signal });
         await this.#configure(place, order.schedule);
+        const { vault, state, clock } = this.#options;
+        if (vault.known !== undefined) passwordProved(state.facts, clock.now());
         const snapshots = this.#repository?.snapshots ?? 0;
         return { ...made, snapshots, ...(recoveryKey !== undefined && { recoveryKey }) };
       } catch (error) {
@@ -226,21 +266,20 @@ export class Jobs {
   }
 
   async #configure(place: NewPlace, schedule: Partial<Schedule> | undefined): Promise<void> {
-    const { state, hostLabel } = this.#options;
     const { remote, sources, opened, syncedBy } = place;
-    const before = this.#settings ?? defaultSettings(hostLabel);
-    const settings = {
+    const make = (before: Settings): Settings => ({
       ...before,
       remote,
       sources,
       syncedBy,
       schedule: changedSchedule(before.schedule, schedule ?? {}),
-    };
-    await state.settings.save(settings);
-    this.#settings = settings;
-    await this.#unlocking.follow(settings);
-    await this.#unlocking.takeOver(opened);
-    await this.#automatic.follow(settings);
+    });
+    // Open before changes are followed: what fell due in between would wait for the next unlock.
+    await this.#settings.change(make, async settings => {
+      await this.#unlocking.follow(settings);
+      await this.#unlocking.takeOver(opened);
+      await this.#automatic.follow(settings);
+    });
   }
 
   async #measure(opened: engine.OpenedRepository): Promise<void> {
@@ -251,6 +290,39 @@ export class Jobs {
 
   unlock(secrets: GivenSecrets): Promise<void> {
     return this.#unlocking.unlock(secrets);
+  }
+
+  /** Called in the turn of a job, after the vault was replaced. That something of it cannot be kept is no failure of the change. */
+  async #keysChanged(): Promise<void> {
+    const { state, clock, log } = this.#options;
+    passwordProved(state.facts, clock.now());
+    try {
+      await this.#unlocking.keysChanged();
+    } catch (error) {
+      log.warn('the open backup still names its old key', { code: toSignetError(error).code });
+    }
+  }
+
+  /** After a switch to a fresh backup, whose first run was `outcome` where this process made it. */
+  async #switched(outcome: engine.BackupOutcome | undefined): Promise<void> {
+    const { state, vault, engine: worker, log, clock } = this.#options;
+    await this.#settings.reload();
+    const { identity } = vault;
+    if (!this.#unlocking.isUnlocked || identity === undefined) return this.#unlocking.forget();
+    const recoveryKey = vault.recoveryKey();
+    try {
+      const { keyFileId } = identity;
+      const opened = await worker.ask(engine.open, { remote: this.#remote(), recoveryKey, keyFileId });
+      await this.#unlocking.takeOver(opened);
+      if (outcome !== undefined) this.#backups.adopt(outcome);
+      passwordProved(state.facts, clock.now());
+      await this.#follow(this.#settings.orDefault);
+    } catch (error) {
+      log.warn('the fresh backup could not be opened', { code: toSignetError(error).code });
+      await this.#unlocking.forget(); // it is made and counts; the new password opens it
+    } finally {
+      wipe(recoveryKey);
+    }
   }
 
   lock(): Promise<void> {
@@ -323,7 +395,7 @@ export class Jobs {
   async restore(order: engine.RestoreOrder, call: JobCall): Promise<RestoreResult> {
     const remote = await this.#ready();
     const target = resolve(order.target);
-    await checkFolders({ remote, sources: this.#settings?.sources ?? [], home: this.#options.homeFolders, target });
+    await checkFolders({ remote, sources: this.#settings.orDefault.sources, home: this.#options.homeFolders, target });
     return this.#queue.run('restore', call, (signal, onProgress) => {
       this.#assertUnlocked(); // it may have been locked while others had their turn
       return this.#options.engine.ask(engine.restore, { ...order, target }, { signal, onProgress });
@@ -338,22 +410,18 @@ export class Jobs {
       const result = await worker.ask(engine.verify, { readDataPercent, witness }, { signal, onProgress });
       const { known } = vault;
       if (known === undefined) return result;
-      const found = compareVaults(known, await worker.ask(engine.vaults, { remote }, { signal }));
+      const lying = await worker.ask(engine.vaults, { remote }, { signal });
+      const others = lying.filter(each => !this.credentials.isOwnUnfinished(each));
+      const found = compareVaults(known, others);
       const problems = found.map(({ code, detail }) => ({ object: 'signet/vault', code, detail }));
       return { ...result, ok: result.ok && problems.length === 0, problems: [...result.problems, ...problems] };
     });
   }
 
   async setSchedule(change: Partial<Schedule>): Promise<Schedule> {
-    const settings = this.#settings;
-    if (settings === undefined || settings.remote === null) {
-      throw new SignetError('E_NOT_SET_UP', 'there is no backup to schedule');
-    }
-    const schedule = changedSchedule(settings.schedule, change);
-    const next = { ...settings, schedule };
-    await this.#options.state.settings.save(next);
-    await this.#follow(next);
-    return schedule;
+    this.#remote();
+    const make = (before: Settings): Settings => ({ ...before, schedule: changedSchedule(before.schedule, change) });
+    return (await this.#settings.change(make)).schedule;
   }
 
   /** No automatic backups for so long; 0 goes on at once. */
@@ -365,19 +433,16 @@ export class Jobs {
 
   /** What a client may choose, as it is now. */
   chosenSettings(): ChosenSettings {
-    return chosenSettings(this.#settings ?? defaultSettings(this.#options.hostLabel));
+    return chosenSettings(this.#settings.orDefault);
   }
 
   /** @throws E_USAGE · E_SETTING; nothing is changed then */
   async setSettings(values: Readonly<Record<string, unknown>>): Promise<ChosenSettings> {
-    const next = await this.#changes.set(this.#settings, values);
-    await this.#follow(next);
-    return this.chosenSettings();
+    return chosenSettings(await this.#settings.choose(values));
   }
 
   /** What was chosen counts from now on. */
   async #follow(settings: Settings): Promise<void> {
-    this.#settings = settings;
     await this.#unlocking.follow(settings);
     await this.#automatic.follow(settings);
     this.#changed();
@@ -398,7 +463,7 @@ export class Jobs {
   }
 
   #remote(): string {
-    const remote = this.#settings?.remote;
+    const remote = this.#settings.current?.remote;
     if (remote === null || remote === undefined) {
       throw new SignetError('E_NOT_SET_UP', 'this computer is not set up');
     }
@@ -413,8 +478,12 @@ export class Jobs {
     return remote;
   }
 
+  get #isSetUp(): boolean {
+    return this.#settings.orDefault.remote !== null;
+  }
+
   #assertNotSetUp(): void {
-    if (this.#settings !== undefined && this.#settings.remote !== null) {
+    if (this.#isSetUp) {
       throw new SignetError('E_ALREADY_SET_UP', 'this computer is set up already');
     }
   }

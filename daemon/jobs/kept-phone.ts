@@ -43,7 +43,8 @@ export class KeptPhone {
     const value = await this.#keychain.get('phone');
     const phone = value === null ? undefined : fromUtf8(value);
     wipe(value ?? undefined);
-    return phone !== undefined && /^\+\d{4,15}$/.test(phone) ? phone : undefined;
+    // Two while the number changes: see `Vault.adopt`.
+    return phone !== undefined && /^\+\d{4,15}(?: \+\d{4,15})?$/.test(phone) ? phone : undefined;
   }
 
   async #intoKeychain(phone: string): Promise<boolean> {

@@ -87,11 +87,14 @@ function causeOf(facts: OverdueFacts, { overdueAt }: Owed): Omit<Overdue, 'since
 export function backupNotices(facts: {
   readonly now: number;
   readonly overdue: Overdue | null;
+  /** What was missed while nothing ran is being made up for. */
+  readonly isCatchingUp: boolean;
   readonly lastGoodAt: number | undefined;
   readonly tries: FailedTries | undefined;
   readonly place: string;
 }): readonly Notice[] {
   const { now, overdue, lastGoodAt, tries, place } = facts;
+  if (overdue?.cause === 'not-running' && facts.isCatchingUp) return [];
   if (overdue !== null) {
     const { since, cause, causeSince, code } = overdue;
     const days = Math.floor((now - (lastGoodAt ?? Date.parse(since))) / 86_400_000);

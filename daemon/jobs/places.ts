@@ -45,12 +45,29 @@ export function remoteLabel(remote: string): string {
   return folder === undefined ? remote : `the folder ${basename(folder)}`;
 }
 
+/** The last part of a remote's spec: the folder's own name, which a person types to confirm. */
+export function remoteName(remote: string): string {
+  return remote.slice(remote.search(/[^:/\\]+$/));
+}
+
+/**
+ * Where a fresh backup goes: beside the old one. A place that is itself a fresh one does not grow a second ending.
+ *
+ * @param day YYYYMMDD
+ * @param mark 4 hex digits
+ */
+export function siblingOf(remote: string, day: string, mark: string): string {
+  return `${remote.replace(/-[0-9]{8}-[0-9a-f]{4}$/, '')}-${day}-${mark}`;
+}
+
 /** @throws E_USAGE naming both paths when one lies inside the other */
 export async function checkFolders(places: {
   readonly remote: string;
   readonly sources: readonly Pick<SourceSetting, 'root'>[];
   readonly home: readonly string[];
   readonly target?: string;
+  /** A file that holds the recovery key. */
+  readonly sheet?: string;
 }): Promise<void> {
   const named = async (name: string, paths: readonly (string | undefined)[]): Promise<readonly Place[]> =>
     Promise.all(paths.filter(path => path !== undefined).map(async path => ({ name, path: await physical(path) })));
@@ -62,6 +79,7 @@ export async function checkFolders(places: {
     ),
     await named('the copies', [folderOfRemote(places.remote)]),
     await named('the restored files', [places.target]),
+    await named('the recovery sheet', [places.sheet]),
     await named('Signet itself', places.home),
   ];
   for (const [at, group] of groups.entries()) {
@@ -77,7 +95,9 @@ interface Place {
 function refuseNesting(one: Place, other: Place): void {
   const [inner, outer] = contains(one.path, other.path) ? [other, one] : [one, other];
   if (!contains(outer.path, inner.path)) return;
-  const [ofInner, ofOuter] = [`the folder of ${inner.name}`, `the folder of ${outer.name}`];
+  const [ofInner, ofOuter] = [inner, outer].map(({ name }) =>
+    name === 'the recovery sheet' ? name : `the folder of ${name}`,
+  );
   const how =
     inner.path === outer.path
       ? `${ofInner} and ${ofOuter} are the same, ${inner.path}`

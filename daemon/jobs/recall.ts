@@ -24,9 +24,14 @@ export async function saveMemory(state: State, stateKey: Uint8Array, memory: Cap
   await state.saveSealed(memoryName, stateKey, utf8(JSON.stringify(memory)));
 }
 
-/** The witness of this repository and device; `fresh` where there is none, or one of another repository or machine. */
+/**
+ * The witness of this repository and device; `fresh` where there is none, or one of another repository or machine. Vault and key file are
+ * always those of `fresh`: this machine's own copy of the vault says what they are now.
+ */
 export async function loadWitness(state: State, stateKey: Uint8Array, fresh: Witness): Promise<Witness> {
   const known = await state.loadWitness(stateKey);
   if (known === 'absent' || known === 'forged') return fresh;
-  return known.repositoryId === fresh.repositoryId && known.device === fresh.device ? known : fresh;
+  if (known.repositoryId !== fresh.repositoryId || known.device !== fresh.device) return fresh;
+  const { keyFileId, vaultSha256, vaultGeneration } = fresh;
+  return { ...known, keyFileId, vaultSha256, vaultGeneration };
 }

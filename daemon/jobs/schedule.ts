@@ -61,7 +61,7 @@ export interface Reckoning {
   readonly lastRunAt: number | undefined;
   /** Since when the schedule is as it is: slots before are not made up for. */
   readonly since: number;
-  /** As answered by `reckonFrom` before. */
+  /** As answered by `nextRun` before. */
   readonly anchor: Anchor | undefined;
   readonly now: number;
 }
@@ -71,7 +71,7 @@ export interface Reckoning {
  * long as it is not further ahead than one period: the slot it served is not served again when the clock is set back by an hour. Further
  * ahead, it was made while the clock was wrong, and waiting for that date could take years: the calendar goes on from now.
  */
-export function reckonFrom(
+function reckonFrom(
   kind: CalendarKind,
   { lastRunAt, since, anchor, now }: Reckoning,
 ): { readonly from: number; readonly anchor: Anchor | undefined } {
@@ -84,9 +84,14 @@ export function reckonFrom(
 }
 
 /** When the next backup by the calendar is due; not later than `now` means at once. Undefined without a calendar. */
-export function nextRun(schedule: Schedule, facts: Reckoning & { readonly timeZone?: string }): number | undefined {
+export function nextRun(
+  schedule: Schedule,
+  facts: Reckoning & { readonly timeZone?: string },
+): { readonly at: number | undefined; readonly anchor: Anchor | undefined } | undefined {
   const kind = calendarKind(schedule.kind);
-  return kind === undefined ? undefined : slotAfter(schedule, reckonFrom(kind, facts).from, facts.timeZone);
+  if (kind === undefined) return undefined;
+  const { from, anchor } = reckonFrom(kind, facts);
+  return { at: slotAfter(schedule, from, facts.timeZone), anchor };
 }
 
 /** Since when a good backup is owed, and from when on that is too long. */

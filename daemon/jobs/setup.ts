@@ -17,6 +17,8 @@ export interface GivenSecrets {
   readonly password?: Uint8Array | undefined;
   readonly phone?: Uint8Array | undefined;
   readonly recoveryKey?: Uint8Array | undefined;
+  readonly newPassword?: Uint8Array | undefined;
+  readonly newPhone?: Uint8Array | undefined;
 }
 
 export interface SetupOrder {

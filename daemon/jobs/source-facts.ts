@@ -87,10 +87,13 @@ export function sourceNotices(
       params: { app: label, ...params },
     });
     if (problem === 'missing') return [incident('missing-source', since)];
-    if (isAccepted(id)) return [];
-    if (problem === 'empty') return [incident('shrunk', since, { of: 'everything' })];
-    if (problem === 'shrunk') return [incident('shrunk', since, loss === undefined ? {} : { ...loss })];
-    return fewer === undefined ? [] : [incident('fewer-messages', fewer.since, { count: fewer.count })];
+    const told =
+      problem === 'empty'
+        ? incident('shrunk', since, { of: 'everything' })
+        : problem === 'shrunk'
+          ? incident('shrunk', since, loss === undefined ? {} : { ...loss })
+          : fewer && incident('fewer-messages', fewer.since, { count: fewer.count });
+    return told === undefined || isAccepted(id) ? [] : [told];
   });
 }
 

@@ -15,6 +15,7 @@ import type { Settings, SourceSetting } from '../state/model.ts';
 import { patternProblem, type State } from '../state/state.ts';
 import { acceptedName } from './backups.ts';
 import { checkFolders, physical } from './places.ts';
+import type { SettingsInUse } from './settings-in-use.ts';
 
 /** A folder, a profile with its usual folder, or both; and what of it is not wanted. */
 export interface SourceWish extends SourceChoices {
@@ -42,10 +43,8 @@ export interface SourceListOptions {
   readonly homeFolders: readonly string[];
   readonly facts: Pick<State['facts'], 'get' | 'set'>;
   readonly clock: Clock;
-  /** @throws E_NOT_SET_UP */
-  readonly settings: () => Settings | undefined;
-  /** Saved, and followed from now on. */
-  readonly keep: (settings: Settings) => Promise<void>;
+  /** In its turn; saved, and followed from now on. @throws E_NOT_SET_UP */
+  readonly change: SettingsInUse['change'];
   readonly status: () => Pick<Status, 'sources' | 'notices'>;
   readonly onChanged: () => void;
 }
@@ -54,8 +53,6 @@ const losses: readonly NoticeKind[] = ['shrunk', 'fewer-messages'];
 
 export class SourceList {
   readonly #options: SourceListOptions;
-  /** One change after the other, or one of two at once would be lost. */
-  #turn: Promise<unknown> = Promise.resolve();
 
   constructor(options: SourceListOptions) {
     this.#options = options;
@@ -70,65 +67,52 @@ export class SourceList {
   }
 
   /** @throws E_NOT_SET_UP · E_USAGE (a folder that is one already, a pattern that says nothing) · what `newSource` and places throw */
-  add(wish: SourceWish): Promise<SourceStatus> {
-    return this.#inTurn(async settings => {
-      const { newSource, homeFolders: home, keep } = this.#options;
-      const source = await settingOf(wish, settings.sources, newSource);
-      await checkFolders({ remote: settings.remote ?? '', sources: [source], home });
-      await keep({ ...settings, sources: [...settings.sources, source] });
-      return this.#statusOf(source.id);
+  async add(wish: SourceWish): Promise<SourceStatus> {
+    const { newSource, homeFolders: home, change } = this.#options;
+    const settings = await change(async before => {
+      const source = await settingOf(wish, before.sources, newSource);
+      await checkFolders({ remote: before.remote ?? '', sources: [source], home });
+      return { ...before, sources: [...before.sources, source] };
     });
+    return this.#statusOf(settings.sources.at(-1)?.id ?? '');
   }
 
   /** @throws E_NOT_FOUND */
-  remove(id: string): Promise<void> {
-    return this.#inTurn(async settings => {
-      sourceOf(settings, id);
-      await this.#options.keep({ ...settings, sources: settings.sources.filter(each => each.id !== id) });
+  async remove(id: string): Promise<void> {
+    await this.#options.change(before => {
+      sourceOf(before, id);
+      return { ...before, sources: before.sources.filter(each => each.id !== id) };
     });
   }
 
   /** @throws E_NOT_FOUND · E_USAGE for a pattern that says nothing */
-  change({ id, ...change }: SourceChange): Promise<SourceStatus> {
-    return this.#inTurn(async settings => {
-      const changed = changedSource(sourceOf(settings, id), change);
-      const sources = settings.sources.map(each => (each.id === id ? changed : each));
-      await this.#options.keep({ ...settings, sources });
-      return this.#statusOf(id);
+  async change({ id, ...change }: SourceChange): Promise<SourceStatus> {
+    await this.#options.change(before => {
+      const changed = changedSource(sourceOf(before, id), change);
+      return { ...before, sources: before.sources.map(each => (each.id === id ? changed : each)) };
     });
+    return this.#statusOf(id);
   }
 
   /** @throws E_NOT_FOUND · E_USAGE when nothing of it went: said ahead of time it would wave a loss through that nobody has seen */
-  accept(id: string): Promise<void> {
-    return this.#inTurn(async settings => {
-      const { label } = sourceOf(settings, id);
-      const { facts, clock, status, onChanged } = this.#options;
-      if (facts.get(acceptedName(id)) !== undefined) return;
-      const isLoss = status().notices.some(({ source, kind }) => source === id && losses.includes(kind));
-      if (!isLoss) {
-        throw new SignetError('E_USAGE', `source ${id} lost nothing`, {
-          params: { detail: `nothing is missing in ${label} that Signet has noticed` },
-        });
-      }
-      facts.set(acceptedName(id), new Date(clock.now()).toISOString());
-      onChanged();
-    });
+  async accept(id: string): Promise<void> {
+    const { facts, clock, status, onChanged } = this.#options;
+    const { label } = this.#statusOf(id);
+    if (facts.get(acceptedName(id)) !== undefined) return;
+    const isLoss = status().notices.some(({ source, kind }) => source === id && losses.includes(kind));
+    if (!isLoss) {
+      throw new SignetError('E_USAGE', `source ${id} lost nothing`, {
+        params: { detail: `nothing is missing in ${label} that Signet has noticed` },
+      });
+    }
+    facts.set(acceptedName(id), new Date(clock.now()).toISOString());
+    onChanged();
   }
 
   #statusOf(id: string): SourceStatus {
     const found = this.#options.status().sources.find(each => each.id === id);
     if (found === undefined) throw unknownSource(id);
     return found;
-  }
-
-  #inTurn<Result>(work: (settings: Settings) => Promise<Result>): Promise<Result> {
-    const turn = this.#turn.then(() => {
-      const settings = this.#options.settings();
-      if (settings === undefined) throw new SignetError('E_NOT_SET_UP', 'this computer is not set up');
-      return work(settings);
-    });
-    this.#turn = turn.catch(() => undefined); // its own caller is told
-    return turn;
   }
 }
 
@@ -152,10 +136,20 @@ export async function settingOf(
     });
   }
   return changedSource(source, {
+    label: distinct(source.label, others),
     ...(leaveOut !== undefined && { leaveOut }),
     ...(maxFileBytes !== undefined && { maxFileBytes }),
     ...(exclude !== undefined && { exclude }),
   });
+}
+
+/** Two sources of one app are told apart by a number. */
+function distinct(label: string, others: readonly SourceSetting[]): string {
+  const taken = new Set(others.map(each => each.label));
+  for (let number = 2, name = label; ; number++) {
+    if (!taken.has(name)) return name;
+    name = `${label} ${number}`;
+  }
 }
 
 /** What is not named stays; an empty list and null take a choice away. */

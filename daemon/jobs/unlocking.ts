@@ -8,6 +8,7 @@ import type { Clock } from '../base/clock.ts';
 import { isCode, SignetError, toSignetError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Settings } from '../state/model.ts';
+import type { State } from '../state/state.ts';
 import { checkSameRepository, parseRecoveryKey, type Vault } from '../vault/vault.ts';
 import { AutoLock } from './auto-lock.ts';
 import type { Engine } from './engine.ts';
@@ -15,7 +16,8 @@ import * as engine from './engine-messages.ts';
 import type { JobQueue } from './job-queue.ts';
 import type { KeptPhone } from './kept-phone.ts';
 import type { KeptSession } from './kept-session.ts';
-import { type GivenSecrets, needed, phoneText } from './setup.ts';
+import { followRenewal, type KnownPlace, pinRepository, provePassword } from './opening.ts';
+import type { GivenSecrets } from './setup.ts';
 import type { UsableKeychain } from './usable-keychain.ts';
 
 /** What a job gets to clean up after itself (restored or staged files, locks) before locking ends its thread. */
@@ -30,6 +32,7 @@ export interface UnlockingOptions {
   readonly engine: Pick<Engine, 'ask' | 'stop'>;
   readonly clock: Clock;
   readonly log: Log;
+  readonly state: State;
   readonly keychain: UsableKeychain;
   readonly session: KeptSession;
   readonly phone: KeptPhone;
@@ -38,8 +41,11 @@ export interface UnlockingOptions {
   readonly remote: () => string | undefined;
   /** Looks into the repository that was just opened. */
   readonly onOpened: (opened: engine.OpenedRepository) => Promise<void>;
-  /** It was locked before. */
-  readonly onUnlocked: () => void;
+  /** It was locked before. Never rejects. */
+  readonly onUnlocked: () => Promise<void>;
+  /** Before a secret is tried: what decides which backup it is for may still have to be carried through. */
+  readonly beforeSecret: () => Promise<void>;
+  readonly onPasswordProved: () => void;
   readonly onChanged: () => void;
 }
 
@@ -90,7 +96,7 @@ export class Unlocking {
     if (!useKeychain) await session.end();
     keychain.want(useKeychain);
     this.#noteKeychain();
-    if (this.isUnlocked && before.maxAgeMs !== maxAgeMs) await this.#inOrder(() => this.#keep());
+    if (before.maxAgeMs !== maxAgeMs) await this.#inOrder(() => this.#keep());
   }
 
   /** Takes up the session of the daemon before, if this is still the same login. Answers at once; see `settled`. */
@@ -129,7 +135,7 @@ export class Unlocking {
         vault.resume(kept);
         await this.#open(kept.givenAt);
         log.info('the session goes on');
-        this.#options.onUnlocked();
+        await this.#options.onUnlocked();
       });
     } catch (thrown) {
       const error = toSignetError(thrown);
@@ -167,9 +173,10 @@ export class Unlocking {
   }
 
   async #adopt(opened: engine.OpenedRepository, givenAt: number): Promise<void> {
-    if (this.#opened !== opened) wipe(this.#opened?.stateKey);
+    if (this.#opened?.stateKey !== opened.stateKey) wipe(this.#opened?.stateKey);
     this.#opened = opened;
     this.#givenAt = givenAt;
+    pinRepository(this.#options.state, opened);
     await this.#options.onOpened(opened);
     this.#autoLock.opened(givenAt);
     this.#options.onChanged();
@@ -180,26 +187,62 @@ export class Unlocking {
     this.#stopResuming();
     return this.#inOrder(async () => {
       if (this.#options.remote() === undefined) throw notSetUp();
+      await this.#options.beforeSecret();
       await this.#options.keychain.look('again');
       await this.#prove(secrets);
       const wasUnlocked = this.isUnlocked;
-      if (!wasUnlocked) await this.#open(this.#options.clock.now());
-      else this.#givenAt = this.#options.clock.now();
+      if (!wasUnlocked) await this.#open(this.#options.clock.now(), secrets.password);
+      else {
+        this.#givenAt = this.#options.clock.now();
+        await this.#useKeyOfVault();
+      }
+      if (secrets.recoveryKey === undefined) this.#options.onPasswordProved();
       this.#autoLock.opened(this.#givenAt);
       await this.#keep();
       await this.#movePhone();
       this.#options.onChanged();
-      if (!wasUnlocked) this.#options.onUnlocked();
+      if (!wasUnlocked) await this.#options.onUnlocked();
     });
+  }
+
+  /**
+   * The vault of the open repository was replaced, which the present password has just allowed: another recovery key, key file or phone
+   * number may be in it. What is kept for this login follows.
+   */
+  async keysChanged(): Promise<void> {
+    if (!this.isUnlocked) return;
+    await this.#useKeyOfVault();
+    this.#givenAt = this.#options.clock.now();
+    this.#autoLock.opened(this.#givenAt);
+    await this.#keep();
+    this.#options.onChanged();
+  }
+
+  /** The open repository goes on; its recovery key may be another one by now, also by the doing of another device. */
+  async #useKeyOfVault(): Promise<void> {
+    const { vault, engine: worker } = this.#options;
+    const keyFileId = vault.identity?.keyFileId;
+    const opened = this.#opened;
+    if (opened === undefined || keyFileId === undefined || keyFileId === opened.keyFileId) return;
+    const recoveryKey = vault.recoveryKey();
+    try {
+      await worker.ask(engine.useKey, { recoveryKey, keyFileId });
+      this.#opened = { ...opened, keyFileId };
+    } finally {
+      wipe(recoveryKey);
+    }
+  }
+
+  #place(): KnownPlace {
+    const { vault, engine: worker, state } = this.#options;
+    const remote = this.#options.remote();
+    if (remote === undefined) throw notSetUp();
+    return { vault, engine: worker, facts: state.facts, remote };
   }
 
   async #prove(secrets: GivenSecrets): Promise<void> {
     const { vault } = this.#options;
-    if (secrets.recoveryKey === undefined) {
-      const phone = secrets.phone === undefined ? undefined : phoneText(secrets.phone);
-      await vault.unlockWithPassword(needed(secrets.password, 'password'), phone);
-      return;
-    }
+    if (secrets.recoveryKey === undefined) return provePassword(secrets, this.#place());
     const key = parseRecoveryKey(secrets.recoveryKey);
     try {
       if (this.isUnlocked) vault.proveRecoveryKey(key);
@@ -209,21 +252,33 @@ export class Unlocking {
     }
   }
 
-  /** Opens the repository with the key that the vault holds now. */
-  async #open(givenAt: number): Promise<void> {
-    const { vault, engine: worker } = this.#options;
-    const remote = this.#options.remote();
-    if (remote === undefined) throw notSetUp();
-    const recoveryKey = vault.recoveryKey();
+  /** Opens the repository with the key that the vault holds now. @param password where it was given just now */
+  async #open(givenAt: number, password?: Uint8Array): Promise<void> {
+    const { phone } = this.#options.vault;
     try {
-      const { identity } = vault;
-      const known = identity === undefined ? {} : { keyFileId: identity.keyFileId };
-      const opened = await worker.ask(engine.open, { remote, recoveryKey, ...known });
-      if (identity !== undefined) checkSameRepository(identity, { id: opened.repositoryId, ...opened });
+      let opened: engine.OpenedRepository;
+      try {
+        opened = await this.#openWithVault();
+      } catch (error) {
+        await followRenewal(error, { password, phone }, this.#place());
+        opened = await this.#openWithVault();
+      }
       await this.#adopt(opened, givenAt);
     } catch (error) {
       await this.forget();
       throw error;
+    }
+  }
+
+  async #openWithVault(): Promise<engine.OpenedRepository> {
+    const { vault, engine: worker, remote } = this.#place();
+    const { identity } = vault;
+    const known = identity === undefined ? {} : { keyFileId: identity.keyFileId };
+    const recoveryKey = vault.recoveryKey();
+    try {
+      const opened = await worker.ask(engine.open, { remote, recoveryKey, ...known });
+      if (identity !== undefined) checkSameRepository(identity, { id: opened.repositoryId, ...opened });
+      return opened;
     } finally {
       wipe(recoveryKey);
     }
@@ -231,8 +286,9 @@ export class Unlocking {
 
   /** That it cannot be kept stops nobody from working: the state says that the next start asks for the password. */
   async #keep(): Promise<void> {
+    if (this.#opened === undefined) return; // it was locked meanwhile
     const { session, vault, log } = this.#options;
-    const { repositoryId, keyFileId, masterKeyFingerprint } = this.opened;
+    const { repositoryId, keyFileId, masterKeyFingerprint } = this.#opened;
     const recoveryKey = vault.recoveryKey();
     const { maxAgeMs } = this.#autoLock.limits;
     const expiresAt = maxAgeMs === 0 ? undefined : this.#givenAt + maxAgeMs;

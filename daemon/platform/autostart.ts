@@ -1,5 +1,5 @@
-// Starting by itself at each login: what the platform's own manager is told, as pure text, and the few calls that tell it. One entry for
-// each home; an entry that Signet did not write is neither replaced nor removed, and nothing here starts or ends a daemon that runs.
+// Starting by itself at each login: the few calls that tell the platform's own manager, or take it back. One entry for each home; an entry
+// that Signet did not write is neither replaced nor removed, and nothing here starts or ends a daemon that runs.
 
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -8,13 +8,18 @@ import { join } from 'node:path';
 import { asBuffer, fromUtf8 } from '../base/bytes.ts';
 import { SignetError, systemCode } from '../base/errors.ts';
 import { makeFolders, readBounded, replaceFile } from '../base/files.ts';
+import {
+  desktopEntry,
+  launchAgent,
+  logonTask,
+  mark,
+  type ServiceOrder,
+  systemdUnit,
+  taskWords,
+  xmlText,
+} from './login-entries.ts';
 
-/** What is started. */
-export interface ServiceOrder {
-  /** Absolute path of a runtime, its flags, and the daemon's file. */
-  readonly program: readonly string[];
-  readonly environment: Readonly<Record<string, string>>;
-}
+export type { ServiceOrder } from './login-entries.ts';
 
 export interface AutostartSurroundings {
   readonly platform: NodeJS.Platform;
@@ -32,8 +37,6 @@ export interface Autostart {
   readonly file: string;
 }
 
-/** By this an entry is known as ours. */
-const mark = 'Written by Signet; `signet daemon uninstall` removes it.';
 const maxFileBytes = 64 << 10;
 const callTimeoutMs = 15_000;
 /** What decides where a home lies and which runtime runs, beside the usual environment of a login. */
@@ -56,207 +59,6 @@ export function serviceName(environment: Readonly<Record<string, string | undefi
   const home = environment['SIGNET_HOME'];
   if (home === undefined || home === '') return 'signet';
   return `signet-${createHash('sha256').update(home).digest('hex').slice(0, 8)}`;
-}
-
-/**
- * A unit of the user's systemd (systemd.service(5), systemd.exec(5)). Restarted after a crash, not when a restart cannot help: wrong settings
- * (2), a runtime that does not do (18). A daemon that finds its home served ends with 0.
- */
-export function systemdUnit({ program, environment }: ServiceOrder): string {
-  const [runtime = '', ...rest] = program;
-  if (/["'\\]/.test(runtime)) throw unusable('systemd runs no program whose path holds a quote or a backslash');
-  const command = [systemdQuoted(runtime), ...rest.map(word => systemdQuoted(word).replaceAll('$', '$$$$'))];
-  return lines([
-    `# ${mark}`,
-    '[Unit]',
-    'Description=Signet: sealed backups of the chats on this computer',
-    'StartLimitIntervalSec=600',
-    'StartLimitBurst=5',
-    '',
-    '[Service]',
-    'Type=exec',
-    `ExecStart=${command.join(' ')}`,
-    ...Object.entries(environment).map(([name, value]) => `Environment=${systemdQuoted(`${name}=${value}`)}`),
-    'Restart=on-failure',
-    'RestartSec=30',
-    'RestartPreventExitStatus=2 18',
-    'KillMode=mixed',
-    'TimeoutStopSec=30',
-    'LimitCORE=0',
-    'UMask=0077',
-    'NoNewPrivileges=yes',
-    '',
-    '[Install]',
-    'WantedBy=default.target',
-  ]);
-}
-
-/** systemd.syntax(7), "Quoting": C escapes between double quotes; `%` begins a specifier. */
-function systemdQuoted(word: string): string {
-  return `"${oneLine(word).replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('%', '%%')}"`;
-}
-
-/** For desktops without a systemd of the user (Desktop Application Autostart Specification). Without limits and without a restart. */
-export function desktopEntry({ program, environment }: ServiceOrder): string {
-  // Node would write its cache before our first line sets the umask.
-  const { NODE_COMPILE_CACHE: _early, ...rest } = environment;
-  const command = ['/usr/bin/env', ...Object.entries(rest).map(([name, value]) => `${name}=${value}`), ...program];
-  return lines([
-    '[Desktop Entry]',
-    `# ${mark}`,
-    'Type=Application',
-    'Name=Signet',
-    'Comment=Sealed backups of the chats on this computer',
-    `Exec=${command.map(desktopQuoted).join(' ')}`,
-    'Terminal=false',
-    'NoDisplay=true',
-    'X-GNOME-Autostart-enabled=true',
-  ]);
-}
-
-/** Desktop Entry Specification, "The Exec key": quoted first, and then escaped as every string is. */
-function desktopQuoted(word: string): string {
-  const quoted = `"${oneLine(word)
-    .replace(/["`$\\]/g, '\\$&')
-    .replaceAll('%', '%%')}"`;
-  return quoted.replaceAll('\\', '\\\\');
-}
-
-/** A LaunchAgent (launchd.plist(5)): started at login, again after a failure and not more than once a minute. */
-export function launchAgent(label: string, { program, environment }: ServiceOrder): string {
-  const text = (value: string) => `<string>${xmlText(value)}</string>`;
-  return lines([
-    '<?xml version="1.0" encoding="UTF-8"?>',
-    '<!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">',
-    `<!-- ${mark} -->`,
-    '<plist version="1.0">',
-    '<dict>',
-    '  <key>Label</key>',
-    `  ${text(label)}`,
-    '  <key>ProgramArguments</key>',
-    '  <array>',
-    ...program.map(word => `    ${text(word)}`),
-    '  </array>',
-    '  <key>EnvironmentVariables</key>',
-    '  <dict>',
-    ...Object.entries(environment).flatMap(([name, value]) => [
-      `    <key>${xmlText(name)}</key>`,
-      `    ${text(value)}`,
-    ]),
-    '  </dict>',
-    '  <key>RunAtLoad</key>',
-    '  <true/>',
-    '  <key>KeepAlive</key>',
-    '  <dict>',
-    '    <key>SuccessfulExit</key>',
-    '    <false/>',
-    '  </dict>',
-    '  <key>ThrottleInterval</key>',
-    '  <integer>60</integer>',
-    '  <key>ProcessType</key>',
-    '  <string>Background</string>',
-    '  <key>Umask</key>',
-    `  <integer>${0o077}</integer>`,
-    '  <key>HardResourceLimits</key>',
-    '  <dict>',
-    '    <key>Core</key>',
-    '    <integer>0</integer>',
-    '  </dict>',
-    '  <key>ExitTimeOut</key>',
-    '  <integer>30</integer>',
-    '</dict>',
-    '</plist>',
-  ]);
-}
-
-/**
- * A task of the Task Scheduler (schema 1.2): at the log-on of this user, with no more rights than the user has, on battery too, without an
- * end. conhost gives the console program no window. A task has no environment: what is needed is set by a module before the daemon's.
- */
-export function logonTask(user: string, systemRoot: string, { program, environment }: ServiceOrder): string {
-  const [runtime = '', ...rest] = program;
-  const wanted = Object.entries(environment).filter(([name]) => name.startsWith('SIGNET_'));
-  const sets = wanted.map(([name, value]) => `process.env[${JSON.stringify(name)}]=${JSON.stringify(value)};`).join('');
-  // Percent signs of the encoding are followed by two digits, so they name no variable that the scheduler would fill in.
-  const module = sets === '' ? [] : [`--import=data:text/javascript,${strictlyEncoded(sets)}`];
-  const words = ['--headless', runtime, ...module, ...rest].map(windowsQuoted).join(' ');
-  return [
-    '<?xml version="1.0" encoding="UTF-16"?>',
-    '<Task version="1.2" xmlns="http://schemas.microsoft.com/windows/2004/02/mit/task">',
-    '  <RegistrationInfo>',
-    `    <Description>Sealed backups of the chats on this computer. ${mark}</Description>`,
-    '  </RegistrationInfo>',
-    '  <Triggers>',
-    '    <LogonTrigger>',
-    '      <Enabled>true</Enabled>',
-    `      <UserId>${xmlText(user)}</UserId>`,
-    '    </LogonTrigger>',
-    '  </Triggers>',
-    '  <Principals>',
-    '    <Principal id="Author">',
-    `      <UserId>${xmlText(user)}</UserId>`,
-    '      <LogonType>InteractiveToken</LogonType>',
-    '      <RunLevel>LeastPrivilege</RunLevel>',
-    '    </Principal>',
-    '  </Principals>',
-    '  <Settings>',
-    '    <MultipleInstancesPolicy>IgnoreNew</MultipleInstancesPolicy>',
-    '    <DisallowStartIfOnBatteries>false</DisallowStartIfOnBatteries>',
-    '    <StopIfGoingOnBatteries>false</StopIfGoingOnBatteries>',
-    '    <AllowHardTerminate>true</AllowHardTerminate>',
-    '    <StartWhenAvailable>true</StartWhenAvailable>',
-    '    <RunOnlyIfNetworkAvailable>false</RunOnlyIfNetworkAvailable>',
-    '    <Enabled>true</Enabled>',
-    '    <Hidden>true</Hidden>',
-    '    <ExecutionTimeLimit>PT0S</ExecutionTimeLimit>',
-    '    <Priority>7</Priority>',
-    '    <RestartOnFailure>',
-    '      <Interval>PT1M</Interval>',
-    '      <Count>5</Count>',
-    '    </RestartOnFailure>',
-    '  </Settings>',
-    '  <Actions Context="Author">',
-    '    <Exec>',
-    `      <Command>${xmlText(`${systemRoot}\\System32\\conhost.exe`)}</Command>`,
-    `      <Arguments>${xmlText(words)}</Arguments>`,
-    '    </Exec>',
-    '  </Actions>',
-    '</Task>',
-    '',
-  ].join('\r\n');
-}
-
-/** As CommandLineToArgvW splits it: backslashes count double only before a quote. */
-function windowsQuoted(word: string): string {
-  if (/^[A-Za-z0-9_./:\\-]+$/.test(word)) return word;
-  return `"${oneLine(word)
-    .replace(/(\\*)"/g, '$1$1\\"')
-    .replace(/(\\+)$/, '$1$1')}"`;
-}
-
-function strictlyEncoded(text: string): string {
-  return encodeURIComponent(text).replace(/['()*!]/g, c => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
-}
-
-function xmlText(text: string): string {
-  const entities: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
-  return oneLine(text).replace(/[&<>"]/g, character => entities[character] ?? character);
-}
-
-/** No form above can hold a line break in a path; none is quietly changed. */
-function oneLine(text: string): string {
-  if (/[\u0000-\u001f\u007f]/.test(text)) throw unusable('a path holds a line break or another control character');
-  return text;
-}
-
-function unusable(detail: string): SignetError {
-  return new SignetError('E_USAGE', `${detail}, so nothing can be started at login`, {
-    params: { detail, advice: 'move Signet or its Node to another folder' },
-  });
-}
-
-function lines(all: readonly string[]): string {
-  return `${all.join('\n')}\n`;
 }
 
 /**
@@ -303,6 +105,17 @@ export async function uninstallAutostart(
   return (await removeOurs(desktop)) || isUnitOurs;
 }
 
+/**
+ * Brings an entry of ours up to date that starts something else: an update lies in another folder, and the old one may be gone by the next
+ * login. Answers whether it did; without an entry nothing is done.
+ */
+export async function renewAutostart(order: ServiceOrder, around: AutostartSurroundings): Promise<boolean> {
+  const found = await findAutostart(order, around);
+  if (found === undefined || found.isCurrent) return false;
+  await installAutostart(order, around);
+  return true;
+}
+
 /** What is there now: the entry that would be written, another one of ours (of an older version, or moved), or none. */
 export async function findAutostart(
   order: ServiceOrder,
@@ -311,7 +124,13 @@ export async function findAutostart(
   const name = serviceName(order.environment);
   if (around.platform === 'win32') {
     const file = taskName(name);
-    return (await isOurTask(name, around)) ? { manager: 'task-scheduler', file, isCurrent: true } : undefined;
+    const task = await taskText(name, around);
+    if (task === undefined || !task.includes(mark)) return undefined;
+    // The scheduler writes the task anew: what is started is the same text, but for the form of its quotes.
+    const isCurrent = task
+      .replaceAll('&quot;', '"')
+      .includes(`<Arguments>${xmlText(taskWords(order)).replaceAll('&quot;', '"')}<`);
+    return { manager: 'task-scheduler', file, isCurrent };
   }
   const { unit, desktop } = linuxPaths(name, around);
   const places: readonly (Autostart & { readonly text: () => string })[] =
@@ -389,7 +208,11 @@ function taskName(name: string): string {
 }
 
 async function isOurTask(name: string, around: AutostartSurroundings): Promise<boolean> {
-  return (await called('schtasks', ['/Query', '/TN', taskName(name), '/XML'], around))?.includes(mark) ?? false;
+  return (await taskText(name, around))?.includes(mark) ?? false;
+}
+
+function taskText(name: string, around: AutostartSurroundings): Promise<string | undefined> {
+  return called('schtasks', ['/Query', '/TN', taskName(name), '/XML'], around);
 }
 
 async function placeFile(path: string, text: string): Promise<void> {

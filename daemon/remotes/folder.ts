@@ -13,9 +13,11 @@ import {
   mkdir,
   open,
   opendir,
+  readdir,
   realpath,
   rename,
   rm,
+  rmdir,
   stat,
 } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
@@ -37,6 +39,49 @@ export async function prepareFolder(path: string): Promise<void> {
     if (!found.isDirectory()) throw new SignetError('E_REMOTE_DENIED', `${path} is not a folder`, { params: { path } });
   } catch (error) {
     throw classify(error, path, label(path));
+  }
+}
+
+/** What is deleted must be the folder that was named, not one that a link put in its place. @throws E_REMOTE_DENIED */
+export async function refuseLinkedFolder(path: string): Promise<void> {
+  try {
+    if ((await lstat(path)).isDirectory()) return;
+  } catch (error) {
+    throw classify(error, path, label(path));
+  }
+  throw new SignetError('E_REMOTE_DENIED', `${path} is a link: what it leads to is not deleted`, {
+    params: { remote: label(path) },
+  });
+}
+
+/**
+ * The folders a repository makes, the inner ones first, once their objects are deleted; unfinished uploads of ours in them go too. Other
+ * folders stay, and so does everything that is not empty.
+ */
+export async function removeEmptyFolders(root: string): Promise<void> {
+  const inner = ['signet/heads', 'signet/vault', 'signet', 'data', 'index', 'snapshots', 'keys', 'locks'];
+  for (const folder of inner) {
+    const path = join(root, folder);
+    if ((await realpath(path).catch(() => undefined)) !== join(await realpath(root), folder)) continue; // not there, or a link
+    const isOfData = folder === 'data' || folder === 'signet/heads';
+    for (const name of isOfData ? await readdir(path) : []) {
+      if (/^(?:[0-9a-f]{2}|[0-9a-f]{16})$/.test(name)) await removeIfEmpty(join(path, name));
+    }
+    await removeIfEmpty(path);
+  }
+  await removeIfEmpty(root);
+}
+
+/** rmdir removes nothing but an empty folder, and follows no link. */
+async function removeIfEmpty(path: string): Promise<void> {
+  try {
+    for (const entry of await readdir(path, { withFileTypes: true })) {
+      if (entry.isFile() && entry.name.startsWith(temporaryPrefix)) await rm(join(path, entry.name), { force: true });
+    }
+    await rmdir(path);
+  } catch (error) {
+    const stays = ['ENOTEMPTY', 'EEXIST', 'ENOTDIR', 'ENOENT', 'EBUSY', 'EPERM', 'EACCES'];
+    if (!stays.includes(systemCode(error) ?? '')) throw classify(error, path, label(path));
   }
 }
 

@@ -113,6 +113,13 @@ export interface PackJournal {
   rows(): readonly JournaledPack[];
 }
 
+/** A key file that is drawn but not written. */
+export interface PreparedKeyFile {
+  readonly id: string;
+  /** Stores it, reads it back and opens it. To be called once. @throws as `Repository.useKeyFile`, and what the remote throws */
+  write(options?: { signal?: AbortSignal | undefined }): Promise<void>;
+}
+
 export interface RepositoryLock {
   /** Aborts (with SignetError E_REPOSITORY_LOCKED) when the lock could not be refreshed in time or was removed. */
   readonly signal: AbortSignal;
@@ -135,7 +142,7 @@ export interface TrafficCount {
 export interface Repository {
   /** The id in restic's config, 64 hex digits. */
   readonly id: string;
-  /** Name of the key file that the recovery key opened. */
+  /** Name of the key file that the recovery key opened, or of the one that `useKeyFile` put in its place. */
   readonly keyFileId: string;
   /** First 16 hex digits of SHA-256 over the master key under a label: tells one master key from another, reveals nothing. */
   readonly masterKeyFingerprint: string;
@@ -145,6 +152,16 @@ export interface Repository {
 
   /** HKDF-SHA512 over the master key, salted with the repository id (D15). The caller wipes it. */
   deriveKey(label: string, lengthBytes?: number): Uint8Array;
+
+  /** Draws a second key file for the same master key, so that what names it can be written before it exists. Writes nothing. */
+  prepareKeyFile(recoveryKey: Uint8Array): Promise<PreparedKeyFile>;
+  /**
+   * From now on this session's key file is that one; it must open with this recovery key and hold this master key.
+   * @throws E_MISSING · E_WRONG_SECRET · E_REPO_MISMATCH and what damage makes `openMasterKey` throw
+   */
+  useKeyFile(id: string, recoveryKey: Uint8Array, options?: { signal?: AbortSignal | undefined }): Promise<void>;
+  /** Removes another key file than the session's own; the recovery key in it opens nothing from then on. */
+  removeKeyFile(id: string, options?: { signal?: AbortSignal | undefined }): Promise<void>;
 
   lock(kind: 'shared' | 'exclusive', options?: { signal?: AbortSignal | undefined }): Promise<RepositoryLock>;
   /** Lists index/ and loads what is new. For looking: writes nothing, needs no lock, and may run beside a backup. */

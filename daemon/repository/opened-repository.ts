@@ -14,6 +14,7 @@ import { BlobReader } from './blob-reader.ts';
 import { checkPackBytes, checkPackSizes, checkSingleObjects } from './checks.ts';
 import { asBlobId, asIndexId, asPackId, asSnapshotId, blobKey, idInKey, packKey } from './ids.ts';
 import { decodeIndex, encodeIndex, groupForIndexes, type PackListing } from './index-codec.ts';
+import { checkKeyFile, type KeyRing, keyFileKey, prepareKeyFile } from './key-files.ts';
 import { limits } from './limits.ts';
 import { Locks } from './locks.ts';
 import { fingerprintOf, masterBytes } from './master-key.ts';
@@ -25,6 +26,7 @@ import type {
   PackedBlob,
   PackId,
   PackJournal,
+  PreparedKeyFile,
   Repository,
   RepositoryExtent,
   RepositoryLock,
@@ -70,10 +72,10 @@ type Call = { readonly signal?: AbortSignal | undefined };
 
 export class OpenedRepository implements Repository {
   readonly id: string;
-  readonly keyFileId: string;
   readonly masterKeyFingerprint: string;
   readonly traffic: TrafficCount;
   readonly #options: OpenedOptions;
+  #keyFileId: string;
   readonly #remote: Remote;
   readonly #key: SealKey;
   readonly #index = new BlobIndex();
@@ -98,7 +100,7 @@ export class OpenedRepository implements Repository {
     this.#remote = options.remote;
     this.#key = options.masterKey;
     this.id = options.id;
-    this.keyFileId = options.keyFileId;
+    this.#keyFileId = options.keyFileId;
     this.traffic = options.traffic;
     this.#objects = new ObjectStore(options);
     this.#reader = new BlobReader(options.remote, options.masterKey, options.cache);
@@ -154,6 +156,29 @@ export class OpenedRepository implements Repository {
     } finally {
       secret.fill(0);
     }
+  }
+
+  get keyFileId(): string {
+    return this.#keyFileId;
+  }
+
+  prepareKeyFile(recoveryKey: Uint8Array): Promise<PreparedKeyFile> {
+    return prepareKeyFile(this.#keyRing(), recoveryKey);
+  }
+
+  async useKeyFile(id: string, recoveryKey: Uint8Array, options: Call = {}): Promise<void> {
+    await checkKeyFile(this.#keyRing(), id, recoveryKey, options.signal);
+    this.#keyFileId = id;
+  }
+
+  async removeKeyFile(id: string, options: Call = {}): Promise<void> {
+    if (id === this.#keyFileId) throw new SignetError('E_INTERNAL', 'the key file in use is not removed');
+    await this.#remote.remove(keyFileKey(id), options);
+  }
+
+  #keyRing(): KeyRing {
+    const { clock, randomBytes } = this.#options;
+    return { remote: this.#remote, masterKey: this.#key, clock, randomBytes };
   }
 
   lock(kind: 'shared' | 'exclusive', options: Call = {}): Promise<RepositoryLock> {

@@ -20,6 +20,8 @@ import { OpenedRepository } from './opened-repository.ts';
 import { SealedCache } from './sealed-cache.ts';
 import { countingRemote, type Traffic } from './traffic.ts';
 
+export { configDigest, deletePlace } from './delete-place.ts';
+
 const defaultPackTargetBytes = 16 * 1024 * 1024;
 const defaultOutboxLimitBytes = 256 * 1024 * 1024;
 

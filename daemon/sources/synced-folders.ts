@@ -1,5 +1,5 @@
 // Folders that an app on this computer uploads to a cloud by itself. Where they lie follows from the platform and a few things the apps
-// write down; a pure function makes candidates of both, and only what exists is offered. None of it was run on macOS or Windows yet.
+// write down; a pure function makes candidates of both, and only what exists is offered. Tested with folders laid out as on each system; not run on macOS or Windows.
 
 import { stat } from 'node:fs/promises';
 import { join, normalize, sep } from 'node:path';

@@ -15,12 +15,14 @@ import { fromHex, fromUtf8, toHex, utf8, wipe } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { SignetError, systemCode } from '../base/errors.ts';
 import { ensurePrivateFolder, privateFile, readBounded, replaceFile, syncFolder } from '../base/files.ts';
+import { takeOverFiles } from './beside.ts';
 import { inTransaction, joinDatabase, openDatabase } from './database.ts';
 import type { DeviceIdentity, Home, PackRows, Witness } from './model.ts';
 import { Facts, History, PackTable } from './records.ts';
 import { openBox, sealBox } from './sealed.ts';
 import { SettingsFile } from './settings.ts';
 
+export { besideHome, removeBeside, removeLeft } from './beside.ts';
 export { patternProblem } from './exclude-pattern.ts';
 export { defaultSettings } from './settings.ts';
 
@@ -126,6 +128,23 @@ export class State {
       throw new SignetError('E_STATE_CORRUPT', `${path}: does not open under the state key`, { params: { path } });
     }
     return bytes;
+  }
+
+  /** Several facts in one step; undefined takes one away. */
+  setFacts(changes: Readonly<Record<string, string | undefined>>): void {
+    inTransaction(this.#database, () => {
+      for (const [name, value] of Object.entries(changes)) {
+        if (value === undefined) this.facts.remove(name);
+        else this.facts.set(name, value);
+      }
+    });
+  }
+
+  /** Makes what lies beside this state its own (see beside.ts); packs of the old repository that were on their way are forgotten. */
+  async takeOver(leftName: string): Promise<void> {
+    const rows = this.packJournal();
+    rows.remove(rows.rows().map(({ id }) => id));
+    await takeOverFiles(this.#home, leftName);
   }
 
   async removeSealed(name: string): Promise<void> {

@@ -2,6 +2,7 @@
 // configured machine whether the cloud still holds what this machine knows.
 
 import { SignetError } from '../base/errors.ts';
+import { equalBytes } from '../kernel/hash.ts';
 import type { CallOptions, Remote } from '../remotes/remote.ts';
 import { checkMemory } from './kdf-policy.ts';
 import type { OpenedVault, VaultCandidate, VaultFile, VaultFinding } from './model.ts';
@@ -10,6 +11,7 @@ import {
   openVault,
   type ParsedVault,
   parseVault,
+  type VaultHeader,
   type VaultPayload,
   vaultFolder,
   vaultKey,
@@ -27,7 +29,7 @@ export async function listVaults(
 ): Promise<readonly VaultCandidate[]> {
   const keys: string[] = [];
   for await (const { key, sizeBytes } of remote.list(vaultFolder, options)) {
-    if (sizeBytes <= maxVaultBytes && /^signet\/vault\/[0-9a-f]{64}\.json$/.test(key)) keys.push(key);
+    if (sizeBytes <= maxVaultBytes && isVaultKey(key)) keys.push(key);
     if (keys.length === mostCandidates) break;
   }
   const found: VaultCandidate[] = [];
@@ -41,6 +43,32 @@ export async function listVaults(
     }
   }
   return found;
+}
+
+/** Whether an object of this name is a vault: the only ones that a change of the password may remove. */
+export function isVaultKey(key: string): boolean {
+  return /^signet\/vault\/[0-9a-f]{64}\.json$/.test(key);
+}
+
+/**
+ * The readable files of the same chain (vault id) as the known one, above and below its generation. Ids and generations are not proven:
+ * a newer one counts for nothing until a password opens it, an older one is good for nothing but being removed.
+ */
+export function relatives(
+  known: Uint8Array,
+  candidates: readonly VaultCandidate[],
+): { readonly newer: readonly VaultCandidate[]; readonly older: readonly VaultCandidate[] } {
+  const own = headerOf(known);
+  const newer: VaultCandidate[] = [];
+  const older: VaultCandidate[] = [];
+  for (const candidate of own === undefined ? [] : candidates) {
+    const header = headerOf(candidate.bytes);
+    const isNamed = candidate.name.endsWith(`${vaultSha256(candidate.bytes)}.json`);
+    if (own === undefined || header === undefined || !isNamed || !equalBytes(header.id, own.id)) continue;
+    if (header.generation > own.generation) newer.push(candidate);
+    if (header.generation < own.generation) older.push(candidate);
+  }
+  return { newer, older };
 }
 
 interface Readable {
@@ -147,7 +175,7 @@ export function compareVaults(
     if (sha256 === known.sha256) present = true;
     else if (!candidate.name.endsWith(`${sha256}.json`)) {
       findings.push({ code: 'E_VAULT_CORRUPT', detail: `${candidate.name}: its name is not the hash of its bytes` });
-    } else others.push(generationOf(candidate) ?? Number.POSITIVE_INFINITY);
+    } else others.push(headerOf(candidate.bytes)?.generation ?? Number.POSITIVE_INFINITY);
   }
   if (present) {
     // Older ones are left over from a change of the password; an equal or newer one is someone else's doing.
@@ -173,10 +201,10 @@ export function compareVaults(
   return findings;
 }
 
-function generationOf(candidate: VaultCandidate): number | undefined {
+function headerOf(bytes: Uint8Array): VaultHeader | undefined {
   try {
-    return parseVault(candidate.bytes).header.generation;
+    return parseVault(bytes).header;
   } catch {
-    return undefined; // unreadable: counts as changed, the caller's case for an unknown generation
+    return undefined; // unreadable: of no chain and no known generation
   }
 }

@@ -1,8 +1,9 @@
-// The key child: a short-lived process that reads one request from standard input, derives a key or judges a password, answers
-// on standard output, and ends. The password is text only here, so it leaves no trace in the daemon's memory; the dictionaries
-// of the strength gate (some ten megabytes) never load there either.
+// The key child: a short-lived process that reads one request from standard input, derives a key, judges or suggests a password or
+// writes out the recovery sheet, answers on standard output, and ends. Secrets are text only here, so they leave no trace in the
+// daemon's memory; dictionaries (some ten megabytes), word list and QR code never load there either.
 
-import { asBuffer, fromBase64Url, fromUtf8, wipe } from '../base/bytes.ts';
+import { randomBytes } from 'node:crypto';
+import { asBuffer, fromBase64Url, fromUtf8, utf8, wipe } from '../base/bytes.ts';
 import { packFrame, readFrame, unpackFrame } from '../base/child.ts';
 import { SignetError, toSignetError } from '../base/errors.ts';
 import { type Argon2, chooseArgon2 } from './argon2.ts';
@@ -19,6 +20,14 @@ async function answer(request: KeyRequest, typed: Uint8Array): Promise<{ head: K
   if (request.op === 'backend') {
     const { backend } = await chooseArgon2();
     return { head: { ok: true, backend }, secret: none };
+  }
+  if (request.op === 'suggest') {
+    const { sixWords } = await import('./phrase.ts');
+    return { head: { ok: true }, secret: utf8(sixWords(count => new Uint8Array(randomBytes(count)))) };
+  }
+  if (request.op === 'sheet') {
+    const { recoverySheet } = await import('./recovery-sheet.ts');
+    return { head: { ok: true }, secret: utf8(recoverySheet(request.facts, typed)) };
   }
   const password = normalisePassword(typed);
   try {

@@ -8,7 +8,7 @@ import { toBase64Url, wipe } from '../base/bytes.ts';
 import { askChild, packFrame, unpackFrame } from '../base/child.ts';
 import { SignetError } from '../base/errors.ts';
 import type { KeyRequest } from './key-wire.ts';
-import type { DeriveNewRequest, DeriveRequest, KdfBackend, KeyWork, Verdict } from './model.ts';
+import type { DeriveNewRequest, DeriveRequest, KdfBackend, KeyWork, SheetFacts, Verdict } from './model.ts';
 
 const keyBytes = 32;
 /** 4 GiB·passes, the most a vault may ask for, takes below a minute in native code and some minutes in portable code. */
@@ -63,6 +63,14 @@ export class KeyProcess implements KeyWork {
     const { answer } = await this.#run({ op: 'judge', ...(phone === undefined ? {} : { phone }) }, password);
     if (answer.verdict === undefined) throw broken('its answer is incomplete');
     return answer.verdict;
+  }
+
+  async suggest(): Promise<Uint8Array> {
+    return (await this.#run({ op: 'suggest' }, new Uint8Array())).secret;
+  }
+
+  async sheet(facts: SheetFacts, recoveryKey: Uint8Array): Promise<Uint8Array> {
+    return (await this.#run({ op: 'sheet', facts }, recoveryKey)).secret;
   }
 
   async backend(): Promise<KdfBackend> {

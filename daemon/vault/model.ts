@@ -32,6 +32,10 @@ export interface KeyWork {
     request: DeriveNewRequest,
   ): Promise<{ readonly ikm: Uint8Array; readonly cost: KdfCost; readonly verdict: Verdict }>;
   judge(password: Uint8Array, phone?: string): Promise<Verdict>;
+  /** Six words of the EFF's long list, drawn uniformly, with spaces between; the caller wipes them. */
+  suggest(): Promise<Uint8Array>;
+  /** The recovery sheet as HTML; the caller wipes it. @param recoveryKey 32 bytes; not kept, not wiped */
+  sheet(facts: SheetFacts, recoveryKey: Uint8Array): Promise<Uint8Array>;
   /** Which implementation of Argon2 runs here, after it passed a known answer. */
   backend(): Promise<KdfBackend>;
 }
@@ -51,6 +55,21 @@ export interface DeriveNewRequest {
   readonly salt: Uint8Array;
   readonly policy: WritePolicy;
   readonly signal?: AbortSignal | undefined;
+}
+
+/** What the recovery sheet says beside the key. */
+export interface SheetFacts {
+  /** The day, as people write it. */
+  readonly date: string;
+  /** Where the copies are, in words. */
+  readonly place: string;
+  /** The last part of the place's name, as restic is to be given it. */
+  readonly folder: string;
+  readonly device: string;
+  /** Number of the newest backup of this device; null before the first. */
+  readonly newest: number | null;
+  readonly repositoryId: string;
+  readonly keyFileId: string;
 }
 
 /** Which repository a vault's recovery key belongs to. */

@@ -8,10 +8,19 @@ import { copySecret, wipe } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { isCode, SignetError } from '../base/errors.ts';
 import { equalBytes } from '../kernel/hash.ts';
-import { openNewest } from './cloud-vaults.ts';
+import { openNewest, relatives } from './cloud-vaults.ts';
 import { atLeast, checkMemory, defaultWritePolicy } from './kdf-policy.ts';
-import type { KeyWork, OpenedVault, VaultCandidate, VaultFile, VaultIdentity, Verdict, WritePolicy } from './model.ts';
-import { normalisePhone } from './phone.ts';
+import type {
+  KeyWork,
+  OpenedVault,
+  SheetFacts,
+  VaultCandidate,
+  VaultFile,
+  VaultIdentity,
+  Verdict,
+  WritePolicy,
+} from './model.ts';
+import { isE164, normalisePhone } from './phone.ts';
 import type { SessionKeys } from './session-entry.ts';
 import { Tries } from './tries.ts';
 import {
@@ -25,11 +34,12 @@ import {
   vaultSha256,
 } from './vault-file.ts';
 
-export { compareVaults, listVaults } from './cloud-vaults.ts';
+export { compareVaults, isVaultKey, listVaults } from './cloud-vaults.ts';
 export { KeyProcess } from './key-process.ts';
 export { normalisePhone, phoneEnding } from './phone.ts';
 export { parseRecoveryKey, recoveryKeyGroups, resticPassword } from './recovery-key.ts';
 export { openSession, type SessionKeys, type SessionTimes, sealSession } from './session-entry.ts';
+export { vaultKey } from './vault-file.ts';
 
 const keyBytes = 32;
 const saltBytes = 16;
@@ -39,7 +49,8 @@ export interface VaultOptions {
   readonly keyWork: KeyWork;
   /** This machine's copy of the vault file. */
   readonly copy: { load(): Promise<Uint8Array | undefined>; save(bytes: Uint8Array): Promise<void> };
-  readonly phone: { recall(): Promise<string | undefined>; remember(e164: string): Promise<void> };
+  /** The remembered number; while it changes, for some moments, the old and the new one with a space between. */
+  readonly phone: { recall(): Promise<string | undefined>; remember(text: string): Promise<void> };
   /** Memory of this machine and what is left of it, in bytes, as limited by a container. */
   readonly memory: () => { readonly totalBytes: number; readonly availableBytes: number };
   /** Costs of new vaults; by default what the machine bears. */
@@ -57,6 +68,8 @@ export interface NewVault extends VaultIdentity {
   readonly device: string;
   /** Vaults of the place that is joined: the new one continues the newest of them where this machine has none of its own. */
   readonly after?: readonly VaultCandidate[];
+  /** The vault of another repository: a new chain begins, whatever this machine has. */
+  readonly isFirst?: boolean;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -72,6 +85,7 @@ export class Vault {
   #local: Uint8Array | undefined;
   #recoveryKey: Uint8Array | undefined;
   #identity: VaultIdentity | undefined;
+  #phone: string | undefined;
   /** Secrets of files that were made or opened and may be adopted. */
   readonly #payloads = new WeakMap<VaultFile, VaultPayload>();
 
@@ -92,6 +106,11 @@ export class Vault {
     return this.#identity;
   }
 
+  /** The number that is bound into the vault, once a password opened it (E.164). */
+  get phone(): string | undefined {
+    return this.#phone;
+  }
+
   /** Hash and (unproven) generation of the local copy, for the witness; undefined without one or when it is unreadable. */
   get known(): { readonly sha256: string; readonly generation: number } | undefined {
     if (this.#local === undefined) return undefined;
@@ -108,7 +127,8 @@ export class Vault {
   async create(from: NewVault): Promise<VaultFile> {
     if (from.recoveryKey.length !== keyBytes) throw new SignetError('E_INTERNAL', 'the recovery key is not 32 bytes');
     const phone = normalisePhone(from.phone);
-    const continued = newestOf(this.#local === undefined ? (from.after ?? []).map(each => each.bytes) : [this.#local]);
+    const before = this.#local === undefined ? (from.after ?? []).map(each => each.bytes) : [this.#local];
+    const continued = newestOf(from.isFirst === true ? [] : before);
     const previous = continued?.header;
     const { totalBytes, availableBytes } = this.#options.memory();
     const policy = atLeast(this.#options.writePolicy ?? defaultWritePolicy(totalBytes), previous?.cost);
@@ -151,13 +171,43 @@ export class Vault {
     }
   }
 
-  /** Makes a file of `create` or `openRemote` this machine's own: local copy, remembered phone number, unlocked. */
+  /**
+   * Proves that what the cloud gave back opens with these secrets and holds what was put into it: one more derivation.
+   *
+   * @throws E_VAULT_CORRUPT when it does not
+   */
+  async checkOpens(file: VaultFile, bytes: Uint8Array, secrets: Pick<NewVault, 'password' | 'phone' | 'signal'>) {
+    const wanted = this.#payloads.get(file);
+    if (wanted === undefined) throw new SignetError('E_INTERNAL', 'only a vault made here can be checked');
+    const vault = parseVault(bytes);
+    const ikm = await this.#derive(vault, secrets.password, normalisePhone(secrets.phone), secrets.signal);
+    let payload: VaultPayload | undefined;
+    try {
+      payload = openVault(vault, ikm);
+    } catch (error) {
+      if (!isCode(error, 'E_WRONG_SECRET')) throw error;
+    } finally {
+      wipe(ikm);
+    }
+    const isSame = payload !== undefined && equalBytes(payload.recoveryKey, wanted.recoveryKey);
+    wipe(payload?.recoveryKey);
+    if (!isSame) throw new SignetError('E_VAULT_CORRUPT', 'the new vault does not open with what it was made with');
+  }
+
+  /**
+   * Makes a file of `create` or `openRemote` this machine's own: local copy, remembered phone number, unlocked. The replacement of the
+   * copy is the moment from which the new secrets count; around it both numbers are remembered, so that after a crash on either side
+   * the password alone opens.
+   */
   async adopt(file: VaultFile): Promise<void> {
     const payload = this.#payloads.get(file);
     if (payload === undefined) throw new SignetError('E_INTERNAL', 'only a vault made or opened here can be adopted');
-    await this.#options.copy.save(file.bytes);
+    const { copy, phone } = this.#options;
+    const isChange = this.#local !== undefined && (await phone.recall()) !== payload.phone;
+    if (isChange) await this.rememberBesides(payload.phone);
+    await copy.save(file.bytes);
     this.#local = file.bytes;
-    await this.#options.phone.remember(payload.phone);
+    if (isChange || (await phone.recall()) !== payload.phone) await phone.remember(payload.phone);
     this.#payloads.delete(file);
     this.#open(payload);
   }
@@ -166,33 +216,72 @@ export class Vault {
    * Unlocks from this machine's copy. While unlocked it proves the password again and changes nothing if it is wrong.
    *
    * @param phone as typed; the remembered one if left out
+   * @param options.newer what lies in the cloud, asked for only when the copy does not open: the password may have been changed on
+   *   another device. It tells the cloud no more than that a password was typed that is not this machine's.
+   * @returns undefined when the copy opened; else a newer generation of it that the password opens. Nothing has changed then: the
+   *   caller looks whether it is for the same repository, and adopts it
    * @throws E_NOT_SET_UP without a copy · E_PHONE_FORM (params.problem 'needed') when no number is remembered · E_WRONG_SECRET with
    *   params.triesLeft, and params.phoneKnown when the remembered number was used, so that only the password can be wrong · E_TOO_MANY_TRIES · E_PASSWORD_FORM · E_KDF_RESOURCES · what `parseVault` throws for a damaged copy
    */
   async unlockWithPassword(
     password: Uint8Array,
     phone?: string,
-    options: { signal?: AbortSignal | undefined } = {},
-  ): Promise<void> {
+    options: { signal?: AbortSignal | undefined; newer?: () => Promise<readonly VaultCandidate[]> } = {},
+  ): Promise<OpenedVault | undefined> {
     const local = this.#local;
     if (local === undefined) throw new SignetError('E_NOT_SET_UP', 'no vault on this machine');
-    const number = phone === undefined ? await this.#rememberedPhone() : normalisePhone(phone);
+    const numbers = phone === undefined ? await this.#rememberedPhones() : [normalisePhone(phone)];
     const vault = parseVault(local);
-    const payload = await this.#tries.attempt(async () => {
-      checkMemory(vault.header.cost, this.#options.memory().availableBytes);
-      const ikm = await this.#derive(vault, password, number, options.signal);
-      try {
-        return openVault(vault, ikm);
-      } catch (error) {
-        throw phone === undefined && isCode(error, 'E_WRONG_SECRET')
-          ? new SignetError('E_WRONG_SECRET', 'the password is wrong', { params: { phoneKnown: true }, cause: error })
-          : error;
-      } finally {
-        wipe(ikm);
+    const opened = await this.#tries.attempt(async () => {
+      const wrong = phone === undefined ? { params: { phoneKnown: true } } : {};
+      for (const number of numbers) {
+        const payload = await this.#tryOpen(vault, password, number, options.signal);
+        if (payload !== undefined) return payload;
       }
+      const newer = relatives(local, (await options.newer?.()) ?? []).newer;
+      for (const number of newer.length === 0 ? [] : numbers) {
+        const found = await this.#tryNewest(newer, password, number, options.signal);
+        if (found !== undefined) return found;
+      }
+      throw new SignetError('E_WRONG_SECRET', 'the password or the phone number is wrong', wrong);
     }, options.signal);
-    if (phone !== undefined) await this.#options.phone.remember(payload.phone);
-    this.#open(payload);
+    if ('key' in opened) return opened;
+    if (phone !== undefined || numbers.length > 1) await this.#options.phone.remember(opened.phone);
+    this.#open(opened);
+    return undefined;
+  }
+
+  async #tryOpen(
+    vault: ParsedVault,
+    password: Uint8Array,
+    phone: string,
+    signal: AbortSignal | undefined,
+  ): Promise<VaultPayload | undefined> {
+    checkMemory(vault.header.cost, this.#options.memory().availableBytes);
+    const ikm = await this.#derive(vault, password, phone, signal);
+    try {
+      return openVault(vault, ikm);
+    } catch (error) {
+      if (isCode(error, 'E_WRONG_SECRET')) return undefined;
+      throw error;
+    } finally {
+      wipe(ikm);
+    }
+  }
+
+  /** Undefined when none opens, whatever is the matter with them: this machine's own copy is what counts. */
+  async #tryNewest(
+    candidates: readonly VaultCandidate[],
+    password: Uint8Array,
+    phone: string,
+    signal: AbortSignal | undefined,
+  ): Promise<OpenedVault | undefined> {
+    try {
+      return await this.#openNewest(candidates, password, phone, signal);
+    } catch (error) {
+      if (error instanceof SignetError && /^E_(?:VAULT|KDF|WRONG)_/.test(error.code)) return undefined;
+      throw error;
+    }
   }
 
   /**
@@ -208,16 +297,26 @@ export class Vault {
     options: { signal?: AbortSignal | undefined } = {},
   ): Promise<OpenedVault> {
     const number = normalisePhone(phone);
-    const { payload, ...opened } = await this.#tries.attempt(
-      () =>
-        openNewest(
-          candidates,
-          vault => this.#derive(vault, password, number, options.signal),
-          () => this.#options.memory().availableBytes,
-        ),
-      options.signal,
+    return this.#tries.attempt(() => this.#openNewest(candidates, password, number, options.signal), options.signal);
+  }
+
+  async #openNewest(
+    candidates: readonly VaultCandidate[],
+    password: Uint8Array,
+    phone: string,
+    signal: AbortSignal | undefined,
+  ): Promise<OpenedVault> {
+    const { payload, ...opened } = await openNewest(
+      candidates,
+      vault => this.#derive(vault, password, phone, signal),
+      () => this.#options.memory().availableBytes,
     );
     return this.#offer({ ...opened, recoveryKey: copySecret(payload.recoveryKey) }, payload);
+  }
+
+  /** Of the cloud's vaults those of this one's own chain that are newer or older than this machine's copy. */
+  relatives(candidates: readonly VaultCandidate[]): ReturnType<typeof relatives> {
+    return this.#local === undefined ? { newer: [], older: [] } : relatives(this.#local, candidates);
   }
 
   /**
@@ -254,10 +353,38 @@ export class Vault {
     return this.#options.keyWork.judge(password, phone === undefined ? undefined : normalisePhone(phone));
   }
 
+  /** The number of a vault that is about to count: with either, the password alone opens on this machine until `adopt`. */
+  async rememberBesides(phone: string): Promise<void> {
+    const before = (await this.#recalled()).filter(number => number !== phone);
+    await this.#options.phone.remember([...before, phone].join(' '));
+  }
+
+  /** After the machine's copy was replaced by other hands than these; locks. */
+  async reload(): Promise<void> {
+    this.lock();
+    this.#local = await this.#options.copy.load();
+  }
+
+  /** Six words for a password, as UTF-8; the caller wipes them. */
+  async suggestPassword(): Promise<Uint8Array> {
+    return this.#options.keyWork.suggest();
+  }
+
+  /** The recovery sheet as HTML in UTF-8, with the key of this vault; the caller wipes it. @throws E_VAULT_LOCKED */
+  async recoverySheet(facts: SheetFacts): Promise<Uint8Array> {
+    const key = this.recoveryKey();
+    try {
+      return await this.#options.keyWork.sheet(facts, key);
+    } finally {
+      wipe(key);
+    }
+  }
+
   lock(): void {
     wipe(this.#recoveryKey);
     this.#recoveryKey = undefined;
     this.#identity = undefined;
+    this.#phone = undefined;
   }
 
   /** Takes the payload's key over. */
@@ -265,6 +392,7 @@ export class Vault {
     this.lock();
     this.#recoveryKey = payload.recoveryKey;
     this.#identity = payload.identity;
+    this.#phone = payload.phone;
   }
 
   #offer<File extends VaultFile>(file: File, payload: VaultPayload): File {
@@ -282,14 +410,18 @@ export class Vault {
     return this.#options.keyWork.derive({ password, phone, salt, cost, signal });
   }
 
-  async #rememberedPhone(): Promise<string> {
-    const phone = await this.#options.phone.recall();
-    if (phone === undefined) {
+  async #rememberedPhones(): Promise<readonly string[]> {
+    const phones = await this.#recalled();
+    if (phones.length === 0) {
       throw new SignetError('E_PHONE_FORM', 'this machine does not remember the phone number; it is needed', {
         params: { problem: 'needed' },
       });
     }
-    return phone;
+    return phones;
+  }
+
+  async #recalled(): Promise<readonly string[]> {
+    return ((await this.#options.phone.recall()) ?? '').split(' ').filter(isE164);
   }
 }
 

@@ -74,7 +74,7 @@ test('a person backs up, loses nothing, and gets everything back, all in the edi
   await workbench.answer('Set Up Backup: Phone Again (6/7)', `${phone.slice(0, -2)}10`);
   await workbench.question('The last two digits differ: 00 and 10.').waitFor();
   await workbench.answer('Set Up Backup: Phone Again (6/7)', phone);
-  await workbench.choose('Set Up Backup: How Often (7/7)', 'When chats change');
+  await workbench.choose('Set Up Backup: How Often (7/7)', 'Daily');
 
   const dialog = workbench.dialog();
   await dialog.waitFor({ timeout: 60_000 });

@@ -134,6 +134,55 @@ test.serial('"manual" and "never" switch backups on change off, --on-change swit
 });
 
 test.serial(
+  'a pause holds back what changed, also after a restart; a backup by hand works, and going on backs up by itself',
+  async t => {
+    const { signet, client, recoveryKey, write, runs } = await setUp(t, { watch: 'chokidar' });
+    const { pausedUntil } = await signet.ok<{ pausedUntil: string }>(['pause', '2h']);
+    const inMs = Date.parse(pausedUntil) - Date.now();
+    t.true(inMs > 7_100_000 && inMs <= 7_200_000, `${inMs} ms`);
+    const before = runs();
+    write('while-paused');
+    const held = await client.until('the change waits', ({ waiting }) => waiting?.reason === 'paused');
+    t.is(held.waiting?.until, pausedUntil);
+    t.is((await signet.ok<BackupResult>(['backup'])).filesNew, 1);
+    t.is(runs(), before + 1);
+    client.close();
+    await signet.killDaemon();
+    const again = await signet.until('it is there again', ({ vault }) => vault === 'locked');
+    t.is(again.pausedUntil, pausedUntil);
+    const next = await daemonClient(t, signet.home);
+    await next.unlock(recoveryKey);
+    write('after-restart');
+    await next.until('the change waits again', ({ waiting }) => waiting?.reason === 'paused');
+    t.is(runs(), before + 1);
+    t.deepEqual(await signet.ok(['pause', '--resume']), { pausedUntil: null });
+    const { lastBackup } = await next.until('it is backed up', ({ job, waiting, lastBackup: last }) => {
+      return job === null && waiting === null && last?.reason === 'change';
+    });
+    t.is(lastBackup?.filesNew, 1);
+  },
+);
+
+test.serial(
+  'after set-up the default is daily at half past three and on change; the state tells the next run',
+  async t => {
+    const { signet, client } = await setUp(t, { watch: 'off', schedule: undefined });
+    const { schedule, nextRun, overdue } = await client.status();
+    t.deepEqual(schedule, { kind: 'daily', at: '03:30', onChange: true });
+    const next = new Date(nextRun ?? '');
+    t.deepEqual([next.getHours(), next.getMinutes()], [3, 30]);
+    t.true(next.getTime() > Date.now() && next.getTime() - Date.now() <= 25 * 3_600_000);
+    t.is(overdue, null);
+    const weekly = await signet.ok(['schedule', 'weekly', '--at', '22:15']);
+    t.deepEqual(weekly, { kind: 'weekly', at: '22:15', onChange: true });
+    const sunday = new Date((await client.status()).nextRun ?? '');
+    t.deepEqual([sunday.getDay(), sunday.getHours(), sunday.getMinutes()], [0, 22, 15]);
+    t.deepEqual(await signet.ok(['schedule', 'never']), { kind: 'never', at: '22:15', onChange: false });
+    t.is((await client.status()).nextRun, null);
+  },
+);
+
+test.serial(
   'a cancelled backup ends with 130, leaves a clean place, and the next one uses what was uploaded',
   async t => {
     const { signet, client, recoveryKey } = await setUp(t, { watch: 'off' });

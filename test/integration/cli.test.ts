@@ -450,3 +450,30 @@ test('help names what exists and nothing that comes later', async t => {
   for (const word of ['daily', 'drill', 'mirror', 'diff', 'prune', 'search', 'drive:', 's3:'])
     t.false(stdout.includes(word), word);
 });
+
+test('settings and start at login are told in words, and a doctor that finds something says so by its exit code', async t => {
+  const { home } = await daemonWith(t, {
+    getSettings: { result: { deviceLabel: 'Laptop', quietMs: 90_000, lockAfterMs: 0, waitOnBattery: false } },
+    setSettings: { result: { quietMs: 30_000 } },
+    installService: { result: { manager: 'systemd', file: '/home/kim/signet.service' } },
+    uninstallService: { result: { removed: false } },
+    doctor: { result: [{ name: 'clock', ok: false, detail: 'off', advice: 'set it' }] },
+  });
+  const said = async (...args: string[]) => runCli(t, home, args);
+  const table = await said('settings', 'get');
+  t.deepEqual(
+    table.stdout.split('\n').map(line => line.split(/ {2,}/)),
+    [['deviceLabel', 'Laptop'], ['quietMs', '2 minutes'], ['lockAfterMs', 'never'], ['waitOnBattery', 'off'], ['']],
+  );
+  t.is((await said('settings', 'set', 'quietMs', '30s')).stdout, 'quietMs is now 30 seconds.\n');
+  const unknown = await said('settings', 'get', 'nothing');
+  t.is(unknown.status, 2);
+  t.true(unknown.stderr.includes('deviceLabel, quietMs'), unknown.stderr);
+  const installed = await said('daemon', 'install');
+  t.true(installed.stdout.startsWith('From the next login on systemd starts Signet.\n'), installed.stdout);
+  t.true(installed.stderr.includes('loginctl enable-linger'), installed.stderr);
+  t.true((await said('daemon', 'uninstall')).stdout.includes('nothing was changed'));
+  const ill = await said('doctor');
+  t.is(ill.status, 1);
+  t.is(ill.stdout, 'BAD   clock: off\n      set it\n');
+});

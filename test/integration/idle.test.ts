@@ -14,7 +14,9 @@ import { skip } from '../support/skip.ts';
 test.serial('an unlocked daemon that watches uses no more than two hundredths of a second in ten', async t => {
   if (process.platform !== 'linux') return skip(t, 'reads /proc');
   t.timeout(120_000);
-  const signet = await installation(t, { settings: { watch: 'chokidar', rescanMs: 3_600_000 } });
+  const signet = await installation(t, {
+    settings: { watch: 'chokidar', rescanMs: 3_600_000, schedule: { kind: 'daily' } },
+  });
   writeFileSync(join(signet.source, 'a'), 'a');
   await signet.setUp();
   const client = await daemonClient(t, signet.home);

@@ -11,6 +11,7 @@ import { keyring, withoutKeyring } from '../support/keyring.ts';
 import { skip } from '../support/skip.ts';
 
 const settings = { useKeychain: true };
+const longestMs = 180_000;
 
 interface Made {
   readonly signet: Installation;
@@ -23,6 +24,7 @@ async function made(
   t: ExecutionContext,
   kind: Parameters<typeof keyring>[1] = 'unlocked',
 ): Promise<Made & { readonly lock: () => void }> {
+  t.timeout(longestMs);
   const { environment, lock } = await keyring(t, kind);
   const signet = await installation(t, { environment, settings });
   return { signet, environment, lock, keychain: new KeychainProcess({ environment }) };
@@ -127,7 +129,6 @@ for (const [name, kind, world, keychain, backend] of worlds) {
     writeFileSync(join(signet.source, 'a.txt'), 'one');
     await startIn(t, one, world);
     await signet.setUp();
-    await signet.ok(['backup']);
     const status = await signet.status();
     t.deepEqual([status.vault, status.keychain, status.keychainBackend], ['unlocked', keychain, backend]);
     t.deepEqual(
@@ -141,7 +142,7 @@ for (const [name, kind, world, keychain, backend] of worlds) {
     t.deepEqual(await state(one), ['locked', keychain]);
     t.is((await signet.signet(['backup'])).errorCode(), 'E_VAULT_LOCKED');
     await signet.ok(['unlock'], { password });
-    t.is((await signet.snapshots()).length, 1);
+    await signet.ok(['backup']);
   });
 }
 
@@ -149,6 +150,7 @@ test.serial(
   'without a session bus the keys stay in memory, and a keyring that comes later takes phone number and session',
   async t => {
     if (withoutKeyring !== undefined) return skip(t, withoutKeyring);
+    t.timeout(longestMs);
     const bare = await installation(t, { settings, environment: { DBUS_SESSION_BUS_ADDRESS: 'disabled:' } });
     await bare.setUp();
     t.is((await bare.status()).keychain, 'memory-only');
@@ -202,37 +204,25 @@ test.serial(
   },
 );
 
-test.serial(
-  'garbage and entries of others in the keychain open nothing, end nothing, and what is not ours stays',
-  async t => {
-    if (withoutKeyring !== undefined) return skip(t, withoutKeyring);
-    const one = await made(t);
-    const { signet, keychain, environment } = one;
-    await signet.setUp();
-    const account = `${installId(signet)}/session`;
-    const other = await installation(t, { settings, environment });
-    await other.setUp();
-    t.not(installId(other), installId(signet), 'two installations do not share');
-    const foreign = (await keychain.get(`${installId(other)}/session`)) ?? new Uint8Array();
-    await keychain.set('somebody/else', Buffer.from('theirs'));
-    for (const garbage of [Buffer.from('x'), foreign]) {
-      await signet.killDaemon();
-      await keychain.set(account, garbage);
-      t.deepEqual(await state(one), ['locked', 'session'], Buffer.from(garbage).toString());
-      t.is(await keychain.get(account), null);
-      await signet.ok(['unlock'], { password });
-    }
-    t.is(Buffer.from((await keychain.get('somebody/else')) ?? []).toString(), 'theirs');
-    await other.killDaemon();
-    t.is((await other.status()).vault, 'unlocked');
-  },
-);
+test.serial('garbage in the keychain opens nothing and is taken away; what others keep there stays', async t => {
+  if (withoutKeyring !== undefined) return skip(t, withoutKeyring);
+  const one = await made(t);
+  const { signet, keychain } = one;
+  await signet.setUp();
+  await signet.killDaemon();
+  const account = `${installId(signet)}/session`;
+  await keychain.set(account, Buffer.from('garbage'));
+  await keychain.set('somebody/session', Buffer.from('theirs'));
+  t.deepEqual(await state(one), ['locked', 'session']);
+  t.is(await keychain.get(account), null);
+  t.is(Buffer.from((await keychain.get('somebody/session')) ?? []).toString(), 'theirs');
+});
 
-const restarts = process.env['SIGNET_LONG'] === undefined ? 6 : 100;
+const restarts = process.env['SIGNET_LONG'] === undefined ? 4 : 100;
 test.serial(`no crash and no question in ${restarts} restarts`, async t => {
   if (withoutKeyring !== undefined) return skip(t, withoutKeyring);
-  t.timeout(10 * 60_000);
   const { signet } = await made(t);
+  t.timeout(25 * 60_000);
   await signet.setUp();
   const pids = new Set<number | undefined>();
   for (let at = 0; at < restarts; at += 1) {

@@ -4,7 +4,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSy
 import { join } from 'node:path';
 import test from 'ava';
 import type { DoctorCheck } from '../../protocol/status.ts';
-import { installation } from '../support/installation.ts';
+import { installation, password } from '../support/installation.ts';
 import { skip } from '../support/skip.ts';
 import { temporaryFolder } from '../support/temporary-home.ts';
 
@@ -71,6 +71,9 @@ test('the daemon is started at login from then on, by an entry that starts this 
   t.true(unit.includes(`Environment="SIGNET_HOME=${signet.home}"`), unit);
   t.regex(unit, /ExecStart="[^"]+" "--disable-sigusr1" "--no-warnings" "[^"]+daemon\/main\.ts"\n/);
   t.deepEqual(await signet.ok(['daemon', 'install']), { manager, file });
+  writeFileSync(file, unit.replace('daemon/main.ts', 'of-an-older-version/main.ts'));
+  await signet.killDaemon();
+  while (readFileSync(file, 'utf8') !== unit) await signet.status(); // the next start brings it up to date
   t.deepEqual(await signet.ok(['daemon', 'uninstall']), { removed: true });
   t.false(existsSync(file));
   t.deepEqual(await signet.ok(['daemon', 'uninstall']), { removed: false });
@@ -117,4 +120,54 @@ test('the doctor looks at a computer before set-up and after, and names what is 
   t.deepEqual(await examine(1), ['settings']);
   await signet.killDaemon();
   t.deepEqual(await examine(2), ['background part']);
+});
+
+test('a changed setting counts at once: the watcher follows', async t => {
+  const patient = { quietMs: 600_000, longestWaitMs: 600_000, smallestIntervalMs: 0 };
+  const signet = await installation(t, { settings: { ...patient, watch: 'chokidar', rescanMs: 0 } });
+  writeFileSync(join(signet.source, 'chat.txt'), 'hello\n');
+  await signet.setUp();
+  await signet.ok(['backup']);
+  await signet.ok(['settings', 'set', 'quietMs', '100ms']);
+  writeFileSync(join(signet.source, 'chat.txt'), 'hello again\n');
+  const status = await signet.until('a backup of the change', ({ lastBackup }) => lastBackup?.reason === 'change');
+  t.is(status.lastBackup?.filesChanged, 1);
+});
+
+test('the desktop is told of a source that is gone, once, and again only after it was back', async t => {
+  if (process.platform !== 'linux') return skip(t, 'the tool of this desktop cannot be replaced', 'other system');
+  const folder = await temporaryFolder(t);
+  const shown = join(folder, 'shown');
+  writeFileSync(join(folder, 'notify-send'), `#!/bin/sh\necho "$5" >> '${shown}'\n`, { mode: 0o700 });
+  const environment = { PATH: `${folder}:${process.env['PATH']}` };
+  const signet = await installation(t, { environment, settings: { desktopNotices: true } });
+  const other = join(signet.folder, 'other');
+  mkdirSync(other);
+  writeFileSync(join(signet.source, 'chat.txt'), 'hello\n');
+  writeFileSync(join(other, 'chat.txt'), 'hello\n');
+  await signet.setUp(['--source', other]);
+  await signet.ok(['backup']);
+  const notices = () => (existsSync(shown) ? readFileSync(shown, 'utf8').trim().split('\n') : []);
+  const backUpPartly = async () => {
+    t.is((await signet.signet(['backup'])).code, 3);
+    await signet.until('the notice in the state', ({ notices }) =>
+      notices.some(({ kind }) => kind === 'missing-source'),
+    );
+  };
+
+  renameSync(other, `${other}-away`);
+  await backUpPartly();
+  await backUpPartly();
+  while (notices().length === 0) await signet.status();
+  await signet.killDaemon();
+  await signet.ok(['unlock'], { password });
+  await backUpPartly();
+  renameSync(`${other}-away`, other);
+  t.is((await signet.signet(['backup'])).code, 0);
+  t.is(notices().length, 1);
+  renameSync(other, `${other}-away`);
+  await backUpPartly();
+  while (notices().length < 2) await signet.status();
+  t.is(notices().length, 2);
+  t.true(notices()[0]?.startsWith('One of your folders with chats is not where it was.'), notices()[0]);
 });

@@ -152,7 +152,7 @@ test('joining asks for the existing password once, without judging it', async t 
   const asked = await daemon.told();
   t.deepEqual(
     asked.map(({ name }) => name),
-    ['status', 'setup'],
+    ['status', 'setup', 'status'],
   );
   t.deepEqual(asked[1]?.secrets, { password: 'old', phone: '+15550100' });
 });

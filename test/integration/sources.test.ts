@@ -1,6 +1,6 @@
 // Several sources of one backup, and what of them is left out: by the commands a person types, with the real daemon behind them.
 
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import type { BackupResult, FoundSource, RestoreResult, SourceStatus, SyncedFolder } from '../../protocol/status.ts';
@@ -85,6 +85,27 @@ test.serial('without videos no byte of them leaves; what is missing is named, an
   t.deepEqual(all.files, ['bare-id', 'holiday.mp4', 'large.bin', 'letter.txt', 'x.txt']);
   t.is(all.result.leftOut, undefined);
   t.is(readFileSync(join(signet.folder, 'all', id, 'holiday.mp4')).compare(video), 0);
+});
+
+test.serial('a source that shrank is held back until its owner says that it was meant', async t => {
+  t.timeout(180_000);
+  const signet = await installation(t);
+  const name = (n: number): string => `letter-${String(n).padStart(2, '0')}`;
+  const all = Array.from({ length: 20 }, (_, n) => name(n));
+  for (const file of all) write(join(signet.source, file));
+  await signet.setUp();
+  await signet.ok(['backup']);
+  for (const file of all.slice(5)) rmSync(join(signet.source, file));
+  await signet.signet(['backup']);
+  const [shrunk] = (await signet.status()).notices;
+  t.is(shrunk?.kind, 'shrunk');
+  t.deepEqual((await restored(signet, 'held')).files, all);
+
+  await signet.ok(['sources', 'accept', 'chats']);
+  t.deepEqual((await signet.status()).notices, []);
+  await signet.ok(['backup']);
+  t.deepEqual((await restored(signet, 'taken')).files, all.slice(0, 5));
+  t.is((await signet.signet(['sources', 'accept', 'chats'])).code, 2, 'once said, once used');
 });
 
 test.serial('chats on this computer are found, and a folder that another app uploads is told as that', async t => {

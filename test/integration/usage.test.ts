@@ -83,7 +83,7 @@ test('every mistake before set-up says what to do, and nothing comes into being'
     { ...setup(join(folder, 'absent'), place), says: /absent cannot be backed up: it is not there/ },
     { ...setup('not/there', place), says: /not\/there cannot be backed up: it is not there/ },
     { ...setup(file, place), says: /file cannot be backed up: it is a file\. Give the folder/ },
-    { ...setup('nosuchprofile', place), says: /profiles: generic/ },
+    { ...setup('nosuchprofile', place), says: /Apps it knows: .*generic/ },
     { ...setup(source, `folder:${source}/copies`), says: /copies, lies inside the folder of the chats/ },
     { ...setup(source, `folder:${source}`), says: /are the same/ },
     { ...setup(other, `folder:${folder}`), says: /other, lies inside the folder of the copies/ },

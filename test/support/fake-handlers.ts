@@ -16,6 +16,7 @@ export interface Asked {
 export const snapshotId = 'a1b2c3d4'.repeat(8);
 /** Looks like a number, and is refused. */
 export const noPhone = '+1 555 0100';
+export const suggested = 'ablaze tidal frosty mango untie clock';
 export const recoveryKey = '0123456789abcdef'.repeat(4);
 
 export function someStatus(changes: Partial<Status> = {}): Status {
@@ -155,6 +156,19 @@ export function fakeHandlers(changes: Partial<Handlers> = {}, asked: Asked[] = [
       }
       return { verdict: (secrets.get('password')?.length ?? 0) < 8 ? 'refused' : 'good' };
     },
+    changePassword: async () => ({}),
+    changePhone: async () => ({}),
+    showRecoveryKey: async () => ({ recoveryKey: new Uint8Array(Buffer.from(recoveryKey)) }),
+    renewRecoveryKey: async () => ({ recoveryKey: new Uint8Array(Buffer.from(recoveryKey)) }),
+    writeRecoverySheet: async () => ({}),
+    startAfresh: async () => ({
+      repositoryId: 'ee'.repeat(32),
+      remote: 'folder:/media/disk/Backup-20261123-ab12',
+      left: 'Backup',
+      recoveryKey: new Uint8Array(Buffer.from(recoveryKey)),
+    }),
+    deleteOldBackup: async () => ({ objects: 12, bytes: 5_000_000 }),
+    suggestPassword: async () => ({ newPassword: new Uint8Array(Buffer.from(suggested)) }),
     daemonInfo: async () => ({ pid: process.pid, version: productVersion, protocolVersion, uptimeSeconds: 12 }),
     stopDaemon: async () => ({}),
     handOver: async () => ({}),

@@ -7,6 +7,11 @@ export interface ManualClock extends Clock {
   advance(ms: number): void;
   /** Sets the wall clock without firing anything, as a user or the network does. */
   jumpTo(now: number): void;
+  /**
+   * Lets the wall clock go on while no timer runs, as while the computer sleeps.
+   * @param monotonic whether the monotonic clock goes on, too: it does on macOS and Windows, not on Linux
+   */
+  sleep(ms: number, monotonic?: boolean): void;
   /** Resolves when a timer that is not further off than `ms` is waiting. */
   timerWithin(ms: number): Promise<void>;
 }
@@ -14,7 +19,7 @@ export interface ManualClock extends Clock {
 export function manualClock(start = Date.UTC(2026, 10, 23)): ManualClock {
   let now = start;
   let elapsed = 0;
-  const timers = new Set<{ readonly at: number; readonly callback: () => void }>();
+  const timers = new Set<{ at: number; readonly callback: () => void }>();
   let waiting: { readonly ms: number; readonly resolve: () => void }[] = [];
 
   function wake(): void {
@@ -47,6 +52,12 @@ export function manualClock(start = Date.UTC(2026, 10, 23)): ManualClock {
     },
     jumpTo(time) {
       now = time;
+    },
+    sleep(ms, monotonic = false) {
+      now += ms;
+      if (!monotonic) return;
+      elapsed += ms;
+      for (const timer of timers) timer.at += ms;
     },
     timerWithin(ms) {
       const { promise, resolve } = Promise.withResolvers<void>();

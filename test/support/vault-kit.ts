@@ -5,8 +5,9 @@ import type { ExecutionContext } from 'ava';
 import { fromBase64Url, fromUtf8, toBase64Url, utf8 } from '../../daemon/base/bytes.ts';
 import type { Clock } from '../../daemon/base/clock.ts';
 import { SignetError } from '../../daemon/base/errors.ts';
-import type { DeriveRequest, KeyWork, VaultFile } from '../../daemon/vault/model.ts';
+import type { DeriveRequest, KeyWork, SheetFacts, VaultFile } from '../../daemon/vault/model.ts';
 import { normalisePassword } from '../../daemon/vault/password.ts';
+import { recoverySheet } from '../../daemon/vault/recovery-sheet.ts';
 import { type NewVault, openVaultState, type Vault, type VaultOptions } from '../../daemon/vault/vault.ts';
 import { vaultKey, vaultSha256 } from '../../daemon/vault/vault-file.ts';
 import type { ErrorCode } from '../../protocol/errors.ts';
@@ -48,6 +49,8 @@ export class CountedKeyWork implements KeyWork {
   }
 
   judge = async () => 'good' as const;
+  suggest = async () => utf8('six words that nobody has drawn');
+  sheet = async (facts: SheetFacts, recoveryKey: Uint8Array) => utf8(recoverySheet(facts, recoveryKey));
   backend = async () => 'portable' as const;
 }
 

@@ -8,6 +8,9 @@ import { defaultSettings, openState } from '../../daemon/state/state.ts';
 import { manualClock } from '../support/manual-clock.ts';
 import { temporaryFolder, temporaryHome } from '../support/temporary-home.ts';
 
+/** With programs that Windows does not have. */
+const posix = process.platform === 'win32' ? test.skip : test;
+
 const never = new AbortController().signal;
 
 async function kit(t: ExecutionContext, settings: object) {
@@ -35,7 +38,7 @@ test('without programs and an address nothing runs', async t => {
   t.deepEqual(told, []);
 });
 
-test('a program gets its words as they are, and an environment with the outcome and nothing of Signet', async t => {
+posix('a program gets its words as they are, and an environment with the outcome and nothing of Signet', async t => {
   const out = join(await temporaryFolder(t), 'out');
   const words = ['$HOME; rm -rf x', '*'];
   const { around, told } = await kit(t, {
@@ -49,7 +52,7 @@ test('a program gets its words as they are, and an environment with the outcome 
   t.deepEqual(told, []);
 });
 
-test('a program that fails before the backup stops it and names its status', async t => {
+posix('a program that fails before the backup stops it and names its status', async t => {
   const { around } = await kit(t, { beforeBackup: shell('exit 3') });
   const error = await t.throwsAsync(around.before(never));
   t.like(error, { code: 'E_COMMAND', retryable: true, params: { when: 'before', problem: 'ended with 3' } });
@@ -60,7 +63,7 @@ test('a program that is not there is told, not run by a shell', async t => {
   t.like(await t.throwsAsync(around.before(never)), { params: { problem: 'cannot be started (ENOENT)' } });
 });
 
-test('a program that takes too long is ended, with what it started', async t => {
+posix('a program that takes too long is ended, with what it started', async t => {
   const out = join(await temporaryFolder(t), 'out');
   const { around, clock } = await kit(t, {
     beforeBackup: shell('sleep 600 & echo $! > "$1.new"; mv "$1.new" "$1"; wait', out),
@@ -75,7 +78,7 @@ test('a program that takes too long is ended, with what it started', async t => 
   t.false(runs(pid));
 });
 
-test('stopping the backup ends the program before it', async t => {
+posix('stopping the backup ends the program before it', async t => {
   const { around } = await kit(t, { beforeBackup: shell('sleep 600') });
   const stop = new AbortController();
   const ended = t.throwsAsync(around.before(stop.signal));
@@ -83,7 +86,7 @@ test('stopping the backup ends the program before it', async t => {
   t.is((await ended)?.message, 'stopped');
 });
 
-test('when the daemon ends, a program afterwards gets three seconds more', async t => {
+posix('when the daemon ends, a program afterwards gets three seconds more', async t => {
   const { around, clock, state } = await kit(t, { afterBackup: shell('sleep 600') });
   const ended = around.after('good');
   await clock.timerWithin(10 * 60_000);
@@ -94,7 +97,7 @@ test('when the daemon ends, a program afterwards gets three seconds more', async
   t.is(state.facts.get(aroundFacts.afterBackup), 'took too long');
 });
 
-test('a program that fails afterwards is told and changes nothing; the next that succeeds takes it back', async t => {
+posix('a program that fails afterwards is told and changes nothing; the next that succeeds takes it back', async t => {
   const { around, state, told } = await kit(t, { afterBackup: shell('exit 7') });
   await around.after('good');
   t.deepEqual(told, ['what follows a backup failed {"job":"afterBackup","reason":"ended with 7"}']);

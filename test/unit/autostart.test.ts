@@ -6,18 +6,24 @@ import test, { type ExecutionContext } from 'ava';
 import {
   type AutostartSurroundings,
   carriedEnvironment,
-  desktopEntry,
   findAutostart,
   installAutostart,
+  renewAutostart,
+  serviceName,
+  uninstallAutostart,
+} from '../../daemon/platform/autostart.ts';
+import {
+  desktopEntry,
   launchAgent,
   logonTask,
   type ServiceOrder,
-  serviceName,
   systemdUnit,
-  uninstallAutostart,
-} from '../../daemon/platform/autostart.ts';
+} from '../../daemon/platform/login-entries.ts';
 import { skip } from '../support/skip.ts';
 import { temporaryFolder } from '../support/temporary-home.ts';
+
+/** With programs that Windows does not have. */
+const posix = process.platform === 'win32' ? test.skip : test;
 
 const plain: ServiceOrder = {
   program: ['/usr/bin/node', '--disable-sigusr1', '--no-warnings', '/opt/signet/daemon/main.mjs'],
@@ -292,7 +298,7 @@ async function machine(
   };
 }
 
-test('where systemd answers, the unit is written, enabled and not started', async t => {
+posix('where systemd answers, the unit is written, enabled and not started', async t => {
   const around = await machine(t, { systemctl: 'exit 0' });
   const file = join(around.home, '.config/systemd/user/signet.service');
   t.is(await findAutostart(plain, around), undefined);
@@ -310,7 +316,7 @@ test('where systemd answers, the unit is written, enabled and not started', asyn
   t.false(await uninstallAutostart(plain.environment, around), 'nothing of ours is left');
 });
 
-test('without a systemd of the user the desktop starts it', async t => {
+posix('without a systemd of the user the desktop starts it', async t => {
   const around = await machine(t, { systemctl: 'echo "Failed to connect to bus" >&2; exit 1' });
   const { manager, file } = await installAutostart(plain, around);
   t.is(manager, 'desktop');
@@ -319,7 +325,7 @@ test('without a systemd of the user the desktop starts it', async t => {
   t.false(existsSync(file));
 });
 
-test('a unit is taken away also when systemd no longer answers, with the link that enabled it', async t => {
+posix('a unit is taken away also when systemd no longer answers, with the link that enabled it', async t => {
   const around = await machine(t, { systemctl: 'exit 0' });
   const { file } = await installAutostart(plain, around);
   const wants = join(file, '../default.target.wants');
@@ -331,7 +337,7 @@ test('a unit is taken away also when systemd no longer answers, with the link th
   t.false(existsSync(join(wants, 'signet.service')));
 });
 
-test("what another program wrote in the entry's place is neither replaced nor removed", async t => {
+posix("what another program wrote in the entry's place is neither replaced nor removed", async t => {
   const around = await machine(t, { systemctl: 'exit 0' });
   const file = join(around.home, '.config/systemd/user/signet.service');
   mkdirSync(join(file, '..'), { recursive: true });
@@ -341,12 +347,24 @@ test("what another program wrote in the entry's place is neither replaced nor re
   t.is(readFileSync(file, 'utf8'), '[Service]\nExecStart=/bin/true\n');
 });
 
-test('a manager that refuses is told', async t => {
+posix('an update renews the entry that starts the old one, and makes none', async t => {
+  const around = await machine(t, { systemctl: 'exit 0' });
+  t.false(await renewAutostart(plain, around));
+  t.is(await findAutostart(plain, around), undefined);
+  const { file } = await installAutostart({ ...plain, program: ['/old/node', '/old/main.mjs'] }, around);
+  t.true(await renewAutostart(plain, around));
+  t.is(readFileSync(file, 'utf8'), systemdUnit(plain));
+  t.false(await renewAutostart(plain, around));
+  writeFileSync(file, '[Service]\nExecStart=/bin/true\n');
+  t.false(await renewAutostart(plain, around), 'what another program wrote is not ours to renew');
+});
+
+posix('a manager that refuses is told', async t => {
   const around = await machine(t, { systemctl: '[ "$2" != enable ]' });
   t.like(await t.throwsAsync(installAutostart(plain, around)), { code: 'E_RUNTIME' });
 });
 
-test('on a Mac the agent is loaded once, so that no running one is ended', async t => {
+posix('on a Mac the agent is loaded once, so that no running one is ended', async t => {
   const first = await machine(t, { launchctl: '[ "$1" != print ]' }, { platform: 'darwin' });
   const { manager, file } = await installAutostart(plain, first);
   t.is(manager, 'launchd');
@@ -379,6 +397,8 @@ test('on Windows the task is made from a file in UTF-16, and only our own is rep
   t.like(await t.throwsAsync(installAutostart(winPlain, here)), { code: 'E_USAGE' });
   t.false(await uninstallAutostart({}, here));
   writeFileSync(join(around.home, 'there'), logonTask('kim', 'C:\\Windows', winPlain));
+  t.like(await findAutostart(winPlain, here), { isCurrent: true });
+  t.like(await findAutostart({ ...winPlain, program: ['C:\\new\\node.exe'] }, here), { isCurrent: false });
   t.true(await uninstallAutostart({}, here));
   t.true(around.calls().includes('schtasks /Delete /TN Signet /F'));
 });

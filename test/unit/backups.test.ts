@@ -73,6 +73,7 @@ async function kit(t: ExecutionContext): Promise<Kit> {
       settings: () => settings,
       stateKey: () => new Uint8Array(32),
       witness: async () => witness,
+      settle: async () => undefined,
       onPlace: () => undefined,
       onChanged: () => undefined,
     });
@@ -120,7 +121,7 @@ test('a loss is accepted once: the next backup takes the source as it is, the on
   made.next = { carriedFrom: shrunk, loss: { of: 'messages', count: 950 } };
   await made.backups.run('user');
   t.false(made.orders[0]?.sources[0]?.lossAccepted);
-  t.like(made.backups.notices, [{ kind: 'shrunk', source: id, params: { label: 'WhatsApp', count: 950 } }]);
+  t.like(made.backups.notices, [{ kind: 'shrunk', source: id, params: { app: 'WhatsApp', count: 950 } }]);
 
   made.state.facts.set(acceptedName(id), 'yes');
   t.deepEqual(made.backups.notices, []);
@@ -173,6 +174,20 @@ test('after a restart the state still tells of the sources and their notices', a
   t.deepEqual(made.backups.notices, notices);
   t.deepEqual(made.backups.sources, sources);
   t.like(sources.get(id), { messages: 41_208, leftOut: { files: 412 }, problem: 'missing' });
+});
+
+test('a full disk of this computer fails no backup that was made', async t => {
+  const made = await kit(t);
+  made.state.facts.set = () => {
+    throw new SignetError('E_DISK_FULL', 'no room');
+  };
+  made.next = { messages: 5 };
+  t.is((await made.backups.run('user')).snapshot, snapshot);
+  t.is(made.backups.sources.get(id)?.messages, 5);
+  made.state.facts.set = () => {
+    throw new Error('disk I/O error');
+  };
+  await t.throwsAsync(made.backups.run('user'));
 });
 
 test('the history comes newest first, page by page, whatever the clock did', async t => {

@@ -1,7 +1,9 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import test from 'ava';
 import { parsedValue } from '../../daemon/cli/settings.ts';
-import { chosenSettings, SettingsChanges } from '../../daemon/jobs/chosen-settings.ts';
+import { chosenSettings } from '../../daemon/jobs/chosen-settings.ts';
+import { SettingsInUse } from '../../daemon/jobs/settings-in-use.ts';
+import type { Settings } from '../../daemon/state/model.ts';
 import { defaultSettings, openState } from '../../daemon/state/state.ts';
 import { manualClock } from '../support/manual-clock.ts';
 import { temporaryHome } from '../support/temporary-home.ts';
@@ -9,11 +11,17 @@ import { temporaryHome } from '../support/temporary-home.ts';
 async function kit(t: Parameters<typeof temporaryHome>[0]) {
   const state = await openState(await temporaryHome(t), { clock: manualClock(), hostLabel: 'bench' });
   t.teardown(() => state.close());
-  return { state, changes: new SettingsChanges(state, 'bench') };
+  const followed: Settings[] = [];
+  const settings = new SettingsInUse(await state.settings.load(), {
+    file: state.settings,
+    hostLabel: 'bench',
+    follow: async next => void followed.push(next),
+  });
+  return { state, settings, followed };
 }
 
 test('nothing that starts a program, names a host or a place can be chosen by a client', async t => {
-  const { changes } = await kit(t);
+  const { settings, followed } = await kit(t);
   const present = defaultSettings('bench');
   t.deepEqual(
     Object.keys(present).filter(key => !(key in chosenSettings(present))),
@@ -21,31 +29,54 @@ test('nothing that starts a program, names a host or a place can be chosen by a 
   );
   for (const key of ['beforeBackup', 'afterBackup', 'healthCheckUrl', 'remote', 'sources', 'v', '__proto__', 'other']) {
     const values = JSON.parse(`{ "${key}": "x", "quietMs": 5 }`) as Record<string, unknown>;
-    t.like(await t.throwsAsync(async () => changes.set(present, values)), { code: 'E_USAGE' }, key);
+    t.like(await t.throwsAsync(settings.choose(values)), { code: 'E_USAGE' }, key);
   }
+  t.deepEqual([settings.current, followed], [undefined, []]);
 });
 
 test('a value that does not fit changes nothing', async t => {
-  const { state, changes } = await kit(t);
-  const present = await changes.set(undefined, { quietMs: 1000 });
-  t.like(await t.throwsAsync(changes.set(present, { quietMs: -1, watch: 'off' })), { code: 'E_SETTING' });
+  const { state, settings, followed } = await kit(t);
+  await settings.choose({ quietMs: 1000 });
+  t.like(await t.throwsAsync(settings.choose({ quietMs: -1, watch: 'off' })), { code: 'E_SETTING' });
   t.like(await state.settings.load(), { quietMs: 1000, watch: 'chokidar' });
+  t.like(settings.current, { quietMs: 1000, watch: 'chokidar' });
+  t.is(followed.length, 1);
 });
 
 test('what somebody edited in the file meanwhile is kept, but not another place', async t => {
-  const { state, changes } = await kit(t);
-  const present = await changes.set(undefined, { quietMs: 1000 });
+  const { state, settings } = await kit(t);
+  const present = await settings.choose({ quietMs: 1000 });
   const edited = { ...present, beforeBackup: ['/bin/true'], jitterMs: 5, remote: 'folder:/elsewhere', mine: 7 };
   writeFileSync(state.settings.path, JSON.stringify(edited));
-  const next = await changes.set(present, { waitOnBattery: true });
+  const next = await settings.choose({ waitOnBattery: true });
   t.like(next, { quietMs: 1000, jitterMs: 5, waitOnBattery: true, beforeBackup: ['/bin/true'], remote: null });
   t.is((JSON.parse(readFileSync(state.settings.path, 'utf8')) as { mine: number }).mine, 7);
 });
 
-test('two changes at once are both there', async t => {
-  const { state, changes } = await kit(t);
-  await Promise.all([changes.set(undefined, { quietMs: 1000 }), changes.set(undefined, { rescanMs: 2000 })]);
-  t.like(await state.settings.load(), { quietMs: 1000, rescanMs: 2000 });
+test('what other commands change leaves alone what somebody edited in the file meanwhile', async t => {
+  const { state, settings } = await kit(t);
+  const present = await settings.choose({ quietMs: 1000 });
+  writeFileSync(state.settings.path, JSON.stringify({ ...present, afterBackup: ['/bin/true'], jitterMs: 5 }));
+  const schedule = { ...present.schedule, kind: 'weekly' } as const;
+  const expected = { schedule, afterBackup: ['/bin/true'], jitterMs: 5 };
+  t.like(await settings.change(before => ({ ...before, schedule })), expected);
+  t.like(await state.settings.load(), { ...expected, quietMs: 1000 });
+});
+
+test('changes at once are all there, each made of what the one before it left', async t => {
+  const { state, settings, followed } = await kit(t);
+  const failing = settings.change(() => {
+    throw new Error('no');
+  });
+  const label = settings.change(async before => ({ ...before, deviceLabel: `${before.quietMs}` }));
+  await Promise.all([
+    t.throwsAsync(failing),
+    label,
+    settings.choose({ rescanMs: 2000 }),
+    settings.choose({ quietMs: 7 }),
+  ]);
+  t.like(await state.settings.load(), { quietMs: 7, rescanMs: 2000, deviceLabel: '30000' });
+  t.deepEqual(followed.at(-1), settings.current);
 });
 
 test('a value is read as what the setting holds', t => {

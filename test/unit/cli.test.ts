@@ -207,6 +207,11 @@ for (const { title, options, before, choices } of [
   test(`choices: ${title}`, t => t.deepEqual(choicesOf(options, before), choices));
 }
 
+test('choices for a new source: videos are kept without a word', t => {
+  t.deepEqual(choicesOf({ videos: true }), {});
+  t.deepEqual(choicesOf({ videos: false }), { leaveOut: ['video'] });
+});
+
 for (const options of [
   { leaveOut: 'films' },
   { leaveOut: '' },

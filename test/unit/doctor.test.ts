@@ -37,6 +37,7 @@ async function kit(t: ExecutionContext): Promise<Kit> {
       home,
       platform: 'linux',
       now: Date.now(),
+      settingsFile: '/home/kim/.config/signet/settings.json',
       settings: async () => settings,
       status: someStatus(),
       check: async () => someStatus(),

@@ -158,6 +158,12 @@ const bad: readonly (readonly [string, string, unknown, string])[] = [
   ['a password outside its box', 'signet/unlock', { password }, 'expected'],
   ['no secrets', 'signet/unlock', {}, 'secrets'],
   ['a list in place of parameters', 'signet/status', [{ check: true }, 2], 'expected'],
+  ['a source without folder or app', 'signet/sources/add', { label: 'x' }, 'expected a folder or a profile'],
+  ['a relative source', 'signet/sources/add', { root: 'here' }, 'root: expected an absolute path'],
+  ['a kind of media that is none', 'signet/sources/add', { root: '/a', leaveOut: ['film'] }, 'leaveOut'],
+  ['a limit below one byte', 'signet/sources/change', { id: 'a-b', maxFileBytes: 0 }, 'maxFileBytes'],
+  ['a choice that is not known', 'signet/sources/change', { id: 'a-b', root: '/a' }, 'not known'],
+  ['an id with a path in it', 'signet/sources/remove', { id: '../a' }, 'id: expected a source id'],
   ['a time that is none', 'signet/schedule/set', { at: '24:00' }, 'at: expected HH:MM'],
   ['__proto__', 'signet/status', JSON.parse('{"__proto__": {"check": true}}'), 'expected'],
   [

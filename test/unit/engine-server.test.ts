@@ -13,6 +13,7 @@ import {
 import * as engine from '../../daemon/jobs/engine-messages.ts';
 import { serveEngine } from '../../daemon/jobs/engine-server.ts';
 import { createMemoryRemote, type MemoryRemote } from '../../daemon/remotes/memory.ts';
+import { everyPage } from '../../protocol/pages.ts';
 import { drivenClock, fixedRandom, memoryJournal } from '../support/repository.ts';
 import { temporaryHome } from '../support/temporary-home.ts';
 
@@ -40,6 +41,8 @@ async function kit(t: ExecutionContext): Promise<Kit> {
     openRemote: async () => remote,
     prepareRemote: async () => undefined,
     checkPlace: async () => undefined,
+    checkDeletable: async () => undefined,
+    removeEmpty: async () => undefined,
     isMissing: async () => false,
     journal: memoryJournal(),
     startCapture: () => t.fail() as never,
@@ -113,3 +116,36 @@ test('a backup of many small files tells every phase, and does not tell every fi
   await backUp();
   t.deepEqual(phases, ['preparing', 'scanning', 'storing', 'finishing']);
 });
+
+test('pages of the snapshots are of one list, also when a backup ends between two of them', async t => {
+  const { connection, source, backUp } = await kit(t);
+  const made: (string | undefined)[] = [];
+  const again = async (): Promise<void> => {
+    writeFileSync(join(source, 'a'), `${made.length}`);
+    made.unshift((await backUp()).snapshot);
+  };
+  for (let n = 0; n < 3; n++) await again();
+  const page = async (offset: number, limit: number) => {
+    const { entries, total } = await connection.sendRequest(engine.snapshots, { offset, limit });
+    return { ids: entries.map(each => each.id), total };
+  };
+  t.deepEqual(await page(0, 2), { ids: made.slice(0, 2), total: 3 });
+  const before = [...made];
+  await again();
+  t.deepEqual(await page(2, 2), { ids: before.slice(2), total: 3 });
+  t.deepEqual(await page(3, 2), { ids: [], total: 3 });
+  t.deepEqual(await page(0, 9), { ids: made, total: 4 });
+});
+
+for (const count of [0, 1, 2, 3, 4, 5]) {
+  test(`a list of ${count} is put together from pages of two`, async t => {
+    const all = Array.from({ length: count }, (_, n) => n);
+    const asked: number[] = [];
+    const found = await everyPage(async offset => {
+      asked.push(offset);
+      return { entries: all.slice(offset, offset + 2), total: count };
+    });
+    t.deepEqual(found, all);
+    t.is(asked.length, Math.max(1, Math.ceil(count / 2)));
+  });
+}

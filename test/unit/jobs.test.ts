@@ -88,6 +88,10 @@ async function kit(t: ExecutionContext, answers: Answers, isSetUp = true): Promi
     memory: () => ({ totalBytes: 8 << 30, availableBytes: 8 << 30 }),
   });
   const jobs = await Jobs.open({
+    home,
+    openBeside: async () => {
+      throw new SignetError('E_INTERNAL', 'nothing is started afresh here');
+    },
     state,
     vault,
     ...kept,

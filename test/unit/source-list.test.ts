@@ -4,11 +4,12 @@ import { mkdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { acceptedName } from '../../daemon/jobs/backups.ts';
+import { SettingsInUse } from '../../daemon/jobs/settings-in-use.ts';
 import { SourceList } from '../../daemon/jobs/source-list.ts';
 import { sourceStatus } from '../../daemon/jobs/status.ts';
 import { newSource } from '../../daemon/sources/sources.ts';
 import type { Settings } from '../../daemon/state/model.ts';
-import { defaultSettings } from '../../daemon/state/state.ts';
+import { defaultSettings, type State } from '../../daemon/state/state.ts';
 import type { Notice } from '../../protocol/status.ts';
 import { scratch } from '../support/databases.ts';
 import { manualClock } from '../support/manual-clock.ts';
@@ -20,6 +21,16 @@ function kit(t: ExecutionContext) {
     return join(folder, name);
   };
   let settings: Settings = { ...defaultSettings('bench'), remote: `folder:${join(folder, 'copies')}` };
+  const save = async (next: Settings): Promise<void> => {
+    saved.push(next);
+    await Promise.resolve();
+    settings = next;
+  };
+  const inUse = new SettingsInUse(settings, {
+    file: { path: 'settings.json', load: async () => settings, save } as unknown as State['settings'],
+    hostLabel: 'bench',
+    follow: async () => undefined,
+  });
   let notices: readonly Notice[] = [];
   const facts = new Map<string, string>();
   let drawn = 0;
@@ -35,12 +46,7 @@ function kit(t: ExecutionContext) {
     homeFolders: [root('home')],
     facts: { get: name => facts.get(name), set: (name, value) => void facts.set(name, value) },
     clock: manualClock(),
-    settings: () => settings,
-    keep: async next => {
-      saved.push(next);
-      await Promise.resolve();
-      settings = next;
-    },
+    change: make => inUse.change(make),
     status: () => ({ sources: settings.sources.map(each => sourceStatus(each)), notices }),
     onChanged: () => undefined,
   });
@@ -107,6 +113,15 @@ test('two added at once are both kept', async t => {
   t.deepEqual(
     twice.map(each => each.status),
     ['fulfilled', 'rejected'],
+  );
+});
+
+test('two sources of one name are told apart', async t => {
+  const { list, root, settings } = kit(t);
+  for (const name of ['a', 'b', 'c']) await list.add({ root: root(name), label: 'Logs' });
+  t.deepEqual(
+    settings().sources.map(each => each.label),
+    ['Logs', 'Logs 2', 'Logs 3'],
   );
 });
 

@@ -208,6 +208,7 @@ for (const [profile, path, media] of [
   ['whatsapp-android', 'Media/WhatsApp Video/VID-20260101-WA0001.mp4', 'video'],
   ['whatsapp-android', 'Media/WhatsApp Video/Sent/VID-20260101-WA0001.mp4', 'video'],
   ['whatsapp-android', 'Media/WhatsApp Animated Gifs/VID-20260101-WA0001.mp4', 'video'],
+  ['whatsapp-android', 'Media/WhatsApp Business Video/VID-20260101-WA0001', 'video'],
   ['whatsapp-android', 'Media/WhatsApp Images/IMG-20260101-WA0001.jpg', 'image'],
   ['whatsapp-android', 'Media/WhatsApp Voice Notes/202601/PTT-20260101-WA0001.opus', 'audio'],
   ['whatsapp-android', 'Media/WhatsApp Documents/DOC-20260101-WA0001.mp4', 'document'],

@@ -64,6 +64,10 @@ async function start(t: ExecutionContext, on: Computer, login = 'boot 1'): Promi
     stop: async () => undefined,
   } as unknown as Pick<Engine, 'ask' | 'stop'>;
   const jobs = await Jobs.open({
+    home,
+    openBeside: async () => {
+      throw new Error('nothing is started afresh here');
+    },
     state,
     ...kept,
     vault: await openVaultState({
@@ -142,6 +146,21 @@ test('a place that cannot be reached keeps the session, which opens it as soon a
   on.clock.advance(minute);
   await jobs.settled();
   t.is(jobs.status().vault, 'unlocked');
+});
+
+test('no garbage and no entry of another installation opens anything, and nothing but our own entry is taken away', async t => {
+  const other = await computer(t);
+  await (await start(t, other)).unlock(secrets);
+  const [foreign = new Uint8Array()] = other.keychain.items.values();
+  const on = await computer(t);
+  on.keychain.items.set('somebody/session', foreign);
+  for (const garbage of ['', 'x', 'signet-session-9.AAAA', 'signet-session-1.AAAA', '{}', foreign]) {
+    await (await start(t, on)).unlock(secrets);
+    const ours = [...on.keychain.items.keys()].find(account => account !== 'somebody/session') ?? '';
+    on.keychain.items.set(ours, typeof garbage === 'string' ? new Uint8Array(Buffer.from(garbage)) : garbage);
+    t.is((await start(t, on)).status().vault, 'locked');
+    t.deepEqual([...on.keychain.items.keys()], ['somebody/session']);
+  }
 });
 
 test('a key that opens the place no longer is not kept', async t => {
@@ -235,4 +254,18 @@ test('a runtime folder that takes no file does not keep anyone from unlocking', 
   rmSync(marker(on), { recursive: true });
   await jobs.unlock(secrets);
   t.is(jobs.status().keychain, 'session');
+});
+
+test('a limit that is set while it is unlocked is kept with the session', async t => {
+  const on = await computer(t);
+  const jobs = await start(t, on);
+  await jobs.unlock(secrets);
+  const before = [...on.keychain.items.values()];
+  await jobs.setSettings({ lockAfterMs: 60 * minute });
+  t.notDeepEqual([...on.keychain.items.values()], before);
+  on.clock.advance(59 * minute);
+  t.is((await start(t, on)).status().vault, 'unlocked');
+  on.clock.advance(minute);
+  t.is(jobs.status().vault, 'locked');
+  t.is((await start(t, on)).status().vault, 'locked');
 });

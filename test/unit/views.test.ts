@@ -71,6 +71,7 @@ const job = {
 } as const;
 
 const alarm = { code: 'E_ROLLBACK', since: '2026-11-23T08:00:00Z', detail: '' } as const;
+const overdue = { since: '2026-11-15T03:30:00Z', cause: 'offline' } as const;
 const failed = { code: 'E_REMOTE_FULL', params: {}, retryable: false, at: '2026-11-23T08:58:00Z' } as const;
 
 test('one state is shown at a time, the worst first', t => {
@@ -80,6 +81,7 @@ test('one state is shown at a time, the worst first', t => {
     [connected({ alarms: [alarm], vault: 'locked', job, lastError: failed }), 'alarm'],
     [connected({ vault: 'absent', job }), 'not set up'],
     [connected({ job, vault: 'locked', lastError: failed }), 'running'],
+    [connected({ overdue, vault: 'locked', lastError: failed }), 'overdue'],
     [connected({ vault: 'locked', lastError: failed }), 'locked'],
     [connected({ lastError: failed }), 'needs you'],
     [connected(), 'good'],
@@ -97,7 +99,28 @@ test('the status bar offers what fits the state', t => {
   t.is(statusBar(connected({ vault: 'locked' }), reader).command, 'signet.unlock');
 });
 
-test('only an alarm colours the status bar', t => {
+test('overdue colours the status bar, counts in the tree, and offers what helps', t => {
+  const status = { overdue, lastGoodAt: '2026-11-14T03:31:00Z' };
+  t.like(statusBar(connected(status), reader), { text: '$(warning) Signet: 9 Days Old', background: 'warning' });
+  const [row] = statusRows(connected(status), reader);
+  t.like(row, { icon: 'warning', label: 'No good backup', description: 'for 9 days', command: 'signet.backUpNow' });
+  const locked = connected({ ...status, vault: 'locked' });
+  t.deepEqual(
+    statusBar(locked, reader).offers.map(({ title }) => title),
+    ['Unlock…'],
+  );
+  t.is(statusRows(locked, reader)[0]?.command, 'signet.unlock');
+});
+
+test('a pause stands where the next backup would', t => {
+  const rows = statusRows(connected({ pausedUntil: '2026-11-24T09:00:00Z', nextRun: '2026-11-24T03:30:00Z' }), reader);
+  t.deepEqual(
+    rows.filter(({ label }) => ['Paused', 'Next backup'].includes(label)).map(({ description }) => description),
+    ['until tomorrow at 09:00'],
+  );
+});
+
+test('nothing milder colours the status bar', t => {
   t.is(statusBar(connected({ alarms: [alarm] }), reader).background, 'error');
   for (const known of [connected(), connected({ vault: 'locked' }), connected({ lastError: failed })]) {
     t.is(statusBar(known, reader).background, undefined);

@@ -3,8 +3,8 @@ import { normalisePhone } from '../../daemon/vault/phone.ts';
 import { examplePhone, wordsFor } from '../../protocol/error-words.ts';
 import { type ErrorCode, type ErrorParams, errorKinds } from '../../protocol/errors.ts';
 import { ago, counted, duration, listed, percent, size } from '../../protocol/formats.ts';
-import type { JobProgress, Status } from '../../protocol/status.ts';
-import { askedAgainWords, passwordWords, sentenceFor, statusBarText } from '../../protocol/words.ts';
+import type { JobProgress, LastBackup, Overdue, ScheduleKind, Status } from '../../protocol/status.ts';
+import { askedAgainWords, passwordWords, scheduleWords, sentenceFor, statusBarText } from '../../protocol/words.ts';
 import { someStatus } from '../support/fake-handlers.ts';
 
 const now = Date.parse('2026-11-23T09:00:00Z');
@@ -81,6 +81,7 @@ test('a full place names both sizes', t => {
   t.is(message, 'The folder Backup on NAS is full: 4.1 GB needed, 812 MB free.');
 });
 
+const drive: Partial<Status> = { remote: { kind: 'drive', label: 'Google Drive', reachable: true } };
 const job: JobProgress = {
   kind: 'backup',
   phase: 'storing',
@@ -95,7 +96,8 @@ const job: JobProgress = {
 };
 const alarm = { code: 'E_ROLLBACK', since: '2026-11-23T08:00:00Z', detail: '' } as const;
 const failure = (code: ErrorCode) => ({ code, params: {}, retryable: false, at: '2026-11-23T08:58:00Z' });
-const everything: Partial<Status> = { alarms: [alarm], vault: 'absent', job, lastError: failure('E_SIGN_IN') };
+const overdue = { since: '2026-11-15T03:30:00Z', cause: 'sign-in', causeSince: '2026-11-14T03:30:00Z' } as const;
+const everything: Partial<Status> = { alarms: [alarm], vault: 'absent', job, overdue, lastError: failure('E_SIGN_IN') };
 
 test('of all states that hold the first in the order is shown', t => {
   const shown: string[] = [sentenceFor(null, now).state];
@@ -104,6 +106,7 @@ test('of all states that hold the first in the order is shown', t => {
     ['alarms', []],
     ['vault', 'locked'],
     ['job', null],
+    ['overdue', null],
     ['vault', 'unlocked'],
     ['lastError', null],
   ] as const) {
@@ -111,8 +114,13 @@ test('of all states that hold the first in the order is shown', t => {
     Object.assign(left, { [field]: calm });
   }
   shown.push(sentenceFor(someStatus(left), now, utc).state);
-  t.deepEqual(shown, ['not running', 'alarm', 'not set up', 'running', 'locked', 'needs you', 'good']);
+  t.deepEqual(shown, ['not running', 'alarm', 'not set up', 'running', 'overdue', 'locked', 'needs you', 'good']);
 });
+
+function newestWith(changes: Partial<LastBackup>): LastBackup | null {
+  const { lastBackup } = someStatus();
+  return lastBackup && { ...lastBackup, ...changes };
+}
 
 const cases: readonly (readonly [string, Partial<Status> | null, string, string])[] = [
   ['not running', null, 'Signet is not running', 'No backups are made until it is started.'],
@@ -177,6 +185,18 @@ const cases: readonly (readonly [string, Partial<Status> | null, string, string]
     'Backups wait until then. Last good backup 5 minutes ago.',
   ],
   [
+    'good, with messages counted',
+    { lastBackup: newestWith({ messagesNew: 212, conversationsChanged: 9 }) },
+    'Everything is backed up',
+    'Last good backup 5 minutes ago · 212 new messages in 9 chats',
+  ],
+  [
+    'good, with pictures but no message new',
+    { lastBackup: newestWith({ messagesNew: 0, conversationsChanged: 0 }) },
+    'Everything is backed up',
+    'Last good backup 5 minutes ago · 4 new or changed files',
+  ],
+  [
     'an error older than the last good backup',
     { lastError: { ...failure('E_SIGN_IN'), at: '2026-11-23T08:00:00Z' } },
     'Everything is backed up',
@@ -224,6 +244,18 @@ const cases: readonly (readonly [string, Partial<Status> | null, string, string]
     'Last good backup 5 minutes ago',
     'Nothing is backed up by itself. What changed since is on this computer only.',
   ],
+  [
+    'held back by a meter',
+    { waiting: { reason: 'metered', changes: 3 } },
+    'Everything up to 5 minutes ago is backed up',
+    'What changed since is backed up when the connection is not paid by volume.',
+  ],
+  [
+    'paused',
+    { waiting: { reason: 'paused', changes: 3, until: '2026-11-24T09:10:00Z' } },
+    'Everything up to 5 minutes ago is backed up',
+    'What changed since is backed up tomorrow at 09:10.',
+  ],
   ['read only', { sources: [] }, 'Ready to restore', 'No chats of this computer are chosen for backup.'],
 ];
 for (const [what, changes, sentence, below] of cases) {
@@ -250,7 +282,70 @@ test('a partial backup names the file and counts in the right number', t => {
   t.is(sentenceFor(someStatus(files(['a', 'b'])), now, utc).sentence, 'Backed up, except 2 files');
 });
 
-test('the status bar has a background for an alarm alone of the states there are', t => {
+const nineDays = { lastGoodAt: '2026-11-14T03:31:00Z' };
+const causes: readonly (readonly [Partial<Overdue>, Partial<Status>, string])[] = [
+  [{ cause: 'sign-in' }, drive, 'Google Drive ended the sign-in on 14 November, so nothing has been uploaded since.'],
+  [{ cause: 'offline' }, drive, 'The computer has been offline since 14 November.'],
+  [{ cause: 'offline' }, {}, 'The folder Backup on NAS cannot be reached since 14 November.'],
+  [
+    { cause: 'locked', causeSince: '2026-11-22T09:00:00Z' },
+    { vault: 'locked' },
+    'Signet has been locked since yesterday.',
+  ],
+  [{ cause: 'full' }, drive, 'Google Drive is full since 14 November.'],
+  [{ cause: 'disk-full' }, {}, "This computer's disk is full since 14 November."],
+  [{ cause: 'paused' }, {}, 'Automatic backups pause at your wish since 14 November.'],
+  [{ cause: 'power' }, {}, 'Backups wait for mains power or an unmetered connection since 14 November.'],
+  [{ cause: 'not-running' }, {}, 'Signet was not running.'],
+  [{ cause: 'not-running' }, { vault: 'locked' }, 'Signet was not running. It is locked now.'],
+  [
+    { cause: 'failed', tries: 4, code: 'E_REMOTE_DENIED' },
+    {},
+    'The last 4 tries failed: The folder Backup on NAS does not let Signet read or write there.',
+  ],
+];
+for (const [cause, changes, below] of causes) {
+  test(`overdue, ${JSON.stringify(cause)}: “${below}”`, t => {
+    const status = someStatus({ ...nineDays, overdue: { ...overdue, ...cause }, ...changes });
+    const words = sentenceFor(status, now, utc);
+    t.is(words.sentence, 'No good backup for 9 days');
+    t.is(words.below, `${below} What is new since is on this computer only.`);
+    t.like(statusBarText(status, now, utc), { text: '$(warning) Signet: 9 Days Old', background: 'warning' });
+  });
+}
+
+test('overdue without any good backup says so, and one day is one day', t => {
+  t.is(sentenceFor(someStatus({ overdue, lastGoodAt: null }), now, utc).sentence, 'No good backup yet');
+  const bar = (lastGoodAt: string | null) => statusBarText(someStatus({ overdue, lastGoodAt }), now, utc).text;
+  t.is(bar(null), '$(warning) Signet: No Backup Yet');
+  t.is(bar('2026-11-22T08:00:00Z'), '$(warning) Signet: 1 Day Old');
+});
+
+test('files that cannot be read for days do not hide that the rest is backed up', t => {
+  const failing = { ...overdue, cause: 'failed', tries: 40, code: 'E_SOURCE_UNREADABLE' } as const;
+  const words = sentenceFor(someStatus({ ...nineDays, overdue: failing }), now, utc);
+  t.is(words.sentence, 'No complete backup for 9 days');
+  t.is(words.below, 'Some files could not be read since 14 November. Everything else is backed up.');
+});
+
+test('schedules read as people say them', t => {
+  const words = (kind: ScheduleKind, onChange: boolean) => scheduleWords({ kind, at: '03:30', onChange });
+  t.deepEqual(
+    (['daily', 'weekly', 'monthly', 'manual', 'never'] as const).map(kind => words(kind, false)),
+    ['daily at 03:30', 'Sundays at 03:30', 'the 1st at 03:30', 'only when asked', 'never'],
+  );
+  t.is(words('daily', true), 'daily at 03:30, and when chats change');
+  t.is(words('manual', true), 'when chats change');
+});
+
+test('the status bar tells of a pause in place of the next backup', t => {
+  const nextRun = '2026-11-24T03:30:00Z';
+  const last = (changes: Partial<Status>) => statusBarText(someStatus(changes), now, utc).tooltip.split('\n').at(-2);
+  t.is(last({ nextRun }), 'Next: tomorrow at 03:30');
+  t.is(last({ nextRun, pausedUntil: '2026-11-24T09:00:00Z' }), 'Automatic backups pause until tomorrow at 09:00');
+});
+
+test('the status bar has a background for an alarm and for what is overdue alone', t => {
   const bar = (status: Status | null) => statusBarText(status, now, utc);
   t.like(bar(someStatus({ alarms: [alarm] })), { text: '$(error) Signet: Backups Missing', background: 'error' });
   t.is(bar(null).text, '$(debug-disconnect) Signet: Not Running');

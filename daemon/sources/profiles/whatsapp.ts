@@ -7,16 +7,24 @@ import { patterns } from '../patterns.ts';
 import type { FolderProbe } from '../probe.ts';
 import type { Profile } from '../profile.ts';
 
+const named: Readonly<Record<string, MediaClass>> = {
+  video: 'video',
+  'video notes': 'video',
+  'animated gifs': 'video',
+  images: 'image',
+  'voice notes': 'audio',
+  audio: 'audio',
+  documents: 'document',
+  stickers: 'sticker',
+  'sticker packs': 'sticker',
+};
 const mediaFolders: Readonly<Record<string, MediaClass>> = {
-  'whatsapp video': 'video',
-  'whatsapp video notes': 'video',
-  'whatsapp animated gifs': 'video',
-  'whatsapp images': 'image',
-  'whatsapp voice notes': 'audio',
-  'whatsapp audio': 'audio',
-  'whatsapp documents': 'document',
-  'whatsapp stickers': 'sticker',
-  'whatsapp sticker packs': 'sticker',
+  ...Object.fromEntries(
+    Object.entries(named).flatMap(([name, kind]) => [
+      [`whatsapp ${name}`, kind],
+      [`whatsapp business ${name}`, kind],
+    ]),
+  ),
   stickers: 'sticker',
 };
 
@@ -26,7 +34,10 @@ export const whatsappAndroid = {
   // A computer has no usual place for a phone's folder: these are the ones docs/phones.md proposes.
   defaultRoots: ({ home }) => [join(home, 'Phone', 'WhatsApp'), join(home, 'WhatsApp')],
   // The folder of the app, or the one above it (com.whatsapp) that phones copy out.
-  detect: async folder => (await isAndroidFolder(folder, '')) || (await isAndroidFolder(folder, 'WhatsApp/')),
+  detect: async folder =>
+    (await isAndroidFolder(folder, '')) ||
+    (await isAndroidFolder(folder, 'WhatsApp/')) ||
+    isAndroidFolder(folder, 'WhatsApp Business/'),
   excludes: patterns(
     '**/.Shared',
     '**/.StickerThumbs',
@@ -73,6 +84,7 @@ async function isAndroidFolder(folder: FolderProbe, prefix: string): Promise<boo
   return (
     (await folder.hasName(`${prefix}Databases`, name => /^msgstore.*\.db/.test(name))) ||
     (await folder.isFolder(`${prefix}Media/WhatsApp Images`)) ||
+    (await folder.isFolder(`${prefix}Media/WhatsApp Business Images`)) ||
     (await folder.isDatabase(`${prefix}msgstore.db`))
   );
 }

@@ -1,0 +1,267 @@
+// Passwords in use: another password, another phone number, another recovery key, and looking at the one there is. Each asks for the present
+// password, whatever is unlocked.
+//
+// A change writes the new vault (and key file), reads it back, opens it with the new secrets, and only then replaces this computer's own
+// copy: that one step decides. What it is about to write is noted before, so that after a crash at any point this computer knows what in
+// the cloud is its own doing: with the old copy the new files go again, with the new copy the old ones do. Either opens until then.
+
+import { open, rm } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
+import { wipe } from '../base/bytes.ts';
+import type { Clock } from '../base/clock.ts';
+import { SignetError, systemCode, toSignetError } from '../base/errors.ts';
+import { privateFile, syncFolder } from '../base/files.ts';
+import type { Log } from '../base/log.ts';
+import type { Settings, Witness } from '../state/model.ts';
+import type { State } from '../state/state.ts';
+import type { VaultCandidate } from '../vault/model.ts';
+import { compareVaults, resticPassword, type Vault, vaultKey } from '../vault/vault.ts';
+import type { Engine } from './engine.ts';
+import * as engine from './engine-messages.ts';
+import type { JobQueue } from './job-queue.ts';
+import { checkFolders, remoteLabel, remoteName } from './places.ts';
+import { type GivenSecrets, needed, phoneText } from './setup.ts';
+
+/** What the jobs of one installation share with whoever changes its keys. */
+export interface KeySession {
+  readonly queue: Pick<JobQueue, 'run'>;
+  /** Proves the present password (not the key in memory), and unlocks if locked. */
+  readonly prove: (secrets: GivenSecrets) => Promise<void>;
+  /** @throws E_NOT_SET_UP */
+  readonly settings: () => Settings & { readonly remote: string };
+  /** @throws E_VAULT_LOCKED */
+  readonly stateKey: () => Uint8Array;
+  readonly witness: () => Promise<Witness>;
+  /** The recovery key in memory is another one, or the phone number is: whatever is kept of them elsewhere is renewed. */
+  readonly keysChanged: () => Promise<void>;
+}
+
+export interface CredentialsOptions {
+  readonly vault: Vault;
+  readonly engine: Pick<Engine, 'ask'>;
+  readonly state: State;
+  readonly clock: Clock;
+  readonly log: Pick<Log, 'warn'>;
+  readonly homeFolders: readonly string[];
+  readonly randomBytes: (count: number) => Uint8Array;
+  readonly session: KeySession;
+}
+
+const unfinishedFact = 'vault.unfinished';
+const never = new AbortController().signal;
+const noProgress = { progress: () => undefined, signal: never };
+
+/** What a change was about to leave in the cloud. */
+interface Unfinished {
+  readonly vault: string;
+  readonly keyFile?: string;
+  readonly oldKeyFile?: string;
+}
+
+export class Credentials {
+  readonly #options: CredentialsOptions;
+
+  constructor(options: CredentialsOptions) {
+    this.#options = options;
+  }
+
+  async changePassword(secrets: GivenSecrets): Promise<void> {
+    const password = needed(secrets.newPassword, 'newPassword');
+    await this.#change(secrets, () => ({ password, phone: this.#phone() }));
+  }
+
+  async changePhone(secrets: GivenSecrets): Promise<void> {
+    const phone = phoneText(needed(secrets.newPhone, 'newPhone'));
+    await this.#change(secrets, password => ({ password, phone }));
+  }
+
+  /** The 64 digits as ASCII, the caller's to wipe. */
+  async showRecoveryKey(secrets: GivenSecrets): Promise<Uint8Array> {
+    needed(secrets.password, 'password');
+    await this.#options.session.prove(secrets);
+    return this.#digits();
+  }
+
+  /** @returns the new key as `showRecoveryKey` does; the old one opens nothing any more, except where a removal is still to be repeated */
+  async renewRecoveryKey(secrets: GivenSecrets): Promise<Uint8Array> {
+    await this.#change(secrets, password => ({ password, phone: this.#phone(), renew: true }));
+    return this.#digits();
+  }
+
+  /**
+   * Writes the recovery sheet to a new file that only this user can read.
+   *
+   * @param to absolute; nothing may be there
+   * @throws E_TARGET_NOT_EMPTY · E_USAGE where it would travel to the cloud or lie among Signet's own files
+   */
+  async writeSheet(to: string, secrets: GivenSecrets): Promise<void> {
+    const { vault, session, clock, homeFolders } = this.#options;
+    const { remote, sources, deviceLabel } = session.settings();
+    await checkFolders({ remote, sources, home: homeFolders, sheet: to });
+    needed(secrets.password, 'password');
+    await session.prove(secrets);
+    const { repositoryId, keyFileId, ownHead } = await session.witness();
+    const sheet = await vault.recoverySheet({
+      date: new Intl.DateTimeFormat('en-GB', { dateStyle: 'long' }).format(clock.now()),
+      place: remoteLabel(remote),
+      folder: remoteName(remote),
+      device: deviceLabel,
+      newest: ownHead?.seq ?? null,
+      repositoryId,
+      keyFileId,
+    });
+    try {
+      await writeNew(to, sheet);
+    } finally {
+      wipe(sheet);
+    }
+  }
+
+  /** Of this computer's own doing in the cloud: a change was about to write it and did not come to its end. */
+  isOwnUnfinished(candidate: VaultCandidate): boolean {
+    const unfinished = this.#unfinished();
+    if (unfinished === undefined || unfinished.vault === this.#options.vault.known?.sha256) return false;
+    return candidate.name === vaultKey(unfinished.vault);
+  }
+
+  /**
+   * Sees through what a change left: the old files go when this computer's copy is the new one, else the new files do. Call with the
+   * repository open. What cannot be removed now is tried again the next time; the change itself has long counted or failed by then.
+   */
+  async settle(): Promise<void> {
+    const { vault, state, log } = this.#options;
+    const unfinished = this.#unfinished();
+    if (unfinished === undefined) return;
+    try {
+      if (vault.known?.sha256 === unfinished.vault) await this.#finish(unfinished);
+      else await this.#rollBack(unfinished);
+      state.facts.remove(unfinishedFact);
+    } catch (error) {
+      log.warn('old keys are still to be removed', { code: toSignetError(error).code });
+    }
+  }
+
+  async #change(
+    secrets: GivenSecrets,
+    to: (present: Uint8Array) => { readonly password: Uint8Array; readonly phone: string; readonly renew?: boolean },
+  ): Promise<void> {
+    const { session } = this.#options;
+    const present = needed(secrets.password, 'password');
+    await session.prove(secrets);
+    await session.queue.run('keys', noProgress, async signal => {
+      session.stateKey(); // it may have been locked while others had their turn
+      await this.#replace(to(present), signal);
+    });
+  }
+
+  async #replace(
+    to: { readonly password: Uint8Array; readonly phone: string; readonly renew?: boolean },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { vault, engine: worker, state, randomBytes, session } = this.#options;
+    const { remote, deviceLabel: device } = session.settings();
+    const { identity, known } = vault;
+    if (identity === undefined || known === undefined) throw new SignetError('E_VAULT_LOCKED', 'the vault is locked');
+    await this.settle();
+    const lying = (await worker.ask(engine.vaults, { remote }, { signal })).filter(each => !this.isOwnUnfinished(each));
+    const changed = compareVaults(known, lying).find(({ code }) => code === 'E_VAULT_CHANGED');
+    // A second vault of one generation would leave two devices with one each.
+    if (changed !== undefined) throw new SignetError('E_VAULT_CHANGED', changed.detail);
+    const recoveryKey = to.renew === true ? randomBytes(32) : vault.recoveryKey();
+    try {
+      const { keyFileId } = to.renew === true ? await worker.ask(engine.prepareKey, { recoveryKey }) : identity;
+      const file = await vault.create({ ...identity, ...to, keyFileId, recoveryKey, device, signal });
+      const keys = to.renew === true ? { keyFile: keyFileId, oldKeyFile: identity.keyFileId } : {};
+      state.facts.set(unfinishedFact, JSON.stringify({ vault: file.sha256, ...keys } satisfies Unfinished));
+      try {
+        if (to.renew === true) await worker.ask(engine.writeKey, {}, { signal });
+        await worker.ask(engine.putVault, { name: file.key, bytes: file.bytes }, { signal });
+        const back = (await worker.ask(engine.vaults, { remote }, { signal })).find(({ name }) => name === file.key);
+        if (back === undefined) throw new SignetError('E_MISSING', `${file.key}: was written and is not listed`);
+        await vault.checkOpens(file, back.bytes, { ...to, signal });
+        signal.throwIfAborted();
+        await vault.adopt(file);
+      } catch (error) {
+        await this.settle();
+        throw error;
+      }
+    } finally {
+      wipe(recoveryKey);
+    }
+    await session.keysChanged();
+    await this.settle();
+  }
+
+  async #finish({ keyFile, oldKeyFile }: Unfinished): Promise<void> {
+    const { vault, engine: worker, session, state } = this.#options;
+    const { remote } = session.settings();
+    await state.saveWitness(await session.witness(), session.stateKey());
+    const { older } = vault.relatives(await worker.ask(engine.vaults, { remote }));
+    for (const { name } of older) await worker.ask(engine.removeVault, { name });
+    if (keyFile === undefined || oldKeyFile === undefined) return;
+    const recoveryKey = vault.recoveryKey();
+    try {
+      await worker.ask(engine.useKey, { recoveryKey, keyFileId: keyFile });
+    } finally {
+      wipe(recoveryKey);
+    }
+    await worker.ask(engine.removeKey, { keyFileId: oldKeyFile });
+  }
+
+  async #rollBack({ vault, keyFile }: Unfinished): Promise<void> {
+    const { engine: worker } = this.#options;
+    await worker.ask(engine.removeVault, { name: vaultKey(vault) });
+    if (keyFile !== undefined) await worker.ask(engine.removeKey, { keyFileId: keyFile });
+  }
+
+  #unfinished(): Unfinished | undefined {
+    const text = this.#options.state.facts.get(unfinishedFact);
+    return text === undefined ? undefined : (JSON.parse(text) as Unfinished); // only this class writes it
+  }
+
+  #phone(): string {
+    return needed(this.#options.vault.phone, 'phone');
+  }
+
+  #digits(): Uint8Array {
+    const key = this.#options.vault.recoveryKey();
+    try {
+      return resticPassword(key);
+    } finally {
+      wipe(key);
+    }
+  }
+}
+
+async function writeNew(path: string, bytes: Uint8Array): Promise<void> {
+  const folder = dirname(path);
+  try {
+    const file = await open(path, 'wx', privateFile);
+    try {
+      await file.writeFile(bytes);
+      await file.sync();
+    } catch (error) {
+      await rm(path, { force: true });
+      throw error;
+    } finally {
+      await file.close();
+    }
+    await syncFolder(folder);
+  } catch (error) {
+    const detail = whyNot[systemCode(error) ?? ''];
+    if (detail === undefined) throw error;
+    throw new SignetError('E_USAGE', `${basename(path)} cannot be written`, {
+      params: { detail: `${path}: ${detail}`, path },
+      cause: error,
+    });
+  }
+}
+
+const whyNot: Readonly<Record<string, string>> = {
+  EEXIST: 'there is a file of this name already; give another name',
+  ENOENT: 'there is no such folder; make it first',
+  ENOTDIR: 'there is no such folder; make it first',
+  EACCES: 'Signet may not write there; choose another folder',
+  EPERM: 'Signet may not write there; choose another folder',
+  EROFS: 'nothing can be written there; choose another folder',
+};

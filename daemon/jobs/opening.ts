@@ -1,0 +1,92 @@
+// From a password to an opened repository, on a computer that is set up. It opens with this computer's own copy of the vault; only when
+// that does not open, or names a recovery key that was renewed on another device, is a newer vault of the cloud looked at, and taken over
+// when it is for the very repository that this computer knows.
+
+import { wipe } from '../base/bytes.ts';
+import { isCode, SignetError, toSignetError } from '../base/errors.ts';
+import type { State } from '../state/state.ts';
+import type { OpenedVault, VaultCandidate, VaultIdentity } from '../vault/model.ts';
+import type { Vault } from '../vault/vault.ts';
+import type { Engine } from './engine.ts';
+import * as engine from './engine-messages.ts';
+import { type GivenSecrets, needed, phoneText } from './setup.ts';
+
+export interface KnownPlace {
+  readonly vault: Vault;
+  readonly engine: Pick<Engine, 'ask'>;
+  readonly facts: State['facts'];
+  readonly remote: string;
+}
+
+const repositoryFact = 'pinned.repository';
+const masterKeyFact = 'pinned.master-key';
+
+/** Which repository is this computer's, as facts of its state; a newer vault counts only for the same one. */
+export function pinFacts({
+  repositoryId,
+  masterKeyFingerprint,
+}: Pick<VaultIdentity, 'repositoryId' | 'masterKeyFingerprint'>): Readonly<Record<string, string>> {
+  return { [repositoryFact]: repositoryId, [masterKeyFact]: masterKeyFingerprint };
+}
+
+/** To be called whenever this computer's repository was opened. */
+export function pinRepository(state: State, identity: VaultIdentity): void {
+  const facts = pinFacts(identity);
+  if (Object.entries(facts).some(([name, value]) => state.facts.get(name) !== value)) state.setFacts(facts);
+}
+
+/**
+ * Proves the password; the vault is unlocked afterwards.
+ *
+ * @throws E_VAULT_CHANGED when a newer vault opens and is for another repository · what `Vault.unlockWithPassword` throws
+ */
+export async function provePassword(secrets: GivenSecrets, place: KnownPlace): Promise<void> {
+  const phone = secrets.phone === undefined ? undefined : phoneText(secrets.phone);
+  const password = needed(secrets.password, 'password');
+  const found = await place.vault.unlockWithPassword(password, phone, { newer: () => lyingVaults(place) });
+  if (found !== undefined) await takeOver(found, place);
+}
+
+/**
+ * What to do when the repository did not open with what this computer's copy of the vault holds: where the recovery key was renewed on
+ * another device, the same password opens a newer vault, which is taken over.
+ *
+ * @param failed what opening threw; thrown again when there is no such vault
+ * @param phone the number in the vault that the password opened
+ */
+export async function followRenewal(
+  failed: unknown,
+  secrets: { readonly password: Uint8Array | undefined; readonly phone: string | undefined },
+  place: KnownPlace,
+): Promise<void> {
+  const { code } = toSignetError(failed);
+  const { password, phone } = secrets;
+  const isKeyGone = code === 'E_REPO_MISMATCH' || code === 'E_MISSING' || code === 'E_WRONG_SECRET';
+  if (!isKeyGone || password === undefined || phone === undefined) throw failed;
+  const { newer } = place.vault.relatives(await lyingVaults(place));
+  if (newer.length === 0) throw failed;
+  const found = await place.vault.openRemote(newer, password, phone).catch((wrong: unknown) => {
+    throw isCode(wrong, 'E_WRONG_SECRET') ? failed : wrong;
+  });
+  await takeOver(found, place);
+}
+
+async function takeOver(found: OpenedVault, { vault, facts }: KnownPlace): Promise<void> {
+  wipe(found.recoveryKey);
+  const { repositoryId, masterKeyFingerprint } = found.identity;
+  if (facts.get(repositoryFact) !== repositoryId || facts.get(masterKeyFact) !== masterKeyFingerprint) {
+    throw new SignetError('E_VAULT_CHANGED', 'a newer vault opens with this password, and is for another repository');
+  }
+  await vault.adopt(found);
+}
+
+/** None when the place cannot be asked: then it is this computer's own copy alone that says whether the password is right. */
+async function lyingVaults({ engine: worker, remote }: KnownPlace): Promise<readonly VaultCandidate[]> {
+  try {
+    return await worker.ask(engine.vaults, { remote });
+  } catch (error) {
+    const { code } = toSignetError(error);
+    if (code === 'E_UNREACHABLE' || code === 'E_REMOTE_DENIED' || code === 'E_SIGN_IN') return [];
+    throw error;
+  }
+}

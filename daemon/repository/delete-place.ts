@@ -1,0 +1,56 @@
+// Deleting a whole repository from its place, when a person said so twice. Only what restic and Signet write is removed, by the exact form
+// of its name; everything else stays. The order is that of all deleting, backwards: what names things goes before the things, and config
+// goes last, so that a place which is only half deleted is still known for what it was.
+
+import { SignetError } from '../base/errors.ts';
+import { sha256Hex } from '../kernel/hash.ts';
+import type { CallOptions, Remote, RemoteEntry } from '../remotes/remote.ts';
+import { limits } from './limits.ts';
+
+const id = '[0-9a-f]{64}';
+const stages: readonly (readonly [folder: string, name: RegExp])[] = [
+  ['snapshots', new RegExp(`^snapshots/${id}$`)],
+  ['signet/heads', new RegExp(`^signet/heads/[0-9a-f]{16}/[0-9]{1,16}-${id}$`)],
+  ['index', new RegExp(`^index/${id}$`)],
+  ['data', new RegExp(`^data/[0-9a-f]{2}/${id}$`)],
+  ['locks', new RegExp(`^locks/${id}$`)],
+  ['keys', new RegExp(`^keys/${id}$`)],
+  ['signet/vault', new RegExp(`^signet/vault/${id}\\.json$`)],
+];
+
+/** SHA-256 of config as it is stored: says which repository a place holds without a key of it. @throws E_MISSING */
+export async function configDigest(remote: Pick<Remote, 'get'>, options: CallOptions = {}): Promise<string> {
+  return sha256Hex(await remote.get('config', { maxBytes: limits.configBytes, ...options }));
+}
+
+/**
+ * @param expected `configDigest` of the repository that is meant; undefined only for a place that was never finished
+ * @throws E_REPO_MISMATCH when another repository is there now, with nothing removed · what the remote throws; may be repeated then
+ */
+export async function deletePlace(
+  remote: Remote,
+  expected: string | undefined,
+  options: CallOptions = {},
+): Promise<{ readonly objects: number; readonly bytes: number }> {
+  const config = await remote.stat('config', options);
+  if (config !== undefined && expected !== undefined && (await configDigest(remote, options)) !== expected) {
+    throw new SignetError('E_REPO_MISMATCH', `${remote.label} holds another backup than the one that was left`);
+  }
+  let objects = 0;
+  let bytes = 0;
+  for (const [folder, name] of stages) {
+    const found: RemoteEntry[] = []; // first all of them: a listing must not be changed while it is read
+    for await (const entry of remote.list(folder, options)) if (name.test(entry.key)) found.push(entry);
+    for (const { key, sizeBytes } of found) {
+      await remote.remove(key, options);
+      objects += 1;
+      bytes += sizeBytes;
+    }
+  }
+  if (config !== undefined) {
+    await remote.remove('config', options);
+    objects += 1;
+    bytes += config.sizeBytes;
+  }
+  return { objects, bytes };
+}

@@ -1,0 +1,330 @@
+// Passwords in use, on a whole machine in this process.
+
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { isCode } from '../../daemon/base/errors.ts';
+import { refuseRemoval } from '../support/dying-disk.ts';
+import {
+  call,
+  copyOf,
+  given,
+  type Machine,
+  password,
+  phone,
+  setUpMachine,
+  startMachine,
+} from '../support/key-bench.ts';
+import { fails } from '../support/vault-kit.ts';
+
+const newPassword = 'ablaze tidal frosty mango untie clock';
+const newPhone = '+12025550100';
+
+const template = mkdtempSync(join(tmpdir(), 'signet-test-'));
+test.before(() => setUpMachine(template));
+test.after.always(() => rmSync(template, { recursive: true, force: true }));
+
+async function machine(t: ExecutionContext, folder?: string): Promise<Machine> {
+  const made = await startMachine(folder ?? (await copyOf(t, template)));
+  t.teardown(() => made.end());
+  return made;
+}
+
+const verified = async (t: ExecutionContext, { jobs }: Machine): Promise<void> => {
+  const { problems } = await jobs.verify(100, call);
+  t.deepEqual(problems, []);
+};
+
+async function opensWith(t: ExecutionContext, { jobs }: Machine, values: Parameters<typeof given>[0]): Promise<void> {
+  await jobs.lock();
+  await t.notThrowsAsync(jobs.unlock(given(values)));
+}
+
+async function isRefused(t: ExecutionContext, { jobs }: Machine, values: Parameters<typeof given>[0]): Promise<void> {
+  await jobs.lock();
+  await fails(t, 'E_WRONG_SECRET', () => jobs.unlock(given(values)));
+}
+
+test('after a change of the password the new one opens, the old one does not, and nothing alarms', async t => {
+  const made = await machine(t);
+  await made.jobs.unlock(given({ password }));
+  const before = made.objects('signet/vault');
+  await made.jobs.credentials.changePassword(given({ password, newPassword }));
+  const after = made.objects('signet/vault');
+  t.is(after.length, 1);
+  t.notDeepEqual(after, before);
+  t.is(made.vault.known?.generation, 2);
+  await verified(t, made);
+  t.deepEqual((await made.jobs.backup('user')).alarms, []);
+  await isRefused(t, made, { password });
+  await opensWith(t, made, { password: newPassword });
+  await verified(t, made);
+});
+
+test('after a change of the phone number the password alone opens, and the new number is the one that counts', async t => {
+  const made = await machine(t);
+  await made.jobs.unlock(given({ password }));
+  await made.jobs.credentials.changePhone(given({ password, newPhone }));
+  t.is(made.jobs.status().phoneEnding, '00');
+  await opensWith(t, made, { password });
+  await isRefused(t, made, { password, phone });
+  await opensWith(t, made, { password, phone: newPhone });
+  t.is(await made.state.phone.recall(), newPhone);
+  await verified(t, made);
+});
+
+test('a renewed recovery key opens, the old one does not, and nothing alarms', async t => {
+  const made = await machine(t);
+  const old = await made.recoveryKey();
+  const [oldFile] = made.objects('keys');
+  const key = Buffer.from(await made.jobs.credentials.renewRecoveryKey(given({ password }))).toString('latin1');
+  t.regex(key, /^[0-9a-f]{64}$/);
+  t.not(key, old);
+  t.is(made.objects('keys').length, 1);
+  t.not(made.objects('keys')[0], oldFile);
+  await verified(t, made);
+  t.deepEqual((await made.jobs.backup('user')).alarms, []);
+  await opensWith(t, made, { recoveryKey: key });
+  await isRefused(t, made, { recoveryKey: old });
+  await opensWith(t, made, { password });
+  t.is(await made.recoveryKey(), key);
+});
+
+for (const [name, change] of [
+  ['change the password', ({ credentials }) => credentials.changePassword(given({ password: 'x', newPassword }))],
+  ['change the phone number', ({ credentials }) => credentials.changePhone(given({ password: 'x', newPhone }))],
+  ['show the recovery key', ({ credentials }) => credentials.showRecoveryKey(given({ password: 'x' }))],
+  ['renew the recovery key', ({ credentials }) => credentials.renewRecoveryKey(given({ password: 'x' }))],
+  ['start afresh', ({ fresh }) => fresh.start(given({ password: 'x', newPassword }), call)],
+  ['delete an old backup', ({ fresh }) => fresh.deleteOld('copies', given({ password: 'x' }))],
+] as const satisfies readonly (readonly [string, (jobs: Machine['jobs']) => Promise<unknown>])[]) {
+  test(`a wrong password does not ${name}, and nothing is changed`, async t => {
+    const made = await machine(t);
+    await made.jobs.unlock(given({ password }));
+    const everything = (): readonly string[] => [
+      ...readdirSync(made.folder, { recursive: true, encoding: 'utf8' }).filter(path => !/state\.db/.test(path)),
+      readFileSync(join(made.home.state, 'vault.json'), 'utf8'),
+    ];
+    const before = everything();
+    await fails(t, 'E_WRONG_SECRET', () => change(made.jobs));
+    t.deepEqual(everything(), before);
+    await verified(t, made);
+  });
+}
+
+test('the recovery key as the proof of who asks is not enough to change the password', async t => {
+  const made = await machine(t);
+  const recoveryKey = await made.recoveryKey();
+  await fails(t, 'E_USAGE', () => made.jobs.credentials.changePassword(given({ recoveryKey, newPassword })));
+});
+
+test('a new password is made at the costs of this machine, whatever the vault before asked for', async t => {
+  const made = await machine(t);
+  await made.jobs.unlock(given({ password }));
+  made.keyWork.derived.length = 0;
+  await made.jobs.credentials.changePassword(given({ password, newPassword }));
+  t.deepEqual([...new Set(made.keyWork.derived.map(({ cost }) => cost.m))], [65_536]);
+  t.is(made.keyWork.derived.length, 3, 'the proof, the new vault, and the look whether it opens');
+});
+
+test('an old vault that cannot be removed is no failure: it goes with the next backup', async t => {
+  const made = await machine(t);
+  await made.jobs.unlock(given({ password }));
+  const [old = ''] = made.objects('signet/vault');
+  const giveBack = refuseRemoval(join(made.remote(), 'signet/vault', old));
+  try {
+    await made.jobs.credentials.changePassword(given({ password, newPassword }));
+  } finally {
+    giveBack();
+  }
+  t.is(made.objects('signet/vault').length, 2);
+  await verified(t, made);
+  await made.jobs.backup('user');
+  t.false(made.objects('signet/vault').includes(old));
+  t.is(made.objects('signet/vault').length, 1);
+});
+
+test('a second computer opens with the new password, and is told until then', async t => {
+  const first = await machine(t);
+  const second = await machine(t, await copyOf(t, first.folder));
+  // The copy is another computer on the same place.
+  const settings = await second.state.settings.load();
+  await second.end();
+  const shared = await startMachine(second.folder);
+  t.teardown(() => shared.end());
+  if (settings === undefined) return t.fail();
+  await shared.state.settings.save({ ...settings, remote: `folder:${first.remote()}` });
+  await shared.end();
+  const other = await startMachine(second.folder);
+  t.teardown(() => other.end());
+
+  await first.jobs.unlock(given({ password }));
+  await first.jobs.credentials.changePassword(given({ password, newPassword }));
+  await other.jobs.unlock(given({ password }));
+  const { problems } = await other.jobs.verify(0, call);
+  t.deepEqual(
+    problems.map(({ code }) => code),
+    ['E_VAULT_CHANGED'],
+  );
+  await fails(t, 'E_VAULT_CHANGED', () =>
+    other.jobs.credentials.changePassword(given({ password, newPassword: `${newPassword} too` })),
+  );
+  await opensWith(t, other, { password: newPassword });
+  await verified(t, other);
+  await isRefused(t, other, { password });
+
+  await first.jobs.credentials.renewRecoveryKey(given({ password: newPassword }));
+  await opensWith(t, other, { password: newPassword });
+  await verified(t, other);
+  t.is(
+    await other.recoveryKey(given({ password: newPassword })),
+    await first.recoveryKey(given({ password: newPassword })),
+  );
+});
+
+test('a newer vault of another repository is not taken over, although the password opens it', async t => {
+  const made = await machine(t);
+  await made.jobs.unlock(given({ password }));
+  await made.jobs.credentials.changePassword(given({ password, newPassword }));
+  // As if it had been made for another place: what this computer knows of its repository says otherwise.
+  const [name = ''] = made.objects('signet/vault');
+  const newer = readFileSync(join(made.remote(), 'signet/vault', name));
+  const rolled = await machine(t);
+  writeFileSync(join(rolled.remote(), 'signet/vault', name), newer);
+  rolled.state.facts.set('pinned.repository', 'ab'.repeat(32));
+  await fails(t, 'E_VAULT_CHANGED', () => rolled.jobs.unlock(given({ password: newPassword })));
+  t.is(rolled.vault.state, 'locked');
+  t.is(rolled.vault.known?.generation, 1);
+});
+
+test('the recovery sheet is a new private file that loads nothing, and names what it opens', async t => {
+  const made = await machine(t);
+  const key = await made.recoveryKey();
+  const to = join(made.folder, 'sheet.html');
+  await made.jobs.credentials.writeSheet(to, given({ password }));
+  t.is(statSync(to).mode & 0o777, 0o600);
+  const html = readFileSync(to, 'utf8');
+  const plain = html.replace(/<[^>]*>/g, '');
+  t.true(plain.includes(key.slice(0, 4)) && plain.replace(/\s/g, '').includes(key));
+  t.true(html.includes('when backup 1 was the newest'));
+  t.true(html.includes('the folder copies'));
+  t.notRegex(html, /<script|https?:|src=|@import|url\(/);
+  await fails(t, 'E_USAGE', () => made.jobs.credentials.writeSheet(to, given({ password })));
+});
+
+test('the recovery sheet is never written where it would be backed up or uploaded', async t => {
+  const made = await machine(t);
+  await made.jobs.unlock(given({ password }));
+  symlinkSync(join(made.folder, 'chats'), join(made.folder, 'elsewhere'));
+  for (const folder of ['chats', 'copies', 'elsewhere', 'home/state', 'nowhere']) {
+    const to = join(made.folder, folder, 'sheet.html');
+    await fails(t, 'E_USAGE', () => made.jobs.credentials.writeSheet(to, given({ password })));
+    t.false(existsSync(to));
+  }
+});
+
+test('the password is asked for after thirty days without it, then after ninety, and never where that is switched off', async t => {
+  const made = await machine(t);
+  const day = 86_400_000;
+  const stands = (): boolean => made.jobs.status().notices.some(({ kind }) => kind === 'password-reminder');
+  await made.jobs.unlock(given({ password }));
+  t.false(stands());
+  await made.clock.advance(30 * day - 1);
+  t.false(stands());
+  await made.clock.advance(1);
+  t.true(stands());
+  await fails(t, 'E_WRONG_SECRET', () => made.jobs.unlock(given({ password: 'wrong' })));
+  t.true(stands());
+  await made.jobs.unlock(given({ password }));
+  t.false(stands());
+  await made.clock.advance(89 * day);
+  t.false(stands());
+  await made.clock.advance(day);
+  t.true(stands());
+  const settings = await made.state.settings.load();
+  if (settings === undefined) return t.fail();
+  await made.state.settings.save({ ...settings, passwordReminder: false });
+  await made.end();
+  const again = await startMachine(made.folder, made.clock.now());
+  t.teardown(() => again.end());
+  t.deepEqual(again.jobs.status().notices, []);
+});
+
+test('a fresh backup lies beside the old one, under a new key and password; the old one stays until its name is typed', async t => {
+  const made = await machine(t);
+  const oldKey = await made.recoveryKey();
+  const old = made.remote();
+  const made2 = await made.jobs.fresh.start(given({ password, newPassword }), call);
+  t.regex(made2.remote, /copies-[0-9]{8}-[0-9a-f]{4}$/);
+  t.is(made2.left, 'copies');
+  t.is(`folder:${made.remote()}`, made2.remote);
+  t.not(Buffer.from(made2.recoveryKey).toString('latin1'), oldKey);
+  t.is(made.jobs.status().repository?.snapshots, 1);
+  t.is(made.jobs.status().repository?.id, made2.repositoryId);
+  await verified(t, made);
+  t.is((await made.jobs.backup('user')).snapshot, undefined, 'nothing is new after the first backup');
+  await isRefused(t, made, { password });
+  await opensWith(t, made, { password: newPassword });
+  t.true(existsSync(join(old, 'config')));
+
+  const deleteOld = (name: string): Promise<{ objects: number }> =>
+    made.jobs.fresh.deleteOld(name, given({ password: newPassword }));
+  for (const name of ['copies2', '', '..', old, made2.remote, made.remote().split('/').at(-1) ?? '']) {
+    const error = await t.throwsAsync(deleteOld(name));
+    t.true(isCode(error, 'E_NOT_FOUND'));
+  }
+  writeFileSync(join(old, 'mine.txt'), 'kept');
+  t.true((await deleteOld('copies')).objects > 5);
+  t.deepEqual(readdirSync(old), ['mine.txt']);
+  await fails(t, 'E_NOT_FOUND', () => deleteOld('copies'));
+  await verified(t, made);
+});
+
+test('an old backup that is another one by now, or a link, is not deleted', async t => {
+  const made = await machine(t);
+  await made.jobs.unlock(given({ password }));
+  const old = made.remote();
+  await made.jobs.fresh.start(given({ password, newPassword }), call);
+  const config = readFileSync(join(old, 'config'));
+  writeFileSync(join(old, 'config'), 'the config of another backup');
+  const before = readdirSync(old, { recursive: true }).length;
+  await fails(t, 'E_REPO_MISMATCH', () => made.jobs.fresh.deleteOld('copies', given({ password: newPassword })));
+  t.is(readdirSync(old, { recursive: true }).length, before);
+  writeFileSync(join(old, 'config'), config);
+  renameSync(old, `${old} elsewhere`);
+  symlinkSync(`${old} elsewhere`, old);
+  await fails(t, 'E_REMOTE_DENIED', () => made.jobs.fresh.deleteOld('copies', given({ password: newPassword })));
+  t.is(readdirSync(`${old} elsewhere`, { recursive: true }).length, before);
+  rmSync(old);
+  renameSync(`${old} elsewhere`, old);
+  await made.jobs.fresh.deleteOld('copies', given({ password: newPassword }));
+  t.false(existsSync(old));
+});
+
+test('a fresh backup that would lack something is not switched to, and nothing of it is left', async t => {
+  const made = await machine(t);
+  await made.jobs.unlock(given({ password }));
+  const before = readdirSync(made.folder).sort();
+  const settings = await made.state.settings.load();
+  if (settings === undefined) return t.fail();
+  const gone = { id: 'generic-zzzzzzzz', profile: 'generic', label: 'gone', root: join(made.folder, 'gone') };
+  await made.state.settings.save({ ...settings, sources: [...settings.sources, gone] });
+  await made.end();
+  const again = await startMachine(made.folder);
+  t.teardown(() => again.end());
+  await fails(t, 'E_SOURCE_UNREADABLE', () => again.jobs.fresh.start(given({ password, newPassword }), call));
+  t.deepEqual(readdirSync(again.folder).sort(), before);
+  await opensWith(t, again, { password });
+  await verified(t, again);
+});

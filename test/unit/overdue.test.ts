@@ -1,0 +1,123 @@
+import test from 'ava';
+import { heedsMeter, holdOf, worldHold } from '../../daemon/jobs/hold-back.ts';
+import { afterRun, backupNotices, type FailedTries, overdueOf, triesIn } from '../../daemon/jobs/overdue.ts';
+import type { HistoryEntry } from '../../daemon/state/model.ts';
+import type { ErrorCode } from '../../protocol/errors.ts';
+
+const at = (hour: number): string => new Date(Date.UTC(2026, 10, 20, hour)).toISOString();
+const ms = (hour: number): number => Date.parse(at(hour));
+const good = (hour: number): HistoryEntry => ({ at: at(hour), outcome: 'good' });
+const failed = (hour: number, code: ErrorCode, retryable = true): HistoryEntry => ({
+  at: at(hour),
+  outcome: 'failed',
+  error: { code, params: {}, retryable },
+});
+
+test('tries are counted since the last good backup, and their cause since it stands', t => {
+  const history = [
+    failed(1, 'E_INTERNAL'),
+    good(2),
+    failed(3, 'E_UNREACHABLE'),
+    failed(4, 'E_REMOTE_FULL'),
+    { at: at(5), outcome: 'cancelled' } as const,
+    failed(6, 'E_REMOTE_FULL'),
+  ];
+  const tries = triesIn(history.toReversed());
+  t.deepEqual(tries, {
+    ...{ count: 3, firstAt: at(3), code: 'E_REMOTE_FULL', retryable: true, cause: 'full', causeSince: at(4) },
+  });
+  t.is(afterRun(tries, { at: at(7), outcome: 'nothing-new' }), undefined);
+  const partial = afterRun(undefined, { at: at(7), outcome: 'partial' });
+  t.like(partial, { count: 1, code: 'E_SOURCE_UNREADABLE', cause: 'failed' });
+});
+
+const nothing = { pausedSince: undefined, lockedSince: undefined, powerSince: undefined, tries: undefined };
+const owed = { since: () => ms(10), overdueAt: ms(40) };
+const offline = triesIn([failed(12, 'E_UNREACHABLE')]) as FailedTries;
+
+test('overdue begins when the allowance has passed, not at it, and never where nothing is owed', t => {
+  t.is(overdueOf({ ...nothing, owed, now: ms(40) }), null);
+  t.deepEqual(overdueOf({ ...nothing, owed, now: ms(40) + 1 }), { since: at(10), cause: 'not-running' });
+  t.is(overdueOf({ ...nothing, owed: undefined, now: ms(400) }), null);
+});
+
+test('the cause is what stands in the way now, then what failed before', t => {
+  const cause = (facts: object) => {
+    const { since: _, ...rest } = overdueOf({ ...nothing, owed, now: ms(50), ...facts }) ?? { since: '' };
+    return rest;
+  };
+  t.deepEqual(cause({ pausedSince: ms(20), lockedSince: ms(5), tries: offline }), {
+    cause: 'paused',
+    causeSince: at(20),
+  });
+  t.deepEqual(cause({ lockedSince: ms(5), tries: offline }), { cause: 'locked', causeSince: at(5) });
+  t.deepEqual(
+    cause({ lockedSince: ms(45), tries: offline }),
+    { cause: 'offline', causeSince: at(12) },
+    'locked too late',
+  );
+  t.deepEqual(cause({ lockedSince: ms(45) }), { cause: 'not-running' }, 'a computer that was off is locked afterwards');
+  t.deepEqual(cause({ powerSince: ms(30), tries: offline }), { cause: 'power', causeSince: at(30) });
+  for (const [code, name] of [
+    ['E_SIGN_IN', 'sign-in'],
+    ['E_REMOTE_FULL', 'full'],
+    ['E_DISK_FULL', 'disk-full'],
+  ] as const) {
+    t.deepEqual(cause({ tries: triesIn([failed(12, code)]) }), { cause: name, causeSince: at(12) });
+  }
+  const tries = triesIn([failed(13, 'E_REMOTE_DENIED'), failed(12, 'E_INTERNAL')]);
+  t.deepEqual(cause({ tries }), { cause: 'failed', causeSince: at(12), tries: 2, code: 'E_REMOTE_DENIED' });
+});
+
+test('one incident is one notice: its id stays while it grows older and is tried again', t => {
+  const facts = { lastGoodAt: ms(0), place: 'the folder Backup', tries: offline, isCatchingUp: false };
+  const overdue = { since: at(10), cause: 'offline', causeSince: at(12) } as const;
+  const notices = [3, 4].map(days => backupNotices({ ...facts, overdue, now: ms(24 * days) })[0]);
+  t.deepEqual(
+    notices.map(notice => notice?.params['days']),
+    [3, 4],
+  );
+  t.is(notices[0]?.id, notices[1]?.id);
+  t.deepEqual(backupNotices({ ...facts, overdue: null, now: ms(24) }), [], 'what passes by itself is no notice yet');
+  const denied = [failed(13, 'E_REMOTE_DENIED', false), failed(12, 'E_REMOTE_DENIED', false)];
+  const [first] = backupNotices({ ...facts, overdue: null, tries: triesIn(denied.slice(1)), now: ms(24) });
+  const [second] = backupNotices({ ...facts, overdue: null, tries: triesIn(denied), now: ms(24) });
+  t.like(second, { kind: 'failed', since: at(12), params: { code: 'E_REMOTE_DENIED', tries: 2 } });
+  t.is(first?.id, second?.id);
+});
+
+test('a computer that comes back makes up for what it missed before anybody is told that it was off', t => {
+  const facts = { lastGoodAt: ms(0), place: 'the folder Backup', tries: undefined, now: ms(100) };
+  const kinds = (cause: 'not-running' | 'locked', isCatchingUp: boolean) =>
+    backupNotices({ ...facts, overdue: { since: at(10), cause }, isCatchingUp }).map(({ kind }) => kind);
+  t.deepEqual(kinds('not-running', true), []);
+  t.deepEqual(kinds('not-running', false), ['overdue']);
+  t.deepEqual(kinds('locked', true), ['overdue']);
+});
+
+test('of all that holds a backup back the first in the order is told', t => {
+  const facts = {
+    ...{ now: 10, isUnlocked: false, pausedUntil: 11, retryAt: 12, restUntil: 13, jitterUntil: 14 },
+  };
+  t.deepEqual(holdOf(facts), { reason: 'paused', until: 11 });
+  t.deepEqual(holdOf({ ...facts, now: 11 }), { reason: 'locked' });
+  t.deepEqual(holdOf({ ...facts, now: 11, isUnlocked: true }), { reason: 'retry', until: 12 });
+  t.deepEqual(holdOf({ ...facts, now: 12, isUnlocked: true }), { reason: 'network', until: 13 });
+  t.deepEqual(holdOf({ ...facts, now: 13, isUnlocked: true }), { reason: 'quiet', until: 14 });
+  t.is(holdOf({ ...facts, now: 14, isUnlocked: true }), undefined);
+});
+
+test('battery and meter hold back as the settings say; what is unknown holds nothing back', t => {
+  const drive = { waitOnBattery: true, waitOnMetered: true, remote: 'drive:Backup', syncedBy: null };
+  const unknown = { onBattery: undefined, isMetered: undefined, isReachable: undefined };
+  t.is(worldHold(unknown, drive), undefined);
+  t.like(worldHold({ ...unknown, onBattery: true, isMetered: true }, drive), { reason: 'battery' });
+  t.like(worldHold({ ...unknown, onBattery: true, isMetered: true }, { ...drive, waitOnBattery: false }), {
+    reason: 'metered',
+  });
+  t.is(worldHold({ ...unknown, isMetered: true }, { ...drive, waitOnMetered: false }), undefined);
+  t.like(worldHold({ ...unknown, isReachable: false }, drive), { reason: 'network' });
+  const folder = { ...drive, remote: 'folder:/media/disk' };
+  t.false(heedsMeter(folder), 'a folder of this computer uses no connection');
+  t.true(heedsMeter({ ...folder, syncedBy: 'Dropbox' }));
+});
