@@ -12,6 +12,8 @@ import { installation, password, phone } from '../support/installation.ts';
 import { findInMemory, type Needle } from '../support/process-memory.ts';
 import { skip } from '../support/skip.ts';
 
+const newPassword = 'velvet ostrich mosaic 42 canyon';
+
 /** The bytes as they are, and as text in the forms in which programs write them. */
 function formsOf(what: string, bytes: Uint8Array): readonly Needle[] {
   const buffer = Buffer.from(bytes);
@@ -40,6 +42,8 @@ test.serial('after locking, neither the password nor any key is left in the memo
   await signet.ok(['lock']);
   await signet.ok(['unlock'], { recoveryKey });
   await signet.ok(['verify', '--read-data']);
+  await signet.ok(['recovery-key', 'show'], { password });
+  await signet.ok(['password', 'change'], { password, newPassword });
 
   const key = Buffer.from(recoveryKey, 'hex');
   const remote = await createFolderRemote(signet.remote);
@@ -49,6 +53,7 @@ test.serial('after locking, neither the password nor any key is left in the memo
   const derived = (label: string) => hkdfSha512(master, Buffer.from(id, 'hex'), Buffer.from(label), 32);
   const needles: readonly Needle[] = [
     ...textForms('password', password), // of the wrong one it is the beginning
+    ...textForms('new password', newPassword),
     ...textForms('recovery key in groups', recoveryKey.replace(/(.{4})(?=.)/g, '$1 ')),
     ...formsOf('heads key', derived('signet/heads/v1')),
     ...formsOf('state key', derived('signet/state/v1')),
@@ -76,7 +81,7 @@ test.serial('after locking, neither the password nor any key is left in the memo
   }
   const backup = client.backup();
   await client.until('it stores', ({ job }) => job?.phase === 'storing');
-  await signet.ok(['lock']);
+  await client.lock();
   t.is(await backup, 'E_CANCELLED');
   t.deepEqual([...(findInMemory(pid, needles) ?? [])], []);
 
