@@ -288,6 +288,10 @@ async function runDaemon(home: Home): Promise<void> {
     claim,
     clock: systemClock,
     log: { info: (fields, event) => log.info(event, fields), warn: (fields, event) => log.warn(event, fields) },
+    onLost: () => {
+      log.warn('the endpoint is gone, as after a logout'); // a new daemon serves the next login, which has to prove itself
+      stopping.resolve();
+    },
   });
   const notices = new DesktopNotices({
     facts: state.facts,

@@ -1,7 +1,8 @@
 // What the status bar and the Status tree show, as functions of the daemon's whole state: no editor API, no state of their own. The
 // sentences are those of the command line (protocol/words.ts); here they get icons, colours and the commands that go with them.
 
-import { ago, counted, type Locale, moment, size } from '../protocol/formats.ts';
+import { ago, count, counted, type Locale, moment, size } from '../protocol/formats.ts';
+import { newMessagesWords, problemWords, sourceWords } from '../protocol/source-words.ts';
 import type { SourceStatus, Status } from '../protocol/status.ts';
 import { type State, sentenceFor, shareOf, statusBarText } from '../protocol/words.ts';
 
@@ -188,7 +189,8 @@ function newestRows({ lastBackup }: Status, { locale }: Reader): readonly Row[] 
     description: `${files(filesNew + filesChanged)} · ${added}`,
     tooltip: `${moment(lastBackup.at, locale)}: ${files(filesNew, 'new ')}, ${files(filesChanged, 'changed ')}, ${added} added`,
   };
-  if (filesUnreadable.length === 0) return [newest];
+  const rows = [...messagesRow(lastBackup, locale), newest];
+  if (filesUnreadable.length === 0) return rows;
   const children = filesUnreadable.map(({ path, reason }) => ({
     icon: 'file',
     label: path,
@@ -203,7 +205,22 @@ function newestRows({ lastBackup }: Status, { locale }: Reader): readonly Row[] 
     tooltip: 'They are tried again next time.',
     children,
   };
-  return [unreadable, newest];
+  return [unreadable, ...rows];
+}
+
+/** Only where something was counted and is new; the label has said "new messages". */
+function messagesRow(backup: NonNullable<Status['lastBackup']>, locale: Locale): readonly Row[] {
+  const { messagesNew, conversationsChanged } = backup;
+  if (!messagesNew) return [];
+  const chats = conversationsChanged ? ` in ${counted(conversationsChanged, 'chat', 'chats', locale)}` : '';
+  return [
+    {
+      icon: 'comment-discussion',
+      label: 'New messages',
+      description: `${count(messagesNew, locale)}${chats}`,
+      tooltip: `${newMessagesWords(backup, locale)}, backed up ${moment(backup.at, locale)}`,
+    },
+  ];
 }
 
 function nextRows({ waiting, nextRun, pausedUntil }: Status, { now, locale }: Reader): readonly Row[] {
@@ -247,12 +264,11 @@ function chatsRow({ sources }: Status, reader: Reader): Row {
 }
 
 function sourceRow(source: SourceStatus, { locale }: Reader): Row {
-  const { label, root, problem, verified, messages, sizeBytes } = source;
+  const { label, root, problem, verified } = source;
   const facts = [
-    problem ?? '',
+    problem === undefined ? '' : problemWords(problem),
     verified === false ? 'not verified' : '',
-    messages === undefined ? '' : counted(messages, 'message', 'messages', locale),
-    sizeBytes === undefined ? '' : size(sizeBytes, locale),
+    sourceWords(source, locale),
   ].filter(fact => fact !== '');
   const isFine = problem === undefined && verified !== false;
   return {

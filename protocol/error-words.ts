@@ -46,7 +46,10 @@ const hidden = say(
   'The cloud is hiding backups that this computer made.',
   `Look in its trash; if nobody you know removed them, change the password of that account. ${alarmAdvice}`,
 );
-const lockReplaced = say('The password lock in the cloud was replaced.', alarmAdvice);
+const lockReplaced = say(
+  'The password lock in the cloud was replaced.',
+  `If you changed the password on another computer, unlock here once with the new one. ${alarmAdvice}`,
+);
 
 const sentences: { readonly [code in ErrorCode]: Sentence } = {
   E_INTERNAL: ({ detail }) => ({

@@ -12,9 +12,9 @@ export const beforeChange = {
   sheet:
     'The recovery sheet holds the recovery key. Print it, keep it away from this computer, and delete the file: whoever has it and can reach the copies can read your chats.',
   fresh:
-    'Start a fresh backup? Everything on this computer is backed up once more under new keys, beside the old backup; that takes as much room again. What someone copied from the cloud before stays open to the old password. Backups of chats that are no longer on this computer are in the old backup only; it stays until you delete it.',
+    'Start a fresh backup? Everything on this computer is backed up once more under new keys, beside the old backup; that takes as much room again. What someone copied from the cloud before stays open to the old password. Chats that are no longer on this computer, and those of your other computers, are in the old backup only; it stays until you delete it.',
   deleteOld:
-    'Delete the old backup? What is in it and no longer on this computer is lost. Copies of it that someone may have taken are not reached.',
+    'Delete the old backup? What is in it and no longer on this computer is lost, and so are the backups that other computers made there. Copies of it that someone may have taken are not reached.',
 } as const;
 
 export const afterChange = {

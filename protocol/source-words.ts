@@ -28,6 +28,17 @@ export function sourceWords(source: SourceStatus, locale: Locale = {}): string {
   return facts.join(' · ');
 }
 
+/** What is wrong with a source, in the width of a row; of a problem that this version does not know, that there is one. */
+export function problemWords(problem: string): string {
+  const known: { readonly [problem: string]: string } = {
+    missing: 'not there',
+    unreadable: 'cannot be read',
+    empty: 'is empty now',
+    shrunk: 'shrank',
+  };
+  return known[problem] ?? 'has a problem';
+}
+
 const kinds: { readonly [reason: string]: readonly [string, string, string] } = {
   image: ['picture', 'pictures', 'by your settings'],
   video: ['video', 'videos', 'by your settings'],

@@ -2,6 +2,7 @@
 // everybody when it changed. A client that misbehaves loses its own connection at most. What crosses outwards is results, codes and
 // parameters; a secret given with a request is opened here, wiped here, and cut out of any error that would carry it.
 
+import { lstatSync } from 'node:fs';
 import * as v from 'valibot';
 import {
   type CancellationToken,
@@ -128,6 +129,8 @@ export interface EndpointOptions {
   readonly authenticateMs?: number;
   /** What this daemon says it is; default: this build. */
   readonly versions?: Versions;
+  /** Called once when the socket is gone or another lies in its place: nobody can find this daemon any more. */
+  readonly onLost?: () => void;
 }
 
 export interface Endpoint {
@@ -143,6 +146,8 @@ export interface Endpoint {
 export const coalesceMs = 100;
 export const maxInFlight = 32;
 const farewellMs = 1000;
+/** How often the socket is looked for: Linux takes the runtime folder away at logout, from a daemon that may outlive it. */
+const lookMs = 5000;
 /** What a client of another protocol may still ask: enough to see what runs and to replace it. */
 export const ageless: readonly RequestName[] = ['status', 'daemonInfo', 'handOver', 'stopDaemon'];
 /** Nobody is the worse for losing the answer to one of these: it is asked again. */
@@ -183,6 +188,7 @@ export async function startEndpoint(options: EndpointOptions): Promise<Endpoint>
         });
       },
     });
+    const stopLooking = lookFor(served.path, clock, options.onLost);
     const told = coalesce(clock, (status: Status) => {
       for (const client of clients) client.tell(status);
     });
@@ -191,6 +197,7 @@ export async function startEndpoint(options: EndpointOptions): Promise<Endpoint>
       clients: () => [...clients].filter(client => client.initialized).length,
       broadcast: told.offer,
       async stop() {
+        stopLooking();
         told.drop();
         for (const client of clients) client.abortAll();
         const { promise: late, resolve } = Promise.withResolvers<void>();
@@ -206,6 +213,20 @@ export async function startEndpoint(options: EndpointOptions): Promise<Endpoint>
     ownClaim?.release();
     throw error;
   }
+}
+
+/** On Windows the pipe is no file, and stays as long as its process. */
+function lookFor(path: string, clock: Clock, onLost: (() => void) | undefined): () => void {
+  if (onLost === undefined || process.platform === 'win32') return () => undefined;
+  const inode = (): number | undefined => lstatSync(path, { throwIfNoEntry: false })?.ino;
+  const own = inode();
+  let cancel = (): void => undefined;
+  const look = (): void => {
+    if (inode() === own) cancel = clock.timer(lookMs, look, { unref: true });
+    else onLost();
+  };
+  look();
+  return () => cancel();
 }
 
 interface ClientOptions extends Pick<EndpointOptions, 'handlers' | 'log'> {

@@ -242,7 +242,16 @@ export class Unlocking {
 
   async #prove(secrets: GivenSecrets): Promise<void> {
     const { vault } = this.#options;
-    if (secrets.recoveryKey === undefined) return provePassword(secrets, this.#place());
+    if (secrets.recoveryKey === undefined) {
+      try {
+        await provePassword(secrets, this.#place());
+      } catch (error) {
+        // A wrong password made the engine look at the place; it does not stay for that.
+        if (!this.isUnlocked && this.#options.queue.progress === null) await this.#options.engine.stop();
+        throw error;
+      }
+      return;
+    }
     const key = parseRecoveryKey(secrets.recoveryKey);
     try {
       if (this.isUnlocked) vault.proveRecoveryKey(key);

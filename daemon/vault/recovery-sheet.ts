@@ -57,7 +57,7 @@ export function recoverySheet(facts: SheetFacts, recoveryKey: Uint8Array): strin
       <h2>With Signet</h2>
       <ol>
         <li>Install Signet on a computer that can reach the copies.</li>
-        <li>Run the first line below. It asks for the key: type the 16 groups, then the check group.
+        <li>Run the line below. It asks for the key: type the 16 groups, then the check group.
           <code>signet setup --read-only --recovery-key --remote folder:…</code></li>
         <li>Compare the repository id (<code class="inline">signet status --json</code>).${isOld}</li>
         <li>Bring the chats back into an empty folder. Nothing is overwritten.
@@ -159,15 +159,15 @@ const style = `
     dd { overflow-wrap: anywhere; }
     .mono { font: 8.5pt/1.5 Menlo, Consolas, "DejaVu Sans Mono", monospace; }
     .ways { display: grid; grid-template-columns: 1fr 1fr; gap: 10mm; margin-top: 12mm; }
-    .ways ol { display: grid; gap: 1.5mm; padding-inline-start: 5mm; }
+    .ways ol { display: grid; gap: 1mm; padding-inline-start: 5mm; }
     .ways li::marker { color: #555; }
     code { display: block; font: 8pt/1.6 Menlo, Consolas, "DejaVu Sans Mono", monospace; overflow-wrap: anywhere; }
     code.inline { display: inline; }
-    .keep { margin-top: 5mm; }
+    .keep { margin-top: 3mm; }
     .keep ul { display: grid; gap: 1mm; padding-inline-start: 5mm; }
-    .write { display: grid; grid-template-columns: 1fr 1fr; gap: 10mm; margin-top: 11mm; }
+    .write { display: grid; grid-template-columns: 1fr 1fr; gap: 10mm; margin-top: 8mm; }
     .write span { display: block; padding-top: 1mm; border-top: 0.25mm solid #1a1a1a; color: #555; font-size: 8.5pt; }
-    footer { position: absolute; inset: auto 20mm 7mm; display: flex; justify-content: space-between; color: #555; font-size: 8.5pt; }
+    footer { position: absolute; inset: auto 20mm 5mm; display: flex; justify-content: space-between; color: #555; font-size: 8.5pt; }
     .fold { position: absolute; inset-inline: 0; top: 148.5mm; border-top: 0.25mm dashed #999; }
     .fold::after { content: "fold here, key inside"; position: absolute; inset-inline-end: 6mm; top: 0.8mm; color: #555; font-size: 7pt; }
     @media screen { body { background: #e8e8e8; } main { margin: 8mm auto; background: #fff; } }

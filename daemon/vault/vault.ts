@@ -203,11 +203,14 @@ export class Vault {
     const payload = this.#payloads.get(file);
     if (payload === undefined) throw new SignetError('E_INTERNAL', 'only a vault made or opened here can be adopted');
     const { copy, phone } = this.#options;
-    const isChange = this.#local !== undefined && (await phone.recall()) !== payload.phone;
+    const isKnown = (await phone.recall()) === payload.phone;
+    const isChange = this.#local !== undefined && !isKnown;
     if (isChange) await this.rememberBesides(payload.phone);
     await copy.save(file.bytes);
     this.#local = file.bytes;
-    if (isChange || (await phone.recall()) !== payload.phone) await phone.remember(payload.phone);
+    // It counts from here on: where both numbers are remembered, the next unlock leaves the right one.
+    if (isChange) await phone.remember(payload.phone).catch(() => undefined);
+    else if (!isKnown) await phone.remember(payload.phone);
     this.#payloads.delete(file);
     this.#open(payload);
   }

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
 import { KeychainProcess } from '../../daemon/platform/keychain.ts';
+import { isGone } from '../../protocol/launch.ts';
 import { type Installation, installation, password, phone } from '../support/installation.ts';
 import { keyring, withoutKeyring } from '../support/keyring.ts';
 import { skip } from '../support/skip.ts';
@@ -81,6 +82,10 @@ test.serial('what the keyring gets is sealed, and the phone number lies nowhere 
   t.is(statSync(marker(signet)).mode & 0o777, 0o600);
   t.is(Buffer.from((await keychain.get(`${installId(signet)}/phone`)) ?? []).toString(), '+14155550123');
   t.throws(() => statSync(phoneFile(signet)), { code: 'ENOENT' });
+
+  await signet.ok(['recovery-key', 'renew'], { password });
+  await signet.killDaemon();
+  t.deepEqual(await state({ signet }), ['unlocked', 'session'], 'the session follows a new key');
 });
 
 /** Starts the daemon of an installation in another world: on another boot, or without a library. */
@@ -109,8 +114,9 @@ test.serial(
 
     await signet.killDaemon();
     await signet.ok(['unlock'], { password });
-    await signet.killDaemon();
+    const pid = (await signet.daemonPid()) ?? 0;
     rmSync(join(signet.home, 'run'), { recursive: true });
+    t.true(await isGone(pid), 'a daemon that outlives the login ends, and its keys with it');
     t.deepEqual(await state(one), ['locked', 'session']);
     t.is((await signet.status()).phoneEnding, '23', 'the phone number is still known');
   },

@@ -4,7 +4,7 @@ import test, { type ExecutionContext } from 'ava';
 import { runOnTerminal } from '../support/cli.ts';
 import { startFakeDaemon } from '../support/daemon-process.ts';
 import type { Script } from '../support/fake-daemon.ts';
-import { backupResult, noPhone, recoveryKey, someStatus } from '../support/fake-handlers.ts';
+import { backupResult, noPhone, recoveryKey, someStatus, suggested } from '../support/fake-handlers.ts';
 import { temporaryFolder } from '../support/temporary-home.ts';
 
 async function daemonWith(t: ExecutionContext, script: Script = {}) {
@@ -216,4 +216,54 @@ test('on a terminal progress is one line, redrawn and then taken away', async t 
   t.is(status, 0);
   t.regex(screen, /\r\u001b\[KBacking up {2}\[#+-+\] 43% {2}43 MB of 100 MB/);
   t.true(screen.lastIndexOf('\r\u001b[K') > screen.indexOf('43%'));
+});
+
+test('a change of the password says what it does not achieve, then asks for the present one and twice for the new one', async t => {
+  const { home, daemon } = await daemonWith(t);
+  const terminal = runOnTerminal(t, home, ['password', 'change']);
+  await terminal.see('Change the password?');
+  await terminal.see('present backup password:');
+  terminal.type(`${password}\r`);
+  await terminal.see('Password:');
+  terminal.type('another pässword\r');
+  await terminal.see('again:');
+  terminal.type('another pässword\r');
+  const { status, screen } = await terminal.ended;
+  t.is(status, 0, screen);
+  t.false(screen.includes('horse') || screen.includes('another'));
+  t.true(screen.includes('The password is changed.'));
+  const asked = (await daemon.told()).find(({ name }) => name === 'changePassword');
+  t.deepEqual(asked?.secrets, { password, newPassword: 'another pässword' });
+});
+
+test('Enter alone draws six words, which have to be typed', async t => {
+  const { home, daemon } = await daemonWith(t);
+  const terminal = runOnTerminal(t, home, ['password', 'change']);
+  await terminal.see('present backup password:');
+  terminal.type(`${password}\r`);
+  await terminal.see('Password:');
+  terminal.type('\r');
+  await terminal.see(suggested);
+  await terminal.see('Type the password:');
+  terminal.type(`${suggested}\r`);
+  await terminal.see('again:');
+  terminal.type(`${suggested}\r`);
+  t.is((await terminal.ended).status, 0);
+  const asked = (await daemon.told()).find(({ name }) => name === 'changePassword');
+  t.is(asked?.secrets.newPassword, suggested);
+});
+
+test('a new phone number is typed twice', async t => {
+  const { home, daemon } = await daemonWith(t);
+  const terminal = runOnTerminal(t, home, ['phone', 'change']);
+  await terminal.see('present backup password:');
+  terminal.type(`${password}\r`);
+  await terminal.see('+1 202 555 0100):');
+  terminal.type('+49 151 999999\r');
+  await terminal.see('again:');
+  terminal.type('+49 151 999999\r');
+  const { status, screen } = await terminal.ended;
+  t.is(status, 0, screen);
+  const asked = (await daemon.told()).find(({ name }) => name === 'changePhone');
+  t.deepEqual(asked?.secrets, { password, newPhone: '+49 151 999999' });
 });

@@ -305,10 +305,15 @@ function judge(
   const problems: string[] = [];
   const text = (at: number) => new Date(at).toISOString();
   let [served, missed] = [0, 0];
+  // A clock that was wrong is noticed when the computer is awake again, and then the calendar goes on within a period.
+  const astray = wrong.map(({ from, to }) => {
+    const noticedAt = Math.max(to, able.find(each => each.to > to)?.from ?? to);
+    return { from, to: noticedAt + periodMs[kind] };
+  });
   // Each slot, up to the next: at most one run, and one if there was time for it.
   for (const [n, slot] of slots.entries()) {
     const next = slots[n + 1] ?? end;
-    if (wrong.some(({ from, to }) => from < next && to + periodMs[kind] > slot)) continue;
+    if (astray.some(({ from, to }) => from < next && to > slot)) continue;
     // A backup that the wrong clock dated into this slot stands for it when the computer wakes only afterwards.
     if (runs.some(run => isWrong(run) && run.wallAt >= slot && run.wallAt < next)) continue;
     const ended = runs.filter(({ endedAt }) => endedAt >= slot && endedAt < next);

@@ -134,14 +134,18 @@ function inlineEngine(home: Home, clock: DrivenClock): InlineEngine {
 const random = (count: number): Uint8Array => crypto.getRandomValues(new Uint8Array(count));
 
 /** Starts what a daemon starts, on what lies in the folder. */
-export async function startMachine(folder: string, at?: number): Promise<Machine> {
+export async function startMachine(
+  folder: string,
+  at?: number,
+  keychain = new MemoryKeychain('none'),
+): Promise<Machine> {
   const home = resolveHome({ env: { SIGNET_HOME: join(folder, 'home') } });
   const clock = drivenClock(at);
   const options = { clock, hostLabel: 'bench' };
   const state = await openState(home, options);
   await finishSwitch(state, home);
   const keyWork = new CountedKeyWork();
-  const kept = keptIn(new MemoryKeychain('none'), { home, state, clock });
+  const kept = keptIn(keychain, { home, state, clock });
   const vault = await openVaultState({
     clock,
     keyWork,

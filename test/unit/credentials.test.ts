@@ -26,6 +26,7 @@ import {
   setUpMachine,
   startMachine,
 } from '../support/key-bench.ts';
+import { MemoryKeychain } from '../support/memory-keychain.ts';
 import { fails } from '../support/vault-kit.ts';
 
 const newPassword = 'ablaze tidal frosty mango untie clock';
@@ -206,6 +207,35 @@ test('a newer vault of another repository is not taken over, although the passwo
   await fails(t, 'E_VAULT_CHANGED', () => rolled.jobs.unlock(given({ password: newPassword })));
   t.is(rolled.vault.state, 'locked');
   t.is(rolled.vault.known?.generation, 1);
+});
+
+test('with a keychain, a restart within the login opens with the new key, the new number, and the fresh backup', async t => {
+  const keychain = new MemoryKeychain();
+  const folder = await copyOf(t, template);
+  const restarted = async (at?: number): Promise<Machine> => {
+    const made = await startMachine(folder, at, keychain);
+    t.teardown(() => made.end());
+    await made.jobs.settled();
+    return made;
+  };
+  const first = await restarted();
+  await first.jobs.unlock(given({ password }));
+  await first.jobs.credentials.changePhone(given({ password, newPhone }));
+  const [, kept] = [...keychain.items].find(([name]) => name.endsWith('/phone')) ?? [];
+  t.is(Buffer.from(kept ?? []).toString(), newPhone);
+  await first.jobs.credentials.renewRecoveryKey(given({ password }));
+  await first.end();
+
+  const second = await restarted(first.clock.now() + 60_000);
+  t.is(second.jobs.status().vault, 'unlocked');
+  await verified(t, second);
+  const { repositoryId } = await second.jobs.fresh.start(given({ password, newPassword }), call);
+  await second.end();
+
+  const third = await restarted(second.clock.now() + 60_000);
+  t.is(third.jobs.status().vault, 'unlocked');
+  t.is(third.jobs.status().repository?.id, repositoryId);
+  await verified(t, third);
 });
 
 test('the recovery sheet is a new private file that loads nothing, and names what it opens', async t => {

@@ -1,5 +1,7 @@
 import { once } from 'node:events';
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
+import { dirname } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { CancellationTokenSource, createMessageConnection, type MessageConnection } from 'vscode-jsonrpc/node';
 import { SignetError } from '../../daemon/base/errors.ts';
@@ -514,4 +516,27 @@ test('the socket of a killed daemon is replaced by the next', async t => {
   await first.end('SIGKILL');
   const second = await startFakeDaemon(t, root);
   await second.end('SIGTERM');
+});
+
+test('a daemon whose socket is gone, or in whose place another lies, is told so once', async t => {
+  for (const takeAway of process.platform === 'win32'
+    ? []
+    : [
+        (path: string) => rmSync(dirname(path), { recursive: true }),
+        (path: string) => renameSync(path, `${path}.away`),
+        (path: string) => {
+          writeFileSync(`${path}.other`, '');
+          renameSync(`${path}.other`, path);
+        },
+      ]) {
+    const clock = manualClock();
+    let lost = 0;
+    const { endpoint } = await given(t, {}, { clock, onLost: () => void lost++ });
+    clock.advance(60_000);
+    t.is(lost, 0);
+    takeAway(endpoint.path);
+    clock.advance(60_000);
+    t.is(lost, 1);
+  }
+  t.pass();
 });

@@ -175,6 +175,23 @@ test('a source that was not verified says so', t => {
   t.is(chats?.children?.[0]?.description, 'not verified · 41,208 messages');
 });
 
+test('new messages have a row of their own where they are counted', t => {
+  const rowOf = (news: { readonly messagesNew?: number; readonly conversationsChanged?: number }) => {
+    const lastBackup = good.lastBackup && { ...good.lastBackup, ...news };
+    return statusRows(connected({ lastBackup }), reader).find(({ label }) => label === 'New messages')?.description;
+  };
+  t.is(rowOf({ messagesNew: 1212, conversationsChanged: 9 }), '1,212 in 9 chats');
+  t.is(rowOf({ messagesNew: 1 }), '1');
+  t.is(rowOf({ messagesNew: 0, conversationsChanged: 0 }), undefined);
+  t.is(rowOf({}), undefined);
+});
+
+test('a source that is held back says why', t => {
+  const sources = good.sources.map(source => ({ ...source, verified: true, problem: 'shrunk' }));
+  const chats = statusRows(connected({ sources }), reader).find(({ label }) => label === 'Chats');
+  t.like(chats?.children?.[0], { icon: 'warning', description: 'shrank · 41,208 messages' });
+});
+
 test('days have the names people give them', t => {
   t.is(dayOf('2026-11-23T00:00:01Z', reader), 'Today');
   t.is(dayOf('2026-11-22T23:59:59Z', reader), 'Yesterday');
