@@ -39,6 +39,7 @@ import {
 import { showNotice } from './platform/notify.ts';
 import {
   freeDiskBytes,
+  frugalHeap,
   hardenProcess,
   hostLabel,
   KeychainProcess,
@@ -76,6 +77,7 @@ const listPage = { entries: 500, characters: 1 << 20 };
 const historyPage = 200;
 
 hardenProcess();
+frugalHeap();
 try {
   await runDaemon(resolveHome());
 } catch (thrown) {
