@@ -90,7 +90,8 @@ function alarmWords(alarm: Alarm, status: Status, now: number, locale: Locale): 
   };
 }
 
-const verbs = {
+/** What is going on, by the kind of job. */
+export const jobVerbs = {
   backup: 'Backing up',
   restore: 'Restoring',
   verify: 'Verifying',
@@ -115,7 +116,7 @@ function runningWords(job: JobProgress, good: string, locale: Locale): Omit<Stat
   const item = job.item === undefined ? [] : [job.item];
   const sent = job.bytesUploaded > 0 ? [`${size(job.bytesUploaded, locale)} uploaded`] : [];
   return {
-    sentence: share === undefined ? verbs[job.kind] : `${verbs[job.kind]} ${percent(share, locale)}`,
+    sentence: share === undefined ? jobVerbs[job.kind] : `${jobVerbs[job.kind]} ${percent(share, locale)}`,
     below: capital([...left, ...(job.kind === 'backup' ? [good] : []), ...item, ...sent].join(' · ')),
   };
 }
