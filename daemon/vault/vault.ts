@@ -38,7 +38,7 @@ export { compareVaults, isVaultKey, listVaults } from './cloud-vaults.ts';
 export { KeyProcess } from './key-process.ts';
 export { normalisePhone, phoneEnding } from './phone.ts';
 export { parseRecoveryKey, recoveryKeyGroups, resticPassword } from './recovery-key.ts';
-export { openSession, type SessionKeys, type SessionTimes, sealSession } from './session-entry.ts';
+export { clockSlackMs, openSession, type SessionKeys, type SessionTimes, sealSession } from './session-entry.ts';
 export { vaultKey } from './vault-file.ts';
 
 const keyBytes = 32;
