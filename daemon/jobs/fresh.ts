@@ -207,15 +207,18 @@ export class Fresh {
     onProgress: (step: engine.EngineProgress) => void,
   ): Promise<{ readonly opened: engine.OpenedRepository; readonly outcome: engine.BackupOutcome }> {
     const { vault, clock, deviceId } = this.#options;
-    const { remote, settings, recoveryKey } = to;
-    const { password, phone } = to;
+    const { remote, settings, recoveryKey, password, phone } = to;
     const identity = await worker.ask(engine.prepare, { remote, recoveryKey }, { signal });
     const device = settings.deviceLabel;
     const file = await vault.create({ ...identity, password, phone, recoveryKey, device, isFirst: true, signal });
-    await worker.ask(engine.putVault, { name: file.key, bytes: file.bytes }, { signal });
-    const back = (await worker.ask(engine.vaults, { remote }, { signal })).find(({ name }) => name === file.key);
-    if (back === undefined) throw new SignetError('E_MISSING', `${file.key}: was written and is not listed`);
-    await vault.checkOpens(file, back.bytes, { password, phone, signal });
+    try {
+      await worker.ask(engine.putVault, { name: file.key, bytes: file.bytes }, { signal });
+      const back = (await worker.ask(engine.vaults, { remote }, { signal })).find(({ name }) => name === file.key);
+      if (back === undefined) throw new SignetError('E_MISSING', `${file.key}: was written and is not listed`);
+      await vault.checkOpens(file, back.bytes, { password, phone, signal });
+    } finally {
+      vault.discard(file); // the copy of it is opened with the password once it counts
+    }
     const opened = await worker.ask(engine.create, {}, { signal });
     const { repositoryId, keyFileId, masterKeyFingerprint } = opened;
     const witness: Witness = {
