@@ -1,6 +1,7 @@
 // Passwords in use, on a whole machine in this process.
 
 import {
+  cpSync,
   existsSync,
   mkdtempSync,
   readdirSync,
@@ -442,6 +443,30 @@ test('an old backup that is another one by now, or a link, is not deleted', asyn
   renameSync(`${old} elsewhere`, old);
   await made.jobs.fresh.deleteOld('copies', given({ password: newPassword }));
   t.false(existsSync(old));
+});
+
+test('an old backup without its config is not deleted: nothing says that it is the one', async t => {
+  const made = await machine(t);
+  await made.jobs.unlock(given({ password }));
+  const old = made.remote();
+  await made.jobs.fresh.start(given({ password, newPassword }), call);
+  rmSync(join(old, 'config'));
+  const before = readdirSync(old, { recursive: true }).length;
+  await fails(t, 'E_REPO_MISMATCH', () => made.jobs.fresh.deleteOld('copies', given({ password: newPassword })));
+  t.is(readdirSync(old, { recursive: true }).length, before);
+});
+
+test('a note of an unfinished fresh backup, as of an older state that was put back, does not take away one that is in use', async t => {
+  const made = await machine(t);
+  await made.jobs.unlock(given({ password }));
+  writeFileSync(join(made.folder, 'chats', 'c.txt'), 'three');
+  await made.jobs.backup('user');
+  const inUse = `${made.remote()}-20260101-abcd`;
+  cpSync(made.remote(), inUse, { recursive: true });
+  const before = readdirSync(inUse, { recursive: true }).length;
+  made.state.facts.set('fresh.unfinished', `folder:${inUse}`);
+  await opensWith(t, made, { password });
+  t.is(readdirSync(inUse, { recursive: true }).length, before);
 });
 
 test('a fresh backup that would lack something is not switched to, and nothing of it is left', async t => {
