@@ -68,6 +68,8 @@ interface Left {
 
 export class Credentials {
   readonly #options: CredentialsOptions;
+  /** The end of the last look at what a change left: a change that begins meanwhile must not lose its own note to it. */
+  #settled: Promise<void> = Promise.resolve();
 
   constructor(options: CredentialsOptions) {
     this.#options = options;
@@ -135,7 +137,13 @@ export class Credentials {
    * Sees through what a change left: the old files go when this computer's copy is the new one, else the new files do. Call with the
    * repository open. What cannot be removed now is tried again the next time; the change itself has long counted or failed by then.
    */
-  async settle(): Promise<void> {
+  settle(): Promise<void> {
+    this.#settled = this.#settled.then(() => this.#settle());
+    return this.#settled;
+  }
+
+  /** Never rejects. */
+  async #settle(): Promise<void> {
     const { vault, state, log } = this.#options;
     const unfinished = this.#unfinished();
     if (unfinished === undefined) return;

@@ -424,6 +424,39 @@ test('a fresh backup lies beside the old one, under a new key and password; the 
   await verified(t, made);
 });
 
+test('a fresh backup that is being made is not swept away by an unlock meanwhile', async t => {
+  const made = await machine(t);
+  await made.jobs.unlock(given({ password }));
+  const { checkOpens } = made.vault;
+  made.vault.checkOpens = async (...given) => {
+    await checkOpens.apply(made.vault, given);
+    await made.jobs.fresh.sweep();
+  };
+  await made.jobs.fresh.start(given({ password, newPassword }), call);
+  t.is(made.objects('signet/vault').length, 1);
+  await verified(t, made);
+});
+
+test('a change of the password waits for what still looks at the one before', async t => {
+  const made = await machine(t);
+  await made.jobs.unlock(given({ password }));
+  const [old = ''] = made.objects('signet/vault');
+  made.state.facts.set('vault.unfinished', JSON.stringify({ vault: 'ab'.repeat(32) }));
+  const { remove } = made.state.facts;
+  const looking = made.jobs.credentials.settle();
+  const notes: (string | undefined)[] = [];
+  Object.assign(made.state.facts, {
+    remove(name: string) {
+      if (name === 'vault.unfinished') notes.push(made.state.facts.get(name));
+      remove.call(made.state.facts, name);
+    },
+  });
+  await Promise.all([looking, made.jobs.credentials.changePassword(given({ password, newPassword }))]);
+  t.true(notes[0]?.includes('ab'.repeat(32)));
+  t.is(notes.length, 2, 'each look takes away its own note');
+  t.false(made.objects('signet/vault').includes(old));
+});
+
 test('an old backup that is another one by now, or a link, is not deleted', async t => {
   const made = await machine(t);
   await made.jobs.unlock(given({ password }));
