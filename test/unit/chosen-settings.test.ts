@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import test from 'ava';
+import { inCommands, toWire } from '../../daemon/cli/session.ts';
 import { parsedValue } from '../../daemon/cli/settings.ts';
 import { chosenSettings } from '../../daemon/jobs/chosen-settings.ts';
 import { SettingsInUse } from '../../daemon/jobs/settings-in-use.ts';
@@ -87,6 +88,10 @@ test('a value is read as what the setting holds', t => {
   t.is(parsedValue('waitOnBattery', 'on', false), true);
   t.is(parsedValue('waitOnBattery', 'false', true), false);
   t.is(parsedValue('deviceLabel', '30s', 'Laptop'), '30s');
+  t.is(parsedValue('watch', 'on', 'off'), 'chokidar');
+  t.is(parsedValue('watch', 'off', 'chokidar'), 'off');
+  const error = t.throws(() => parsedValue('watch', 'sometimes', 'chokidar'));
+  t.is(inCommands(toWire(error)).message, 'The setting watch is on or off.');
   for (const text of ['', 'soon', '-1', '1.5h', '10 m', '1w']) {
     t.like(
       t.throws(() => parsedValue('quietMs', text, 1)),
