@@ -8,13 +8,13 @@ import { harmless, print, printJson, table } from './terminal.ts';
 type Values = Readonly<Record<string, unknown>>;
 
 /** In a few words; docs/settings.md has the long form. */
-const meanings: Readonly<Record<string, string>> = {
+export const meanings: Readonly<Record<string, string>> = {
   deviceLabel: 'name of this computer in the list of backups',
   quietMs: 'how long chats are left alone before a backup on change',
   longestWaitMs: 'after which it is made though they are never quiet',
   smallestIntervalMs: 'at least so long between two backups on change',
   rescanMs: 'how often all folders are looked through for changes',
-  jitterMs: 'at most so long by chance after the time of a schedule',
+  jitterMs: 'up to so long, by chance, before a backup by itself',
   lockAfterIdleMs: 'lock when so long nobody used Signet',
   lockAfterMs: 'lock so long after the password was given',
   useKeychain: 'stay unlocked until logout, by the keychain',

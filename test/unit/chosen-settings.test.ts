@@ -1,11 +1,12 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import test from 'ava';
 import { inCommands, toWire } from '../../daemon/cli/session.ts';
-import { parsedValue } from '../../daemon/cli/settings.ts';
+import { meanings, parsedValue } from '../../daemon/cli/settings.ts';
 import { chosenSettings } from '../../daemon/jobs/chosen-settings.ts';
 import { SettingsInUse } from '../../daemon/jobs/settings-in-use.ts';
 import type { Settings } from '../../daemon/state/model.ts';
 import { defaultSettings, openState } from '../../daemon/state/state.ts';
+import { duration } from '../../protocol/formats.ts';
 import { manualClock } from '../support/manual-clock.ts';
 import { temporaryHome } from '../support/temporary-home.ts';
 
@@ -103,4 +104,17 @@ test('a value is read as what the setting holds', t => {
     t.throws(() => parsedValue('waitOnBattery', '1', true)),
     { code: 'E_USAGE' },
   );
+});
+
+test('every setting is described: in short by the command, with its default in the page', t => {
+  const settings = defaultSettings('Laptop');
+  t.deepEqual(Object.keys(meanings).sort(), Object.keys(chosenSettings(settings)).sort());
+  const page = readFileSync(new URL('../../docs/settings.md', import.meta.url), 'utf8');
+  for (const key of Object.keys(settings)) t.regex(page, new RegExp(`\\x60${key}(?:\\[\\]|\\.[a-z]+)?\\x60`, 'i'), key);
+  for (const [key, value] of Object.entries(chosenSettings(settings))) {
+    if (key === 'deviceLabel') continue;
+    const wanted =
+      typeof value === 'number' ? (value === 0 ? '0 (never)' : duration(value)) : `\`${JSON.stringify(value)}\``;
+    t.true(page.includes(`| \`${key}\` | ${wanted} |`), `${key}: ${wanted}`);
+  }
 });
