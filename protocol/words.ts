@@ -221,7 +221,8 @@ function goodWords(status: Status, good: string, now: number, locale: Locale): O
       below: `${total > 0 ? `${size(total, locale)} in` : 'It will hold'} ${labels}. You can keep working meanwhile.`,
     };
   }
-  const upTo = `Everything up to ${ago(status.lastGoodAt ?? last?.at ?? '', now, { ...locale, bare: true })} is backed up`;
+  const upToWhen = ago(status.lastGoodAt ?? last?.at ?? '', now, { ...locale, bare: true });
+  const upTo = `Everything up to ${upToWhen === 'just now' ? 'a minute ago' : upToWhen} is backed up`;
   if (offline) {
     const place = capital(status.remote?.label ?? 'the place of your backups');
     return { sentence: upTo, below: `${place} cannot be reached. Signet tries again by itself.` };
@@ -239,6 +240,13 @@ function goodWords(status: Status, good: string, now: number, locale: Locale): O
     const { label, problem = '' } = troubled;
     const again = isHeldBack(problem) ? '' : ' It is tried again next time.';
     return { sentence: `Backed up, except ${label}`, below: `${label}: ${reasonWords(problem)}.${again}` };
+  }
+  const added = status.sources.filter(source => source.capturedAt === undefined);
+  if (added.length > 0 && failed === null) {
+    return {
+      sentence: `Backed up, except ${listed(added.map(({ label }) => label))}`,
+      below: `${added.length === 1 ? 'It is' : 'They are'} in the next backup. ${capital(good)}.`,
+    };
   }
   if (failed !== null && (status.lastGoodAt === null || Date.parse(failed.at) >= Date.parse(status.lastGoodAt))) {
     const { message, advice } = wordsFor(failed, now, locale);
@@ -262,7 +270,10 @@ function goodWords(status: Status, good: string, now: number, locale: Locale): O
   const messages = last?.messagesNew ? newMessagesWords(last, locale) : '';
   const what = nothingNew
     ? 'nothing new since'
-    : messages || counted(changed, 'new or changed file', 'new or changed files', locale);
+    : messages ||
+      (changed === 0
+        ? 'no new or changed files'
+        : counted(changed, 'new or changed file', 'new or changed files', locale));
   if (status.remote?.synced !== undefined) {
     const { label, synced } = status.remote;
     return {

@@ -13,17 +13,25 @@ import { type CommonOptions, Exit, longRequest, usage, withDaemon } from './sess
 import { harmless, print, printJson } from './terminal.ts';
 
 export async function backup(options: CommonOptions): Promise<void> {
-  const result = await withDaemon(daemon =>
-    longRequest(daemon, messages.backup, {}, { ...options, detach: 'The backup goes on. `signet cancel` stops it.' }),
-  );
+  const { result, labels } = await withDaemon(async daemon => {
+    const detach = 'The backup goes on. `signet cancel` stops it.';
+    const result = await longRequest(daemon, messages.backup, {}, { ...options, detach });
+    const { sources } = await daemon.connection.sendRequest(messages.status, {});
+    return { result, labels: new Map(sources.map(({ id, label }) => [id, label])) };
+  });
   if (options.json) printJson(result);
-  else print(backupWords(result));
+  else print(backupWords(result, labels));
   if (result.filesUnreadable.length > 0) throw new Exit(exitPartial);
 }
 
-function backupWords(result: BackupResult): string {
+/** @param labels of the sources, by their ids: paths begin with these */
+export function backupWords(result: BackupResult, labels: ReadonlyMap<string, string>): string {
+  const named = (path: string): string => {
+    const [id = '', ...rest] = path.split('/');
+    return harmless([labels.get(id) ?? id, ...rest].join('/'));
+  };
   const unreadable = result.filesUnreadable.map(
-    file => `  ${harmless(file.path)}: ${harmless(reasonWords(file.reason))}`,
+    ({ path, reason }) => `  ${named(path)}: ${harmless(reasonWords(reason))}`,
   );
   const { more = {} } = result;
   const whole = result.filesUnreadable.filter(isSource);
@@ -41,9 +49,9 @@ function backupWords(result: BackupResult): string {
     lines.push('What could not be read is tried again next time.');
   }
   for (const { path } of whole.filter(({ reason }) => isHeldBack(reason))) {
-    lines.push(`If you removed that yourself, say so: \`signet sources accept ${harmless(path)}\``);
+    lines.push(`If you removed that yourself, say so: \`signet sources accept ${harmless(path)}\`.`);
   }
-  for (const path of result.notVerified) lines.push(`Not verified: ${harmless(path)}`);
+  for (const path of result.notVerified) lines.push(`Not verified: ${named(path)}`);
   lines.push(...moreWords(more.notVerified));
   for (const alarm of result.alarms) lines.push(alarmWords(alarm.code));
   return lines.join('\n');
@@ -58,8 +66,9 @@ function news(result: BackupResult): string {
   const { filesNew, filesChanged, bytesUploaded, durationMs } = result;
   const what = [
     ...(result.messagesNew ? [newMessagesWords(result)] : []),
-    counted(filesNew, 'new file', 'new files'),
-    counted(filesChanged, 'changed file', 'changed files'),
+    ...(filesNew === 0 ? [] : [counted(filesNew, 'new file', 'new files')]),
+    ...(filesChanged === 0 ? [] : [counted(filesChanged, 'changed file', 'changed files')]),
+    ...(filesNew + filesChanged === 0 ? ['no new or changed files'] : []),
   ];
   return `${what.join(', ')}, ${size(bytesUploaded)} uploaded${durationMs < 1000 ? '' : ` in ${duration(durationMs)}`}`;
 }

@@ -96,13 +96,6 @@ export async function secretsForSetup(
   return { secrets, suggested };
 }
 
-/** Throws a usage error when neither password nor key was given and nobody can be asked. */
-export function refuseEmptyUnlock(options: SecretOptions, given: Values): void {
-  if (given.password === undefined && given.recoveryKey === undefined) {
-    refuseWithoutTerminal([options.recoveryKey === true ? 'recoveryKey' : 'password']);
-  }
-}
-
 /** Secrets for `unlock`: the recovery key, or the password with the phone number where this computer does not remember it. */
 export async function secretsForUnlock(options: SecretOptions, given: Values, knowsPhone: boolean): Promise<Secrets> {
   const byKey = given.recoveryKey !== undefined || options.recoveryKey === true;
@@ -141,7 +134,10 @@ export async function secretsForChange(
   const needed: SecretName[] = knowsPhone ? ['password'] : ['password', 'phone'];
   if (wanted.newPassword === true && !draws) needed.push('newPassword');
   if (wanted.newPhone === true) needed.push('newPhone');
-  refuseWithoutTerminal(needed.filter(name => given[name] === undefined));
+  refuseWithoutTerminal(
+    needed.filter(name => given[name] === undefined),
+    onlyBySecrets,
+  );
   const values: Values = { ...given };
   let suggested: string | undefined;
   const secrets = await asking(async questions => {
@@ -152,6 +148,10 @@ export async function secretsForChange(
         suggested = await suggest();
         values.newPassword = Buffer.from(suggested);
       } else values.newPassword = await askNewPassword(questions, { judge, suggest }, draws);
+    }
+    if (values.newPassword !== undefined && same(values.password, values.newPassword)) {
+      for (const value of Object.values(values)) value.fill(0);
+      throw usage('the new password is the present one');
     }
     if (wanted.newPhone === true) values.newPhone ??= await askPhone(questions, undefined);
     return toSecrets(values);
@@ -215,7 +215,12 @@ export async function withSuggested<Result>(
   }
 }
 
-const optionFor: { readonly [name in SecretName]?: string } = {
+type OptionNames = { readonly [name in SecretName]?: string };
+
+/** Of the commands that change keys, which read nothing but `--secrets-stdin`. */
+const onlyBySecrets: OptionNames = {};
+
+const optionFor: OptionNames = {
   password: '--password-stdin or --secrets-stdin',
   phone: '--phone or --secrets-stdin',
   recoveryKey: '--recovery-key-stdin or --secrets-stdin',
@@ -228,11 +233,11 @@ const nameOf: { readonly [name in SecretName]?: string } = {
   recoveryKey: 'recovery key',
 };
 
-function refuseWithoutTerminal(missing: readonly SecretName[]): void {
+function refuseWithoutTerminal(missing: readonly SecretName[], options = optionFor): void {
   const [first] = missing;
   if (first === undefined || canAsk()) return;
   throw usage(
-    `the ${nameOf[first] ?? first} is missing, and there is no terminal to ask: use ${optionFor[first] ?? '--secrets-stdin'}`,
+    `the ${nameOf[first] ?? first} is missing, and there is no terminal to ask: use ${options[first] ?? '--secrets-stdin'}`,
   );
 }
 

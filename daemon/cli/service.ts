@@ -110,11 +110,12 @@ export async function doctor(options: CommonOptions): Promise<void> {
 function notStarted(wire: WireError): DoctorCheck {
   const { message, advice } = inCommands(wire);
   const { detail } = wire.params;
-  const isSaid = detail === undefined || message.includes(String(detail));
+  // Of a setting the sentence says all, in other words.
+  const isSaid = detail === undefined || wire.code === 'E_SETTING' || message.includes(String(detail));
   return {
     name: 'background part',
     ok: false,
-    detail: isSaid ? `${message} (${wire.code})` : `${message} (${wire.code}: ${detail})`,
+    detail: isSaid ? message : `${message} (${wire.code}: ${detail})`,
     // A runtime that does not do would be sent to this very command.
     ...(wire.code !== 'E_RUNTIME' && advice !== '' && { advice }),
   };

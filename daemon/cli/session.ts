@@ -106,7 +106,7 @@ export function report(thrown: unknown, json: boolean): number {
     process.stderr.write(`${JSON.stringify({ error: { code, ...inCommands(wire), retryable } })}\n`);
   } else {
     const { detail, ...params } = wire.params;
-    const apart = detail !== undefined && showsDetails(wire.code);
+    const apart = detail !== undefined && showsDetails(wire);
     const { message, advice } = inCommands(apart ? { ...wire, params } : wire);
     note(
       [message, advice, apart ? `Details: ${wire.code}: ${detail}` : '']
@@ -131,7 +131,8 @@ export function toWire(thrown: unknown): WireError {
 const complete: readonly ErrorCode[] = ['E_BUSY', 'E_NOT_FOUND', 'E_TARGET_NOT_EMPTY', 'E_SOURCE_UNREADABLE'];
 
 /** Whether the technical words stand below the sentence: where they can help to find the fault, and the sentence does not say it all. */
-function showsDetails(code: ErrorCode): boolean {
+function showsDetails({ code, params }: WireError): boolean {
+  if (code === 'E_DAEMON_MISSING' && params['advice'] !== undefined) return false;
   return !complete.includes(code) && [1, 14, 18].includes(exitCode(code));
 }
 
@@ -139,7 +140,7 @@ function showsDetails(code: ErrorCode): boolean {
 export function inCommands(wire: WireError): { readonly message: string; readonly advice: string } {
   const words = wordsFor(wire);
   const advice: { readonly [code in ErrorCode]?: string } = {
-    E_NOT_SET_UP: 'Run `signet setup`.',
+    E_NOT_SET_UP: wire.params['what'] === 'chats' ? '`signet sources add` adds some.' : 'Run `signet setup`.',
     E_VAULT_LOCKED: 'Run `signet unlock` first.',
     E_BUSY: 'Try again when it is done, or stop it with `signet cancel`.',
     E_NOT_FOUND: 'See `signet snapshots` and `signet ls` for what there is.',

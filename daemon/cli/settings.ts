@@ -7,12 +7,30 @@ import { harmless, print, printJson, table } from './terminal.ts';
 
 type Values = Readonly<Record<string, unknown>>;
 
+/** In a few words; docs/settings.md has the long form. */
+export const meanings: Readonly<Record<string, string>> = {
+  deviceLabel: 'name of this computer in the list of backups',
+  quietMs: 'how long chats are left alone before a backup on change',
+  longestWaitMs: 'after which it is made though they are never quiet',
+  smallestIntervalMs: 'at least so long between two backups on change',
+  rescanMs: 'how often all folders are looked through for changes',
+  jitterMs: 'up to so long, by chance, before a backup by itself',
+  lockAfterIdleMs: 'lock when so long nobody used Signet',
+  lockAfterMs: 'lock so long after the password was given',
+  useKeychain: 'stay unlocked until logout, by the keychain',
+  waitOnBattery: 'no backups by itself on battery',
+  waitOnMetered: 'no backups by itself where volume is paid',
+  passwordReminder: 'ask now and then whether the password is known',
+  desktopNotices: 'show what needs a person on the desktop',
+  watch: 'notice changes at once, not only at each look',
+};
+
 export async function get(key: string | undefined, options: CommonOptions): Promise<void> {
   const values = await withDaemon(({ connection }) => connection.sendRequest(messages.getSettings));
   if (key !== undefined && !Object.hasOwn(values, key)) throw unknown(key, values);
   if (options.json) printJson(key === undefined ? values : { [key]: values[key] });
   else if (key !== undefined) print(shown(key, values[key]));
-  else print(table(Object.entries(values).map(([name, value]) => [name, shown(name, value)])));
+  else print(table(Object.entries(values).map(([name, value]) => [name, shown(name, value), meanings[name] ?? ''])));
 }
 
 export async function set(key: string, text: string, options: CommonOptions): Promise<void> {
@@ -28,15 +46,21 @@ export async function set(key: string, text: string, options: CommonOptions): Pr
 
 /** @throws E_USAGE when the text is not of the kind that the setting holds */
 export function parsedValue(key: string, text: string, before: unknown): boolean | number | string {
+  if (key === 'watch') {
+    const ways: Readonly<Record<string, string>> = { on: 'chokidar', chokidar: 'chokidar', off: 'off' };
+    const way = Object.hasOwn(ways, text) ? ways[text] : undefined;
+    if (way === undefined) throw usage('the setting watch is on or off');
+    return way;
+  }
   if (typeof before === 'boolean') {
     if (['on', 'true', 'yes'].includes(text)) return true;
     if (['off', 'false', 'no'].includes(text)) return false;
-    throw usage(`${key} is on or off`);
+    throw usage(`the setting ${key} is on or off`);
   }
   if (typeof before === 'number') {
     const units = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
     const [, digits, unit = 'ms'] = /^(\d{1,10})(ms|s|m|h|d)?$/.exec(text) ?? [];
-    if (digits === undefined) throw usage(`${key} takes a time, such as 30s, 10m, 2h, or 0`);
+    if (digits === undefined) throw usage(`the setting ${key} takes a time, such as 30s, 10m, 2h, or 0`);
     return Number(digits) * units[unit as keyof typeof units];
   }
   return text;
@@ -44,7 +68,8 @@ export function parsedValue(key: string, text: string, before: unknown): boolean
 
 function shown(key: string, value: unknown): string {
   if (typeof value === 'boolean') return value ? 'on' : 'off';
-  if (typeof value === 'number') return value === 0 && /^lock/.test(key) ? 'never' : duration(value);
+  if (key === 'watch') return value === 'off' ? 'off' : 'on';
+  if (typeof value === 'number') return value === 0 && /^(?:lock|rescan)/.test(key) ? 'never' : duration(value);
   return harmless(String(value));
 }
 

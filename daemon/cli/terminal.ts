@@ -15,6 +15,11 @@ export function print(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
+/** A sentence that is the result: on a terminal its lines break between words. */
+export function tell(text: string): void {
+  print(folded(text, process.stdout));
+}
+
 export function printJson(value: unknown): void {
   process.stdout.write(`${JSON.stringify(value)}\n`);
 }

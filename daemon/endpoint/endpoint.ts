@@ -335,7 +335,8 @@ class Client {
     }
     this.initialized = true;
     const { log, versions } = this.#options;
-    log.info({ compatible: this.#isCompatible, version: said?.version }, 'client connected');
+    // Each command connects once: only what does not fit is worth a line among the backups.
+    if (!this.#isCompatible) log.info({ compatible: false, version: said?.version }, 'client connected');
     const answer: messages.InitializeResult = {
       capabilities: {},
       serverInfo: { name: 'signet', version: versions.productVersion },

@@ -132,7 +132,8 @@ export class Backups {
     const { state, log, deviceId } = this.#options;
     const settings = this.#options.settings();
     if (settings === undefined || settings.sources.length === 0) {
-      throw new SignetError('E_NOT_SET_UP', 'there is nothing to back up: no source is set up');
+      const params = settings?.remote ? { what: 'chats' } : {};
+      throw new SignetError('E_NOT_SET_UP', 'there is nothing to back up: no source is set up', { params });
     }
     // A copy: locking wipes the key at once, and what is sealed at the end must not be sealed under zeros.
     const stateKey = copySecret(this.#options.stateKey());

@@ -1,4 +1,5 @@
 import test from 'ava';
+import { backupWords } from '../../daemon/cli/jobs.ts';
 import { Exit, report } from '../../daemon/cli/session.ts';
 import { choicesOf, sourceOf } from '../../daemon/cli/source-spec.ts';
 import { statusExit } from '../../daemon/cli/state.ts';
@@ -234,4 +235,29 @@ test('a source is a folder, an app, or an app with its folder', t => {
   t.deepEqual(sourceOf('generic:/a:b'), { profile: 'generic', root: '/a:b' });
   t.deepEqual(sourceOf('test'), { root: `${process.cwd()}/test` }, 'a folder that is here');
   t.throws(() => sourceOf(''), { code: 'E_USAGE' });
+});
+
+test('a backup names its sources as they are called, and counts nothing that is none', t => {
+  const result = {
+    type: 'result',
+    reason: 'user',
+    filesNew: 0,
+    filesChanged: 0,
+    bytesRead: 0,
+    bytesUploaded: 1024,
+    requests: 7,
+    durationMs: 12,
+    filesUnreadable: [{ path: 'generic-abcd2345', reason: 'shrunk' }],
+    notVerified: ['generic-abcd2345/a.db'],
+    alarms: [],
+  } as const;
+  t.is(
+    backupWords(result, new Map([['generic-abcd2345', 'Notes']])),
+    [
+      'Backed up, except 1 source: no new or changed files, 1.0 kB uploaded.',
+      '  Notes: most of it is gone, so the last backup of it is kept',
+      'If you removed that yourself, say so: `signet sources accept generic-abcd2345`.',
+      'Not verified: Notes/a.db',
+    ].join('\n'),
+  );
 });
