@@ -14,7 +14,7 @@ import * as engine from './engine-messages.ts';
 import type { JobCall, JobQueue } from './job-queue.ts';
 import type { PastRuns } from './past-runs.ts';
 import { loadMemory, saveMemory } from './recall.ts';
-import { afterBackup, decodeKnown, encodeKnown, isHeldBack, type KnownSources, sourceNotices } from './source-facts.ts';
+import { acceptable, afterBackup, decodeKnown, encodeKnown, type KnownSources, sourceNotices } from './source-facts.ts';
 
 /** The fact that holds what is known of the sources. */
 const knownName = 'sources';
@@ -148,7 +148,7 @@ export class Backups {
           ...source,
           captureNow: isDue(source.id),
           // What was said of one loss does not hold for the next.
-          lossAccepted: accepted.includes(source.id) && isHeldBack(this.#sources.get(source.id)),
+          lossAccepted: accepted.includes(source.id) && acceptable(this.#sources.get(source.id)),
         })),
         memory: await loadMemory(state, stateKey),
         witness: await this.#options.witness(stateKey),
