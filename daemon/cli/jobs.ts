@@ -176,6 +176,9 @@ function percentOf(given: string | true | undefined): number | undefined {
   return percent;
 }
 
+const uploadsAfresh =
+  'A backup uploads afresh what it needs of that and finds on this computer; earlier backups may lack it for good.';
+
 function verifyWords(result: VerifyResult): string {
   const checked = `${counted(result.snapshots, 'backup', 'backups')} checked, ${size(result.bytesRead)} read.`;
   if (result.ok) return `No problems. ${checked}`;
@@ -186,7 +189,8 @@ function verifyWords(result: VerifyResult): string {
     const { message, advice } = wordsFor({ code, params: {} });
     if (told.has(message)) continue;
     told.add(message);
-    lines.push(`${message} ${advice}`);
+    // Whoever reads this has verified them already.
+    lines.push(`${message} ${advice.replace(/Verify the backups to see what is affected(?:; .*)?\./, uploadsAfresh)}`);
   }
   lines.push('Details:');
   for (const { object, code, detail } of result.problems) {
