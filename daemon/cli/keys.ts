@@ -10,7 +10,15 @@ import type { Connected } from '../../protocol/launch.ts';
 import * as messages from '../../protocol/messages.ts';
 import { groupsOf } from '../../protocol/recovery-key.ts';
 import type { Secrets } from '../../protocol/secrets.ts';
-import { givenSecrets, judgeBy, type SecretOptions, secretsForChange, suggestBy, type Wanted } from './secrets.ts';
+import {
+  givenSecrets,
+  judgeBy,
+  type SecretOptions,
+  secretsForChange,
+  suggestBy,
+  type Wanted,
+  withSuggested,
+} from './secrets.ts';
 import { type CommonOptions, longRequest, usage, withDaemon } from './session.ts';
 import { canAsk, harmless, note, print, printJson, tell } from './terminal.ts';
 
@@ -98,7 +106,7 @@ async function withSecrets(
     const tools = { judge: judgeBy(daemon), suggest: suggestBy(daemon) };
     const { secrets, suggested } = await secretsForChange(options, given, wanted, tools, phoneEnding !== null);
     try {
-      await run(daemon, secrets, suggested);
+      await withSuggested({ newPassword: suggested }, options, () => run(daemon, secrets, suggested));
     } finally {
       secrets.wipe();
     }

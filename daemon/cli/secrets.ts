@@ -9,7 +9,7 @@ import { judgePassword, suggestPassword } from '../../protocol/messages.ts';
 import { parseRecoveryKey } from '../../protocol/recovery-key.ts';
 import { type SecretName, Secrets, secretNames } from '../../protocol/secrets.ts';
 import { usage } from './session.ts';
-import { canAsk, note, Questions } from './terminal.ts';
+import { canAsk, note, printJson, Questions } from './terminal.ts';
 
 export interface SecretOptions {
   readonly secretsStdin?: boolean;
@@ -194,6 +194,26 @@ export function suggestBy({ connection, secrets: channel }: Connected): () => Pr
       opened.wipe();
     }
   };
+}
+
+/**
+ * Words that nobody has seen yet may be the password by now, whatever became of the answer: they are told before the failure.
+ *
+ * @param suggested by the name that the answer would have them under; undefined: none were drawn
+ */
+export async function withSuggested<Result>(
+  suggested: { readonly [name in 'password' | 'newPassword']?: string | undefined },
+  { json }: { readonly json?: boolean },
+  run: () => Promise<Result>,
+): Promise<Result> {
+  try {
+    return await run();
+  } catch (error) {
+    const words = suggested.password ?? suggested.newPassword;
+    if (words !== undefined && json === true) printJson(suggested);
+    else if (words !== undefined) note(`If it was done all the same, the password is: ${words}`);
+    throw error;
+  }
 }
 
 type OptionNames = { readonly [name in SecretName]?: string };

@@ -138,6 +138,8 @@ export function hardenProcess(): void {
   }
   for (const name of ['NODE_OPTIONS', 'NODE_EXTRA_CA_CERTS', 'NODE_REPL_EXTERNAL_MODULE', 'NODE_V8_COVERAGE'])
     delete process.env[name];
+  // Windows looks for a program in the current folder before it looks along PATH, and libuv with it unless this is set.
+  process.env['NoDefaultCurrentDirectoryInExePath'] = '1';
   if (process.platform === 'win32') return;
   process.on('SIGHUP', ignoreSignal);
   process.on('SIGUSR1', ignoreSignal); // a second bolt beside --disable-sigusr1

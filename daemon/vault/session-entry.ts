@@ -30,7 +30,7 @@ const plainBytes = 32 + 32 + 32 + 8;
 const entryBytes = halfBytes + timesBytes + nonceBytes + plainBytes + tagBytes;
 const label = utf8('signet/session/v1');
 /** A clock that is set right by so much changes nothing. */
-const clockSlackMs = 5 * 60_000;
+export const clockSlackMs = 5 * 60_000;
 
 export interface SessionKeys {
   /** 32 bytes; the holder wipes it. */
