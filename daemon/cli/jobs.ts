@@ -10,7 +10,7 @@ import * as messages from '../../protocol/messages.ts';
 import { isHeldBack, isSource, leftOutWords, newMessagesWords } from '../../protocol/source-words.ts';
 import type { BackupResult, RestoreResult, VerifyResult } from '../../protocol/status.ts';
 import { type CommonOptions, Exit, longRequest, usage, withDaemon } from './session.ts';
-import { harmless, print, printJson } from './terminal.ts';
+import { harmless, print, printJson, tell } from './terminal.ts';
 
 export async function backup(options: CommonOptions): Promise<void> {
   const { result, labels } = await withDaemon(async daemon => {
@@ -20,7 +20,7 @@ export async function backup(options: CommonOptions): Promise<void> {
     return { result, labels: new Map(sources.map(({ id, label }) => [id, label])) };
   });
   if (options.json) printJson(result);
-  else print(backupWords(result, labels));
+  else tell(backupWords(result, labels));
   if (result.filesUnreadable.length > 0) throw new Exit(exitPartial);
 }
 
@@ -112,7 +112,7 @@ export async function restore(snapshot: string, options: RestoreOptions): Promis
     ),
   );
   if (options.json) printJson(result);
-  else print(restoreWords(result));
+  else tell(restoreWords(result));
   if (result.skipped.length > 0 || unsound(result).length > 0) throw new Exit(exitPartial);
 }
 
@@ -159,7 +159,7 @@ export async function verify(options: VerifyOptions): Promise<void> {
     longRequest(daemon, messages.verify, readDataPercent === undefined ? {} : { readDataPercent }, options),
   );
   if (options.json) printJson(result);
-  else print(verifyWords(result));
+  else tell(verifyWords(result));
   if (result.ok) return;
   throw new Exit(
     Math.max(1, ...result.problems.map(({ code }) => (exitCode(code) === exitCode('E_ROLLBACK') ? exitCode(code) : 1))),
@@ -176,6 +176,9 @@ function percentOf(given: string | true | undefined): number | undefined {
   return percent;
 }
 
+const uploadsAfresh =
+  'A backup uploads afresh what it needs of that and finds on this computer; earlier backups may lack it for good.';
+
 function verifyWords(result: VerifyResult): string {
   const checked = `${counted(result.snapshots, 'backup', 'backups')} checked, ${size(result.bytesRead)} read.`;
   if (result.ok) return `No problems. ${checked}`;
@@ -186,7 +189,8 @@ function verifyWords(result: VerifyResult): string {
     const { message, advice } = wordsFor({ code, params: {} });
     if (told.has(message)) continue;
     told.add(message);
-    lines.push(`${message} ${advice}`);
+    // Whoever reads this has verified them already.
+    lines.push(`${message} ${advice.replace(/Verify the backups to see what is affected(?:; .*)?\./, uploadsAfresh)}`);
   }
   lines.push('Details:');
   for (const { object, code, detail } of result.problems) {

@@ -149,7 +149,8 @@ export async function secretsForChange(
         values.newPassword = Buffer.from(suggested);
       } else values.newPassword = await askNewPassword(questions, { judge, suggest }, draws);
     }
-    if (values.newPassword !== undefined && same(values.password, values.newPassword)) {
+    const { password, newPassword } = values;
+    if (password !== undefined && newPassword !== undefined && same(password, newPassword)) {
       for (const value of Object.values(values)) value.fill(0);
       throw usage('the new password is the present one');
     }

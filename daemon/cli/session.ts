@@ -128,7 +128,13 @@ export function toWire(thrown: unknown): WireError {
   return new PeerError('E_INTERNAL', thrown instanceof Error ? thrown.name : 'unknown', { cause: thrown });
 }
 
-const complete: readonly ErrorCode[] = ['E_BUSY', 'E_NOT_FOUND', 'E_TARGET_NOT_EMPTY', 'E_SOURCE_UNREADABLE'];
+const complete: readonly ErrorCode[] = [
+  'E_BUSY',
+  'E_NOT_FOUND',
+  'E_TARGET_NOT_EMPTY',
+  'E_SOURCE_UNREADABLE',
+  'E_COMMAND',
+];
 
 /** Whether the technical words stand below the sentence: where they can help to find the fault, and the sentence does not say it all. */
 function showsDetails({ code, params }: WireError): boolean {
@@ -146,5 +152,6 @@ export function inCommands(wire: WireError): { readonly message: string; readonl
     E_NOT_FOUND: 'See `signet snapshots` and `signet ls` for what there is.',
     E_ALREADY_SET_UP: 'Nothing was changed. `signet status` shows how things are.',
   };
-  return { message: words.message, advice: advice[wire.code] ?? words.advice };
+  const inWords = words.advice.replace('Verify the backups', 'Run `signet verify`');
+  return { message: words.message, advice: advice[wire.code] ?? inWords };
 }

@@ -10,19 +10,19 @@ type Values = Readonly<Record<string, unknown>>;
 /** In a few words; docs/settings.md has the long form. */
 export const meanings: Readonly<Record<string, string>> = {
   deviceLabel: 'name of this computer in the list of backups',
-  quietMs: 'how long chats are left alone before a backup on change',
-  longestWaitMs: 'after which it is made though they are never quiet',
-  smallestIntervalMs: 'at least so long between two backups on change',
-  rescanMs: 'how often all folders are looked through for changes',
-  jitterMs: 'up to so long, by chance, before a backup by itself',
-  lockAfterIdleMs: 'lock when so long nobody used Signet',
+  quietMs: 'so long without a change before a backup',
+  longestWaitMs: 'at most so long until that backup',
+  smallestIntervalMs: 'at least so long between two on change',
+  rescanMs: 'how often everything is looked through',
+  jitterMs: 'up to so long later, by chance',
+  lockAfterIdleMs: 'lock after so long without use',
   lockAfterMs: 'lock so long after the password was given',
-  useKeychain: 'stay unlocked until logout, by the keychain',
-  waitOnBattery: 'no backups by itself on battery',
-  waitOnMetered: 'no backups by itself where volume is paid',
-  passwordReminder: 'ask now and then whether the password is known',
-  desktopNotices: 'show what needs a person on the desktop',
-  watch: 'notice changes at once, not only at each look',
+  useKeychain: 'stay unlocked until logout',
+  waitOnBattery: 'no backups by themselves on battery',
+  waitOnMetered: 'none by themselves where volume is paid',
+  passwordReminder: 'ask whether the password is still known',
+  desktopNotices: 'show what needs you on the desktop',
+  watch: 'notice changes at once',
 };
 
 export async function get(key: string | undefined, options: CommonOptions): Promise<void> {

@@ -9,7 +9,7 @@ import * as messages from '../../protocol/messages.ts';
 import type { FoundSource, SourceStatus, SyncedFolder } from '../../protocol/status.ts';
 import { type CommonOptions, usage, withDaemon } from './session.ts';
 import { type ChoiceOptions, choicesOf, sourceOf } from './source-spec.ts';
-import { harmless, print, printJson, table } from './terminal.ts';
+import { harmless, print, printJson, table, tell } from './terminal.ts';
 
 export async function list(options: CommonOptions): Promise<void> {
   const { sources } = await withDaemon(({ connection }) => connection.sendRequest(messages.status, {}));
@@ -61,7 +61,7 @@ export async function add(spec: string, options: AddOptions): Promise<void> {
   });
   if (options.json) return printJson(source);
   const notes = [choosingNote(source.profile), source.opensOnlyHere && onlyHereWords(source.label)];
-  print(
+  tell(
     [
       `Added: ${harmless(source.label)}, ${harmless(source.root)}.`,
       ...notes.filter(text => typeof text === 'string').map(harmless),
@@ -93,7 +93,7 @@ export async function remove(name: string, options: CommonOptions): Promise<void
   });
   if (options.json) printJson({ removed: source.id });
   else {
-    print(
+    tell(
       `${harmless(source.label)} is not backed up any more. The backups of it that are there stay and can be restored.`,
     );
   }
@@ -110,7 +110,7 @@ export async function change(name: string, options: AddOptions): Promise<void> {
   });
   if (options.json) return printJson(source);
   const choice = choiceWords(source);
-  print(
+  tell(
     choice === undefined
       ? `${harmless(source.label)} is backed up whole from the next backup on.`
       : `From the next backup on ${harmless(source.label)} is backed up without ${choice}. Earlier backups keep what they have.`,
@@ -124,7 +124,7 @@ export async function accept(name: string, options: CommonOptions): Promise<void
     return found;
   });
   if (options.json) printJson({ accepted: source.id });
-  else print(`The next backup takes ${harmless(source.label)} as it is now. Earlier backups keep what was there.`);
+  else tell(`The next backup takes ${harmless(source.label)} as it is now. Earlier backups keep what was there.`);
 }
 
 export async function discover(options: CommonOptions): Promise<void> {

@@ -7,7 +7,16 @@ import * as messages from '../../protocol/messages.ts';
 import { noticeWords } from '../../protocol/notice-words.ts';
 import { Secrets } from '../../protocol/secrets.ts';
 import { sourceWords } from '../../protocol/source-words.ts';
-import type { Notice, NoticeKind, Schedule, ScheduleKind, SourceStatus, Status } from '../../protocol/status.ts';
+import type {
+  Notice,
+  NoticeKind,
+  Overdue,
+  OverdueCause,
+  Schedule,
+  ScheduleKind,
+  SourceStatus,
+  Status,
+} from '../../protocol/status.ts';
 import { askedAgainWords, passwordWords, scheduleWords, sentenceFor } from '../../protocol/words.ts';
 import { givenSecrets, type SecretOptions, secretsForUnlock } from './secrets.ts';
 import { type CommonOptions, Exit, usage, withDaemon } from './session.ts';
@@ -55,7 +64,7 @@ function durationOf(text: string): number | undefined {
   return digits === undefined || unit === undefined ? undefined : Number(digits) * units[unit as keyof typeof units];
 }
 
-function statusWords(found: Status, now: number): string {
+export function statusWords(found: Status, now: number): string {
   const { state, sentence, below } = sentenceFor(found, now);
   const facts: string[][] = [];
   if (found.vault !== 'absent') {
@@ -82,9 +91,9 @@ function statusWords(found: Status, now: number): string {
     found.alarms.length > 1 ? [`${counted(found.alarms.length - 1, 'more alarm stands', 'more alarms stand')}.`] : [];
   const isFirst =
     state === 'good' && found.sources.length > 0 && found.lastGoodAt === null && found.lastBackup === null;
-  const locked = state === 'overdue' && found.vault === 'locked' ? ['Run `signet unlock`.'] : undefined;
+  const overdue = state === 'overdue' && found.overdue !== null ? [overdueAdvice(found, found.overdue)] : undefined;
   const next =
-    locked ??
+    overdue ??
     { 'not set up': ['Run `signet setup`.'], locked: ['Run `signet unlock`.'] }[state as string] ??
     (isFirst ? ['Run `signet backup`.'] : []);
   // What is overdue or failed stands in the heading, a missing keychain in the table.
@@ -101,6 +110,19 @@ function statusWords(found: Status, now: number): string {
     line => line !== '',
   );
   return [folded(heading.join('\n'), process.stdout), ...(facts.length === 0 ? [] : ['', table(facts)])].join('\n');
+}
+
+/** What ends the delay, by its cause. */
+function overdueAdvice({ vault }: Status, { cause }: Overdue): string {
+  if (vault === 'locked') return 'Run `signet unlock`.';
+  const commands: { readonly [cause in OverdueCause]?: string } = {
+    paused: 'Run `signet pause --resume`, or `signet backup` for one now.',
+    'not-running': 'Run `signet backup`; `signet daemon install` has Signet started at each login.',
+    full: 'Free some space there, then run `signet backup`.',
+    'disk-full': 'Free some space, then run `signet backup`.',
+    power: 'Run `signet backup` for one now.',
+  };
+  return commands[cause] ?? 'Run `signet backup` to try now; `signet doctor` looks for what is in the way.';
 }
 
 /** The shared words, with the commands that do what they advise. */

@@ -159,7 +159,7 @@ test('every mistake after set-up says what to do, and changes nothing', async t 
     { args: to('/proc/nothing/here'), says: /choose another/ },
     { args: to(join(other, 'letter.txt', 'back')), says: /choose another/ },
     { args: to(other), ...notEmpty },
-    { args: to(join(other, 'letter.txt')), ...notEmpty },
+    { args: to(join(other, 'letter.txt')), says: /is not a folder: name a new or empty one/ },
     { args: ['restore', 'newest', '--to', free], says: /"latest", or the first 4/ },
     { args: ['restore', 'abc', '--to', free], says: /"latest", or the first 4/ },
     { args: ['restore', '0'.repeat(65), '--to', free], says: /"latest", or the first 4/ },
