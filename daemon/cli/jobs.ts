@@ -9,7 +9,7 @@ import { counted, duration, listed, size } from '../../protocol/formats.ts';
 import * as messages from '../../protocol/messages.ts';
 import { isHeldBack, isSource, leftOutWords, newMessagesWords } from '../../protocol/source-words.ts';
 import type { BackupResult, RestoreResult, VerifyResult } from '../../protocol/status.ts';
-import { type CommonOptions, Exit, longRequest, usage, withDaemon } from './session.ts';
+import { backupNamed, type CommonOptions, Exit, longRequest, usage, withDaemon } from './session.ts';
 import { harmless, print, printJson, tell } from './terminal.ts';
 
 export async function backup(options: CommonOptions): Promise<void> {
@@ -103,7 +103,7 @@ export async function restore(snapshot: string, options: RestoreOptions): Promis
       daemon,
       messages.restore,
       {
-        snapshot,
+        snapshot: backupNamed(snapshot),
         target: resolve(options.to),
         ...(options.include === undefined ? {} : { include: options.include }),
         ...(options.dryRun ? { dryRun: true } : {}),

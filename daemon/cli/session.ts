@@ -97,6 +97,12 @@ export function usage(detail: string, advice?: string): PeerError {
   return new PeerError('E_USAGE', detail, advice === undefined ? {} : { params: { advice } });
 }
 
+/** A backup as it is named on the command line. */
+export function backupNamed(name: string): string {
+  if (/^(?:latest|[0-9a-f]{4,64})$/.test(name)) return name;
+  throw usage('a backup is named by latest, or by the first 4 or more digits of its id', 'See `signet snapshots`.');
+}
+
 /** Says what went wrong, on standard error, and answers the exit code. */
 export function report(thrown: unknown, json: boolean): number {
   if (thrown instanceof Exit) return thrown.status;

@@ -339,7 +339,7 @@ function notLeft(places: readonly LeftPlace[]): SignetError {
   const detail =
     places.length === 0
       ? 'no old backup was left by a start afresh, so there is none to delete'
-      : `no old backup of this name was left: give the name of its folder, ${names}`;
+      : `no old backup of this name was left: there ${places.length === 1 ? 'is' : 'are'} ${names}`;
   return new SignetError('E_USAGE', 'no old backup of this name was left', { params: { detail } });
 }
 
