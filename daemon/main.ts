@@ -1,5 +1,5 @@
 // The daemon: one process per home that outlives the windows and terminals which use it. Constructs everything and wires it together; what
-// is decided is decided in the units below.
+// is answered is in handlers.ts, what is decided in the units below.
 
 import { randomFillSync } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
@@ -8,16 +8,16 @@ import { exitCode } from '../protocol/errors.ts';
 import { type Home, resolveHome } from '../protocol/home.ts';
 import { daemonFlags, frugalEnvironment } from '../protocol/runtime.ts';
 import type { Status } from '../protocol/status.ts';
-import { productVersion, protocolVersion } from '../protocol/version.ts';
-import { asBuffer, fromUtf8, secretBytes, wipe } from './base/bytes.ts';
+import { productVersion } from '../protocol/version.ts';
+import { fromUtf8, secretBytes } from './base/bytes.ts';
 import { systemClock } from './base/clock.ts';
 import { SignetError, toSignetError } from './base/errors.ts';
 import { readBounded } from './base/files.ts';
 import { openLog } from './base/log.ts';
 import { sweepStaging } from './capture/capture.ts';
-import { claimHome, type Handlers, type Secrets, startEndpoint } from './endpoint/endpoint.ts';
+import { claimHome, startEndpoint } from './endpoint/endpoint.ts';
+import { handlersOf } from './handlers.ts';
 import { AroundBackups } from './jobs/around.ts';
-import { bounded } from './jobs/bounded.ts';
 import { examine } from './jobs/doctor.ts';
 import { Engine } from './jobs/engine.ts';
 import { finishSwitch } from './jobs/fresh.ts';
@@ -25,7 +25,6 @@ import { Jobs } from './jobs/jobs.ts';
 import { KeptPhone } from './jobs/kept-phone.ts';
 import { KeptSession } from './jobs/kept-session.ts';
 import { DesktopNotices } from './jobs/notices.ts';
-import type { GivenSecrets } from './jobs/setup.ts';
 import { UsableKeychain } from './jobs/usable-keychain.ts';
 import {
   type AutostartSurroundings,
@@ -62,7 +61,7 @@ import {
   watchSources,
 } from './sources/sources.ts';
 import { besideHome, openState } from './state/state.ts';
-import { KeyProcess, openVaultState, resticPassword } from './vault/vault.ts';
+import { KeyProcess, openVaultState } from './vault/vault.ts';
 
 const bytes = (count: number): Uint8Array => randomFillSync(secretBytes(count));
 const place: Place = { platform: process.platform, home: homedir(), env: process.env };
@@ -72,9 +71,6 @@ const syncReading: SyncReading = {
   names: async folder => readdir(folder).catch(() => []),
   registry: registryText,
 };
-const maxReadBytes = 128 << 10;
-const listPage = { entries: 500, characters: 1 << 20 };
-const historyPage = 200;
 
 hardenProcess();
 frugalHeap();
@@ -89,7 +85,6 @@ try {
 }
 
 async function runDaemon(home: Home): Promise<void> {
-  const startedAt = systemClock.monotonic();
   const broken = (await probeRuntime()).find(check => !check.ok);
   if (broken !== undefined) {
     throw new SignetError('E_RUNTIME', `${broken.name}: ${broken.detail}; ${broken.advice}`, {
@@ -164,100 +159,12 @@ async function runDaemon(home: Home): Promise<void> {
   const service = serviceOrder(home);
   const around = autostartSurroundings();
   const stopping = Promise.withResolvers<void>();
-  const handlers: Handlers = {
-    setup: async (params, call) => {
-      const { recoveryKey, ...result } = await jobs.setup(params, given(call.secrets), call);
-      if (recoveryKey === undefined) return result;
-      const digits = resticPassword(recoveryKey);
-      wipe(recoveryKey);
-      return { ...result, recoveryKey: digits };
-    },
-    status: async ({ check }) => {
-      await jobs.settled();
-      return check ? jobs.check() : jobs.status();
-    },
-    backup: (_, call) => jobs.backup('user', undefined, call),
-    cancel: async () => ({ cancelled: jobs.cancel() }),
-    snapshots: ({ offset = 0, limit = listPage.entries }, { signal }) => jobs.snapshots({ offset, limit }, signal),
-    history: async ({ before, limit = historyPage }) => jobs.history(before, limit),
-    list: async ({ snapshot, path, offset = 0 }, { signal }) => {
-      const entries = await jobs.list(snapshot, path, signal);
-      return { entries: bounded(entries.slice(offset), listPage).listed, total: entries.length };
-    },
-    read: async ({ length, ...range }, { signal }) => {
-      const part = await jobs.read({ ...range, length: Math.min(length, maxReadBytes) }, signal);
-      return { base64: asBuffer(part.bytes).toString('base64'), sizeBytes: part.sizeBytes };
-    },
-    restore: (params, call) => jobs.restore({ include: [], dryRun: false, ...params }, call),
-    verify: ({ readDataPercent }, call) => jobs.verify(readDataPercent ?? 0, call),
-    unlock: async (_, { secrets }) => {
-      await jobs.unlock(given(secrets));
-      return {};
-    },
-    lock: async () => {
-      await jobs.lock();
-      return {};
-    },
-    discoverSources: () => jobs.sources.discover(),
-    syncedFolders: () => jobs.sources.syncedFolders(),
-    addSource: wish => jobs.sources.add(wish),
-    removeSource: async ({ id }) => {
-      await jobs.sources.remove(id);
-      return {};
-    },
-    changeSource: change => jobs.sources.change(change),
-    acceptSource: async ({ id }) => {
-      await jobs.sources.accept(id);
-      return {};
-    },
-    setSchedule: change => jobs.setSchedule(change),
-    pause: async ({ ms }) => ({ pausedUntil: jobs.pause(ms) }),
-    judgePassword: async (_, { secrets }) => {
-      const { password, phone } = given(secrets);
-      if (password === undefined)
-        throw new SignetError('E_USAGE', 'there is no password to judge', { params: { missing: 'password' } });
-      const number = phone === undefined ? undefined : asBuffer(phone).toString('utf8');
-      return { verdict: await vault.judgePassword(password, number) };
-    },
-    changePassword: async (_, { secrets }) => {
-      await jobs.credentials.changePassword(given(secrets));
-      return {};
-    },
-    changePhone: async (_, { secrets }) => {
-      await jobs.credentials.changePhone(given(secrets));
-      return {};
-    },
-    showRecoveryKey: async (_, { secrets }) => ({
-      recoveryKey: await jobs.credentials.showRecoveryKey(given(secrets)),
-    }),
-    renewRecoveryKey: async (_, { secrets }) => ({
-      recoveryKey: await jobs.credentials.renewRecoveryKey(given(secrets)),
-    }),
-    writeRecoverySheet: async ({ to }, { secrets }) => {
-      await jobs.credentials.writeSheet(to, given(secrets));
-      return {};
-    },
-    startAfresh: (_, call) => jobs.fresh.start(given(call.secrets), call),
-    deleteOldBackup: ({ name }, { secrets }) => jobs.fresh.deleteOld(name, given(secrets)),
-    suggestPassword: async () => ({ newPassword: await vault.suggestPassword() }),
-    daemonInfo: async () => ({
-      pid: process.pid,
-      version: productVersion,
-      protocolVersion,
-      uptimeSeconds: Math.round((systemClock.monotonic() - startedAt) / 1000),
-    }),
-    stopDaemon: async () => {
-      stopping.resolve();
-      return {};
-    },
-    handOver: async () => {
-      if (jobs.status().job !== null)
-        throw new SignetError('E_BUSY', 'a job runs; the daemon makes way when it is done');
-      stopping.resolve();
-      return {};
-    },
-    getSettings: async () => jobs.chosenSettings(),
-    setSettings: ({ values }) => jobs.setSettings(values),
+  const handlers = handlersOf({
+    jobs,
+    vault,
+    clock: systemClock,
+    pid: process.pid,
+    stop: () => stopping.resolve(),
     installService: () => installAutostart(service, around),
     uninstallService: async () => ({ removed: await uninstallAutostart(service.environment, around) }),
     doctor: () =>
@@ -281,7 +188,7 @@ async function runDaemon(home: Home): Promise<void> {
         freeBytes: freeDiskBytes,
         fact: name => state.facts.get(name),
       }),
-  };
+  });
   const endpoint = await startEndpoint({
     home,
     handlers,
@@ -338,9 +245,4 @@ function autostartSurroundings(): AutostartSurroundings {
     uid: process.getuid?.(),
     user: domain === undefined ? userInfo().username : `${domain}\\${userInfo().username}`,
   };
-}
-
-function given(secrets: Secrets): GivenSecrets {
-  const [password, phone, recoveryKey] = [secrets.get('password'), secrets.get('phone'), secrets.get('recoveryKey')];
-  return { password, phone, recoveryKey, newPassword: secrets.get('newPassword'), newPhone: secrets.get('newPhone') };
 }

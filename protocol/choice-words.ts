@@ -1,7 +1,7 @@
 // What a person is told when choosing chats and bringing them back: what of an app is not kept by wish, and what its files are good for.
 
 import { counted, type Locale, listed, size } from './formats.ts';
-import type { MediaClass, SourceStatus } from './status.ts';
+import type { MediaClass, NextBackup, SourceStatus } from './status.ts';
 
 const mediaNames: { readonly [kind in MediaClass]: string } = {
   image: 'pictures',
@@ -27,6 +27,18 @@ export function choiceWords(
 /** Of an app that seals its data with a key of this computer: what that means for a restore. */
 export function onlyHereWords(label: string): string {
   return `${label} locks its messages with a key that lives in this computer's keychain. On another computer these files will not open.`;
+}
+
+/** Who makes the backup in which a change counts; empty where none is needed for it. */
+export function nextBackupWords(next: NextBackup['nextBackup']): string {
+  switch (next) {
+    case 'by-itself':
+      return 'That backup is made by itself soon; `signet status` tells if it has to wait.';
+    case 'on-request':
+      return 'Nothing is backed up by itself here: `signet backup` makes that backup.';
+    default:
+      return '';
+  }
 }
 
 /** What one should know when choosing an app's chats, by its profile. */

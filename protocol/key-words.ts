@@ -4,6 +4,8 @@
 export const beforeChange = {
   password:
     'Change the password? Old copies of the cloud that someone may have taken still open with the old password. If someone may know it, start a fresh backup instead: `signet fresh`.',
+  passwordByKey:
+    'Choose a new password with the recovery key? The forgotten one opens the backup no longer; the recovery key stays as it is, and nothing is uploaded again. Old copies of the cloud that someone may have taken still open with the old password.',
   phone:
     'Change the phone number? It is part of the lock. Old copies of the cloud that someone may have taken still open with the old number and the password of that time.',
   renew:

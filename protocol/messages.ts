@@ -11,6 +11,7 @@ import type {
   HistoryRun,
   JobProgress,
   ListEntry,
+  NextBackup,
   RestoreResult,
   Schedule,
   SetupResult,
@@ -147,7 +148,7 @@ export const syncedFolders = new RequestType0<readonly SyncedFolder[], WireError
 /** From the client to the daemon: one more source; without a root the profile's own folder, without a profile recognised. */
 export const addSource = new RequestType<
   { readonly root?: string; readonly profile?: string; readonly label?: string } & SourceChoices,
-  SourceStatus,
+  SourceStatus & NextBackup,
   WireError
 >('signet/sources/add');
 /** From the client to the daemon: leave the source out from now on; what is backed up of it stays. */
@@ -163,13 +164,11 @@ export const changeSource = new RequestType<
     readonly maxFileBytes?: number | null;
     readonly exclude?: SourceChoices['exclude'];
   },
-  SourceStatus,
+  SourceStatus & NextBackup,
   WireError
 >('signet/sources/change');
 /** From the client to the daemon: that the source shrank was the user's own doing; the next backup takes it as it is. */
-export const acceptSource = new RequestType<{ readonly id: string }, Record<string, never>, WireError>(
-  'signet/sources/accept',
-);
+export const acceptSource = new RequestType<{ readonly id: string }, NextBackup, WireError>('signet/sources/accept');
 
 /** From the client to the daemon: what can be chosen, by key. */
 export const getSettings = new RequestType0<Readonly<Record<string, unknown>>, WireError>('signet/settings/get');
@@ -180,7 +179,10 @@ export const setSettings = new RequestType<
   WireError
 >('signet/settings/set');
 
-/** From the client to the daemon: a new password. Secrets: password (the present one), newPassword, phone where it is not remembered. */
+/**
+ * From the client to the daemon: a new password. Secrets: password (the present one), newPassword, phone where it is not remembered; or
+ * recoveryKey in place of a forgotten password, and then newPhone for another number.
+ */
 export const changePassword = new RequestType<{ readonly secrets: SealedSecrets }, Record<string, never>, WireError>(
   'signet/password/change',
 );

@@ -1,6 +1,6 @@
 // The sentences for notices, by their kind: what happened, what it means for the chats, what to do. In the panel and in commands they name the
 // app and the place; on the desktop, where others may look over a shoulder, they count and name nothing. What each is filled with:
-// overdue {days, cause, causeSince, place, code, tries} · failed {code, place, tries} · shrunk {app, of, count} · missing-source {app} ·
+// overdue {days, cause, causeSince, place, code, tries} · locked-due {schedule} · failed {code, place, tries} · shrunk {app, of, count} · missing-source {app} ·
 // fewer-messages {app, count} · password-reminder, no-keychain {}.
 
 import { capital, filled, type Words, wordsFor } from './error-words.ts';
@@ -23,6 +23,12 @@ const sentences: { readonly [kind in NoticeKind]: (facts: Facts) => Words } = {
     const long = noGoodBackup(typeof days === 'number' ? days : undefined, locale);
     const why = cause === undefined ? '' : ` ${causeWords(params, now, locale)}.`;
     return { message: `${long}.${why}`, advice: overdueAdvice(cause) };
+  },
+  'locked-due': ({ params }) => {
+    const { schedule } = params;
+    const isCalendar = schedule === 'daily' || schedule === 'weekly' || schedule === 'monthly';
+    const due = isCalendar ? `the ${schedule} backup is due` : 'what changed waits to be backed up';
+    return { message: `Signet is locked, and ${due}.`, advice: 'Unlock it, and the backup is made by itself.' };
   },
   failed: ({ params, now, locale }) => {
     const { code } = params;
@@ -137,6 +143,8 @@ export function causeWords(params: ErrorParams, now: number, locale: Locale): st
       return `Automatic backups pause at your wish${since}`;
     case 'power':
       return `Backups wait for mains power or an unmetered connection${since}`;
+    case 'held-back':
+      return `${capital(text('app', 'one of your folders with chats'))} is held back until you decide${since === '' ? '' : `,${since}`}`;
     case 'not-running':
       return 'Signet was not running';
     case 'failed': {

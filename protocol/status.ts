@@ -99,6 +99,12 @@ export interface SourceStatus {
 /** What a source may hold, told by folder, then extension, then first bytes. */
 export type MediaClass = 'image' | 'video' | 'audio' | 'document' | 'sticker';
 
+/** Who makes the backup in which a change of what is kept counts. */
+export interface NextBackup {
+  /** 'by-itself': soon; 'on-request': the schedule makes none; absent when nothing more comes in. */
+  readonly nextBackup?: 'by-itself' | 'on-request';
+}
+
 /** What the user chose for one source; absent means: everything, without limit. */
 export interface SourceChoices {
   /** Kinds of media that are left out. */
@@ -119,7 +125,8 @@ export type OverdueCause =
   | 'failed'
   | 'not-running'
   | 'paused'
-  | 'power';
+  | 'power'
+  | 'held-back';
 
 export interface Overdue {
   /** RFC 3339: when a good backup should have been there. */
@@ -130,10 +137,13 @@ export interface Overdue {
   /** With 'failed': the tries since the last good backup, and the code of the last. */
   readonly tries?: number;
   readonly code?: ErrorCode;
+  /** With 'held-back': the label of the source that is kept as it was until its owner decides; everything else is backed up. */
+  readonly app?: string;
 }
 
 export type NoticeKind =
   | 'overdue'
+  | 'locked-due'
   | 'failed'
   | 'shrunk'
   | 'missing-source'

@@ -129,19 +129,25 @@ function daysOld({ lastGoodAt }: Status, now: number): number | undefined {
 function overdueWords(status: Status, overdue: Overdue, now: number, locale: Locale): Omit<StateWords, 'state'> {
   const days = daysOld(status, now);
   const place = status.remote?.label;
-  const { cause, causeSince, code, tries } = overdue;
+  const { cause, causeSince, code, tries, app } = overdue;
   const params = {
     cause,
     ...(place !== undefined && { place }),
     ...(causeSince !== undefined && { causeSince }),
     ...(code !== undefined && { code }),
     ...(tries !== undefined && { tries }),
+    ...(app !== undefined && { app }),
   };
+  const incomplete = noGoodBackup(days, locale).replace('good', 'complete');
+  if (cause === 'held-back') {
+    const why = causeWords(params, now, locale);
+    return { sentence: incomplete, below: `${why}. Everything else is backed up.` };
+  }
   const { lastBackup } = status;
   if (code === 'E_SOURCE_UNREADABLE' && lastBackup !== null && Date.parse(lastBackup.at) >= Date.parse(overdue.since)) {
     const since = causeSince === undefined ? '' : ` since ${dayOf(causeSince, now, locale)}`;
     return {
-      sentence: noGoodBackup(days, locale).replace('good', 'complete'),
+      sentence: incomplete,
       below: `Some files could not be read${since}. Everything else is backed up.`,
     };
   }

@@ -87,6 +87,18 @@ const broken: readonly (readonly [string, string, string, RegExp])[] = [
     "import { a } from '../protocol/socket.ts';",
     /only endpoint, cli and extension/,
   ],
+  [
+    'handlers that reach behind a door',
+    'daemon/handlers.ts',
+    "import { a } from './jobs/credentials.ts';",
+    /by its door, jobs\.ts/,
+  ],
+  [
+    'jobs that know the handlers',
+    'daemon/jobs/jobs.ts',
+    "import { a } from '../handlers.ts';",
+    /floor 5, handlers on floor 6/,
+  ],
   ['node-ipc outside its two places', 'daemon/main.ts', "import { IPCModule } from 'node-ipc';", /know node-ipc/],
   [
     'node-ipc elsewhere in the protocol',
@@ -111,6 +123,8 @@ const allowed: readonly (readonly [string, string, string])[] = [
   ['a model below', 'daemon/archive/archive.ts', "import type { A } from '../repository/model.ts';"],
   ['a neighbour in the same unit', 'daemon/vault/vault.ts', "import { a } from './kdf.ts';"],
   ['base from the kernel', 'daemon/kernel/hash.ts', "import { a } from '../base/bytes.ts';"],
+  ['the answers in main', 'daemon/main.ts', "import { a } from './handlers.ts';"],
+  ['the types of the answers', 'daemon/handlers.ts', "import type { A } from './endpoint/endpoint.ts';"],
   ['an adapter in main', 'daemon/main.ts', "import { folder } from './remotes/folder.ts';"],
   ['error codes anywhere', 'daemon/base/errors.ts', "import { a } from '../../protocol/errors.ts';"],
   ['the messages in the endpoint', 'daemon/endpoint/endpoint.ts', "import { a } from '../../protocol/messages.ts';"],

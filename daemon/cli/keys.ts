@@ -12,6 +12,7 @@ import { groupsOf } from '../../protocol/recovery-key.ts';
 import type { Secrets } from '../../protocol/secrets.ts';
 import {
   givenSecrets,
+  isByKey,
   judgeBy,
   type SecretOptions,
   secretsForChange,
@@ -26,8 +27,10 @@ export interface KeyOptions extends CommonOptions, Pick<SecretOptions, 'secretsS
   readonly suggestPassword?: boolean;
 }
 
-export async function changePassword(options: KeyOptions): Promise<void> {
-  await withSecrets(options, beforeChange.password, { newPassword: true }, async (daemon, secrets, suggested) => {
+/** A forgotten password is no obstacle for whoever has the recovery key. */
+export async function changePassword(options: CommonOptions & SecretOptions): Promise<void> {
+  const wanted = { newPassword: true, mayUseKey: true };
+  await withSecrets(options, 'password', wanted, async (daemon, secrets, suggested) => {
     await send(daemon, messages.changePassword, {}, secrets);
     if (options.json) printJson({ changed: true, ...(suggested !== undefined && { newPassword: suggested }) });
     else sayChanged(afterChange.password, suggested);
@@ -35,7 +38,7 @@ export async function changePassword(options: KeyOptions): Promise<void> {
 }
 
 export async function changePhone(options: KeyOptions): Promise<void> {
-  await withSecrets(options, beforeChange.phone, { newPhone: true }, async (daemon, secrets) => {
+  await withSecrets(options, 'phone', { newPhone: true }, async (daemon, secrets) => {
     await send(daemon, messages.changePhone, {}, secrets);
     if (options.json) printJson({ changed: true });
     else tell(afterChange.phone);
@@ -43,14 +46,14 @@ export async function changePhone(options: KeyOptions): Promise<void> {
 }
 
 export async function showKey(options: KeyOptions): Promise<void> {
-  await withSecrets(options, beforeChange.show, {}, async (daemon, secrets) => {
+  await withSecrets(options, 'show', {}, async (daemon, secrets) => {
     const { sealedKey } = await send(daemon, messages.showRecoveryKey, {}, secrets);
     sayKey(options, afterChange.show, keyOf(daemon, messages.showRecoveryKey.method, sealedKey));
   });
 }
 
 export async function renewKey(options: KeyOptions): Promise<void> {
-  await withSecrets(options, beforeChange.renew, {}, async (daemon, secrets) => {
+  await withSecrets(options, 'renew', {}, async (daemon, secrets) => {
     const { sealedKey } = await send(daemon, messages.renewRecoveryKey, {}, secrets);
     sayKey(options, afterChange.renew, keyOf(daemon, messages.renewRecoveryKey.method, sealedKey));
   });
@@ -59,7 +62,7 @@ export async function renewKey(options: KeyOptions): Promise<void> {
 export async function kit(options: KeyOptions & { readonly to: string }): Promise<void> {
   if (options.to === '') throw usage('--to is empty: name a new file for the recovery sheet');
   const to = resolve(options.to);
-  await withSecrets(options, beforeChange.sheet, {}, async (daemon, secrets) => {
+  await withSecrets(options, 'sheet', {}, async (daemon, secrets) => {
     await send(daemon, messages.writeRecoverySheet, { to }, secrets);
     if (options.json) printJson({ to });
     else tell(`The recovery sheet is in ${harmless(to)}. Open it in a browser to print it.`);
@@ -69,7 +72,7 @@ export async function kit(options: KeyOptions & { readonly to: string }): Promis
 export async function fresh(options: KeyOptions & { readonly deleteOld?: string }): Promise<void> {
   const { deleteOld: name } = options;
   if (name !== undefined) return deleteOld(name, options);
-  await withSecrets(options, beforeChange.fresh, { newPassword: true }, async (daemon, secrets, suggested) => {
+  await withSecrets(options, 'fresh', { newPassword: true }, async (daemon, secrets, suggested) => {
     const params = { secrets: daemon.secrets.seal(messages.startAfresh.method, secrets) };
     const { sealedKey, ...made } = await longRequest(daemon, messages.startAfresh, params, options);
     const recoveryKey = keyOf(daemon, messages.startAfresh.method, sealedKey);
@@ -84,7 +87,7 @@ export async function fresh(options: KeyOptions & { readonly deleteOld?: string 
 
 async function deleteOld(name: string, options: KeyOptions): Promise<void> {
   if (name === '') throw usage('--delete-old is empty: name the folder of the old backup');
-  await withSecrets(options, beforeChange.deleteOld, {}, async (daemon, secrets) => {
+  await withSecrets(options, 'deleteOld', {}, async (daemon, secrets) => {
     const deleted = await send(daemon, messages.deleteOldBackup, { name }, secrets);
     if (options.json) printJson(deleted);
     else print(`The old backup is deleted: ${counted(deleted.objects, 'object', 'objects')}, ${size(deleted.bytes)}.`);
@@ -93,8 +96,8 @@ async function deleteOld(name: string, options: KeyOptions): Promise<void> {
 
 /** Says what is to come, gathers the secrets, and wipes them whatever happens. */
 async function withSecrets(
-  options: KeyOptions,
-  before: string,
+  options: CommonOptions & SecretOptions,
+  what: keyof typeof beforeChange,
   wanted: Wanted,
   run: (daemon: Connected, secrets: Secrets, suggested: string | undefined) => Promise<void>,
 ): Promise<void> {
@@ -102,7 +105,8 @@ async function withSecrets(
   await withDaemon(async daemon => {
     const { vault, phoneEnding } = await daemon.connection.sendRequest(messages.status, {});
     if (vault === 'absent') throw new PeerError('E_NOT_SET_UP', 'there is no lock to change');
-    if (canAsk()) note(`${before}\n`);
+    const before = what === 'password' && isByKey(options, given) ? 'passwordByKey' : what;
+    if (canAsk()) note(`${beforeChange[before]}\n`);
     const tools = { judge: judgeBy(daemon), suggest: suggestBy(daemon) };
     const { secrets, suggested } = await secretsForChange(options, given, wanted, tools, phoneEnding !== null);
     try {

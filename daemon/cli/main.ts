@@ -93,10 +93,11 @@ command('lock', 'forget the keys until the password is given again').action(asyn
 
 const keySecrets = () => new Option('--secrets-stdin', 'read {"password", …} as JSON from standard input');
 const password = program.command('password').description('the password of the backup');
-command('change', 'choose another password', password)
-  .addOption(keySecrets())
+const changePassword = command('change', 'choose another password; with the recovery key if it is forgotten', password)
   .addOption(suggestOption())
-  .action(async options => (await import('./keys.ts')).changePassword(options));
+  .addOption(keySecrets());
+for (const option of secretOptions().slice(2)) changePassword.addOption(option);
+changePassword.action(async options => (await import('./keys.ts')).changePassword(options));
 const phone = program.command('phone').description('the phone number that is part of the lock');
 command('change', 'bind another phone number', phone)
   .addOption(keySecrets())

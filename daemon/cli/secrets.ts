@@ -40,13 +40,20 @@ export async function givenSecrets(options: SecretOptions): Promise<Values> {
     if (values.phone !== undefined) throw usage('the phone number is given twice, by --phone and by --secrets-stdin');
     values.phone = phoneForm(Buffer.from(options.phone));
   }
-  if (values.recoveryKey !== undefined) {
-    values.recoveryKey = keyForm(values.recoveryKey);
-    // Whoever comes with the key sets a new password: either name means that one.
-    if (values.newPassword !== undefined) values.password ??= values.newPassword;
-    delete values.newPassword;
-  }
+  if (values.recoveryKey !== undefined) values.recoveryKey = keyForm(values.recoveryKey);
   return values;
+}
+
+/** Whether the recovery key comes in place of the password. */
+export function isByKey(options: SecretOptions, given: Values): boolean {
+  return given.recoveryKey !== undefined || options.recoveryKey === true;
+}
+
+/** As `givenSecrets`, for `setup`: whoever comes there with the key sets a new password, so either name means that one. */
+export async function givenForSetup(options: SecretOptions): Promise<Values> {
+  const { newPassword, ...values } = await givenSecrets(options);
+  if (values.recoveryKey === undefined) return newPassword === undefined ? values : { ...values, newPassword };
+  return newPassword === undefined ? values : { password: newPassword, ...values };
 }
 
 /** What `setup` needs. Throws a usage error when some of it is missing and nobody can be asked. */
@@ -54,7 +61,7 @@ export function neededForSetup(
   options: SecretOptions & { readonly readOnly?: boolean },
   given: Values,
 ): readonly SecretName[] {
-  const byKey = given.recoveryKey !== undefined || options.recoveryKey === true;
+  const byKey = isByKey(options, given);
   const needed: SecretName[] = byKey ? ['recoveryKey'] : ['password', 'phone'];
   if (byKey && options.readOnly !== true) needed.push('password', 'phone');
   const drawn = options.suggestPassword === true ? 'password' : undefined;
@@ -98,7 +105,7 @@ export async function secretsForSetup(
 
 /** Secrets for `unlock`: the recovery key, or the password with the phone number where this computer does not remember it. */
 export async function secretsForUnlock(options: SecretOptions, given: Values, knowsPhone: boolean): Promise<Secrets> {
-  const byKey = given.recoveryKey !== undefined || options.recoveryKey === true;
+  const byKey = isByKey(options, given);
   const needed: SecretName[] = byKey ? ['recoveryKey'] : knowsPhone ? ['password'] : ['password', 'phone'];
   const values: Values = { ...given };
   refuseWithoutTerminal(needed.filter(name => values[name] === undefined));
@@ -117,11 +124,13 @@ export async function secretsForUnlock(options: SecretOptions, given: Values, kn
 export interface Wanted {
   readonly newPassword?: boolean;
   readonly newPhone?: boolean;
+  /** The recovery key will do in place of the present password. */
+  readonly mayUseKey?: boolean;
 }
 
 /**
- * Secrets for a change of keys: the present password, then what is new, each typed twice on a terminal. `suggested` is the new password
- * where it was drawn and nobody typed it after.
+ * Secrets for a change of keys: the present password or the recovery key, then what is new, each typed twice on a terminal. `suggested` is
+ * the new password where it was drawn and nobody typed it after.
  */
 export async function secretsForChange(
   options: SecretOptions,
@@ -131,7 +140,9 @@ export async function secretsForChange(
   knowsPhone: boolean,
 ): Promise<{ readonly secrets: Secrets; readonly suggested: string | undefined }> {
   const draws = options.suggestPassword === true && given.newPassword === undefined;
-  const needed: SecretName[] = knowsPhone ? ['password'] : ['password', 'phone'];
+  const byKey = wanted.mayUseKey === true && isByKey(options, given);
+  const needed: SecretName[] = [byKey ? 'recoveryKey' : 'password'];
+  if (!knowsPhone && !(byKey && given.newPhone !== undefined)) needed.push('phone');
   if (wanted.newPassword === true && !draws) needed.push('newPassword');
   if (wanted.newPhone === true) needed.push('newPhone');
   refuseWithoutTerminal(
@@ -141,8 +152,16 @@ export async function secretsForChange(
   const values: Values = { ...given };
   let suggested: string | undefined;
   const secrets = await asking(async questions => {
-    values.password ??= await questions.ask('Your present backup password:', { hidden: true });
-    if (!knowsPhone) values.phone ??= await retrying(async () => phoneForm(await questions.ask('Phone number:', open)));
+    if (byKey) values.recoveryKey ??= await askKey(questions);
+    else values.password ??= await questions.ask('Your present backup password:', { hidden: true });
+    if (needed.includes('phone') && values.phone === undefined) {
+      // Beside the key it is no proof: what is typed becomes a part of the new lock.
+      values.phone = byKey
+        ? await askPhone(questions, undefined)
+        : await retrying(async () => phoneForm(await questions.ask('Phone number:', open)));
+    } else if (byKey && options.phone !== undefined && values.phone !== undefined && canAsk()) {
+      await confirmPhone(questions, values.phone);
+    }
     if (wanted.newPassword === true && values.newPassword === undefined) {
       if (draws && !canAsk()) {
         suggested = await suggest();

@@ -10,7 +10,7 @@ import type { ScheduleKind } from '../../protocol/status.ts';
 import { askedAgainWords } from '../../protocol/words.ts';
 import { printKey } from './keys.ts';
 import {
-  givenSecrets,
+  givenForSetup,
   judgeBy,
   neededForSetup,
   type SecretOptions,
@@ -42,7 +42,7 @@ export async function setup(options: SetupOptions): Promise<void> {
   const schedule = scheduleOf(options.schedule, options);
   const joins = !options.new && looksLikeBackup(remote);
   if (!joins && !options.readOnly && sources.length === 0) throw usage('--source is missing: name a folder with chats');
-  const given = await givenSecrets(options);
+  const given = await givenForSetup(options);
   if (given.recoveryKey !== undefined && options.new) throw usage('--new makes a recovery key; none can be given');
   neededForSetup(options, given); // before a daemon is started for nothing
   // Nobody types a password twice to hear of a folder then. What else may be amiss with it is for the daemon to say.

@@ -1,7 +1,7 @@
 // `signet sources`: which chats are backed up, what of them is left out, and what else this computer has.
 
 import { isAbsolute, relative, sep } from 'node:path';
-import { choiceWords, choosingNote, onlyHereWords } from '../../protocol/choice-words.ts';
+import { choiceWords, choosingNote, nextBackupWords, onlyHereWords } from '../../protocol/choice-words.ts';
 import { reasonWords } from '../../protocol/error-words.ts';
 import { ago, counted, size } from '../../protocol/formats.ts';
 import type { Connected } from '../../protocol/launch.ts';
@@ -66,7 +66,7 @@ export async function add(spec: string, options: AddOptions): Promise<void> {
       `Added: ${harmless(source.label)}, ${harmless(source.root)}.`,
       ...notes.filter(text => typeof text === 'string').map(harmless),
       ...overlapping(source, others).map(harmless),
-      'It is in the next backup; `signet backup` makes one now.',
+      `It is in the next backup. ${nextBackupWords(source.nextBackup)}`.trim(),
     ].join('\n'),
   );
 }
@@ -110,21 +110,21 @@ export async function change(name: string, options: AddOptions): Promise<void> {
   });
   if (options.json) return printJson(source);
   const choice = choiceWords(source);
-  tell(
+  const kept =
     choice === undefined
       ? `${harmless(source.label)} is backed up whole from the next backup on.`
-      : `From the next backup on ${harmless(source.label)} is backed up without ${choice}. Earlier backups keep what they have.`,
-  );
+      : `From the next backup on ${harmless(source.label)} is backed up without ${choice}. Earlier backups keep what they have.`;
+  tell(`${kept} ${nextBackupWords(source.nextBackup)}`.trim());
 }
 
 export async function accept(name: string, options: CommonOptions): Promise<void> {
-  const source = await withDaemon(async daemon => {
+  const { id, label, nextBackup } = await withDaemon(async daemon => {
     const found = await find(daemon, name);
-    await daemon.connection.sendRequest(messages.acceptSource, { id: found.id });
-    return found;
+    return { ...found, ...(await daemon.connection.sendRequest(messages.acceptSource, { id: found.id })) };
   });
-  if (options.json) printJson({ accepted: source.id });
-  else tell(`The next backup takes ${harmless(source.label)} as it is now. Earlier backups keep what was there.`);
+  if (options.json) return printJson({ accepted: id, nextBackup });
+  const taken = `The next backup takes ${harmless(label)} as it is now. Earlier backups keep what was there.`;
+  tell(`${taken} ${nextBackupWords(nextBackup)}`.trim());
 }
 
 export async function discover(options: CommonOptions): Promise<void> {

@@ -13,7 +13,7 @@ import type { Settings, SourceSetting } from '../state/model.ts';
 import { Calendar, type Memory } from './calendar.ts';
 import { ClockWatch } from './clock-watch.ts';
 import { type Hold, heedsMeter, holdOf, worldHold } from './hold-back.ts';
-import { overdueOf } from './overdue.ts';
+import { type HeldBack, isLockedLong, type LockedDue, overdueOf } from './overdue.ts';
 import type { PastRuns } from './past-runs.ts';
 import { calendarKind } from './schedule.ts';
 
@@ -29,10 +29,21 @@ export interface WatchSettings
   readonly sources: readonly SourceSetting[];
 }
 
+export interface Watching {
+  /** What was seen and is not due yet; `until` in milliseconds since 1970. */
+  settling(): (DueChanges & { readonly reason: 'quiet' | 'interval'; readonly until: number }) | undefined;
+  close(): Promise<void>;
+}
+
 export type StartWatching = (
   settings: WatchSettings,
-  listener: { readonly onDue: (due: DueChanges) => void; readonly onProblem: (code: string) => void },
-) => Promise<{ close(): Promise<void> }>;
+  listener: {
+    readonly onDue: (due: DueChanges) => void;
+    /** Something settles now that did not; not called for each change. */
+    readonly onSettling: () => void;
+    readonly onProblem: (code: string) => void;
+  },
+) => Promise<Watching>;
 
 export interface AutomaticOptions {
   readonly clock: Clock;
@@ -43,6 +54,8 @@ export interface AutomaticOptions {
   readonly onProblem: (code: string) => void;
   readonly onChanged: () => void;
   readonly past: Pick<PastRuns, 'lastGoodAt' | 'lastRunAt' | 'tries'>;
+  /** A source that waits for its owner's decision. */
+  readonly heldBack: () => HeldBack | undefined;
   readonly memory: Memory;
   /** Neither rejects. */
   readonly power: () => Promise<PowerState>;
@@ -65,7 +78,7 @@ export class AutomaticBackups {
   readonly #calendar: Calendar;
   readonly #clocks: ClockWatch;
   #settings: Settings | undefined;
-  #watching: { close(): Promise<void> } | undefined;
+  #watching: Watching | undefined;
   #watched = '';
   /** The end of the last `follow` or `stop`: two at once would leave a watcher behind. */
   #turn: Promise<void> = Promise.resolve();
@@ -98,13 +111,15 @@ export class AutomaticBackups {
     this.#clocks = new ClockWatch(options.clock);
   }
 
-  /** What is held back and why. */
+  /** What is held back and why; what still settles would be held back as well. */
   get waiting(): Status['waiting'] {
-    if (this.#isBackingUp ? !this.#hasChanges() : !this.#hasWork()) return null;
-    const hold = this.#hold() ?? this.#world?.hold;
+    const settling = this.#watching?.settling();
+    const isDue = this.#isBackingUp ? this.#hasChanges() : this.#hasWork();
+    if (!isDue && settling === undefined) return null;
+    const hold = this.#hold() ?? (isDue ? this.#world?.hold : undefined) ?? settling;
     if (hold === undefined) return null;
     const { reason, until } = hold;
-    const changes = this.#pending?.changes ?? 0;
+    const changes = (this.#pending?.changes ?? 0) + (settling?.changes ?? 0);
     return { reason, changes, ...(until !== undefined && { until: new Date(until).toISOString() }) };
   }
 
@@ -130,7 +145,19 @@ export class AutomaticBackups {
       lockedSince: this.#calendar.lockedSince,
       powerSince: isPower ? this.#world?.since : undefined,
       tries: past.tries(),
+      heldBack: this.#options.heldBack(),
     });
+  }
+
+  /** What is due and waits for the password alone. */
+  get lockedDue(): LockedDue | undefined {
+    const { lockedSince } = this.#calendar;
+    if (lockedSince === undefined || this.#hold()?.reason !== 'locked' || !this.#hasWork()) return undefined;
+    const slotAt = this.#isSlotDue() ? this.#slot()?.at : undefined;
+    const schedule = (slotAt !== undefined && calendarKind(this.#settings?.schedule.kind ?? 'never')) || 'changes';
+    const never = Number.POSITIVE_INFINITY;
+    const dueSince = Math.min(slotAt ?? never, this.#hasChanges() ? (this.#pending?.since ?? never) : never);
+    return { schedule, lockedSince, since: Math.max(lockedSince, dueSince) };
   }
 
   /** Just started or woken, and free to make up for what was missed: for some minutes nobody needs to be told that it was. */
@@ -159,11 +186,15 @@ export class AutomaticBackups {
 
   #watch(wanted: WatchSettings | undefined): Promise<void> {
     const turn = this.#turn.then(async () => {
+      const settling = this.#watching?.settling();
       await this.#watching?.close();
       this.#watching = undefined;
       if (wanted === undefined) return;
+      // The next watcher knows nothing of what this one saw.
+      if (settling !== undefined) this.#due(settling, wanted.quietMs);
       this.#watching = await this.#options.startWatching(wanted, {
         onDue: due => this.#due(due, this.#jitter(Math.min(wanted.quietMs, this.#settings?.jitterMs ?? 0))),
+        onSettling: () => this.#options.onChanged(),
         onProblem: this.#options.onProblem,
       });
     });
@@ -175,6 +206,17 @@ export class AutomaticBackups {
   unlocked(): void {
     if (this.#watching === undefined && this.#pending === undefined) this.#consider();
     else this.#due({ sourceIds: undefined, changes: 0 }, 0);
+  }
+
+  /**
+   * What is to be kept of a source is another by now, at its owner's wish: it is backed up after the quiet time, in which more may be chosen.
+   *
+   * @returns false where nothing is backed up by itself
+   */
+  sourceDue(id: string): boolean {
+    if (this.#settings === undefined) return false;
+    this.#due({ sourceIds: new Set([id]), changes: 0 }, this.#settings.quietMs);
+    return true;
   }
 
   /** No automatic backups for so long; 0 goes on at once. */
@@ -192,9 +234,10 @@ export class AutomaticBackups {
     return this.#watch(undefined);
   }
 
-  #due(due: DueChanges, jitterMs: number): void {
+  /** @param delayMs until it may run, unless something waits already */
+  #due(due: DueChanges, delayMs: number): void {
     const now = this.#options.clock.now();
-    if (this.#pending === undefined && jitterMs > 0) this.#jitterUntil = now + jitterMs;
+    if (this.#pending === undefined && delayMs > 0) this.#jitterUntil = now + delayMs;
     this.#pending = { ...merge(this.#pending, due), since: this.#pending?.since ?? now };
     this.#isStopped = false;
     this.#retryAt = undefined;
@@ -238,8 +281,9 @@ export class AutomaticBackups {
 
   /** Clients hear of what time alone has changed. */
   #tell(): void {
-    const { waiting, nextRun, pausedUntil, overdue, isCatchingUp } = this;
-    const told = JSON.stringify([waiting, nextRun, pausedUntil, overdue, isCatchingUp]);
+    const { waiting, nextRun, pausedUntil, overdue, isCatchingUp, lockedDue } = this;
+    const isLong = lockedDue !== undefined && isLockedLong(lockedDue, this.#options.clock.now());
+    const told = JSON.stringify([waiting, nextRun, pausedUntil, overdue, isCatchingUp, isLong]);
     if (told === this.#told) return;
     this.#told = told;
     this.#options.onChanged();

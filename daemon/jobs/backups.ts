@@ -72,6 +72,12 @@ export class Backups {
     return sourceNotices(sources, this.#sources, id => this.#isAccepted(id));
   }
 
+  /** Of sources that are kept as they were until their owner decides, the first. */
+  get heldBack(): { readonly app: string; readonly since: string } | undefined {
+    const told = this.notices.find(({ kind }) => kind === 'shrunk');
+    return told && { app: String(told.params['app']), since: told.since };
+  }
+
   get alarms(): readonly Alarm[] {
     return this.#alarms;
   }

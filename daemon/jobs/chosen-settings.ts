@@ -29,7 +29,7 @@ const elsewhere: Readonly<Record<string, string>> = {
   remote: '`signet setup` chooses the place of the copies',
   sources: '`signet sources` changes them',
   schedule: '`signet schedule` changes it',
-  syncedBy: '`signet setup` finds it out',
+  syncedBy: 'Signet finds it out',
 };
 
 export type ChosenSettings = Pick<Settings, (typeof settable)[number]>;

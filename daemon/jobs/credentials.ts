@@ -1,5 +1,5 @@
 // Passwords in use: another password, another phone number, another recovery key, and looking at the one there is. Each asks for the present
-// password, whatever is unlocked.
+// password, whatever is unlocked; in place of a forgotten one the recovery key allows another password, and nothing else.
 //
 // A change writes the new vault (and key file), reads it back, opens it with the new secrets, and only then replaces this computer's own
 // copy: that one step decides. What it is about to write is noted before, so that after a crash at any point this computer knows what in
@@ -14,7 +14,7 @@ import { privateFile, syncFolder } from '../base/files.ts';
 import type { Log } from '../base/log.ts';
 import type { Settings, Witness } from '../state/model.ts';
 import type { State } from '../state/state.ts';
-import type { VaultCandidate } from '../vault/model.ts';
+import type { VaultCandidate, VaultIdentity } from '../vault/model.ts';
 import { compareVaults, resticPassword, type Vault, vaultKey } from '../vault/vault.ts';
 import type { Engine } from './engine.ts';
 import * as engine from './engine-messages.ts';
@@ -27,6 +27,10 @@ export interface KeySession {
   readonly queue: Pick<JobQueue, 'run'>;
   /** Proves the present password (not the key in memory), and unlocks if locked. */
   readonly prove: (secrets: GivenSecrets) => Promise<void>;
+  /** Proves the recovery key: on the repository while locked, which unlocks it, else against the one in memory. */
+  readonly proveKey: (recoveryKey: Uint8Array) => Promise<void>;
+  /** Of the open repository. @throws E_VAULT_LOCKED */
+  readonly identity: () => VaultIdentity;
   /** @throws E_NOT_SET_UP */
   readonly settings: () => Settings & { readonly remote: string };
   /** @throws E_VAULT_LOCKED */
@@ -66,6 +70,14 @@ interface Left {
   readonly keyFiles: readonly string[];
 }
 
+/** What opens from now on. */
+interface NewLock {
+  readonly password: Uint8Array;
+  readonly phone: string;
+  /** With another recovery key. */
+  readonly renew?: boolean;
+}
+
 export class Credentials {
   readonly #options: CredentialsOptions;
   /** The end of the last look at what a change left: a change that begins meanwhile must not lose its own note to it. */
@@ -75,9 +87,19 @@ export class Credentials {
     this.#options = options;
   }
 
+  /**
+   * With the recovery key in place of the present password it is bound to the number that is given, if one is: nobody has proved the
+   * remembered one.
+   */
   async changePassword(secrets: GivenSecrets): Promise<void> {
     const password = needed(secrets.newPassword, 'newPassword');
-    await this.#change(secrets, () => ({ password, phone: this.#phone() }));
+    const { recoveryKey } = secrets;
+    if (recoveryKey === undefined) return this.#change(secrets, () => ({ password, phone: this.#phone() }));
+    const { vault, session } = this.#options;
+    const typed = secrets.newPhone ?? secrets.phone;
+    const phone = typed === undefined ? await vault.presentPhone() : phoneText(typed);
+    await session.proveKey(recoveryKey);
+    await this.#inTurn({ password, phone });
   }
 
   async changePhone(secrets: GivenSecrets): Promise<void> {
@@ -157,39 +179,39 @@ export class Credentials {
     }
   }
 
-  async #change(
-    secrets: GivenSecrets,
-    to: (present: Uint8Array) => { readonly password: Uint8Array; readonly phone: string; readonly renew?: boolean },
-  ): Promise<void> {
-    const { session, vault } = this.#options;
+  async #change(secrets: GivenSecrets, to: (present: Uint8Array) => NewLock): Promise<void> {
     const present = needed(secrets.password, 'password');
-    await session.prove(secrets);
+    await this.#options.session.prove(secrets);
+    await this.#inTurn(to(present));
+  }
+
+  /** Right after a proof of the present keys. */
+  async #inTurn(to: NewLock): Promise<void> {
+    const { session, vault } = this.#options;
     const proved = vault.known?.sha256;
     await session.queue.run('keys', noProgress, async signal => {
-      session.stateKey(); // it may have been locked while others had their turn
-      // Written with what was the present password before, the vault would take the other change back.
+      // Written with what was the present password before, the vault would take another client's change back.
       if (vault.known?.sha256 !== proved) throw new SignetError('E_BUSY', 'the keys were changed by another client');
-      await this.#replace(to(present), signal);
+      await this.#replace(to, signal);
     });
   }
 
-  async #replace(
-    to: { readonly password: Uint8Array; readonly phone: string; readonly renew?: boolean },
-    signal: AbortSignal,
-  ): Promise<void> {
+  async #replace(to: NewLock, signal: AbortSignal): Promise<void> {
     const { vault, engine: worker, state, randomBytes, session } = this.#options;
     const { remote, deviceLabel: device } = session.settings();
-    const { identity, known } = vault;
-    if (identity === undefined || known === undefined) throw new SignetError('E_VAULT_LOCKED', 'the vault is locked');
+    const identity = session.identity(); // it may have been locked while others had their turn
+    const { known } = vault;
     await this.settle();
     const lying = (await worker.ask(engine.vaults, { remote }, { signal })).filter(each => !this.isOwnUnfinished(each));
-    const changed = compareVaults(known, lying).find(({ code }) => code === 'E_VAULT_CHANGED');
+    // Without a copy of its own, as after joining by recovery key to look only, this computer continues what lies there.
+    const findings = known === undefined ? [] : compareVaults(known, lying);
+    const changed = findings.find(({ code }) => code === 'E_VAULT_CHANGED');
     // A second vault of one generation would leave two devices with one each.
     if (changed !== undefined) throw new SignetError('E_VAULT_CHANGED', changed.detail);
     const recoveryKey = to.renew === true ? randomBytes(32) : vault.recoveryKey();
     try {
       const { keyFileId } = to.renew === true ? await worker.ask(engine.prepareKey, { recoveryKey }) : identity;
-      const file = await vault.create({ ...identity, ...to, keyFileId, recoveryKey, device, signal });
+      const file = await vault.create({ ...identity, ...to, keyFileId, recoveryKey, device, after: lying, signal });
       const keys = to.renew === true ? { keyFile: keyFileId, oldKeyFile: identity.keyFileId } : {};
       const left = this.#left();
       state.facts.set(unfinishedFact, JSON.stringify({ vault: file.sha256, ...keys, left } satisfies Unfinished));

@@ -5,11 +5,9 @@ import { resolve } from 'node:path';
 import type {
   BackupReason,
   BackupResult,
-  ListEntry,
   RestoreResult,
   Schedule,
   SetupResult,
-  SnapshotEntry,
   Status,
   VerifyResult,
 } from '../../protocol/status.ts';
@@ -20,10 +18,12 @@ import type { Log } from '../base/log.ts';
 import type { PowerState } from '../platform/platform.ts';
 import type { Home, Settings, Witness } from '../state/model.ts';
 import type { State } from '../state/state.ts';
+import type { VaultIdentity } from '../vault/model.ts';
 import { compareVaults } from '../vault/vault.ts';
 import type { AroundBackups } from './around.ts';
 import { AutomaticBackups, type StartWatching } from './automatic.ts';
 import { Backups } from './backups.ts';
+import { Browsing } from './browsing.ts';
 import { type ChosenSettings, chosenSettings } from './chosen-settings.ts';
 import { Credentials } from './credentials.ts';
 import type { Engine } from './engine.ts';
@@ -39,11 +39,13 @@ import { checkFolders, remoteLabel } from './places.ts';
 import { loadWitness } from './recall.ts';
 import { changedSchedule } from './schedule.ts';
 import { SettingsInUse } from './settings-in-use.ts';
-import { type GivenSecrets, type NewPlace, type SetupOptions, type SetupOrder, setUp } from './setup.ts';
+import { type GivenSecrets, type NewPlace, type SetupOptions, type SetupOrder, setUp, syncedByOf } from './setup.ts';
 import { SourceList, type SourceListOptions } from './source-list.ts';
 import { statusOf } from './status.ts';
 import { Unlocking } from './unlocking.ts';
 import type { UsableKeychain } from './usable-keychain.ts';
+
+export type { GivenSecrets } from './setup.ts';
 
 const historyShown = 20;
 
@@ -82,6 +84,8 @@ export class Jobs {
   readonly #backups: Backups;
   /** Which chats are backed up, and what of them. */
   readonly sources: SourceList;
+  /** Into the backups that are kept. */
+  readonly browsing: Browsing;
   #repository: Status['repository'] = null;
   #reachable: boolean | null = null;
 
@@ -123,6 +127,7 @@ export class Jobs {
         await this.backup(reason, sourceIds);
       },
       past: this.#past,
+      heldBack: () => this.#backups.heldBack,
       memory: options.state.facts,
       power: options.power,
       // What keeps the question from being answered keeps the backup from being made.
@@ -151,6 +156,8 @@ export class Jobs {
       queue: this.#queue,
       // Whoever asks proves the password; a recovery key beside it is not looked at.
       prove: ({ password, phone }: GivenSecrets) => this.unlock({ password, phone }),
+      proveKey: (recoveryKey: Uint8Array) => this.unlock({ recoveryKey }),
+      identity: () => this.#identity,
       settings: () => ({ ...this.#settings.orDefault, remote: this.#remote() }),
       stateKey: () => this.#assertUnlocked(),
       witness: () => this.#witness(this.#assertUnlocked()),
@@ -161,6 +168,13 @@ export class Jobs {
     };
     this.credentials = new Credentials({ ...options, session });
     this.fresh = new Fresh({ ...options, deviceId: this.#deviceId, session });
+    this.browsing = new Browsing({
+      ...options,
+      use: async () => {
+        await this.#ready();
+        this.#unlocking.used();
+      },
+    });
     this.sources = new SourceList({
       ...options,
       facts: options.state.facts,
@@ -169,6 +183,7 @@ export class Jobs {
         return this.#settings.change(make);
       },
       status: () => this.status(),
+      sourceDue: id => this.#automatic.sourceDue(id),
       onChanged: () => this.#changed(),
     });
   }
@@ -178,16 +193,31 @@ export class Jobs {
     await jobs.#unlocking.follow(jobs.#settings.current);
     await jobs.#automatic.follow(jobs.#settings.current);
     jobs.#unlocking.start();
+    void jobs.#lookForSyncApp();
     return jobs;
+  }
+
+  /** An app may have been set to upload the place since set-up, or by a version that did not look for it. Never rejects. */
+  async #lookForSyncApp(): Promise<void> {
+    const { remote, syncedBy } = this.#settings.orDefault;
+    if (remote === null || syncedBy !== null) return;
+    try {
+      const app = await syncedByOf(remote, this.#options.syncAppOf);
+      if (app !== null) {
+        await this.#settings.change(before => (before.remote === remote ? { ...before, syncedBy: app } : before));
+      }
+    } catch (error) {
+      this.#options.log.warn('whether an app uploads the place is not known', { code: toSignetError(error).code });
+    }
   }
 
   status(): Status {
     const { keychain, session, phone, clock } = this.#options;
     const remote = this.#settings.current?.remote ?? null;
     const past = this.#past;
-    const { nextRun, overdue, isCatchingUp, pausedUntil, waiting } = this.#automatic;
+    const { nextRun, overdue, isCatchingUp, pausedUntil, waiting, lockedDue } = this.#automatic;
     const place = remote === null ? '' : remoteLabel(remote);
-    const incidents = { overdue, isCatchingUp, lastGoodAt: past.lastGoodAt(), tries: past.tries(), place };
+    const incidents = { overdue, isCatchingUp, lockedDue, lastGoodAt: past.lastGoodAt(), tries: past.tries(), place };
     return statusOf({
       settings: this.#settings.current,
       isUnlocked: this.#unlocking.isUnlocked,
@@ -345,19 +375,14 @@ export class Jobs {
   /** What this machine saw last of the open repository; a new memory begins now where there is none. */
   async #witness(stateKey: Uint8Array): Promise<Witness> {
     const { vault, state, clock } = this.#options;
+    const machine = { device: this.#deviceId, identity: this.#identity, vault: vault.known, now: clock.now() };
+    return loadWitness(state, stateKey, machine);
+  }
+
+  /** Of the open repository. @throws E_VAULT_LOCKED */
+  get #identity(): VaultIdentity {
     const { repositoryId, keyFileId, masterKeyFingerprint } = this.#unlocking.opened;
-    return loadWitness(state, stateKey, {
-      v: 1,
-      since: new Date(clock.now()).toISOString(),
-      repositoryId,
-      keyFileId,
-      masterKeyFingerprint,
-      vaultSha256: vault.known?.sha256 ?? null,
-      vaultGeneration: vault.known?.generation ?? 0,
-      device: this.#deviceId,
-      ownHead: null,
-      seen: {},
-    });
+    return { repositoryId, keyFileId, masterKeyFingerprint };
   }
 
   /** Stops the running job, which cleans up after itself; false when none runs. */
@@ -368,31 +393,6 @@ export class Jobs {
   history(before: string | undefined, limit: number): ReturnType<Backups['history']> {
     this.#remote();
     return this.#backups.history(before, limit);
-  }
-
-  /** A page of the snapshots, newest first; pages after the first are of what the first saw. */
-  async snapshots(
-    page: { readonly offset: number; readonly limit: number },
-    signal: AbortSignal,
-  ): Promise<{ readonly entries: readonly SnapshotEntry[]; readonly total: number }> {
-    await this.#ready();
-    this.#unlocking.used();
-    return this.#options.engine.ask(engine.snapshots, page, { signal });
-  }
-
-  async list(snapshot: string, path: string, signal: AbortSignal): Promise<readonly ListEntry[]> {
-    await this.#ready();
-    this.#unlocking.used();
-    return this.#options.engine.ask(engine.list, { snapshot, path }, { signal });
-  }
-
-  async read(
-    range: { readonly snapshot: string; readonly path: string; readonly offset: number; readonly length: number },
-    signal: AbortSignal,
-  ): Promise<{ readonly bytes: Uint8Array; readonly sizeBytes: number }> {
-    await this.#ready();
-    this.#unlocking.used();
-    return this.#options.engine.ask(engine.read, range, { signal });
   }
 
   async restore(order: engine.RestoreOrder, call: JobCall): Promise<RestoreResult> {

@@ -38,6 +38,15 @@ export class KeptPhone {
     if (phone !== undefined && (await this.#intoKeychain(phone))) await this.#file.forget();
   }
 
+  /** Into the file and out of the keychain, which is not to be used any more. Not where it gives nothing now: then nothing would be left. */
+  async leaveKeychain(): Promise<void> {
+    if (!this.#keychain.works) return;
+    const phone = await this.#fromKeychain();
+    if (phone === undefined) return;
+    if ((await this.#file.recall()) === undefined) await this.#file.remember(phone);
+    await this.#keychain.remove('phone');
+  }
+
   async #fromKeychain(): Promise<string | undefined> {
     if (!(await this.#keychain.look())) return undefined;
     const value = await this.#keychain.get('phone');

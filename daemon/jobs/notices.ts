@@ -8,7 +8,14 @@ import type { Log } from '../base/log.ts';
 import type { State } from '../state/state.ts';
 
 /** The rest waits in the panel until somebody looks. */
-const interrupting: readonly NoticeKind[] = ['overdue', 'failed', 'shrunk', 'missing-source', 'password-reminder'];
+const interrupting: readonly NoticeKind[] = [
+  'overdue',
+  'locked-due',
+  'failed',
+  'shrunk',
+  'missing-source',
+  'password-reminder',
+];
 const fact = 'notices.told';
 /** More than any computer has at once; keeps a wild id from filling the state. */
 const mostTold = 200;

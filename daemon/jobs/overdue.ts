@@ -4,7 +4,7 @@
 import type { ErrorCode } from '../../protocol/errors.ts';
 import type { Notice, Overdue, OverdueCause } from '../../protocol/status.ts';
 import type { HistoryEntry } from '../state/model.ts';
-import type { Owed } from './schedule.ts';
+import type { CalendarKind, Owed } from './schedule.ts';
 
 /** The tries since the last good backup that ended without one. */
 export interface FailedTries {
@@ -59,6 +59,14 @@ export interface OverdueFacts {
   /** Since when the battery or a metered connection holds a due backup back. */
   readonly powerSince: number | undefined;
   readonly tries: FailedTries | undefined;
+  /** A source that lost most of what it held, whose owner has not decided yet. */
+  readonly heldBack: HeldBack | undefined;
+}
+
+export interface HeldBack {
+  readonly app: string;
+  /** RFC 3339. */
+  readonly since: string;
 }
 
 /** Null while the last good backup is not older than the schedule allows. */
@@ -69,20 +77,35 @@ export function overdueOf(facts: OverdueFacts): Overdue | null {
 }
 
 function causeOf(facts: OverdueFacts, { overdueAt }: Owed): Omit<Overdue, 'since'> {
-  const { pausedSince, lockedSince, powerSince, tries } = facts;
+  const { pausedSince, lockedSince, powerSince, tries, heldBack } = facts;
   const standing = (cause: OverdueCause, since: number) => ({ cause, causeSince: new Date(since).toISOString() });
   if (pausedSince !== undefined) return standing('paused', pausedSince);
   // Locked only after it was too late already, as at the first start after a holiday: that is not why.
   if (lockedSince !== undefined && lockedSince <= overdueAt) return standing('locked', lockedSince);
   if (powerSince !== undefined) return standing('power', powerSince);
   if (tries === undefined) return { cause: 'not-running' };
+  if (tries.code === 'E_SOURCE_UNREADABLE' && heldBack !== undefined) {
+    return { cause: 'held-back', causeSince: heldBack.since, app: heldBack.app };
+  }
   const { cause, causeSince } = tries;
   return cause === 'failed' ? { cause, causeSince, tries: tries.count, code: tries.code } : { cause, causeSince };
 }
 
+/** A backup that nothing but the password keeps from being made. Milliseconds since 1970. */
+export interface LockedDue {
+  /** The calendar's, or 'changes'. */
+  readonly schedule: CalendarKind | 'changes';
+  readonly lockedSince: number;
+  /** Since when it is both due and locked out. */
+  readonly since: number;
+}
+
+/** Who unlocks within this time needs no reminder. */
+const lockedPatienceMs = 3_600_000;
+
 /**
- * What a person should look at: that backups are overdue, or that they fail for something that does not pass by itself. What passes (a place
- * that is away for an hour) is told when it has lasted too long. One incident keeps its id.
+ * What a person should look at: that backups are overdue, that one waits for the password, or that they fail for something that does not pass
+ * by itself. What passes (a place that is away for an hour) is told when it has lasted too long. One incident keeps its id.
  */
 export function backupNotices(facts: {
   readonly now: number;
@@ -91,10 +114,12 @@ export function backupNotices(facts: {
   readonly isCatchingUp: boolean;
   readonly lastGoodAt: number | undefined;
   readonly tries: FailedTries | undefined;
+  readonly lockedDue: LockedDue | undefined;
   readonly place: string;
 }): readonly Notice[] {
-  const { now, overdue, lastGoodAt, tries, place } = facts;
+  const { now, overdue, lastGoodAt, tries, lockedDue, place } = facts;
   if (overdue?.cause === 'not-running' && facts.isCatchingUp) return [];
+  if (overdue?.cause === 'held-back') return []; // the source has a notice of its own
   if (overdue !== null) {
     const { since, cause, causeSince, code } = overdue;
     const days = Math.floor((now - (lastGoodAt ?? Date.parse(since))) / 86_400_000);
@@ -102,6 +127,22 @@ export function backupNotices(facts: {
     const params = { place, days, cause, ...(overdue.tries !== undefined && { tries: overdue.tries }), ...more };
     return [{ id: `overdue ${since}`, kind: 'overdue', since, params }];
   }
+  return [...lockedNotices(lockedDue, now), ...failedNotices(tries, place)];
+}
+
+/** Whether a person is to be told. */
+export function isLockedLong({ since }: LockedDue, now: number): boolean {
+  return now - since > lockedPatienceMs;
+}
+
+/** One for each time that Signet is locked. */
+function lockedNotices(due: LockedDue | undefined, now: number): readonly Notice[] {
+  if (due === undefined || !isLockedLong(due, now)) return [];
+  const [id, since] = [due.lockedSince, due.since].map(at => new Date(at).toISOString());
+  return [{ id: `locked-due ${id}`, kind: 'locked-due', since: since ?? '', params: { schedule: due.schedule } }];
+}
+
+function failedNotices(tries: FailedTries | undefined, place: string): readonly Notice[] {
   if (tries === undefined || tries.retryable) return [];
   const { firstAt, code, count } = tries;
   return [{ id: `failed ${firstAt}`, kind: 'failed', since: firstAt, params: { place, code, tries: count } }];

@@ -6,6 +6,8 @@ import { fromUtf8, utf8 } from '../base/bytes.ts';
 import { isCode } from '../base/errors.ts';
 import type { Witness } from '../state/model.ts';
 import type { State } from '../state/state.ts';
+import type { VaultIdentity } from '../vault/model.ts';
+import type { Vault } from '../vault/vault.ts';
 
 const memoryName = 'captures';
 
@@ -24,14 +26,30 @@ export async function saveMemory(state: State, stateKey: Uint8Array, memory: Cap
   await state.saveSealed(memoryName, stateKey, utf8(JSON.stringify(memory)));
 }
 
+/** What this machine knows of itself. */
+export interface KnownHere {
+  /** Of the open repository. */
+  readonly identity: VaultIdentity;
+  /** This machine's own copy; undefined without one. */
+  readonly vault: Vault['known'];
+  readonly device: string;
+  readonly now: number;
+}
+
 /**
- * The witness of this repository and device; `fresh` where there is none, or one of another repository or machine. Vault and key file are
- * always those of `fresh`: this machine's own copy of the vault says what they are now.
+ * What this machine saw last of the open repository; a new memory begins now where there is none, or one of another repository or machine.
+ * Vault and key file are always the present ones: this machine's own copy of the vault says what they are.
  */
-export async function loadWitness(state: State, stateKey: Uint8Array, fresh: Witness): Promise<Witness> {
+export async function loadWitness(
+  state: State,
+  stateKey: Uint8Array,
+  { identity, vault, device, now }: KnownHere,
+): Promise<Witness> {
+  const present = { vaultSha256: vault?.sha256 ?? null, vaultGeneration: vault?.generation ?? 0 };
   const known = await state.loadWitness(stateKey);
-  if (known === 'absent' || known === 'forged') return fresh;
-  if (known.repositoryId !== fresh.repositoryId || known.device !== fresh.device) return fresh;
-  const { keyFileId, vaultSha256, vaultGeneration } = fresh;
-  return { ...known, keyFileId, vaultSha256, vaultGeneration };
+  const isOther = known === 'absent' || known === 'forged' || known.repositoryId !== identity.repositoryId;
+  if (isOther || known.device !== device) {
+    return { v: 1, since: new Date(now).toISOString(), ...identity, ...present, device, ownHead: null, seen: {} };
+  }
+  return { ...known, keyFileId: identity.keyFileId, ...present };
 }

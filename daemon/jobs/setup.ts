@@ -65,14 +65,11 @@ export async function setUp(order: SetupOrder, secrets: GivenSecrets, options: S
   const sources: SourceSetting[] = [];
   for (const wish of order.sources) sources.push(await settingOf(wish, sources, options.newSource));
   await checkFolders({ remote, sources, home: options.homeFolders });
-  const syncedBy = async (): Promise<string | null> => {
-    const folder = await physicalFolderOf(remote);
-    return folder === undefined ? null : ((await options.syncAppOf(folder)) ?? null);
-  };
   const found = await options.engine.ask(engine.inspect, { remote }, { signal });
   if (found === 'repository' && !order.createOnly) {
     const { opened, phone } = await join(remote, order, secrets, options);
-    const place = { remote, sources: order.readOnly ? [] : sources, opened, phone, syncedBy: await syncedBy() };
+    const syncedBy = await syncedByOf(remote, options.syncAppOf);
+    const place = { remote, sources: order.readOnly ? [] : sources, opened, phone, syncedBy };
     return { repositoryId: opened.repositoryId, joined: true, place };
   }
   if (found !== 'empty') {
@@ -91,8 +88,15 @@ export async function setUp(order: SetupOrder, secrets: GivenSecrets, options: S
     });
   }
   const { opened, phone, recoveryKey } = await create(remote, secrets, options);
-  const place = { remote, sources, opened, phone, syncedBy: await syncedBy() };
+  const syncedBy = await syncedByOf(remote, options.syncAppOf);
+  const place = { remote, sources, opened, phone, syncedBy };
   return { repositoryId: opened.repositoryId, joined: false, place, recoveryKey };
+}
+
+/** The app that uploads the place of the copies from here; null for a plain one. */
+export async function syncedByOf(remote: string, syncAppOf: SetupOptions['syncAppOf']): Promise<string | null> {
+  const folder = await physicalFolderOf(remote);
+  return folder === undefined ? null : ((await syncAppOf(folder)) ?? null);
 }
 
 async function create(

@@ -1,8 +1,10 @@
 // Which chats are backed up, and what of them: adding, removing and changing sources. Each change is checked as a whole and saved before it
-// counts; the watcher follows. What is backed up of a source stays when it is removed.
+// counts; the watcher follows. What is backed up of a source stays when it is removed. What comes in is backed up soon, by itself where the
+// schedule allows it.
 
 import type {
   FoundSource,
+  NextBackup,
   NoticeKind,
   SourceChoices,
   SourceStatus,
@@ -46,6 +48,8 @@ export interface SourceListOptions {
   /** In its turn; saved, and followed from now on. @throws E_NOT_SET_UP */
   readonly change: SettingsInUse['change'];
   readonly status: () => Pick<Status, 'sources' | 'notices'>;
+  /** There is something new to back up of it; false where nothing is backed up by itself. */
+  readonly sourceDue: (id: string) => boolean;
   readonly onChanged: () => void;
 }
 
@@ -67,14 +71,15 @@ export class SourceList {
   }
 
   /** @throws E_NOT_SET_UP · E_USAGE (a folder that is one already, a pattern that says nothing) · what `newSource` and places throw */
-  async add(wish: SourceWish): Promise<SourceStatus> {
+  async add(wish: SourceWish): Promise<SourceStatus & NextBackup> {
     const { newSource, homeFolders: home, change } = this.#options;
     const settings = await change(async before => {
       const source = await settingOf(wish, before.sources, newSource);
       await checkFolders({ remote: before.remote ?? '', sources: [source], home });
       return { ...before, sources: [...before.sources, source] };
     });
-    return this.#statusOf(settings.sources.at(-1)?.id ?? '');
+    const id = settings.sources.at(-1)?.id ?? '';
+    return { ...this.#statusOf(id), ...this.#due(id) };
   }
 
   /** @throws E_NOT_FOUND */
@@ -86,19 +91,22 @@ export class SourceList {
   }
 
   /** @throws E_NOT_FOUND · E_USAGE for a pattern that says nothing */
-  async change({ id, ...change }: SourceChange): Promise<SourceStatus> {
+  async change({ id, ...change }: SourceChange): Promise<SourceStatus & NextBackup> {
+    let isMore = false;
     await this.#options.change(before => {
-      const changed = changedSource(sourceOf(before, id), change);
+      const source = sourceOf(before, id);
+      const changed = changedSource(source, change);
+      isMore = takesMore(source, changed);
       return { ...before, sources: before.sources.map(each => (each.id === id ? changed : each)) };
     });
-    return this.#statusOf(id);
+    return { ...this.#statusOf(id), ...(isMore ? this.#due(id) : {}) };
   }
 
   /** @throws E_NOT_FOUND · E_USAGE when nothing of it went: said ahead of time it would wave a loss through that nobody has seen */
-  async accept(id: string): Promise<void> {
+  async accept(id: string): Promise<NextBackup> {
     const { facts, clock, status, onChanged } = this.#options;
     const { label } = this.#statusOf(id);
-    if (facts.get(acceptedName(id)) !== undefined) return;
+    if (facts.get(acceptedName(id)) !== undefined) return this.#due(id);
     const isLoss = status().notices.some(({ source, kind }) => source === id && losses.includes(kind));
     if (!isLoss) {
       throw new SignetError('E_USAGE', `source ${id} lost nothing`, {
@@ -107,6 +115,11 @@ export class SourceList {
     }
     facts.set(acceptedName(id), new Date(clock.now()).toISOString());
     onChanged();
+    return this.#due(id);
+  }
+
+  #due(id: string): NextBackup {
+    return { nextBackup: this.#options.sourceDue(id) ? 'by-itself' : 'on-request' };
   }
 
   #statusOf(id: string): SourceStatus {
@@ -162,6 +175,16 @@ function changedSource(source: SourceSetting, change: Omit<SourceChange, 'id'>):
     ...(maxFileBytes != null && { maxFileBytes }),
     ...(exclude?.length && { exclude }),
   };
+}
+
+/** Whether something may be kept that was left out before. */
+function takesMore(before: SourceSetting, after: SourceSetting): boolean {
+  if ((before.leaveOut ?? []).some(kind => after.leaveOut?.includes(kind) !== true)) return true;
+  const limit = (source: SourceSetting): number => source.maxFileBytes ?? Number.POSITIVE_INFINITY;
+  if (limit(after) > limit(before)) return true;
+  const [was, is] = [before.exclude ?? [], after.exclude ?? []];
+  // A later pattern may take back what an earlier one says, so only what is added at the end surely leaves more out.
+  return was.some((pattern, at) => is[at] !== pattern) || is.slice(was.length).some(pattern => pattern.startsWith('!'));
 }
 
 function checkPatterns(patterns: readonly string[]): void {

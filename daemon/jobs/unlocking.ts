@@ -91,11 +91,11 @@ export class Unlocking {
 
   /** Limits and the use of the keychain, from now on. */
   async follow(settings: Settings | undefined): Promise<void> {
-    const { session, keychain } = this.#options;
+    const { keychain } = this.#options;
     const { lockAfterIdleMs: idleMs = 0, lockAfterMs: maxAgeMs = 0, useKeychain = true } = settings ?? {};
     const before = this.#autoLock.limits;
     this.#autoLock.follow({ idleMs, maxAgeMs });
-    if (!useKeychain) await session.end();
+    if (!useKeychain && keychain.isWanted) await this.#leaveKeychain();
     keychain.want(useKeychain);
     this.#noteKeychain();
     if (before.maxAgeMs !== maxAgeMs) await this.#inOrder(() => this.#keep());
@@ -258,7 +258,7 @@ export class Unlocking {
     }
     const key = parseRecoveryKey(secrets.recoveryKey);
     try {
-      if (this.isUnlocked) vault.proveRecoveryKey(key);
+      if (this.isUnlocked) await vault.proveRecoveryKey(key);
       else vault.unlockWithRecoveryKey(key);
     } finally {
       wipe(key);
@@ -322,6 +322,17 @@ export class Unlocking {
       await this.#options.phone.move();
     } catch (error) {
       this.#options.log.warn('the phone number stays in its file', { code: toSignetError(error).code });
+    }
+  }
+
+  /** Nothing stays there when it is not to be used any more; a number that no file takes does, rather than being lost. */
+  async #leaveKeychain(): Promise<void> {
+    const { session, phone, log } = this.#options;
+    await session.end();
+    try {
+      await phone.leaveKeychain();
+    } catch (error) {
+      log.warn('the phone number stays in the keychain', { code: toSignetError(error).code });
     }
   }
 

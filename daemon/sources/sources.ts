@@ -6,10 +6,11 @@ export type { Place, Profile } from './profile.ts';
 export { type ProfileId, profileOf, profiles } from './profiles.ts';
 export { rulesOf } from './rules.ts';
 export { type SyncReading, syncAppOf, syncedFoldersOf } from './synced-folders.ts';
-export { nextRunAt, type PendingChanges, type QuietSettings } from './timing.ts';
+export { type NextRun, nextRun, type PendingChanges, type QuietSettings } from './timing.ts';
 export {
   type ChangeSet,
   problemOf,
+  type SettlingChanges,
   type Watching,
   type WatchListener,
   type WatchOptions,

@@ -15,20 +15,26 @@ export interface PendingChanges {
   readonly lastAt: number;
 }
 
+/** What a run waits for: that changes end, or that the one before is long enough ago. */
+export interface NextRun {
+  readonly reason: 'quiet' | 'interval';
+  readonly at: number;
+}
+
 /**
  * The time of the next run; not later than `now` means at once. Undefined: nothing is pending.
  * A clock that was set back cannot postpone a run: times in the future count as now.
  */
-export function nextRunAt(
+export function nextRun(
   pending: PendingChanges | undefined,
   now: number,
   lastRunAt: number | undefined,
   settings: QuietSettings,
-): number | undefined {
+): NextRun | undefined {
   if (pending === undefined) return undefined;
   const firstAt = Math.min(pending.firstAt, now);
   const lastAt = Math.min(pending.lastAt, now);
   const settled = Math.min(lastAt + settings.quietMs, firstAt + settings.longestWaitMs);
-  if (lastRunAt === undefined || lastRunAt > now) return settled;
-  return Math.max(settled, lastRunAt + settings.smallestIntervalMs);
+  const free = lastRunAt === undefined || lastRunAt > now ? settled : lastRunAt + settings.smallestIntervalMs;
+  return free > settled ? { reason: 'interval', at: free } : { reason: 'quiet', at: settled };
 }

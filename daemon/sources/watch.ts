@@ -11,7 +11,7 @@ import { systemCode } from '../base/errors.ts';
 import type { SourceSetting } from '../state/model.ts';
 import { type FolderWatch, watchFolder } from './folder-watch.ts';
 import { rulesOf } from './rules.ts';
-import { nextRunAt, type PendingChanges, type QuietSettings } from './timing.ts';
+import { type NextRun, nextRun, type PendingChanges, type QuietSettings } from './timing.ts';
 
 export interface ChangeSet {
   readonly reason: 'change' | 'rescan';
@@ -37,11 +37,23 @@ export type WatchProblem = 'watch-limit' | 'watch-failed';
 
 export interface WatchListener {
   onDue(changes: ChangeSet): void;
+  /** The first change after a run, or after the start, was seen. */
+  onSettling?(): void;
   /** Once for each source and code. */
   onProblem(code: WatchProblem, sourceId: string): void;
 }
 
+/** Changes that were seen and are not due yet. */
+export interface SettlingChanges {
+  readonly reason: NextRun['reason'];
+  /** Milliseconds since 1970; moves on with each change. */
+  readonly until: number;
+  readonly sourceIds: ReadonlySet<string>;
+  readonly changes: number;
+}
+
 export interface Watching {
+  settling(): SettlingChanges | undefined;
   close(): Promise<void>;
 }
 
@@ -53,10 +65,12 @@ export async function watchSources(options: WatchOptions, listener: WatchListene
       listener.onDue(changes);
       if (changes.reason === 'rescan') for (const each of watching) void each.refresh();
     },
+    onSettling: () => listener.onSettling?.(),
   });
   const watchers = options.watch === 'off' ? [] : options.sources.map(source => watchOne(source, settling, listener));
   watching = await Promise.all(watchers);
   return {
+    settling: () => settling.seen(),
     async close() {
       settling.close();
       await Promise.all(watching.map(each => each.close()));
@@ -67,7 +81,7 @@ export async function watchSources(options: WatchOptions, listener: WatchListene
 /** Collects changes until the pure decision says that they are due. */
 class Settling {
   readonly #options: WatchOptions;
-  readonly #listener: Pick<WatchListener, 'onDue'>;
+  readonly #listener: Pick<Required<WatchListener>, 'onDue' | 'onSettling'>;
   readonly #sourceIds = new Set<string>();
   #changes = 0;
   #pending: PendingChanges | undefined;
@@ -76,7 +90,7 @@ class Settling {
   #cancelTimer: () => void = () => {};
   #isClosed = false;
 
-  constructor(options: WatchOptions, listener: Pick<WatchListener, 'onDue'>) {
+  constructor(options: WatchOptions, listener: Pick<Required<WatchListener>, 'onDue' | 'onSettling'>) {
     this.#options = options;
     this.#listener = listener;
     this.#lastRescanAt = options.clock.now();
@@ -88,8 +102,16 @@ class Settling {
     const now = this.#options.clock.now();
     this.#sourceIds.add(sourceId);
     this.#changes += 1;
+    const isFirst = this.#pending === undefined;
     this.#pending = { firstAt: this.#pending?.firstAt ?? now, lastAt: now };
     this.#schedule();
+    if (isFirst) this.#listener.onSettling();
+  }
+
+  seen(): SettlingChanges | undefined {
+    const next = this.#next(this.#options.clock.now());
+    if (next === undefined || this.#isClosed) return undefined;
+    return { reason: next.reason, until: next.at, sourceIds: new Set(this.#sourceIds), changes: this.#changes };
   }
 
   close(): void {
@@ -129,9 +151,13 @@ class Settling {
   }
 
   #changesAt(now: number): number | undefined {
+    return this.#next(now)?.at;
+  }
+
+  #next(now: number): NextRun | undefined {
     const known = this.#options.lastRunAt?.();
     const lastRunAt = Math.max(known ?? Number.NEGATIVE_INFINITY, this.#lastRunAt ?? Number.NEGATIVE_INFINITY);
-    return nextRunAt(this.#pending, now, Number.isFinite(lastRunAt) ? lastRunAt : undefined, this.#options);
+    return nextRun(this.#pending, now, Number.isFinite(lastRunAt) ? lastRunAt : undefined, this.#options);
   }
 
   #rescanAt(now: number): number | undefined {

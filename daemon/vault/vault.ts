@@ -66,7 +66,7 @@ export interface NewVault extends VaultIdentity {
   readonly recoveryKey: Uint8Array;
   /** How this device calls itself, at most 64 characters. */
   readonly device: string;
-  /** Vaults of the place that is joined: the new one continues the newest of them where this machine has none of its own. */
+  /** Vaults that lie in the place: the new one continues the newest of them where this machine has none of its own that can be read. */
   readonly after?: readonly VaultCandidate[];
   /** The vault of another repository: a new chain begins, whatever this machine has. */
   readonly isFirst?: boolean;
@@ -81,6 +81,8 @@ export async function openVaultState(options: VaultOptions): Promise<Vault> {
 export class Vault {
   readonly #options: VaultOptions;
   readonly #tries: Tries;
+  /** Of the recovery key, apart: whoever forgot the password has tried that one often enough. */
+  readonly #keyTries: Tries;
   readonly #random: (count: number) => Uint8Array;
   #local: Uint8Array | undefined;
   #recoveryKey: Uint8Array | undefined;
@@ -92,6 +94,7 @@ export class Vault {
   constructor(options: VaultOptions, local: Uint8Array | undefined) {
     this.#options = options;
     this.#tries = new Tries(options.clock);
+    this.#keyTries = new Tries(options.clock);
     this.#random = options.randomBytes ?? systemRandomBytes;
     this.#local = local;
   }
@@ -127,8 +130,8 @@ export class Vault {
   async create(from: NewVault): Promise<VaultFile> {
     if (from.recoveryKey.length !== keyBytes) throw new SignetError('E_INTERNAL', 'the recovery key is not 32 bytes');
     const phone = normalisePhone(from.phone);
-    const before = this.#local === undefined ? (from.after ?? []).map(each => each.bytes) : [this.#local];
-    const continued = newestOf(from.isFirst === true ? [] : before);
+    const own = newestOf(this.#local === undefined ? [] : [this.#local]);
+    const continued = from.isFirst === true ? undefined : (own ?? newestOf((from.after ?? []).map(each => each.bytes)));
     const previous = continued?.header;
     const { totalBytes, availableBytes } = this.#options.memory();
     const policy = atLeast(this.#options.writePolicy ?? defaultWritePolicy(totalBytes), previous?.cost);
@@ -348,18 +351,34 @@ export class Vault {
     this.#identity = identity;
   }
 
-  /** While unlocked: whether this is the key that is in use. Changes nothing. @throws E_VAULT_LOCKED · E_WRONG_SECRET */
-  proveRecoveryKey(recoveryKey: Uint8Array): void {
-    if (this.#recoveryKey === undefined) throw new SignetError('E_VAULT_LOCKED', 'the vault is locked');
-    if (!equalBytes(this.#recoveryKey, recoveryKey)) {
-      throw new SignetError('E_WRONG_SECRET', 'this is not the recovery key of this backup');
-    }
+  /**
+   * While unlocked: whether this is the key that is in use. Changes nothing.
+   *
+   * @throws E_VAULT_LOCKED · E_WRONG_SECRET with params.secret · E_TOO_MANY_TRIES
+   */
+  async proveRecoveryKey(recoveryKey: Uint8Array): Promise<void> {
+    await this.#keyTries.attempt(async () => {
+      if (this.#recoveryKey === undefined) throw new SignetError('E_VAULT_LOCKED', 'the vault is locked');
+      if (equalBytes(this.#recoveryKey, recoveryKey)) return;
+      const params = { secret: 'recovery-key' };
+      throw new SignetError('E_WRONG_SECRET', 'this is not the recovery key of this backup', { params });
+    });
   }
 
   /** A fresh copy of 32 bytes; the caller wipes it. @throws E_VAULT_LOCKED */
   recoveryKey(): Uint8Array {
     if (this.#recoveryKey === undefined) throw new SignetError('E_VAULT_LOCKED', 'the vault is locked');
     return copySecret(this.#recoveryKey);
+  }
+
+  /**
+   * The number that a new password is to be bound to where nobody says another: the one that a password opened the vault with, else the
+   * remembered one; of two, while it changes, the newer, which screens show.
+   *
+   * @throws E_PHONE_FORM (params.problem 'needed') when none is remembered
+   */
+  async presentPhone(): Promise<string> {
+    return this.#phone ?? (await this.#rememberedPhones()).at(-1) ?? '';
   }
 
   async judgePassword(password: Uint8Array, phone?: string): Promise<Verdict> {

@@ -5,7 +5,7 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, w
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
-import type { BackupResult, RestoreResult } from '../../protocol/status.ts';
+import type { BackupResult, NextBackup, RestoreResult, SourceStatus } from '../../protocol/status.ts';
 import { treeOf } from '../support/archive.ts';
 import { type DaemonClient, daemonClient } from '../support/daemon-client.ts';
 import { type Installation, installation } from '../support/installation.ts';
@@ -79,6 +79,19 @@ test.serial('the watcher alone: a burst of changes becomes one backup, a later c
   });
   t.is(second.lastBackup?.filesNew, 1);
   t.is(runs(), 3);
+});
+
+test.serial('a source that is added is backed up by itself, and its answer says so', async t => {
+  const { signet, client } = await setUp(t, { watch: 'off' });
+  const more = join(signet.folder, 'more');
+  mkdirSync(more);
+  writeFileSync(join(more, 'letter'), 'hello');
+  const added = await signet.ok<SourceStatus & NextBackup>(['sources', 'add', more]);
+  t.is(added.nextBackup, 'by-itself');
+  const { lastBackup } = await client.until('it is backed up', ({ job, sources }) => {
+    return job === null && sources[1]?.capturedAt !== undefined;
+  });
+  t.deepEqual([lastBackup?.reason, lastBackup?.filesNew], ['change', 1]);
 });
 
 test.serial('the rescan alone finds changes; without any it writes nothing', async t => {

@@ -38,6 +38,16 @@ const changes: readonly Change[] = [
     next: { password: newPassword },
   },
   {
+    name: 'a new password by the recovery key, on a locked computer',
+    run: async machine => {
+      const recoveryKey = await machine.recoveryKey();
+      await machine.jobs.lock();
+      return machine.jobs.credentials.changePassword(given({ recoveryKey, newPassword }));
+    },
+    old: { password },
+    next: { password: newPassword },
+  },
+  {
     name: 'a change of the phone number',
     run: ({ jobs }) => jobs.credentials.changePhone(given({ password, newPhone })),
     old: { password },

@@ -52,6 +52,23 @@ test('password, phone number and recovery key are changed by command; each old o
   }
 });
 
+test('a forgotten password is replaced by who has the recovery key', async t => {
+  const signet = await installation(t);
+  writeFileSync(join(signet.source, 'a.txt'), 'one');
+  const { recoveryKey = '' } = await signet.setUp();
+  await signet.ok(['backup']);
+  await signet.ok(['lock']);
+  const wrong = recoveryKey.replace(/^./, digit => (digit === 'a' ? 'b' : 'a'));
+  const refused = await signet.signet(['password', 'change'], { recoveryKey: wrong, newPassword });
+  t.deepEqual([refused.code, refused.errorCode()], [12, 'E_WRONG_SECRET']);
+  // What stands there as the present password is not looked at, and is not the new one.
+  await signet.ok(['password', 'change'], { recoveryKey, password, newPassword });
+  await signet.ok(['lock']);
+  t.is((await signet.signet(['unlock'], { password })).code, 12);
+  await signet.ok(['unlock'], { password: newPassword });
+  t.true((await signet.ok<VerifyResult>(['verify', '--read-data'])).ok);
+});
+
 test('the recovery sheet is written where it is wanted, and nowhere that is copied to the cloud', async t => {
   const signet = await installation(t);
   writeFileSync(join(signet.source, 'a.txt'), 'one');

@@ -150,4 +150,12 @@ test.serial('chats on this computer are found, and a folder that another app upl
   );
   const after = await signet.ok<{ sources: readonly FoundSource[] }>(['sources', 'discover']);
   t.true(after.sources.every(each => each.isAdded));
+
+  // As a version left it that did not look, or before the app was there.
+  await signet.killDaemon();
+  const file = join(signet.home, 'config', 'settings.json');
+  const settings = JSON.parse(readFileSync(file, 'utf8')) as object;
+  writeFileSync(file, JSON.stringify({ ...settings, syncedBy: null }));
+  await signet.until('it is found at the next start', ({ remote }) => remote?.synced === 'Dropbox');
+  t.like(JSON.parse(readFileSync(file, 'utf8')), { syncedBy: 'Dropbox' });
 });

@@ -14,7 +14,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { startDatabaseCapture } from '../../daemon/capture/capture.ts';
 import { type FolderEvent, type FolderWatch, watchFolder } from '../../daemon/sources/folder-watch.ts';
-import { type ChangeSet, type WatchOptions, watchSources } from '../../daemon/sources/sources.ts';
+import { type ChangeSet, type SettlingChanges, type WatchOptions, watchSources } from '../../daemon/sources/sources.ts';
 import { addRows, makeDatabase, scratch } from '../support/databases.ts';
 import { type ManualClock, manualClock } from '../support/manual-clock.ts';
 
@@ -30,6 +30,9 @@ interface Watch {
   settle(): Promise<ChangeSet | undefined>;
   /** Events in all that was due. */
   seen(): number;
+  settling(): SettlingChanges | undefined;
+  /** How often it was told that something settles. */
+  told(): number;
 }
 
 async function start(t: ExecutionContext, options: Partial<WatchOptions> = {}): Promise<Watch> {
@@ -37,6 +40,7 @@ async function start(t: ExecutionContext, options: Partial<WatchOptions> = {}): 
   const clock = manualClock();
   const due: ChangeSet[] = [];
   const problems: string[] = [];
+  let told = 0;
   if (options.sources === undefined) mkdirSync(root);
   const watching = await watchSources(
     {
@@ -48,7 +52,13 @@ async function start(t: ExecutionContext, options: Partial<WatchOptions> = {}): 
       rescanMs: 0,
       ...options,
     },
-    { onDue: changes => due.push(changes), onProblem: code => problems.push(code) },
+    {
+      onDue: changes => due.push(changes),
+      onSettling: () => {
+        told += 1;
+      },
+      onProblem: code => problems.push(code),
+    },
   );
   t.teardown(() => watching.close());
   return {
@@ -61,6 +71,8 @@ async function start(t: ExecutionContext, options: Partial<WatchOptions> = {}): 
       clock.advance(longestWaitMs);
       return due.at(-1);
     },
+    settling: () => watching.settling(),
+    told: () => told,
     seen: () => due.reduce((sum, each) => sum + each.changes, 0),
   };
 }
@@ -86,6 +98,23 @@ test('a new file is due once it has been quiet', async t => {
   t.deepEqual([watch.due[0]?.reason, [...(watch.due[0]?.sourceIds ?? [])]], ['change', ['generic-aaaaaaaa']]);
   watch.clock.advance(longestWaitMs);
   t.is(watch.due.length, 1, 'and not again');
+});
+
+test('what settles is told once, and can be asked for with how much it is and until when', async t => {
+  const watch = await start(t);
+  t.is(watch.settling(), undefined);
+  for (const name of ['x', 'y']) {
+    writeFileSync(join(watch.root, name), 'x');
+    await watch.clock.timerWithin(quietMs);
+  }
+  while ((watch.settling()?.changes ?? 0) < 2) await pause(5);
+  t.is(watch.told(), 1);
+  t.like(watch.settling(), { reason: 'quiet', changes: 2, until: watch.clock.now() + quietMs });
+  await watch.settle();
+  t.is(watch.settling(), undefined);
+  writeFileSync(join(watch.root, 'z'), 'x');
+  while (watch.told() < 2) await pause(5);
+  t.is(watch.settling()?.changes, 1);
 });
 
 test('changed, removed, renamed and new folders are seen, deep down as well', async t => {

@@ -155,12 +155,13 @@ async function live(kind: Kind, at: string, timeZone: string, seed: string, star
     past = pastOf(entries);
     return new AutomaticBackups({
       clock,
-      startWatching: async () => ({ close: async () => undefined }),
+      startWatching: async () => ({ settling: () => undefined, close: async () => undefined }),
       backUp,
       isUnlocked: () => !now.locked,
       onProblem: () => undefined,
       onChanged: () => undefined,
       past,
+      heldBack: () => undefined,
       memory,
       power: async () => {
         isBusy = true;

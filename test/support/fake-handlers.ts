@@ -151,10 +151,11 @@ export function fakeHandlers(changes: Partial<Handlers> = {}, asked: Asked[] = [
       profile,
       label,
       root,
+      nextBackup: 'by-itself',
     }),
     removeSource: async () => ({}),
     changeSource: async ({ id, label = 'Chats' }) => ({ id, profile: 'generic', label, root: '/home/kim/Chats' }),
-    acceptSource: async () => ({}),
+    acceptSource: async () => ({ nextBackup: 'on-request' }),
     setSchedule: async params => ({ kind: 'manual', at: '03:30', onChange: true, ...params }),
     pause: async ({ ms }) => ({ pausedUntil: ms === 0 ? null : '2026-11-24T09:00:00.000Z' }),
     judgePassword: async (_params, { secrets }) => {

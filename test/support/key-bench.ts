@@ -189,7 +189,7 @@ export async function startMachine(
       label: 'chats',
       root,
     }),
-    startWatching: async () => ({ close: async () => undefined }),
+    startWatching: async () => ({ settling: () => undefined, close: async () => undefined }),
     randomBytes: random,
     onStatus: () => undefined,
   });

@@ -18,12 +18,13 @@ const floors: Readonly<Record<string, number>> = {
   sources: 4,
   jobs: 5,
   endpoint: 6,
+  handlers: 6,
   main: 6,
   engine: 6,
 };
 
 /** Pairs on one floor where the first may use the second. */
-const beside = new Set(['kernel → base', 'main → endpoint']);
+const beside = new Set(['kernel → base', 'main → endpoint', 'main → handlers', 'handlers → endpoint']);
 
 /** Units with another door than the file named after them, or with several. */
 const doors: Readonly<Record<string, readonly string[]>> = {
@@ -56,10 +57,11 @@ const reservedPackages: Readonly<Record<string, readonly string[]>> = {
   'vscode-languageclient': ['extension'],
 };
 
-/** `daemon/vault/kdf.ts` is of unit vault, `protocol/x.ts` of protocol; what lies in daemon/ itself puts the rest together: main. */
+/** `daemon/vault/kdf.ts` is of unit vault, `protocol/x.ts` of protocol; what lies in daemon/ itself puts the rest together: main, and beside it handlers. */
 function unitOf(path: string): string {
   const [top = '', second = ''] = path.split('/');
   if (top !== 'daemon') return top;
+  if (second === 'handlers.ts') return 'handlers';
   return second.endsWith('.ts') ? 'main' : second;
 }
 

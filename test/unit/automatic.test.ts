@@ -1,6 +1,11 @@
 import test from 'ava';
 import { SignetError } from '../../daemon/base/errors.ts';
-import { AutomaticBackups, type AutomaticOptions, type DueChanges } from '../../daemon/jobs/automatic.ts';
+import {
+  AutomaticBackups,
+  type AutomaticOptions,
+  type DueChanges,
+  type Watching,
+} from '../../daemon/jobs/automatic.ts';
 import type { Settings } from '../../daemon/state/model.ts';
 import { defaultSettings } from '../../daemon/state/state.ts';
 import { manualClock } from '../support/manual-clock.ts';
@@ -21,13 +26,16 @@ async function setUp(changes: Partial<AutomaticOptions> = {}) {
   const runs: { readonly sourceIds: readonly string[] | undefined; end(error?: Error): Promise<void> }[] = [];
   let watching = 0;
   let due: (changes: DueChanges) => void = () => undefined;
+  let settling: ReturnType<Watching['settling']>;
   const automatic = new AutomaticBackups({
     clock,
     startWatching: async (_, { onDue }) => {
       watching += 1;
       due = onDue;
       return {
+        settling: () => settling,
         close: async () => {
+          settling = undefined;
           watching -= 1;
         },
       };
@@ -48,6 +56,7 @@ async function setUp(changes: Partial<AutomaticOptions> = {}) {
     onProblem: () => undefined,
     onChanged: () => undefined,
     past: pastOf([]),
+    heldBack: () => undefined,
     memory: textMemory(),
     power: async () => ({ onBattery: undefined, isMetered: undefined }),
     isReachable: async () => true,
@@ -55,7 +64,16 @@ async function setUp(changes: Partial<AutomaticOptions> = {}) {
     ...changes,
   });
   await automatic.follow(settings);
-  return { automatic, clock, runs, due: (each: DueChanges) => due(each), watching: () => watching };
+  return {
+    automatic,
+    clock,
+    runs,
+    due: (each: DueChanges) => due(each),
+    watching: () => watching,
+    settle: (each: typeof settling) => {
+      settling = each;
+    },
+  };
 }
 
 test('what falls due while a backup runs leads to one more when it ends, and only one', async t => {
@@ -114,6 +132,60 @@ test('a backup that was stopped on purpose does not begin again by itself; the n
   t.deepEqual([...(runs[1]?.sourceIds ?? [])].sort(), ['one', 'other']);
 });
 
+test('changes that still settle are counted with what they wait for; what holds everything back is told first', async t => {
+  let isUnlocked = true;
+  const { automatic, clock, due, settle } = await setUp({ isUnlocked: () => isUnlocked });
+  const until = clock.now() + 5000;
+  settle({ ...other, reason: 'interval', until });
+  t.deepEqual(automatic.waiting, { reason: 'interval', changes: 2, until: new Date(until).toISOString() });
+  isUnlocked = false;
+  t.deepEqual(automatic.waiting, { reason: 'locked', changes: 2 });
+  due(one);
+  t.deepEqual(automatic.waiting, { reason: 'locked', changes: 3 });
+  settle(undefined);
+  t.deepEqual(automatic.waiting, { reason: 'locked', changes: 1 });
+});
+
+test('what settles when the sources or times change is not forgotten', async t => {
+  const { automatic, clock, runs, settle } = await setUp();
+  settle({ ...other, reason: 'quiet', until: clock.now() + 1 });
+  await automatic.follow({ ...settings, quietMs: 7000 });
+  t.like(automatic.waiting, { reason: 'quiet', changes: 2 });
+  clock.advance(7000);
+  t.deepEqual(runs[0]?.sourceIds, ['other']);
+});
+
+test('a source that its owner added or changed is backed up after the quiet time, with what else falls due', async t => {
+  const { automatic, clock, runs, due } = await setUp();
+  t.true(automatic.sourceDue('new'));
+  const until = new Date(clock.now() + settings.quietMs).toISOString();
+  t.deepEqual(automatic.waiting, { reason: 'quiet', changes: 0, until });
+  t.true(automatic.sourceDue('newer'));
+  due(one);
+  clock.advance(settings.quietMs - 1);
+  t.is(runs.length, 0);
+  clock.advance(1);
+  t.deepEqual(
+    runs.map(run => run.sourceIds),
+    [['new', 'newer', 'one']],
+  );
+  await runs[0]?.end();
+  t.is(automatic.waiting, null);
+});
+
+test('with a calendar alone a changed source is backed up soon too; with manual and never it waits for a person', async t => {
+  const { automatic, clock, runs } = await setUp();
+  for (const kind of ['manual', 'never'] as const) {
+    await automatic.follow({ ...settings, schedule: { kind, at: '03:30', onChange: false } });
+    t.false(automatic.sourceDue('new'));
+  }
+  t.is(automatic.waiting, null);
+  await automatic.follow({ ...settings, schedule: { kind: 'weekly', at: '03:30', onChange: false } });
+  t.true(automatic.sourceDue('new'));
+  clock.advance(settings.quietMs);
+  t.deepEqual(runs[0]?.sourceIds, ['new']);
+});
+
 test('while locked changes are counted and nothing runs; after the unlock everything is looked at', async t => {
   let isUnlocked = false;
   const { automatic, runs, due } = await setUp({ isUnlocked: () => isUnlocked });
@@ -127,6 +199,24 @@ test('while locked changes are counted and nothing runs; after the unlock everyt
     runs.map(run => run.sourceIds),
     [undefined],
   );
+});
+
+test('what waits for the password is told as due, by what asks for it; unlocked or paused it is not', async t => {
+  let isUnlocked = false;
+  const { automatic, clock, due } = await setUp({ isUnlocked: () => isUnlocked, timeZone: 'UTC' });
+  const lockedSince = clock.now();
+  t.is(automatic.lockedDue, undefined, 'nothing is due');
+  clock.advance(60_000);
+  due(one);
+  t.deepEqual(automatic.lockedDue, { schedule: 'changes', lockedSince, since: lockedSince + 60_000 });
+  await automatic.follow({ ...settings, schedule: { kind: 'daily', at: '03:30', onChange: false } });
+  clock.advance(24 * 3_600_000);
+  t.like(automatic.lockedDue, { schedule: 'daily', lockedSince });
+  automatic.pause(60_000);
+  t.is(automatic.lockedDue, undefined);
+  automatic.pause(0);
+  isUnlocked = true;
+  t.is(automatic.lockedDue, undefined);
 });
 
 test('switching on-change off ends the watching and forgets what waits, even when it is switched quickly', async t => {

@@ -58,7 +58,7 @@ async function kit(options: Partial<AutomaticOptions> = {}, before: Past = {}): 
     clock,
     startWatching: async (_, { onDue }) => {
       due = onDue;
-      return { close: async () => undefined };
+      return { settling: () => undefined, close: async () => undefined };
     },
     async backUp(reason) {
       runs.push({ reason, at: clock.now() });
@@ -77,6 +77,7 @@ async function kit(options: Partial<AutomaticOptions> = {}, before: Past = {}): 
       told += 1;
     },
     past,
+    heldBack: () => undefined,
     memory,
     power: async () => ({ onBattery: undefined, isMetered: undefined }),
     isReachable: async () => true,

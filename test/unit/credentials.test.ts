@@ -28,6 +28,7 @@ import {
   startMachine,
 } from '../support/key-bench.ts';
 import { MemoryKeychain } from '../support/memory-keychain.ts';
+import { temporaryFolder } from '../support/temporary-home.ts';
 import { fails } from '../support/vault-kit.ts';
 
 const newPassword = 'ablaze tidal frosty mango untie clock';
@@ -125,10 +126,82 @@ for (const [name, change] of [
   });
 }
 
-test('the recovery key as the proof of who asks is not enough to change the password', async t => {
+for (const state of ['locked', 'unlocked', 'unlocked by the key itself'] as const) {
+  test(`while ${state}, the recovery key sets a new password in place of a forgotten one`, async t => {
+    const made = await machine(t);
+    const recoveryKey = await made.recoveryKey();
+    if (state !== 'unlocked') await made.jobs.lock();
+    if (state === 'unlocked by the key itself') await made.jobs.unlock(given({ recoveryKey }));
+    await made.jobs.credentials.changePassword(given({ recoveryKey, newPassword }));
+    t.is(made.vault.known?.generation, 2);
+    t.is(made.objects('signet/vault').length, 1);
+    await verified(t, made);
+    t.deepEqual((await made.jobs.backup('user')).alarms, []);
+    await isRefused(t, made, { password });
+    await opensWith(t, made, { password: newPassword });
+    t.is(await made.recoveryKey(given({ password: newPassword })), recoveryKey);
+    t.is(made.jobs.status().phoneEnding, '23');
+  });
+}
+
+test('the recovery key takes another phone number along, and needs one where none is remembered', async t => {
   const made = await machine(t);
   const recoveryKey = await made.recoveryKey();
-  await fails(t, 'E_USAGE', () => made.jobs.credentials.changePassword(given({ recoveryKey, newPassword })));
+  await made.state.phone.forget();
+  await made.jobs.lock();
+  const error = await fails(t, 'E_PHONE_FORM', () =>
+    made.jobs.credentials.changePassword(given({ recoveryKey, newPassword })),
+  );
+  t.is(error.params['problem'], 'needed');
+  await made.jobs.credentials.changePassword(given({ recoveryKey, newPassword, phone: newPhone }));
+  await verified(t, made);
+  await opensWith(t, made, { password: newPassword });
+  await isRefused(t, made, { password: newPassword, phone });
+  t.is(await made.state.phone.recall(), newPhone);
+});
+
+test('a wrong recovery key sets no password, locked or unlocked, and may be tried so often', async t => {
+  const made = await machine(t);
+  const right = await made.recoveryKey();
+  const wrong = `${right[0] === 'a' ? 'b' : 'a'}${right.slice(1)}`;
+  const vaults = made.objects('signet/vault');
+  const refuse = async (code: 'E_WRONG_SECRET' | 'E_TOO_MANY_TRIES'): Promise<void> => {
+    const order = given({ recoveryKey: wrong, newPassword });
+    await fails(t, code, () => made.jobs.credentials.changePassword(order));
+    t.deepEqual(made.objects('signet/vault'), vaults);
+    await made.clock.advance(1000);
+  };
+  await made.jobs.lock();
+  await refuse('E_WRONG_SECRET');
+  t.is(made.vault.state, 'locked');
+  await made.jobs.unlock(given({ password }));
+  for (let tries = 0; tries < 5; tries++) await refuse('E_WRONG_SECRET');
+  await refuse('E_TOO_MANY_TRIES');
+  await made.jobs.unlock(given({ password })); // the password has tries of its own
+  await verified(t, made);
+});
+
+test('whoever joined with the recovery key to look only gets a password by it', async t => {
+  const first = await machine(t);
+  const recoveryKey = await first.recoveryKey();
+  await first.jobs.lock();
+  const made = await machine(t, await temporaryFolder(t));
+  const order = { sources: [], remote: `folder:${first.remote()}`, readOnly: true };
+  await made.jobs.setup(order, given({ recoveryKey }), call);
+  await made.jobs.credentials.changePassword(given({ recoveryKey, newPassword, phone: newPhone }));
+  t.is(made.vault.known?.generation, 2);
+  await opensWith(t, made, { password: newPassword });
+  await verified(t, made);
+});
+
+test('the recovery key in place of the password shows and renews nothing', async t => {
+  const made = await machine(t);
+  const recoveryKey = await made.recoveryKey();
+  const { credentials, fresh } = made.jobs;
+  await fails(t, 'E_USAGE', () => credentials.changePhone(given({ recoveryKey, newPhone })));
+  await fails(t, 'E_USAGE', () => credentials.showRecoveryKey(given({ recoveryKey })));
+  await fails(t, 'E_USAGE', () => credentials.renewRecoveryKey(given({ recoveryKey })));
+  await fails(t, 'E_USAGE', () => fresh.start(given({ recoveryKey, newPassword }), call));
 });
 
 test('a new password is made at the costs of this machine, whatever the vault before asked for', async t => {
@@ -339,6 +412,23 @@ test('with a keychain, a restart within the login opens with the new key, the ne
   t.is(third.jobs.status().vault, 'unlocked');
   t.is(third.jobs.status().repository?.id, repositoryId);
   await verified(t, third);
+});
+
+test('with the keychain switched off nothing stays in it, and the number is still known', async t => {
+  const keychain = new MemoryKeychain();
+  const made = await startMachine(await copyOf(t, template), undefined, keychain);
+  t.teardown(() => made.end());
+  await made.jobs.settled();
+  await made.jobs.unlock(given({ password }));
+  t.deepEqual([...keychain.items.keys()].map(name => name.split('/')[1]).sort(), ['phone', 'session']);
+  t.is(await made.state.phone.recall(), undefined);
+  await made.jobs.setSettings({ useKeychain: false });
+  t.deepEqual([...keychain.items.keys()], []);
+  t.is(await made.state.phone.recall(), phone);
+  await opensWith(t, made, { password });
+  await made.jobs.setSettings({ useKeychain: true });
+  await opensWith(t, made, { password });
+  t.is(await made.state.phone.recall(), undefined, 'and back again');
 });
 
 test('the recovery sheet is a new private file that loads nothing, and names what it opens', async t => {

@@ -23,6 +23,7 @@ const notice = (kind: NoticeKind, params: Notice['params'] = {}, id: string = ki
 });
 const all: readonly Notice[] = [
   notice('overdue', { days: 9, cause: 'sign-in', place: 'Google Drive' }),
+  notice('locked-due', { schedule: 'weekly' }),
   notice('failed', { code: 'E_REMOTE_DENIED', place: 'the folder Anna', tries: 3 }),
   notice('shrunk', { app: 'Anna’s WhatsApp', of: 'messages', count: 1200 }),
   notice('missing-source', { app: 'Anna’s WhatsApp' }),
@@ -35,6 +36,7 @@ test('each kind of notice has words for what happened and what to do', t => {
   const text = all.map(each => Object.values(noticeWords(each, now)).join(' | '));
   t.deepEqual(text, [
     'No good backup for 9 days. Google Drive ended the sign-in, so nothing has been uploaded since. | See what Signet says, then back up.',
+    'Signet is locked, and the weekly backup is due. | Unlock it, and the backup is made by itself.',
     'The backup stopped: The folder Anna does not let Signet read or write there. | Nothing is lost; Signet tries again by itself. Check the permissions of the place, then try again.',
     'Anna’s WhatsApp has 1,200 messages fewer than before. Its last full state is kept, and nothing newer of it is backed up until you decide. | If you removed that yourself, say so, and backups go on with what is there.',
     'Anna’s WhatsApp is not where it was. What was backed up of it is still in your backups. | Connect its disk or move it back; if it is gone for good, take it out of the backup.',
@@ -50,6 +52,8 @@ test('words come without any parameter, too, and hold no word of ours that peopl
     t.regex(message, /^[A-Z].*[.?]$/, kind);
     t.notRegex(message + advice, /vault|repository|blob|daemon|remote|!|undefined/i, kind);
   }
+  const locked = noticeWords(notice('locked-due', { schedule: 'changes' }), now).message;
+  t.is(locked, 'Signet is locked, and what changed waits to be backed up.');
   const failed = notice('overdue', { cause: 'failed', code: 'E_REMOTE_FULL', days: 1, tries: 3 });
   t.is(
     noticeWords(failed, now).message,

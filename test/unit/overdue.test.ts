@@ -31,7 +31,13 @@ test('tries are counted since the last good backup, and their cause since it sta
   t.like(partial, { count: 1, code: 'E_SOURCE_UNREADABLE', cause: 'failed' });
 });
 
-const nothing = { pausedSince: undefined, lockedSince: undefined, powerSince: undefined, tries: undefined };
+const nothing = {
+  pausedSince: undefined,
+  lockedSince: undefined,
+  powerSince: undefined,
+  tries: undefined,
+  heldBack: undefined,
+};
 const owed = { since: () => ms(10), overdueAt: ms(40) };
 const offline = triesIn([failed(12, 'E_UNREACHABLE')]) as FailedTries;
 
@@ -69,8 +75,38 @@ test('the cause is what stands in the way now, then what failed before', t => {
   t.deepEqual(cause({ tries }), { cause: 'failed', causeSince: at(12), tries: 2, code: 'E_REMOTE_DENIED' });
 });
 
+test('a source that is held back is named as the cause, and has its own notice already', t => {
+  const heldBack = { app: 'WhatsApp', since: at(20) };
+  const partial = triesIn([{ at: at(30), outcome: 'partial' }]);
+  const facts = { ...nothing, owed, now: ms(50), heldBack };
+  const overdue = overdueOf({ ...facts, tries: partial });
+  t.deepEqual(overdue, { since: at(10), cause: 'held-back', causeSince: at(20), app: 'WhatsApp' });
+  t.is(overdueOf({ ...facts, tries: offline })?.cause, 'offline');
+  t.is(overdueOf({ ...facts, tries: partial, heldBack: undefined })?.cause, 'failed');
+  t.is(overdueOf({ ...facts, tries: partial, lockedSince: ms(30) })?.cause, 'locked');
+  const told = { lastGoodAt: ms(0), place: '', tries: partial, isCatchingUp: false, lockedDue: undefined };
+  t.deepEqual(backupNotices({ ...told, overdue, now: ms(50) }), []);
+});
+
+test('a backup that waits for the password is told after an hour, once for each time that Signet is locked', t => {
+  const facts = { lastGoodAt: ms(0), place: '', tries: undefined, isCatchingUp: false, overdue: null };
+  const due = { schedule: 'daily', lockedSince: ms(10), since: ms(11) } as const;
+  t.deepEqual(backupNotices({ ...facts, lockedDue: due, now: ms(12) }), []);
+  const [first] = backupNotices({ ...facts, lockedDue: due, now: ms(12) + 1 });
+  t.like(first, { kind: 'locked-due', since: at(11), params: { schedule: 'daily' } });
+  const later = { ...due, schedule: 'changes', since: ms(13) } as const;
+  t.is(backupNotices({ ...facts, lockedDue: later, now: ms(20) })[0]?.id, first?.id);
+  const [other] = backupNotices({ ...facts, lockedDue: { ...due, lockedSince: ms(12) }, now: ms(20) });
+  t.not(other?.id, first?.id);
+  const overdue = { since: at(10), cause: 'locked' } as const;
+  const kinds = backupNotices({ ...facts, lockedDue: due, overdue, now: ms(60) }).map(({ kind }) => kind);
+  t.deepEqual(kinds, ['overdue'], 'the larger trouble is enough');
+});
+
 test('one incident is one notice: its id stays while it grows older and is tried again', t => {
-  const facts = { lastGoodAt: ms(0), place: 'the folder Backup', tries: offline, isCatchingUp: false };
+  const facts = {
+    ...{ lastGoodAt: ms(0), place: 'the folder Backup', tries: offline, isCatchingUp: false, lockedDue: undefined },
+  };
   const overdue = { since: at(10), cause: 'offline', causeSince: at(12) } as const;
   const notices = [3, 4].map(days => backupNotices({ ...facts, overdue, now: ms(24 * days) })[0]);
   t.deepEqual(
@@ -87,7 +123,9 @@ test('one incident is one notice: its id stays while it grows older and is tried
 });
 
 test('a computer that comes back makes up for what it missed before anybody is told that it was off', t => {
-  const facts = { lastGoodAt: ms(0), place: 'the folder Backup', tries: undefined, now: ms(100) };
+  const facts = {
+    ...{ lastGoodAt: ms(0), place: 'the folder Backup', tries: undefined, lockedDue: undefined, now: ms(100) },
+  };
   const kinds = (cause: 'not-running' | 'locked', isCatchingUp: boolean) =>
     backupNotices({ ...facts, overdue: { since: at(10), cause }, isCatchingUp }).map(({ kind }) => kind);
   t.deepEqual(kinds('not-running', true), []);

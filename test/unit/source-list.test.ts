@@ -14,7 +14,7 @@ import type { Notice } from '../../protocol/status.ts';
 import { scratch } from '../support/databases.ts';
 import { manualClock } from '../support/manual-clock.ts';
 
-function kit(t: ExecutionContext) {
+function kit(t: ExecutionContext, isAutomatic = true) {
   const folder = scratch(t);
   const root = (name: string): string => {
     mkdirSync(join(folder, name), { recursive: true });
@@ -35,6 +35,7 @@ function kit(t: ExecutionContext) {
   const facts = new Map<string, string>();
   let drawn = 0;
   const saved: Settings[] = [];
+  const due: string[] = [];
   const list = new SourceList({
     newSource: wish =>
       newSource(wish, {
@@ -48,10 +49,15 @@ function kit(t: ExecutionContext) {
     clock: manualClock(),
     change: make => inUse.change(make),
     status: () => ({ sources: settings.sources.map(each => sourceStatus(each)), notices }),
+    sourceDue: id => {
+      if (isAutomatic) due.push(id);
+      return isAutomatic;
+    },
     onChanged: () => undefined,
   });
   return {
     list,
+    due,
     root,
     folder,
     facts,
@@ -170,6 +176,36 @@ test('a loss is accepted only where one was noticed, and twice is once', async t
   await list.accept(id);
   t.deepEqual([...facts], [[acceptedName(id), at]]);
 });
+
+for (const isAutomatic of [true, false]) {
+  test(`what comes in is backed up ${isAutomatic ? 'soon' : 'on request where nothing is backed up by itself'}; leaving more out waits for the next backup`, async t => {
+    const { list, root, due, notice } = kit(t, isAutomatic);
+    const nextBackup = isAutomatic ? 'by-itself' : 'on-request';
+    const added = await list.add({ root: root('a') });
+    const { id } = added;
+    t.is(added.nextBackup, nextBackup);
+    const steps = [
+      [{ label: 'New' }, undefined],
+      [{ leaveOut: ['video', 'audio'], maxFileBytes: 5, exclude: ['x'] }, undefined],
+      [{ leaveOut: ['video'] }, nextBackup],
+      [{ leaveOut: ['video', 'image'] }, undefined],
+      [{ maxFileBytes: 4 }, undefined],
+      [{ maxFileBytes: 6 }, nextBackup],
+      [{ maxFileBytes: null }, nextBackup],
+      [{ exclude: ['x', 'y'] }, undefined],
+      [{ exclude: ['x', 'y', '!z'] }, nextBackup],
+      [{ exclude: ['y', 'x'] }, nextBackup],
+      [{ exclude: ['y'] }, nextBackup],
+      [{ exclude: [] }, nextBackup],
+    ] as const;
+    for (const [change, expected] of steps) {
+      t.is((await list.change({ id, ...change })).nextBackup, expected, JSON.stringify(change));
+    }
+    notice('shrunk', id);
+    t.is((await list.accept(id)).nextBackup, nextBackup);
+    t.is(due.length, isAutomatic ? 9 : 0);
+  });
+}
 
 test('discovery is told which folders are sources already', async t => {
   const { list, root } = kit(t);

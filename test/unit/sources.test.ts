@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import test from 'ava';
 import type { RuleEntry } from '../../daemon/archive/model.ts';
-import { detectProfile, newSource, nextRunAt, type Place, problemOf, rulesOf } from '../../daemon/sources/sources.ts';
+import { detectProfile, newSource, nextRun, type Place, problemOf, rulesOf } from '../../daemon/sources/sources.ts';
 import { makeDatabase, scratch } from '../support/databases.ts';
 import { fixture, skip, withoutFixtures } from '../support/skip.ts';
 
@@ -53,9 +53,16 @@ for (const { title, pending, now, last, at } of [
 ] as const) {
   test(`next run: ${title}`, t => {
     const seen = pending && { firstAt: pending[0], lastAt: pending[1] };
-    t.is(nextRunAt(seen, now, last, settings), at);
+    t.is(nextRun(seen, now, last, settings)?.at, at);
   });
 }
+
+test('a run waits for quiet, or for the smallest interval where that ends later', t => {
+  const seen = { firstAt: 1000, lastAt: 1000 };
+  t.is(nextRun(seen, 1000, undefined, settings)?.reason, 'quiet');
+  t.is(nextRun(seen, 1000, 130, settings)?.reason, 'quiet');
+  t.is(nextRun(seen, 1000, 131, settings)?.reason, 'interval');
+});
 
 /** A name as the archive shows it to the rules. */
 function entry(path: string | Uint8Array, changes: Partial<RuleEntry> = {}): RuleEntry {

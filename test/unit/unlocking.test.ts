@@ -91,7 +91,7 @@ async function start(t: ExecutionContext, on: Computer, login = 'boot 1'): Promi
     newSource: async () => {
       throw new Error('no source is made here');
     },
-    startWatching: async () => ({ close: async () => undefined }),
+    startWatching: async () => ({ settling: () => undefined, close: async () => undefined }),
     power: async () => ({ onBattery: undefined, isMetered: undefined }),
     around: { before: async () => undefined, after: async () => undefined, end: () => undefined },
     randomBytes: count => new Uint8Array(count).fill(1),
@@ -206,7 +206,7 @@ test('use holds the idle lock off, and locking by itself ends the session', asyn
   const jobs = await start(t, on);
   await jobs.unlock(secrets);
   on.clock.advance(9 * minute);
-  await jobs.snapshots({ offset: 0, limit: 1 }, call.signal);
+  await jobs.browsing.snapshots({ offset: 0, limit: 1 }, call.signal);
   on.clock.advance(9 * minute);
   t.is(jobs.status().vault, 'unlocked');
   on.clock.advance(2 * minute);
@@ -229,6 +229,7 @@ test('a keychain that does not work is said once and tried again at each unlock'
   on.clock.advance(minute);
   await jobs.unlock(secrets);
   t.deepEqual(jobs.status().notices, notices, 'the same one');
+  on.clock.advance(minute);
   on.keychain.state = 'works';
   await jobs.unlock(secrets);
   t.deepEqual([jobs.status().keychain, jobs.status().notices], ['session', []]);

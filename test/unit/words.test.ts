@@ -336,6 +336,13 @@ test('overdue without any good backup says so, and one day is one day', t => {
   t.is(bar('2026-11-22T08:00:00Z'), '$(warning) Signet: 1 Day Old');
 });
 
+test('a source that waits for its owner for days does not hide that the rest is backed up', t => {
+  const held = { ...overdue, cause: 'held-back', app: 'WhatsApp' } as const;
+  const words = sentenceFor(someStatus({ ...nineDays, overdue: held }), now, utc);
+  t.is(words.sentence, 'No complete backup for 9 days');
+  t.is(words.below, 'WhatsApp is held back until you decide, since 14 November. Everything else is backed up.');
+});
+
 test('files that cannot be read for days do not hide that the rest is backed up', t => {
   const failing = { ...overdue, cause: 'failed', tries: 40, code: 'E_SOURCE_UNREADABLE' } as const;
   const words = sentenceFor(someStatus({ ...nineDays, overdue: failing }), now, utc);

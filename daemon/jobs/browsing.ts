@@ -1,0 +1,65 @@
+// Looking into the backups that are kept: which there are, what is in their folders, and parts of their files, each in pages that an answer can
+// carry. Reads alone; each look counts as using Signet.
+
+import type { ListEntry, SnapshotEntry } from '../../protocol/status.ts';
+import { bounded } from './bounded.ts';
+import type { Engine } from './engine.ts';
+import * as engine from './engine-messages.ts';
+
+/** Of one answer. */
+const listPage = { entries: 500, characters: 1 << 20 };
+const maxReadBytes = 128 << 10;
+
+export interface Page<Entry> {
+  readonly entries: readonly Entry[];
+  readonly total: number;
+}
+
+export interface BrowsingOptions {
+  readonly engine: Pick<Engine, 'ask'>;
+  /** Notes that somebody looks. @throws E_NOT_SET_UP · E_VAULT_LOCKED */
+  readonly use: () => Promise<void>;
+}
+
+export class Browsing {
+  readonly #options: BrowsingOptions;
+
+  constructor(options: BrowsingOptions) {
+    this.#options = options;
+  }
+
+  /** The snapshots, newest first; pages after the first are of what the first saw. */
+  async snapshots(
+    {
+      offset = 0,
+      limit = listPage.entries,
+    }: { readonly offset?: number | undefined; readonly limit?: number | undefined },
+    signal: AbortSignal,
+  ): Promise<Page<SnapshotEntry>> {
+    await this.#options.use();
+    return this.#options.engine.ask(engine.snapshots, { offset, limit }, { signal });
+  }
+
+  async list(
+    {
+      snapshot,
+      path,
+      offset = 0,
+    }: { readonly snapshot: string; readonly path: string; readonly offset?: number | undefined },
+    signal: AbortSignal,
+  ): Promise<Page<ListEntry>> {
+    await this.#options.use();
+    const entries = await this.#options.engine.ask(engine.list, { snapshot, path }, { signal });
+    return { entries: bounded(entries.slice(offset), listPage).listed, total: entries.length };
+  }
+
+  /** @param range.length may be more than one answer carries: then it is cut */
+  async read(
+    range: { readonly snapshot: string; readonly path: string; readonly offset: number; readonly length: number },
+    signal: AbortSignal,
+  ): Promise<{ readonly bytes: Uint8Array; readonly sizeBytes: number }> {
+    await this.#options.use();
+    const length = Math.min(range.length, maxReadBytes);
+    return this.#options.engine.ask(engine.read, { ...range, length }, { signal });
+  }
+}
