@@ -38,6 +38,7 @@ import {
 import { showNotice } from './platform/notify.ts';
 import {
   freeDiskBytes,
+  frugalHeap,
   hardenProcess,
   hostLabel,
   KeychainProcess,
@@ -72,6 +73,7 @@ const syncReading: SyncReading = {
 };
 
 hardenProcess();
+frugalHeap();
 try {
   await runDaemon(resolveHome());
 } catch (thrown) {

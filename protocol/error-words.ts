@@ -144,7 +144,10 @@ const sentences: { readonly [code in ErrorCode]: Sentence } = {
     };
   },
   E_ALREADY_SET_UP: say('Signet is already set up on this computer.', 'Nothing was changed.'),
-  E_NOT_SET_UP: say('Signet is not set up on this computer.', 'Run Set Up Backup.'),
+  E_NOT_SET_UP: ({ text }) =>
+    text('what', '') === 'chats'
+      ? { message: 'No chats of this computer are chosen for backup.', advice: 'Add some first.' }
+      : { message: 'Signet is not set up on this computer.', advice: 'Run Set Up Backup.' },
   E_REPOSITORY_LOCKED: ({ text, time, place }) => ({
     message: `${text('device', 'Another computer')} is tidying up in ${place}.`,
     advice: `Signet goes on when it is done${time('until') === undefined ? '' : `, ${time('until')} at the latest`}.`,

@@ -38,6 +38,7 @@ export interface InitializeResult {
   /** With another protocol number only `status`, `daemonInfo`, `handOver` and `stopDaemon` are served; the rest answers E_DAEMON_INCOMPATIBLE. */
   readonly signet: { readonly protocolVersion: number; readonly daemonVersion: string };
 }
+/** First on every connection. */
 export const initialize = new RequestType<InitializeParams, InitializeResult, WireError>('initialize');
 
 /** AES-256-GCM under the session key of this connection; base64url. */
@@ -69,6 +70,7 @@ export interface SetupParams extends WithProgress {
 }
 /** `sealedKey` holds the recovery key, sealed for this connection under the method's name. */
 export type SetupAnswer = Omit<SetupResult, 'recoveryKey'> & { readonly sealedKey?: SealedSecrets };
+/** From the client to the daemon: open a new backup or join the one that is there. */
 export const setup = new RequestType<SetupParams, SetupAnswer, WireError>('signet/setup');
 
 /** From the client to the daemon, for the whole state; `check` looks at the remote first. */
@@ -109,6 +111,7 @@ export interface RestoreParams extends WithProgress {
   readonly include?: readonly string[];
   readonly dryRun?: boolean;
 }
+/** From the client to the daemon: bring files back into a new folder; nothing that is there is touched. */
 export const restore = new RequestType<RestoreParams, RestoreResult, WireError>('signet/restore');
 
 /** From the client to the daemon: check the structure, and with `readDataPercent` that share of the packs' bytes. */
@@ -120,8 +123,10 @@ export const verify = new RequestType<WithProgress & { readonly readDataPercent?
 export const unlock = new RequestType<{ readonly secrets: SealedSecrets }, Record<string, never>, WireError>(
   'signet/unlock',
 );
+/** From the client to the daemon: forget the keys at once; what runs is broken off cleanly. */
 export const lock = new RequestType0<Record<string, never>, WireError>('signet/lock');
 
+/** From the client to the daemon: another schedule; a field left out stays. */
 export const setSchedule = new RequestType<Partial<Schedule>, Schedule, WireError>('signet/schedule/set');
 
 /** From the client to the daemon: no automatic backups for that long (at most 30 days); 0 goes on at once. */
@@ -230,6 +235,7 @@ export const judgePassword = new RequestType<
   WireError
 >('signet/password/judge');
 
+/** From the client to the daemon: who it is. */
 export const daemonInfo = new RequestType0<
   { readonly pid: number; readonly version: string; readonly protocolVersion: number; readonly uptimeSeconds: number },
   WireError
@@ -241,11 +247,13 @@ export const stopDaemon = new RequestType0<Record<string, never>, WireError>('si
  * the versions told in `initialize` are newer than the daemon's, and with E_BUSY while a job runs or another client waits for an answer.
  */
 export const handOver = new RequestType0<Record<string, never>, WireError>('signet/daemon/handOver');
-/** From the client to the daemon: start by itself at each login from now on, or no longer. */
+/** From the client to the daemon: start by itself at each login from now on. */
 export const installService = new RequestType0<{ readonly manager: string; readonly file: string }, WireError>(
   'signet/daemon/install',
 );
+/** From the client to the daemon: start by itself no longer. */
 export const uninstallService = new RequestType0<{ readonly removed: boolean }, WireError>('signet/daemon/uninstall');
+/** From the client to the daemon: whether everything works that Signet builds on, and what to do where it does not. */
 export const doctor = new RequestType0<readonly DoctorCheck[], WireError>('signet/doctor');
 
 /** Values of `$/progress` for a request that named a token. */

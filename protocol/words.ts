@@ -90,7 +90,8 @@ function alarmWords(alarm: Alarm, status: Status, now: number, locale: Locale): 
   };
 }
 
-const verbs = {
+/** What is going on, by the kind of job. */
+export const jobVerbs = {
   backup: 'Backing up',
   restore: 'Restoring',
   verify: 'Verifying',
@@ -115,7 +116,7 @@ function runningWords(job: JobProgress, good: string, locale: Locale): Omit<Stat
   const item = job.item === undefined ? [] : [job.item];
   const sent = job.bytesUploaded > 0 ? [`${size(job.bytesUploaded, locale)} uploaded`] : [];
   return {
-    sentence: share === undefined ? verbs[job.kind] : `${verbs[job.kind]} ${percent(share, locale)}`,
+    sentence: share === undefined ? jobVerbs[job.kind] : `${jobVerbs[job.kind]} ${percent(share, locale)}`,
     below: capital([...left, ...(job.kind === 'backup' ? [good] : []), ...item, ...sent].join(' · ')),
   };
 }
@@ -226,7 +227,8 @@ function goodWords(status: Status, good: string, now: number, locale: Locale): O
       below: `${total > 0 ? `${size(total, locale)} in` : 'It will hold'} ${labels}. You can keep working meanwhile.`,
     };
   }
-  const upTo = `Everything up to ${ago(status.lastGoodAt ?? last?.at ?? '', now, { ...locale, bare: true })} is backed up`;
+  const upToWhen = ago(status.lastGoodAt ?? last?.at ?? '', now, { ...locale, bare: true });
+  const upTo = `Everything up to ${upToWhen === 'just now' ? 'a minute ago' : upToWhen} is backed up`;
   if (offline) {
     const place = capital(status.remote?.label ?? 'the place of your backups');
     return { sentence: upTo, below: `${place} cannot be reached. Signet tries again by itself.` };
@@ -244,6 +246,13 @@ function goodWords(status: Status, good: string, now: number, locale: Locale): O
     const { label, problem = '' } = troubled;
     const again = isHeldBack(problem) ? '' : ' It is tried again next time.';
     return { sentence: `Backed up, except ${label}`, below: `${label}: ${reasonWords(problem)}.${again}` };
+  }
+  const added = status.sources.filter(source => source.capturedAt === undefined);
+  if (added.length > 0 && failed === null) {
+    return {
+      sentence: `Backed up, except ${listed(added.map(({ label }) => label))}`,
+      below: `${added.length === 1 ? 'It is' : 'They are'} in the next backup. ${capital(good)}.`,
+    };
   }
   if (failed !== null && (status.lastGoodAt === null || Date.parse(failed.at) >= Date.parse(status.lastGoodAt))) {
     const { message, advice } = wordsFor(failed, now, locale);
@@ -267,7 +276,10 @@ function goodWords(status: Status, good: string, now: number, locale: Locale): O
   const messages = last?.messagesNew ? newMessagesWords(last, locale) : '';
   const what = nothingNew
     ? 'nothing new since'
-    : messages || counted(changed, 'new or changed file', 'new or changed files', locale);
+    : messages ||
+      (changed === 0
+        ? 'no new or changed files'
+        : counted(changed, 'new or changed file', 'new or changed files', locale));
   if (status.remote?.synced !== undefined) {
     const { label, synced } = status.remote;
     return {

@@ -254,8 +254,9 @@ async function scanAll(context: ArchiveContext, memory: Memory['databases']): Pr
 
 /** Whether what is left of the source is to be followed. */
 function judge(source: ArchiveSource, previous: TreeNode | undefined, scan: Scan): Outcome {
-  if (previous === undefined || source.lossAccepted) return { outcome: 'scanned', scan };
-  if (scan.isEmptied) return { outcome: 'carried', reason: 'empty' };
+  if (previous === undefined) return { outcome: 'scanned', scan };
+  if (scan.isEmptied && source.lossAccepted !== true) return { outcome: 'carried', reason: 'empty' };
+  if (source.lossAccepted) return { outcome: 'scanned', scan };
   const loss = shrinkage(scan.before, scan.after);
   return loss === undefined ? { outcome: 'scanned', scan } : { outcome: 'carried', reason: 'shrunk', loss };
 }

@@ -33,7 +33,7 @@ export async function readRange(
   signal: AbortSignal,
 ): Promise<{ readonly bytes: Uint8Array; readonly sizeBytes: number }> {
   const node = await findNode(repository, tree, shownPath, signal);
-  if (node?.type !== 'file') throw notFound(shownPath);
+  if (node?.type !== 'file') throw node?.type === 'symlink' ? notFound(shownPath) : isFolder(shownPath);
   const sizeBytes = node.sizeBytes ?? 0;
   const end = Math.min(range.offset + range.length, sizeBytes);
   const parts: Uint8Array[] = [];
@@ -81,6 +81,11 @@ function listEntryOf(node: TreeNode): ListEntry {
     modifiedAt: new Date(Number(node.mtimeNs / 1_000_000n)).toISOString(),
     permissions: node.permissions,
   };
+}
+
+function isFolder(what: string): SignetError {
+  const detail = `${what === '' ? 'that' : what} is a folder: name a file in it`;
+  return new SignetError('E_USAGE', 'a folder is no file', { params: { detail, advice: '`signet ls` lists it' } });
 }
 
 function notFound(what: string): SignetError {

@@ -71,8 +71,8 @@ export interface ArchiveSource {
   readonly rules: SourceRules;
   /** False carries the source forward from the parent snapshot without looking at it. */
   readonly captureNow: boolean;
-  /** True when the owner said that the loss was meant: the source is captured as it is, however little is left. */
-  readonly lossAccepted?: boolean;
+  /** The owner said that the loss was meant: the source is captured as it is, unless it is emptied and something was left ('in part'). */
+  readonly lossAccepted?: boolean | 'in part';
 }
 
 /** The snapshot that this backup continues, with what was written into it. */

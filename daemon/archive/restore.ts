@@ -474,12 +474,18 @@ async function atTarget<Result>(path: string, work: () => Promise<Result>): Prom
 async function assertFree(target: string): Promise<void> {
   try {
     const found = await lstat(target);
-    if (found.isDirectory() && (await readdir(target)).length === 0) return;
+    if (!found.isDirectory()) throw noFolder(target);
+    if ((await readdir(target)).length === 0) return;
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return;
     throw error;
   }
   throw new SignetError('E_TARGET_NOT_EMPTY', 'the folder to restore to is not empty', { params: { path: target } });
+}
+
+function noFolder(path: string): SignetError {
+  const detail = `${path} is not a folder: name a new or empty one to restore to`;
+  return new SignetError('E_USAGE', 'the place to restore to is not a folder', { params: { detail, path } });
 }
 
 async function publish(staging: string, target: string): Promise<void> {

@@ -252,9 +252,11 @@ class Walk {
     const here = new Set(found.map(each => nameKey(each.name)));
     if (found.some(each => each.kind !== 'dir')) this.hasContent = true;
     for (const item of found) {
-      if (item.kind !== 'file' || rules.isRotating(item.path)) continue;
+      // What cannot be looked at now is kept, and so as large as it was.
+      const isFile = item.kind === 'kept' ? item.previous.type === 'file' : item.kind === 'file';
+      if (!isFile || rules.isRotating(joinPath(folder, item.name))) continue;
       // What a log holds is folded into the image of its database, with which it is compared next time.
-      this.after.bytes += item.facts.sizeBytes;
+      this.after.bytes += item.kind === 'kept' ? (item.previous.sizeBytes ?? 0) : item.facts.sizeBytes;
       if (!isNeighbour(item.name, here)) this.after.files += 1;
     }
     for (const [key, node] of known) {

@@ -138,7 +138,9 @@ export class MessageTally {
   ): Promise<void> {
     for (const entry of folder.entries) {
       if (entry.kind === 'dir') await this.#allTexts(entry, found, read);
-      if (entry.kind === 'kept') found.push(...this.#asBefore(joinPath(folder.path, entry.name)));
+      if (entry.kind === 'kept') {
+        for (const counts of this.#asBefore(joinPath(folder.path, entry.name))) found.push(counts);
+      }
       if (entry.kind !== 'file') continue;
       const rule = this.#lineRule(entry.path);
       if (rule === undefined) continue;

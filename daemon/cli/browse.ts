@@ -4,7 +4,7 @@ import { PeerError } from '../../protocol/errors.ts';
 import { count, moment, size } from '../../protocol/formats.ts';
 import * as messages from '../../protocol/messages.ts';
 import { everyPage } from '../../protocol/pages.ts';
-import { type CommonOptions, withDaemon } from './session.ts';
+import { backupNamed, type CommonOptions, withDaemon } from './session.ts';
 import { harmless, print, printJson, table } from './terminal.ts';
 
 export async function snapshots(options: CommonOptions): Promise<void> {
@@ -27,7 +27,9 @@ export async function snapshots(options: CommonOptions): Promise<void> {
 
 export async function ls(snapshot: string, path: string | undefined, options: CommonOptions): Promise<void> {
   const entries = await withDaemon(({ connection }) =>
-    everyPage(offset => connection.sendRequest(messages.list, { snapshot, path: inner(path), offset })),
+    everyPage(offset =>
+      connection.sendRequest(messages.list, { snapshot: backupNamed(snapshot), path: inner(path), offset }),
+    ),
   );
   if (options.json) return printJson(entries);
   if (entries.length === 0) return print('The folder is empty.');
@@ -47,7 +49,7 @@ export async function cat(snapshot: string, path: string, options: CommonOptions
     let offset = 0;
     for (;;) {
       const { base64, sizeBytes } = await connection.sendRequest(messages.read, {
-        snapshot,
+        snapshot: backupNamed(snapshot),
         path: inner(path),
         offset,
         length: chunkBytes,

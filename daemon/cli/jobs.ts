@@ -9,21 +9,29 @@ import { counted, duration, listed, size } from '../../protocol/formats.ts';
 import * as messages from '../../protocol/messages.ts';
 import { isHeldBack, isSource, leftOutWords, newMessagesWords } from '../../protocol/source-words.ts';
 import type { BackupResult, RestoreResult, VerifyResult } from '../../protocol/status.ts';
-import { type CommonOptions, Exit, longRequest, usage, withDaemon } from './session.ts';
-import { harmless, print, printJson } from './terminal.ts';
+import { backupNamed, type CommonOptions, Exit, longRequest, usage, withDaemon } from './session.ts';
+import { harmless, print, printJson, tell } from './terminal.ts';
 
 export async function backup(options: CommonOptions): Promise<void> {
-  const result = await withDaemon(daemon =>
-    longRequest(daemon, messages.backup, {}, { ...options, detach: 'The backup goes on. `signet cancel` stops it.' }),
-  );
+  const { result, labels } = await withDaemon(async daemon => {
+    const detach = 'The backup goes on. `signet cancel` stops it.';
+    const result = await longRequest(daemon, messages.backup, {}, { ...options, detach });
+    const { sources } = await daemon.connection.sendRequest(messages.status, {});
+    return { result, labels: new Map(sources.map(({ id, label }) => [id, label])) };
+  });
   if (options.json) printJson(result);
-  else print(backupWords(result));
+  else tell(backupWords(result, labels));
   if (result.filesUnreadable.length > 0) throw new Exit(exitPartial);
 }
 
-function backupWords(result: BackupResult): string {
+/** @param labels of the sources, by their ids: paths begin with these */
+export function backupWords(result: BackupResult, labels: ReadonlyMap<string, string>): string {
+  const named = (path: string): string => {
+    const [id = '', ...rest] = path.split('/');
+    return harmless([labels.get(id) ?? id, ...rest].join('/'));
+  };
   const unreadable = result.filesUnreadable.map(
-    file => `  ${harmless(file.path)}: ${harmless(reasonWords(file.reason))}`,
+    ({ path, reason }) => `  ${named(path)}: ${harmless(reasonWords(reason))}`,
   );
   const { more = {} } = result;
   const whole = result.filesUnreadable.filter(isSource);
@@ -41,9 +49,9 @@ function backupWords(result: BackupResult): string {
     lines.push('What could not be read is tried again next time.');
   }
   for (const { path } of whole.filter(({ reason }) => isHeldBack(reason))) {
-    lines.push(`If you removed that yourself, say so: \`signet sources accept ${harmless(path)}\``);
+    lines.push(`If you removed that yourself, say so: \`signet sources accept ${harmless(path)}\`.`);
   }
-  for (const path of result.notVerified) lines.push(`Not verified: ${harmless(path)}`);
+  for (const path of result.notVerified) lines.push(`Not verified: ${named(path)}`);
   lines.push(...moreWords(more.notVerified));
   for (const alarm of result.alarms) lines.push(alarmWords(alarm.code));
   return lines.join('\n');
@@ -58,8 +66,9 @@ function news(result: BackupResult): string {
   const { filesNew, filesChanged, bytesUploaded, durationMs } = result;
   const what = [
     ...(result.messagesNew ? [newMessagesWords(result)] : []),
-    counted(filesNew, 'new file', 'new files'),
-    counted(filesChanged, 'changed file', 'changed files'),
+    ...(filesNew === 0 ? [] : [counted(filesNew, 'new file', 'new files')]),
+    ...(filesChanged === 0 ? [] : [counted(filesChanged, 'changed file', 'changed files')]),
+    ...(filesNew + filesChanged === 0 ? ['no new or changed files'] : []),
   ];
   return `${what.join(', ')}, ${size(bytesUploaded)} uploaded${durationMs < 1000 ? '' : ` in ${duration(durationMs)}`}`;
 }
@@ -94,7 +103,7 @@ export async function restore(snapshot: string, options: RestoreOptions): Promis
       daemon,
       messages.restore,
       {
-        snapshot,
+        snapshot: backupNamed(snapshot),
         target: resolve(options.to),
         ...(options.include === undefined ? {} : { include: options.include }),
         ...(options.dryRun ? { dryRun: true } : {}),
@@ -103,7 +112,7 @@ export async function restore(snapshot: string, options: RestoreOptions): Promis
     ),
   );
   if (options.json) printJson(result);
-  else print(restoreWords(result));
+  else tell(restoreWords(result));
   if (result.skipped.length > 0 || unsound(result).length > 0) throw new Exit(exitPartial);
 }
 
@@ -150,7 +159,7 @@ export async function verify(options: VerifyOptions): Promise<void> {
     longRequest(daemon, messages.verify, readDataPercent === undefined ? {} : { readDataPercent }, options),
   );
   if (options.json) printJson(result);
-  else print(verifyWords(result));
+  else tell(verifyWords(result));
   if (result.ok) return;
   throw new Exit(
     Math.max(1, ...result.problems.map(({ code }) => (exitCode(code) === exitCode('E_ROLLBACK') ? exitCode(code) : 1))),
@@ -167,6 +176,9 @@ function percentOf(given: string | true | undefined): number | undefined {
   return percent;
 }
 
+const uploadsAfresh =
+  'A backup uploads afresh what it needs of that and finds on this computer; earlier backups may lack it for good.';
+
 function verifyWords(result: VerifyResult): string {
   const checked = `${counted(result.snapshots, 'backup', 'backups')} checked, ${size(result.bytesRead)} read.`;
   if (result.ok) return `No problems. ${checked}`;
@@ -177,7 +189,8 @@ function verifyWords(result: VerifyResult): string {
     const { message, advice } = wordsFor({ code, params: {} });
     if (told.has(message)) continue;
     told.add(message);
-    lines.push(`${message} ${advice}`);
+    // Whoever reads this has verified them already.
+    lines.push(`${message} ${advice.replace(/Verify the backups to see what is affected(?:; .*)?\./, uploadsAfresh)}`);
   }
   lines.push('Details:');
   for (const { object, code, detail } of result.problems) {

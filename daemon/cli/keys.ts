@@ -3,7 +3,7 @@
 
 import { resolve } from 'node:path';
 import type { RequestType } from 'vscode-jsonrpc/node';
-import type { WireError } from '../../protocol/errors.ts';
+import { PeerError, type WireError } from '../../protocol/errors.ts';
 import { counted, size } from '../../protocol/formats.ts';
 import { afterChange, beforeChange, freshWords } from '../../protocol/key-words.ts';
 import type { Connected } from '../../protocol/launch.ts';
@@ -18,9 +18,10 @@ import {
   secretsForChange,
   suggestBy,
   type Wanted,
+  withSuggested,
 } from './secrets.ts';
 import { type CommonOptions, longRequest, usage, withDaemon } from './session.ts';
-import { canAsk, harmless, note, print, printJson } from './terminal.ts';
+import { canAsk, harmless, note, print, printJson, tell } from './terminal.ts';
 
 export interface KeyOptions extends CommonOptions, Pick<SecretOptions, 'secretsStdin'> {
   readonly suggestPassword?: boolean;
@@ -40,7 +41,7 @@ export async function changePhone(options: KeyOptions): Promise<void> {
   await withSecrets(options, 'phone', { newPhone: true }, async (daemon, secrets) => {
     await send(daemon, messages.changePhone, {}, secrets);
     if (options.json) printJson({ changed: true });
-    else print(afterChange.phone);
+    else tell(afterChange.phone);
   });
 }
 
@@ -64,7 +65,7 @@ export async function kit(options: KeyOptions & { readonly to: string }): Promis
   await withSecrets(options, 'sheet', {}, async (daemon, secrets) => {
     await send(daemon, messages.writeRecoverySheet, { to }, secrets);
     if (options.json) printJson({ to });
-    else print(`The recovery sheet is in ${harmless(to)}. Open it in a browser to print it.`);
+    else tell(`The recovery sheet is in ${harmless(to)}. Open it in a browser to print it.`);
   });
 }
 
@@ -103,13 +104,13 @@ async function withSecrets(
   const given = await givenSecrets(options);
   await withDaemon(async daemon => {
     const { vault, phoneEnding } = await daemon.connection.sendRequest(messages.status, {});
+    if (vault === 'absent') throw new PeerError('E_NOT_SET_UP', 'there is no lock to change');
     const before = what === 'password' && isByKey(options, given) ? 'passwordByKey' : what;
-    if (canAsk() && vault !== 'absent') note(`${beforeChange[before]}\n`);
+    if (canAsk()) note(`${beforeChange[before]}\n`);
     const tools = { judge: judgeBy(daemon), suggest: suggestBy(daemon) };
-    const knowsPhone = phoneEnding !== null || vault === 'absent';
-    const { secrets, suggested } = await secretsForChange(options, given, wanted, tools, knowsPhone);
+    const { secrets, suggested } = await secretsForChange(options, given, wanted, tools, phoneEnding !== null);
     try {
-      await run(daemon, secrets, suggested);
+      await withSuggested({ newPassword: suggested }, options, () => run(daemon, secrets, suggested));
     } finally {
       secrets.wipe();
     }
@@ -142,7 +143,7 @@ function sayKey(options: CommonOptions, words: string, recoveryKey: string): voi
 
 function sayChanged(words: string, suggested: string | undefined): void {
   if (suggested !== undefined) note(`The new password: ${suggested}`);
-  print(words);
+  tell(words);
 }
 
 /** The key in rows of four groups, as on the sheet. */

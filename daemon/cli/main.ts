@@ -236,6 +236,11 @@ function spoken(said: string): string {
   if (option !== undefined) return `${option} is missing: add ${option} ${value}`;
   const [, argument] = /^missing required argument '([a-z]+)'$/.exec(said) ?? [];
   if (argument !== undefined) return `the argument '${argument}' is missing`;
+  const [, choice, argumentName, choices] =
+    /^(?:option '(--[a-z-]+) .*|command-argument value .*)' (?:argument .* )?is invalid(?: for argument '([a-z]+)')?\. Allowed choices are (.+)\.$/s.exec(
+      said,
+    ) ?? [];
+  if (choices !== undefined) return `${choice ?? `the ${argumentName}`} is one of ${choices}`;
   const [, bare, needs] = /^option '(--[a-z-]+) (<.+>)' argument missing$/.exec(said) ?? [];
   if (bare !== undefined) return `${bare} needs a value: ${bare} ${needs}`;
   const [what = '', hint] = said.split(/\n\(Did you mean (.+)\?\)/);

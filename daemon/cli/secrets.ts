@@ -9,7 +9,7 @@ import { judgePassword, suggestPassword } from '../../protocol/messages.ts';
 import { parseRecoveryKey } from '../../protocol/recovery-key.ts';
 import { type SecretName, Secrets, secretNames } from '../../protocol/secrets.ts';
 import { usage } from './session.ts';
-import { canAsk, note, Questions } from './terminal.ts';
+import { canAsk, note, printJson, Questions } from './terminal.ts';
 
 export interface SecretOptions {
   readonly secretsStdin?: boolean;
@@ -103,13 +103,6 @@ export async function secretsForSetup(
   return { secrets, suggested };
 }
 
-/** Throws a usage error when neither password nor key was given and nobody can be asked. */
-export function refuseEmptyUnlock(options: SecretOptions, given: Values): void {
-  if (given.password === undefined && given.recoveryKey === undefined) {
-    refuseWithoutTerminal([options.recoveryKey === true ? 'recoveryKey' : 'password']);
-  }
-}
-
 /** Secrets for `unlock`: the recovery key, or the password with the phone number where this computer does not remember it. */
 export async function secretsForUnlock(options: SecretOptions, given: Values, knowsPhone: boolean): Promise<Secrets> {
   const byKey = isByKey(options, given);
@@ -152,7 +145,10 @@ export async function secretsForChange(
   if (!knowsPhone && !(byKey && given.newPhone !== undefined)) needed.push('phone');
   if (wanted.newPassword === true && !draws) needed.push('newPassword');
   if (wanted.newPhone === true) needed.push('newPhone');
-  refuseWithoutTerminal(needed.filter(name => given[name] === undefined));
+  refuseWithoutTerminal(
+    needed.filter(name => given[name] === undefined),
+    onlyBySecrets,
+  );
   const values: Values = { ...given };
   let suggested: string | undefined;
   const secrets = await asking(async questions => {
@@ -171,6 +167,11 @@ export async function secretsForChange(
         suggested = await suggest();
         values.newPassword = Buffer.from(suggested);
       } else values.newPassword = await askNewPassword(questions, { judge, suggest }, draws);
+    }
+    const { password, newPassword } = values;
+    if (password !== undefined && newPassword !== undefined && same(password, newPassword)) {
+      for (const value of Object.values(values)) value.fill(0);
+      throw usage('the new password is the present one');
     }
     if (wanted.newPhone === true) values.newPhone ??= await askPhone(questions, undefined);
     return toSecrets(values);
@@ -214,7 +215,32 @@ export function suggestBy({ connection, secrets: channel }: Connected): () => Pr
   };
 }
 
-const optionFor: { readonly [name in SecretName]?: string } = {
+/**
+ * Words that nobody has seen yet may be the password by now, whatever became of the answer: they are told before the failure.
+ *
+ * @param suggested by the name that the answer would have them under; undefined: none were drawn
+ */
+export async function withSuggested<Result>(
+  suggested: { readonly [name in 'password' | 'newPassword']?: string | undefined },
+  { json }: { readonly json?: boolean },
+  run: () => Promise<Result>,
+): Promise<Result> {
+  try {
+    return await run();
+  } catch (error) {
+    const words = suggested.password ?? suggested.newPassword;
+    if (words !== undefined && json === true) printJson(suggested);
+    else if (words !== undefined) note(`If it was done all the same, the password is: ${words}`);
+    throw error;
+  }
+}
+
+type OptionNames = { readonly [name in SecretName]?: string };
+
+/** Of the commands that change keys, which read nothing but `--secrets-stdin`. */
+const onlyBySecrets: OptionNames = {};
+
+const optionFor: OptionNames = {
   password: '--password-stdin or --secrets-stdin',
   phone: '--phone or --secrets-stdin',
   recoveryKey: '--recovery-key-stdin or --secrets-stdin',
@@ -227,11 +253,11 @@ const nameOf: { readonly [name in SecretName]?: string } = {
   recoveryKey: 'recovery key',
 };
 
-function refuseWithoutTerminal(missing: readonly SecretName[]): void {
+function refuseWithoutTerminal(missing: readonly SecretName[], options = optionFor): void {
   const [first] = missing;
   if (first === undefined || canAsk()) return;
   throw usage(
-    `the ${nameOf[first] ?? first} is missing, and there is no terminal to ask: use ${optionFor[first] ?? '--secrets-stdin'}`,
+    `the ${nameOf[first] ?? first} is missing, and there is no terminal to ask: use ${options[first] ?? '--secrets-stdin'}`,
   );
 }
 

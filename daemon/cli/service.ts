@@ -9,7 +9,7 @@ import { findEntry, findNode, isGone } from '../../protocol/launch.ts';
 import * as messages from '../../protocol/messages.ts';
 import type { DoctorCheck } from '../../protocol/status.ts';
 import { type CommonOptions, Exit, inCommands, toWire, withDaemon } from './session.ts';
-import { harmless, note, print, printJson } from './terminal.ts';
+import { harmless, note, print, printJson, tell } from './terminal.ts';
 
 /** In the foreground, until it is told to end: for service managers and for looking on. */
 export async function run(): Promise<void> {
@@ -79,8 +79,8 @@ export async function install(options: CommonOptions): Promise<void> {
 export async function uninstall(options: CommonOptions): Promise<void> {
   const { removed } = await withDaemon(({ connection }) => connection.sendRequest(messages.uninstallService));
   if (options.json) return printJson({ removed });
-  print(removed ? 'Signet starts by itself no longer.' : 'Signet does not start by itself; nothing was changed.');
-  if (removed) print('What runs now goes on until you log out or say `signet daemon stop`.');
+  tell(removed ? 'Signet starts by itself no longer.' : 'Signet does not start by itself; nothing was changed.');
+  if (removed) tell('What runs now goes on until you log out or say `signet daemon stop`.');
 }
 
 export async function doctor(options: CommonOptions): Promise<void> {
@@ -110,11 +110,12 @@ export async function doctor(options: CommonOptions): Promise<void> {
 function notStarted(wire: WireError): DoctorCheck {
   const { message, advice } = inCommands(wire);
   const { detail } = wire.params;
-  const isSaid = detail === undefined || message.includes(String(detail));
+  // Of a setting the sentence says all, in other words.
+  const isSaid = detail === undefined || wire.code === 'E_SETTING' || message.includes(String(detail));
   return {
     name: 'background part',
     ok: false,
-    detail: isSaid ? `${message} (${wire.code})` : `${message} (${wire.code}: ${detail})`,
+    detail: isSaid ? message : `${message} (${wire.code}: ${detail})`,
     // A runtime that does not do would be sent to this very command.
     ...(wire.code !== 'E_RUNTIME' && advice !== '' && { advice }),
   };

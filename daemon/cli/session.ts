@@ -97,6 +97,12 @@ export function usage(detail: string, advice?: string): PeerError {
   return new PeerError('E_USAGE', detail, advice === undefined ? {} : { params: { advice } });
 }
 
+/** A backup as it is named on the command line. */
+export function backupNamed(name: string): string {
+  if (/^(?:latest|[0-9a-f]{4,64})$/.test(name)) return name;
+  throw usage('a backup is named by latest, or by the first 4 or more digits of its id', 'See `signet snapshots`.');
+}
+
 /** Says what went wrong, on standard error, and answers the exit code. */
 export function report(thrown: unknown, json: boolean): number {
   if (thrown instanceof Exit) return thrown.status;
@@ -106,7 +112,7 @@ export function report(thrown: unknown, json: boolean): number {
     process.stderr.write(`${JSON.stringify({ error: { code, ...inCommands(wire), retryable } })}\n`);
   } else {
     const { detail, ...params } = wire.params;
-    const apart = detail !== undefined && showsDetails(wire.code);
+    const apart = detail !== undefined && showsDetails(wire);
     const { message, advice } = inCommands(apart ? { ...wire, params } : wire);
     note(
       [message, advice, apart ? `Details: ${wire.code}: ${detail}` : '']
@@ -128,10 +134,17 @@ export function toWire(thrown: unknown): WireError {
   return new PeerError('E_INTERNAL', thrown instanceof Error ? thrown.name : 'unknown', { cause: thrown });
 }
 
-const complete: readonly ErrorCode[] = ['E_BUSY', 'E_NOT_FOUND', 'E_TARGET_NOT_EMPTY', 'E_SOURCE_UNREADABLE'];
+const complete: readonly ErrorCode[] = [
+  'E_BUSY',
+  'E_NOT_FOUND',
+  'E_TARGET_NOT_EMPTY',
+  'E_SOURCE_UNREADABLE',
+  'E_COMMAND',
+];
 
 /** Whether the technical words stand below the sentence: where they can help to find the fault, and the sentence does not say it all. */
-function showsDetails(code: ErrorCode): boolean {
+function showsDetails({ code, params }: WireError): boolean {
+  if (code === 'E_DAEMON_MISSING' && params['advice'] !== undefined) return false;
   return !complete.includes(code) && [1, 14, 18].includes(exitCode(code));
 }
 
@@ -139,11 +152,12 @@ function showsDetails(code: ErrorCode): boolean {
 export function inCommands(wire: WireError): { readonly message: string; readonly advice: string } {
   const words = wordsFor(wire);
   const advice: { readonly [code in ErrorCode]?: string } = {
-    E_NOT_SET_UP: 'Run `signet setup`.',
+    E_NOT_SET_UP: wire.params['what'] === 'chats' ? '`signet sources add` adds some.' : 'Run `signet setup`.',
     E_VAULT_LOCKED: 'Run `signet unlock` first.',
     E_BUSY: 'Try again when it is done, or stop it with `signet cancel`.',
     E_NOT_FOUND: 'See `signet snapshots` and `signet ls` for what there is.',
     E_ALREADY_SET_UP: 'Nothing was changed. `signet status` shows how things are.',
   };
-  return { message: words.message, advice: advice[wire.code] ?? words.advice };
+  const inWords = words.advice.replace('Verify the backups', 'Run `signet verify`');
+  return { message: words.message, advice: advice[wire.code] ?? inWords };
 }

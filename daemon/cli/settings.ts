@@ -7,12 +7,30 @@ import { harmless, print, printJson, table } from './terminal.ts';
 
 type Values = Readonly<Record<string, unknown>>;
 
+/** In a few words; docs/settings.md has the long form. */
+export const meanings: Readonly<Record<string, string>> = {
+  deviceLabel: 'name of this computer in the list of backups',
+  quietMs: 'so long without a change before a backup',
+  longestWaitMs: 'at most so long until that backup',
+  smallestIntervalMs: 'at least so long between two on change',
+  rescanMs: 'how often everything is looked through',
+  jitterMs: 'up to so long later, by chance',
+  lockAfterIdleMs: 'lock after so long without use',
+  lockAfterMs: 'lock so long after the password was given',
+  useKeychain: 'stay unlocked until logout',
+  waitOnBattery: 'no backups by themselves on battery',
+  waitOnMetered: 'none by themselves where volume is paid',
+  passwordReminder: 'ask whether the password is still known',
+  desktopNotices: 'show what needs you on the desktop',
+  watch: 'notice changes at once',
+};
+
 export async function get(key: string | undefined, options: CommonOptions): Promise<void> {
   const values = await withDaemon(({ connection }) => connection.sendRequest(messages.getSettings));
   if (key !== undefined && !Object.hasOwn(values, key)) throw unknown(key, values);
   if (options.json) printJson(key === undefined ? values : { [key]: values[key] });
   else if (key !== undefined) print(shown(key, values[key]));
-  else print(table(Object.entries(values).map(([name, value]) => [name, shown(name, value)])));
+  else print(table(Object.entries(values).map(([name, value]) => [name, shown(name, value), meanings[name] ?? ''])));
 }
 
 export async function set(key: string, text: string, options: CommonOptions): Promise<void> {
@@ -28,15 +46,21 @@ export async function set(key: string, text: string, options: CommonOptions): Pr
 
 /** @throws E_USAGE when the text is not of the kind that the setting holds */
 export function parsedValue(key: string, text: string, before: unknown): boolean | number | string {
+  if (key === 'watch') {
+    const ways: Readonly<Record<string, string>> = { on: 'chokidar', chokidar: 'chokidar', off: 'off' };
+    const way = Object.hasOwn(ways, text) ? ways[text] : undefined;
+    if (way === undefined) throw usage('the setting watch is on or off');
+    return way;
+  }
   if (typeof before === 'boolean') {
     if (['on', 'true', 'yes'].includes(text)) return true;
     if (['off', 'false', 'no'].includes(text)) return false;
-    throw usage(`${key} is on or off`);
+    throw usage(`the setting ${key} is on or off`);
   }
   if (typeof before === 'number') {
     const units = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
     const [, digits, unit = 'ms'] = /^(\d{1,10})(ms|s|m|h|d)?$/.exec(text) ?? [];
-    if (digits === undefined) throw usage(`${key} takes a time, such as 30s, 10m, 2h, or 0`);
+    if (digits === undefined) throw usage(`the setting ${key} takes a time, such as 30s, 10m, 2h, or 0`);
     return Number(digits) * units[unit as keyof typeof units];
   }
   return text;
@@ -44,7 +68,8 @@ export function parsedValue(key: string, text: string, before: unknown): boolean
 
 function shown(key: string, value: unknown): string {
   if (typeof value === 'boolean') return value ? 'on' : 'off';
-  if (typeof value === 'number') return value === 0 && /^lock/.test(key) ? 'never' : duration(value);
+  if (key === 'watch') return value === 'off' ? 'off' : 'on';
+  if (typeof value === 'number') return value === 0 && /^(?:lock|rescan)/.test(key) ? 'never' : duration(value);
   return harmless(String(value));
 }
 

@@ -9,7 +9,15 @@ import { type SetupParams, setup as setupRequest, status as statusRequest } from
 import type { ScheduleKind } from '../../protocol/status.ts';
 import { askedAgainWords } from '../../protocol/words.ts';
 import { printKey } from './keys.ts';
-import { givenForSetup, judgeBy, neededForSetup, type SecretOptions, secretsForSetup, suggestBy } from './secrets.ts';
+import {
+  givenForSetup,
+  judgeBy,
+  neededForSetup,
+  type SecretOptions,
+  secretsForSetup,
+  suggestBy,
+  withSuggested,
+} from './secrets.ts';
 import { type CommonOptions, longRequest, usage, withDaemon } from './session.ts';
 import { absolute, type ChoiceOptions, choicesOf, sourceOf } from './source-spec.ts';
 import { scheduleOf } from './state.ts';
@@ -54,7 +62,9 @@ export async function setup(options: SetupOptions): Promise<void> {
         ...(options.readOnly ? { readOnly: true } : {}),
         secrets: daemon.secrets.seal(setupRequest.method, secrets),
       };
-      const { sealedKey, ...answer } = await longRequest(daemon, setupRequest, params, options);
+      const { sealedKey, ...answer } = await withSuggested({ password: suggested }, options, () =>
+        longRequest(daemon, setupRequest, params, options),
+      );
       const opened = sealedKey === undefined ? undefined : daemon.secrets.open(setupRequest.method, sealedKey);
       const recoveryKey =
         opened === undefined ? undefined : Buffer.from(opened.get('recoveryKey') ?? []).toString('latin1');

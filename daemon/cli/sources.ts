@@ -1,5 +1,6 @@
 // `signet sources`: which chats are backed up, what of them is left out, and what else this computer has.
 
+import { isAbsolute, relative, sep } from 'node:path';
 import { choiceWords, choosingNote, nextBackupWords, onlyHereWords } from '../../protocol/choice-words.ts';
 import { reasonWords } from '../../protocol/error-words.ts';
 import { ago, counted, size } from '../../protocol/formats.ts';
@@ -8,7 +9,7 @@ import * as messages from '../../protocol/messages.ts';
 import type { FoundSource, SourceStatus, SyncedFolder } from '../../protocol/status.ts';
 import { type CommonOptions, usage, withDaemon } from './session.ts';
 import { type ChoiceOptions, choicesOf, sourceOf } from './source-spec.ts';
-import { harmless, print, printJson, table } from './terminal.ts';
+import { harmless, print, printJson, table, tell } from './terminal.ts';
 
 export async function list(options: CommonOptions): Promise<void> {
   const { sources } = await withDaemon(({ connection }) => connection.sendRequest(messages.status, {}));
@@ -19,16 +20,19 @@ export async function list(options: CommonOptions): Promise<void> {
 
 function listedWords(source: SourceStatus, now: number): string {
   const { label, id, root, sizeBytes, leftOut, problem, capturedAt } = source;
-  const sized = sizeBytes === undefined ? '' : `, ${size(sizeBytes)}`;
+  const sized = sizeBytes === undefined ? [] : [size(sizeBytes)];
+  // Of a plain folder nobody expects messages.
+  const counts = source.profile === 'generic' && source.messages === undefined ? [] : [messagesWords(source)];
+  const holds = capturedAt === undefined ? '' : [...counts, ...sized].join(', ');
   const choice = choiceWords(source);
   const last = leftOut === undefined ? '' : ` (${counted(leftOut.files, 'file', 'files')}, ${size(leftOut.bytes)})`;
   const facts = [
     ['Folder', root],
-    ['Holds', `${messagesWords(source)}${sized}`],
+    ...(holds === '' ? [] : [['Holds', holds]]),
     ...(choice === undefined && leftOut === undefined
       ? []
       : [['Left out', `${choice ?? 'what its app makes anew'}${last}`]]),
-    ['Captured', capturedAt === undefined ? 'not yet' : ago(capturedAt, now, { bare: true })],
+    ['Backed up', capturedAt === undefined ? 'not yet' : ago(capturedAt, now, { bare: true })],
     ...(problem === undefined ? [] : [['Problem', reasonWords(problem)]]),
     ['Id', id],
   ];
@@ -50,16 +54,35 @@ export interface AddOptions extends CommonOptions, ChoiceOptions {
 export async function add(spec: string, options: AddOptions): Promise<void> {
   const { label } = options;
   const params = { ...sourceOf(spec), ...(label !== undefined && { label }), ...choicesOf(options) };
-  const source = await withDaemon(({ connection }) => connection.sendRequest(messages.addSource, params));
+  const { source, others } = await withDaemon(async ({ connection }) => {
+    const source = await connection.sendRequest(messages.addSource, params);
+    const { sources } = await connection.sendRequest(messages.status, {});
+    return { source, others: sources.filter(({ id }) => id !== source.id) };
+  });
   if (options.json) return printJson(source);
   const notes = [choosingNote(source.profile), source.opensOnlyHere && onlyHereWords(source.label)];
-  print(
+  tell(
     [
       `Added: ${harmless(source.label)}, ${harmless(source.root)}.`,
       ...notes.filter(text => typeof text === 'string').map(harmless),
+      ...overlapping(source, others).map(harmless),
       `It is in the next backup. ${nextBackupWords(source.nextBackup)}`.trim(),
     ].join('\n'),
   );
+}
+
+/** Folders inside one another are backed up twice: stored once, but shown and counted twice. */
+function overlapping({ root }: SourceStatus, others: readonly SourceStatus[]): readonly string[] {
+  const holds = (outer: string, inner: string): boolean => {
+    const way = relative(outer, inner);
+    return !isAbsolute(way) && way.split(sep)[0] !== '..';
+  };
+  return others
+    .filter(other => holds(root, other.root) || holds(other.root, root))
+    .map(other => {
+      const lies = holds(root, other.root) ? `It holds ${other.root}` : `It lies in ${other.root}`;
+      return `${lies}, which is backed up as ${other.label}: what is in both is stored once, but counted twice.`;
+    });
 }
 
 export async function remove(name: string, options: CommonOptions): Promise<void> {
@@ -70,7 +93,7 @@ export async function remove(name: string, options: CommonOptions): Promise<void
   });
   if (options.json) printJson({ removed: source.id });
   else {
-    print(
+    tell(
       `${harmless(source.label)} is not backed up any more. The backups of it that are there stay and can be restored.`,
     );
   }
@@ -91,7 +114,7 @@ export async function change(name: string, options: AddOptions): Promise<void> {
     choice === undefined
       ? `${harmless(source.label)} is backed up whole from the next backup on.`
       : `From the next backup on ${harmless(source.label)} is backed up without ${choice}. Earlier backups keep what they have.`;
-  print(`${kept} ${nextBackupWords(source.nextBackup)}`.trim());
+  tell(`${kept} ${nextBackupWords(source.nextBackup)}`.trim());
 }
 
 export async function accept(name: string, options: CommonOptions): Promise<void> {
@@ -101,7 +124,7 @@ export async function accept(name: string, options: CommonOptions): Promise<void
   });
   if (options.json) return printJson({ accepted: id, nextBackup });
   const taken = `The next backup takes ${harmless(label)} as it is now. Earlier backups keep what was there.`;
-  print(`${taken} ${nextBackupWords(nextBackup)}`.trim());
+  tell(`${taken} ${nextBackupWords(nextBackup)}`.trim());
 }
 
 export async function discover(options: CommonOptions): Promise<void> {

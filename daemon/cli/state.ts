@@ -7,11 +7,20 @@ import * as messages from '../../protocol/messages.ts';
 import { noticeWords } from '../../protocol/notice-words.ts';
 import { Secrets } from '../../protocol/secrets.ts';
 import { sourceWords } from '../../protocol/source-words.ts';
-import type { Schedule, ScheduleKind, Status } from '../../protocol/status.ts';
+import type {
+  Notice,
+  NoticeKind,
+  Overdue,
+  OverdueCause,
+  Schedule,
+  ScheduleKind,
+  SourceStatus,
+  Status,
+} from '../../protocol/status.ts';
 import { askedAgainWords, passwordWords, scheduleWords, sentenceFor } from '../../protocol/words.ts';
-import { givenSecrets, refuseEmptyUnlock, type SecretOptions, secretsForUnlock } from './secrets.ts';
+import { givenSecrets, type SecretOptions, secretsForUnlock } from './secrets.ts';
 import { type CommonOptions, Exit, usage, withDaemon } from './session.ts';
-import { folded, harmless, print, printJson, table } from './terminal.ts';
+import { folded, harmless, print, printJson, table, tell } from './terminal.ts';
 
 export interface StatusOptions extends CommonOptions {
   readonly check?: boolean;
@@ -55,7 +64,7 @@ function durationOf(text: string): number | undefined {
   return digits === undefined || unit === undefined ? undefined : Number(digits) * units[unit as keyof typeof units];
 }
 
-function statusWords(found: Status, now: number): string {
+export function statusWords(found: Status, now: number): string {
   const { state, sentence, below } = sentenceFor(found, now);
   const facts: string[][] = [];
   if (found.vault !== 'absent') {
@@ -65,7 +74,9 @@ function statusWords(found: Status, now: number): string {
       facts.push(['Backups', found.repository.snapshots === 0 ? 'none yet' : `${found.repository.snapshots}${stored}`]);
     }
     for (const [index, source] of found.sources.entries()) {
-      const held = ['', ...[sourceWords(source)].filter(words => words !== '')].join(', ');
+      const isAdded = source.capturedAt === undefined && found.lastBackup !== null;
+      const words = isAdded ? 'not backed up yet' : sourceWords(source);
+      const held = words === '' ? '' : `, ${words}`;
       const problem = source.problem === undefined ? '' : `, ${harmless(reasonWords(source.problem))}`;
       facts.push([index === 0 ? 'Chats' : '', `${harmless(source.label)}${held}${problem}`]);
     }
@@ -80,24 +91,55 @@ function statusWords(found: Status, now: number): string {
     found.alarms.length > 1 ? [`${counted(found.alarms.length - 1, 'more alarm stands', 'more alarms stand')}.`] : [];
   const isFirst =
     state === 'good' && found.sources.length > 0 && found.lastGoodAt === null && found.lastBackup === null;
-  const locked = state === 'overdue' && found.vault === 'locked' ? ['Run `signet unlock`.'] : undefined;
+  const overdue = state === 'overdue' && found.overdue !== null ? [overdueAdvice(found, found.overdue)] : undefined;
   const next =
-    locked ??
+    overdue ??
     { 'not set up': ['Run `signet setup`.'], locked: ['Run `signet unlock`.'] }[state as string] ??
     (isFirst ? ['Run `signet backup`.'] : []);
   // What is overdue or failed stands in the heading, a missing keychain in the table.
   const noticed = found.notices
     .filter(({ kind }) => kind !== 'overdue' && kind !== 'failed' && kind !== 'no-keychain')
-    .map(notice => harmless(Object.values(noticeWords(notice, now)).join(' ')));
-  const heading = [`${harmless(sentence)}.`, harmless(below), ...noticed, ...others, ...next].filter(
+    .map(notice => harmless(noticeInCommands(notice, found.sources, now)));
+  // A notice about the source that the heading names says more than the line below it.
+  const isToldBelow = found.notices.some(
+    ({ source, kind }) =>
+      kind !== 'fewer-messages' &&
+      found.sources.some(({ id, label }) => id === source && sentence === `Backed up, except ${label}`),
+  );
+  const heading = [`${harmless(sentence)}.`, isToldBelow ? '' : harmless(below), ...noticed, ...others, ...next].filter(
     line => line !== '',
   );
   return [folded(heading.join('\n'), process.stdout), ...(facts.length === 0 ? [] : ['', table(facts)])].join('\n');
 }
 
+/** What ends the delay, by its cause. */
+function overdueAdvice({ vault }: Status, { cause }: Overdue): string {
+  if (vault === 'locked') return 'Run `signet unlock`.';
+  const commands: { readonly [cause in OverdueCause]?: string } = {
+    paused: 'Run `signet pause --resume`, or `signet backup` for one now.',
+    'not-running': 'Run `signet backup`; `signet daemon install` has Signet started at each login.',
+    full: 'Free some space there, then run `signet backup`.',
+    'disk-full': 'Free some space, then run `signet backup`.',
+    power: 'Run `signet backup` for one now.',
+  };
+  return commands[cause] ?? 'Run `signet backup` to try now; `signet doctor` looks for what is in the way.';
+}
+
+/** The shared words, with the commands that do what they advise. */
+function noticeInCommands(notice: Notice, sources: readonly SourceStatus[], now: number): string {
+  const { message, advice } = noticeWords(notice, now);
+  const label = sources.find(({ id }) => id === notice.source)?.label ?? '';
+  const name = /^[\w-]+$/.test(label) ? label : (notice.source ?? '');
+  const commands: { readonly [kind in NoticeKind]?: string } = {
+    shrunk: `If you removed that yourself, say so with \`signet sources accept ${name}\`, and backups go on with what is there.`,
+    'missing-source': `Connect its disk or move it back. If it is gone for good: \`signet sources remove ${name}\`.`,
+    'password-reminder': '`signet unlock` asks for it and says whether it is right. Nobody can reset it.',
+  };
+  return `${message} ${commands[notice.kind] ?? advice}`;
+}
+
 export async function unlock(options: CommonOptions & SecretOptions): Promise<void> {
   const given = await givenSecrets(options);
-  refuseEmptyUnlock(options, given);
   const { before, found } = await withDaemon(async ({ connection, secrets: channel }) => {
     const before = await connection.sendRequest(messages.status, {});
     // Not set up, nothing is asked: the daemon says so.
@@ -114,8 +156,8 @@ export async function unlock(options: CommonOptions & SecretOptions): Promise<vo
   });
   const byKey = given.recoveryKey !== undefined || options.recoveryKey === true;
   if (options.json) printJson({ vault: 'unlocked', keychain: found.keychain });
-  else if (before.vault === 'unlocked') print(`The ${byKey ? 'recovery key' : 'password'} is right.`);
-  else print(`Unlocked. ${askedAgainWords(found, Date.now())}`);
+  else if (before.vault === 'unlocked') tell(`The ${byKey ? 'recovery key' : 'password'} is right.`);
+  else tell(`Unlocked. ${askedAgainWords(found, Date.now())}`);
 }
 
 export async function lock(options: CommonOptions): Promise<void> {
@@ -172,5 +214,5 @@ export async function pause(given: string | undefined, options: PauseOptions): P
   const result = await withDaemon(({ connection }) => connection.sendRequest(messages.pause, { ms }));
   if (options.json) return printJson(result);
   if (result.pausedUntil === null) return print('Automatic backups go on.');
-  print(`Automatic backups pause until ${moment(result.pausedUntil)}. \`signet backup\` works meanwhile.`);
+  tell(`Automatic backups pause until ${moment(result.pausedUntil)}. \`signet backup\` works meanwhile.`);
 }

@@ -4,7 +4,7 @@
 import { PeerError } from '../../protocol/errors.ts';
 import { duration, percent, size } from '../../protocol/formats.ts';
 import type { JobProgress } from '../../protocol/status.ts';
-import { shareOf } from '../../protocol/words.ts';
+import { jobVerbs, shareOf } from '../../protocol/words.ts';
 
 /** Whether someone is there to answer. */
 export function canAsk(): boolean {
@@ -13,6 +13,11 @@ export function canAsk(): boolean {
 
 export function print(text: string): void {
   process.stdout.write(`${text}\n`);
+}
+
+/** A sentence that is the result: on a terminal its lines break between words. */
+export function tell(text: string): void {
+  print(folded(text, process.stdout));
 }
 
 export function printJson(value: unknown): void {
@@ -147,14 +152,6 @@ export interface ProgressView {
   end(): void;
 }
 
-const verbs = {
-  backup: 'Backing up',
-  restore: 'Restoring',
-  verify: 'Verifying',
-  setup: 'Setting up',
-  fresh: 'Starting afresh',
-  keys: 'Changing the keys',
-} as const;
 const phases = {
   waiting: 'waiting',
   preparing: 'preparing',
@@ -196,7 +193,7 @@ function plain(): ProgressView {
       const key = `${job.phase} ${share === undefined ? '' : Math.floor(share * 10)}`;
       if (key === last) return;
       last = key;
-      note(`${verbs[job.kind]}: ${phases[job.phase]}${share === undefined ? '' : `, ${percent(share)}`}`);
+      note(`${jobVerbs[job.kind]}: ${phases[job.phase]}${share === undefined ? '' : `, ${percent(share)}`}`);
     },
     end: () => {},
   };
@@ -209,7 +206,7 @@ export function progressLine(job: JobProgress, elapsedMs: number, width: number)
   const filled = share === undefined ? 0 : Math.floor(Math.min(1, share) * cells);
   const rate = elapsedMs > 1000 && job.bytesDone > 0 ? `${size((job.bytesDone / elapsedMs) * 1000)}/s` : '';
   const parts = [
-    verbs[job.kind],
+    jobVerbs[job.kind],
     share === undefined ? phases[job.phase] : `[${'#'.repeat(filled)}${'-'.repeat(cells - filled)}] ${percent(share)}`,
     job.bytesTotal > 0 ? `${size(job.bytesDone)} of ${size(job.bytesTotal)}` : '',
     rate,

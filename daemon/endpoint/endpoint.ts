@@ -27,7 +27,7 @@ import { complaint, initializeParams, paramsOf } from './params.ts';
 export { claimHome, type HomeClaim } from '../../protocol/claim.ts';
 export { Secrets } from '../../protocol/secrets.ts';
 
-const requests = {
+export const requests = {
   setup: messages.setup,
   status: messages.status,
   backup: messages.backup,
@@ -143,13 +143,13 @@ export interface Endpoint {
   stop(): Promise<void>;
 }
 
-const coalesceMs = 100;
-const maxInFlight = 32;
+export const coalesceMs = 100;
+export const maxInFlight = 32;
 const farewellMs = 1000;
 /** How often the socket is looked for: Linux takes the runtime folder away at logout, from a daemon that may outlive it. */
 const lookMs = 5000;
 /** What a client of another protocol may still ask: enough to see what runs and to replace it. */
-const ageless: readonly RequestName[] = ['status', 'daemonInfo', 'handOver', 'stopDaemon'];
+export const ageless: readonly RequestName[] = ['status', 'daemonInfo', 'handOver', 'stopDaemon'];
 /** Nobody is the worse for losing the answer to one of these: it is asked again. */
 const passing: readonly RequestName[] = ['status', 'daemonInfo', 'handOver', 'doctor'];
 /** Their results may hold a recovery key. */
@@ -335,7 +335,8 @@ class Client {
     }
     this.initialized = true;
     const { log, versions } = this.#options;
-    log.info({ compatible: this.#isCompatible, version: said?.version }, 'client connected');
+    // Each command connects once: only what does not fit is worth a line among the backups.
+    if (!this.#isCompatible) log.info({ compatible: false, version: said?.version }, 'client connected');
     const answer: messages.InitializeResult = {
       capabilities: {},
       serverInfo: { name: 'signet', version: versions.productVersion },

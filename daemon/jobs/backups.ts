@@ -14,7 +14,7 @@ import * as engine from './engine-messages.ts';
 import type { JobCall, JobQueue } from './job-queue.ts';
 import type { PastRuns } from './past-runs.ts';
 import { loadMemory, saveMemory } from './recall.ts';
-import { afterBackup, decodeKnown, encodeKnown, isHeldBack, type KnownSources, sourceNotices } from './source-facts.ts';
+import { acceptable, afterBackup, decodeKnown, encodeKnown, type KnownSources, sourceNotices } from './source-facts.ts';
 
 /** The fact that holds what is known of the sources. */
 const knownName = 'sources';
@@ -138,7 +138,8 @@ export class Backups {
     const { state, log, deviceId } = this.#options;
     const settings = this.#options.settings();
     if (settings === undefined || settings.sources.length === 0) {
-      throw new SignetError('E_NOT_SET_UP', 'there is nothing to back up: no source is set up');
+      const params = settings?.remote ? { what: 'chats' } : {};
+      throw new SignetError('E_NOT_SET_UP', 'there is nothing to back up: no source is set up', { params });
     }
     // A copy: locking wipes the key at once, and what is sealed at the end must not be sealed under zeros.
     const stateKey = copySecret(this.#options.stateKey());
@@ -153,7 +154,7 @@ export class Backups {
           ...source,
           captureNow: isDue(source.id),
           // What was said of one loss does not hold for the next.
-          lossAccepted: accepted.includes(source.id) && isHeldBack(this.#sources.get(source.id)),
+          lossAccepted: accepted.includes(source.id) && acceptable(this.#sources.get(source.id)),
         })),
         memory: await loadMemory(state, stateKey),
         witness: await this.#options.witness(stateKey),

@@ -51,10 +51,13 @@ export function assertChoosable(key: string, path: string): void {
     throw new SignetError('E_USAGE', `${detail}; ${advice}`, { params: { detail, advice } });
   };
   if (fileOnly.some(known => known === key)) {
-    refuse(`${key} starts a program or names a host, so it is set in the settings file alone`, `edit ${path}`);
+    refuse(
+      `the setting ${key} starts a program or names a host, so it is set in the settings file alone`,
+      `edit ${path}`,
+    );
   }
   const other = Object.hasOwn(elsewhere, key) ? elsewhere[key] : undefined;
-  if (other !== undefined) refuse(`${key} is not set here`, other);
+  if (other !== undefined) refuse(`the setting ${key} is not changed here`, other);
   refuse(`there is no setting ${key}`, `there are ${settable.join(', ')}`);
 }
 

@@ -52,6 +52,7 @@ export interface CredentialsOptions {
 }
 
 const unfinishedFact = 'vault.unfinished';
+const nothing: Left = { vaults: [], keyFiles: [] };
 const never = new AbortController().signal;
 const noProgress = { progress: () => undefined, signal: never };
 
@@ -60,6 +61,13 @@ interface Unfinished {
   readonly vault: string;
   readonly keyFile?: string;
   readonly oldKeyFile?: string;
+  /** Of changes before it, what could not be removed so far. */
+  readonly left?: Left;
+}
+
+interface Left {
+  readonly vaults: readonly string[];
+  readonly keyFiles: readonly string[];
 }
 
 /** What opens from now on. */
@@ -72,6 +80,8 @@ interface NewLock {
 
 export class Credentials {
   readonly #options: CredentialsOptions;
+  /** The end of the last look at what a change left: a change that begins meanwhile must not lose its own note to it. */
+  #settled: Promise<void> = Promise.resolve();
 
   constructor(options: CredentialsOptions) {
     this.#options = options;
@@ -141,22 +151,28 @@ export class Credentials {
 
   /** Of this computer's own doing in the cloud: a change was about to write it and did not come to its end. */
   isOwnUnfinished(candidate: VaultCandidate): boolean {
-    const unfinished = this.#unfinished();
-    if (unfinished === undefined || unfinished.vault === this.#options.vault.known?.sha256) return false;
-    return candidate.name === vaultKey(unfinished.vault);
+    const { vaults } = this.#left();
+    return vaults.some(sha256 => candidate.name === vaultKey(sha256));
   }
 
   /**
    * Sees through what a change left: the old files go when this computer's copy is the new one, else the new files do. Call with the
    * repository open. What cannot be removed now is tried again the next time; the change itself has long counted or failed by then.
    */
-  async settle(): Promise<void> {
+  settle(): Promise<void> {
+    this.#settled = this.#settled.then(() => this.#settle());
+    return this.#settled;
+  }
+
+  /** Never rejects. */
+  async #settle(): Promise<void> {
     const { vault, state, log } = this.#options;
     const unfinished = this.#unfinished();
     if (unfinished === undefined) return;
     try {
       if (vault.known?.sha256 === unfinished.vault) await this.#finish(unfinished);
       else await this.#rollBack(unfinished);
+      await this.#remove(unfinished.left ?? nothing);
       state.facts.remove(unfinishedFact);
     } catch (error) {
       log.warn('old keys are still to be removed', { code: toSignetError(error).code });
@@ -164,14 +180,20 @@ export class Credentials {
   }
 
   async #change(secrets: GivenSecrets, to: (present: Uint8Array) => NewLock): Promise<void> {
-    const { session } = this.#options;
     const present = needed(secrets.password, 'password');
-    await session.prove(secrets);
+    await this.#options.session.prove(secrets);
     await this.#inTurn(to(present));
   }
 
+  /** Right after a proof of the present keys. */
   async #inTurn(to: NewLock): Promise<void> {
-    await this.#options.session.queue.run('keys', noProgress, signal => this.#replace(to, signal));
+    const { session, vault } = this.#options;
+    const proved = vault.known?.sha256;
+    await session.queue.run('keys', noProgress, async signal => {
+      // Written with what was the present password before, the vault would take another client's change back.
+      if (vault.known?.sha256 !== proved) throw new SignetError('E_BUSY', 'the keys were changed by another client');
+      await this.#replace(to, signal);
+    });
   }
 
   async #replace(to: NewLock, signal: AbortSignal): Promise<void> {
@@ -191,7 +213,8 @@ export class Credentials {
       const { keyFileId } = to.renew === true ? await worker.ask(engine.prepareKey, { recoveryKey }) : identity;
       const file = await vault.create({ ...identity, ...to, keyFileId, recoveryKey, device, after: lying, signal });
       const keys = to.renew === true ? { keyFile: keyFileId, oldKeyFile: identity.keyFileId } : {};
-      state.facts.set(unfinishedFact, JSON.stringify({ vault: file.sha256, ...keys } satisfies Unfinished));
+      const left = this.#left();
+      state.facts.set(unfinishedFact, JSON.stringify({ vault: file.sha256, ...keys, left } satisfies Unfinished));
       try {
         if (to.renew === true) await worker.ask(engine.writeKey, {}, { signal });
         await worker.ask(engine.putVault, { name: file.key, bytes: file.bytes }, { signal });
@@ -201,6 +224,7 @@ export class Credentials {
         signal.throwIfAborted();
         await vault.adopt(file);
       } catch (error) {
+        vault.discard(file);
         await this.settle();
         throw error;
       }
@@ -227,10 +251,30 @@ export class Credentials {
     await worker.ask(engine.removeKey, { keyFileId: oldKeyFile });
   }
 
-  async #rollBack({ vault, keyFile }: Unfinished): Promise<void> {
+  /** A key file that is in use was taken on by another device, from which this one has it: then the old one goes. */
+  async #rollBack({ vault, keyFile, oldKeyFile }: Unfinished): Promise<void> {
+    const isTakenOn = keyFile === this.#options.vault.identity?.keyFileId;
+    const key = isTakenOn ? oldKeyFile : keyFile;
+    await this.#remove({ vaults: [vault], keyFiles: key === undefined ? [] : [key] });
+  }
+
+  async #remove({ vaults, keyFiles }: Left): Promise<void> {
     const { engine: worker } = this.#options;
-    await worker.ask(engine.removeVault, { name: vaultKey(vault) });
-    if (keyFile !== undefined) await worker.ask(engine.removeKey, { keyFileId: keyFile });
+    for (const sha256 of vaults) await worker.ask(engine.removeVault, { name: vaultKey(sha256) });
+    for (const keyFileId of keyFiles) await worker.ask(engine.removeKey, { keyFileId });
+  }
+
+  /** What the unfinished change will leave for the next one to remove. */
+  #left(): Left {
+    const unfinished = this.#unfinished();
+    if (unfinished === undefined) return nothing;
+    const { vault, keyFile, oldKeyFile, left = nothing } = unfinished;
+    const counts = this.#options.vault.known?.sha256 === vault;
+    const key = counts ? oldKeyFile : keyFile;
+    return {
+      vaults: counts ? left.vaults : [...left.vaults, vault],
+      keyFiles: key === undefined ? left.keyFiles : [...left.keyFiles, key],
+    };
   }
 
   #unfinished(): Unfinished | undefined {

@@ -108,6 +108,7 @@ export class Fresh {
   readonly #options: FreshOptions;
   /** The end of the last look for a decided switch: whoever starts afresh and whoever unlocks may both carry it through. */
   #resumed: Promise<unknown> = Promise.resolve();
+  #isMaking = false;
 
   constructor(options: FreshOptions) {
     this.#options = options;
@@ -123,7 +124,12 @@ export class Fresh {
     return session.queue.run('fresh', call, async (signal, onProgress) => {
       session.stateKey(); // it may have been locked while others had their turn
       const phone = newPhone ?? needed(vault.phone, 'phone');
-      return this.#make({ password, phone }, signal, onProgress);
+      this.#isMaking = true;
+      try {
+        return await this.#make({ password, phone }, signal, onProgress);
+      } finally {
+        this.#isMaking = false;
+      }
     });
   }
 
@@ -134,7 +140,7 @@ export class Fresh {
   ): Promise<FreshResult> {
     const { state, home, session, vault, randomBytes, engine: worker } = this.#options;
     const settings = session.settings();
-    await this.sweep();
+    await this.#sweep();
     const remote = await this.#choosePlace(settings);
     state.facts.set(unfinishedFact, remote);
     await removeBeside(home);
@@ -156,7 +162,7 @@ export class Fresh {
       } catch (error) {
         await beside.engine.stop();
         beside.state.close();
-        await this.sweep();
+        await this.#sweep();
         throw error;
       }
       // The new backup counts from here on.
@@ -207,15 +213,18 @@ export class Fresh {
     onProgress: (step: engine.EngineProgress) => void,
   ): Promise<{ readonly opened: engine.OpenedRepository; readonly outcome: engine.BackupOutcome }> {
     const { vault, clock, deviceId } = this.#options;
-    const { remote, settings, recoveryKey } = to;
-    const { password, phone } = to;
+    const { remote, settings, recoveryKey, password, phone } = to;
     const identity = await worker.ask(engine.prepare, { remote, recoveryKey }, { signal });
     const device = settings.deviceLabel;
     const file = await vault.create({ ...identity, password, phone, recoveryKey, device, isFirst: true, signal });
-    await worker.ask(engine.putVault, { name: file.key, bytes: file.bytes }, { signal });
-    const back = (await worker.ask(engine.vaults, { remote }, { signal })).find(({ name }) => name === file.key);
-    if (back === undefined) throw new SignetError('E_MISSING', `${file.key}: was written and is not listed`);
-    await vault.checkOpens(file, back.bytes, { password, phone, signal });
+    try {
+      await worker.ask(engine.putVault, { name: file.key, bytes: file.bytes }, { signal });
+      const back = (await worker.ask(engine.vaults, { remote }, { signal })).find(({ name }) => name === file.key);
+      if (back === undefined) throw new SignetError('E_MISSING', `${file.key}: was written and is not listed`);
+      await vault.checkOpens(file, back.bytes, { password, phone, signal });
+    } finally {
+      vault.discard(file); // the copy of it is opened with the password once it counts
+    }
     const opened = await worker.ask(engine.create, {}, { signal });
     const { repositoryId, keyFileId, masterKeyFingerprint } = opened;
     const witness: Witness = {
@@ -263,10 +272,14 @@ export class Fresh {
   }
 
   /**
-   * Takes away what a start that did not come to its end left in its own new place. Call with no such start under way. What cannot be
-   * removed now is tried again the next time.
+   * Takes away what a start that did not come to its end left in its own new place; nothing while one is under way. What cannot be removed
+   * now is tried again the next time.
    */
   async sweep(): Promise<void> {
+    if (!this.#isMaking) await this.#sweep();
+  }
+
+  async #sweep(): Promise<void> {
     const { state, home, log, session, engine: worker } = this.#options;
     const remote = state.facts.get(unfinishedFact);
     if (remote === undefined || state.facts.get(switchFact) !== undefined) return;
@@ -326,7 +339,7 @@ function notLeft(places: readonly LeftPlace[]): SignetError {
   const detail =
     places.length === 0
       ? 'no old backup was left by a start afresh, so there is none to delete'
-      : `no old backup of this name was left: give the name of its folder, ${names}`;
+      : `no old backup of this name was left: there ${places.length === 1 ? 'is' : 'are'} ${names}`;
   return new SignetError('E_USAGE', 'no old backup of this name was left', { params: { detail } });
 }
 

@@ -6,7 +6,7 @@ import type { Status } from '../../protocol/status.ts';
 import { utf8, wipe } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import type { LoginMarker } from '../platform/platform.ts';
-import { openSession, type SessionKeys, type SessionTimes, sealSession } from '../vault/vault.ts';
+import { clockSlackMs, openSession, type SessionKeys, type SessionTimes, sealSession } from '../vault/vault.ts';
 import type { LockLimits } from './auto-lock.ts';
 import type { UsableKeychain } from './usable-keychain.ts';
 
@@ -30,6 +30,8 @@ export class KeptSession {
   /** The last try to keep something failed although the keychain works. */
   #hasFailed = false;
   #touchedAt = Number.NEGATIVE_INFINITY;
+  /** How often it was ended: what was being kept meanwhile must not outlive that. */
+  #ends = 0;
 
   constructor(options: KeptSessionOptions) {
     this.#options = options;
@@ -42,13 +44,14 @@ export class KeptSession {
   }
 
   /**
-   * Keeps the keys for this login, if there is a keychain; in place of what was kept before.
+   * Keeps the keys for this login, if there is a keychain; in place of what was kept before. An `end` that comes meanwhile has the last word.
    *
    * @throws when the runtime folder takes no file; nothing is kept then
    */
   async keep(keys: SessionKeys, times: SessionTimes): Promise<void> {
     const { keychain, marker, login, installId, clock, randomBytes } = this.#options;
-    if (!(await keychain.look()) || login === undefined) return;
+    const ends = this.#ends;
+    if (!(await keychain.look()) || login === undefined || ends !== this.#ends) return;
     const half = randomBytes(halfBytes);
     this.#mayBeKept = true;
     this.#hasFailed = true;
@@ -60,6 +63,10 @@ export class KeptSession {
       if (this.#hasFailed) await marker.remove();
     } finally {
       wipe(half);
+      if (ends !== this.#ends) {
+        this.#mayBeKept = true;
+        await this.end();
+      }
     }
   }
 
@@ -103,14 +110,22 @@ export class KeptSession {
 
   /** Nothing is kept any more: first the half that is surely at hand, then the entry. */
   async end(): Promise<void> {
+    this.#ends += 1;
     if (!this.#mayBeKept) return;
     this.#mayBeKept = false;
     const { marker, keychain } = this.#options;
-    await marker.remove();
+    try {
+      await marker.remove();
+    } catch (error) {
+      this.#mayBeKept = true; // not ended: whoever tries again must not be told that it is
+      throw error;
+    }
     await keychain.remove('session');
   }
 }
 
+/** A last use in the future: the clock was set back, and nobody knows how long ago it was. */
 function isWithin({ idleMs, maxAgeMs }: LockLimits, givenAt: number, usedAt: number, now: number): boolean {
-  return (maxAgeMs === 0 || now - givenAt < maxAgeMs) && (idleMs === 0 || now - usedAt < idleMs);
+  const isIdle = now - usedAt >= idleMs || usedAt > now + clockSlackMs;
+  return (maxAgeMs === 0 || now - givenAt < maxAgeMs) && (idleMs === 0 || !isIdle);
 }

@@ -75,6 +75,7 @@ async function takeOver(found: OpenedVault, { vault, facts }: KnownPlace): Promi
   wipe(found.recoveryKey);
   const { repositoryId, masterKeyFingerprint } = found.identity;
   if (facts.get(repositoryFact) !== repositoryId || facts.get(masterKeyFact) !== masterKeyFingerprint) {
+    vault.discard(found);
     throw new SignetError('E_VAULT_CHANGED', 'a newer vault opens with this password, and is for another repository');
   }
   await vault.adopt(found);

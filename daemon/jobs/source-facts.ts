@@ -97,9 +97,9 @@ export function sourceNotices(
   });
 }
 
-/** Of a source in such a state the owner can say that it was meant. */
-export function isHeldBack(known: KnownSource | undefined): boolean {
-  return known?.problem === 'shrunk' || known?.problem === 'empty';
+/** What the owner of a source in such a state accepts by saying that its loss was meant: not that it is emptied where something was left. */
+export function acceptable(known: KnownSource | undefined): boolean | 'in part' {
+  return known?.problem === 'shrunk' ? 'in part' : known?.problem === 'empty';
 }
 
 export function encodeKnown(known: KnownSources): string {

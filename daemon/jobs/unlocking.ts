@@ -230,6 +230,7 @@ export class Unlocking {
     const recoveryKey = vault.recoveryKey();
     try {
       await worker.ask(engine.useKey, { recoveryKey, keyFileId });
+      if (this.#opened !== opened) throw new SignetError('E_VAULT_LOCKED', 'it was locked meanwhile');
       this.#opened = { ...opened, keyFileId };
     } finally {
       wipe(recoveryKey);

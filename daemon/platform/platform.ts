@@ -5,6 +5,7 @@ import { execFile } from 'node:child_process';
 import { readFile, statfs } from 'node:fs/promises';
 import { hostname, totalmem } from 'node:os';
 import { promisify } from 'node:util';
+import { setFlagsFromString } from 'node:v8';
 import type { DoctorCheck } from '../../protocol/status.ts';
 import { SignetError } from '../base/errors.ts';
 
@@ -137,9 +138,20 @@ export function hardenProcess(): void {
   }
   for (const name of ['NODE_OPTIONS', 'NODE_EXTRA_CA_CERTS', 'NODE_REPL_EXTERNAL_MODULE', 'NODE_V8_COVERAGE'])
     delete process.env[name];
+  // Windows looks for a program in the current folder before it looks along PATH, and libuv with it unless this is set.
+  process.env['NoDefaultCurrentDirectoryInExePath'] = '1';
   if (process.platform === 'win32') return;
   process.on('SIGHUP', ignoreSignal);
   process.on('SIGUSR1', ignoreSignal); // a second bolt beside --disable-sigusr1
+}
+
+/**
+ * V8 lets a heap grow to four times what is alive in it before it collects. The daemon works in bursts and lives for weeks: with a growth of
+ * 40 percent a backup costs 3 percent more time and a sixth less memory stays taken (measured over 20,000 files). Set at run time: a Node
+ * that does not know the flag must not refuse to start.
+ */
+export function frugalHeap(): void {
+  setFlagsFromString('--heap-growing-percent=40');
 }
 
 function ignoreSignal(): void {

@@ -38,7 +38,11 @@ export async function prepareFolder(path: string): Promise<void> {
     const found = await stat(path);
     if (!found.isDirectory()) throw new SignetError('E_REMOTE_DENIED', `${path} is not a folder`, { params: { path } });
   } catch (error) {
-    throw classify(error, path, label(path));
+    // Where nothing was stored nothing can be missing: file systems such as /proc say so of a folder they do not let one make.
+    const isRefused = systemCode(error) === 'ENOENT' || systemCode(error) === 'ENOTDIR';
+    if (!isRefused) throw classify(error, path, label(path));
+    const params = { remote: label(path) };
+    throw new SignetError('E_REMOTE_DENIED', `${path}: no folder can be made there`, { params, cause: error });
   }
 }
 

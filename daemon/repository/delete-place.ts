@@ -25,7 +25,8 @@ export async function configDigest(remote: Pick<Remote, 'get'>, options: CallOpt
 
 /**
  * @param expected `configDigest` of the repository that is meant; undefined only for a place that was never finished
- * @throws E_REPO_MISMATCH when another repository is there now, with nothing removed · what the remote throws; may be repeated then
+ * @throws E_REPO_MISMATCH when another repository is there now, or one without config, or more than the first backup of a place that was
+ *   never finished; nothing is removed then · what the remote throws; may be repeated then
  */
 export async function deletePlace(
   remote: Remote,
@@ -36,12 +37,17 @@ export async function deletePlace(
   if (config !== undefined && expected !== undefined && (await configDigest(remote, options)) !== expected) {
     throw new SignetError('E_REPO_MISMATCH', `${remote.label} holds another backup than the one that was left`);
   }
+  // Our own deleting takes config last: what lies there without it is not what was left. And a first backup makes one snapshot and one head.
+  const most = expected === undefined ? 1 : 0;
+  const looked = expected === undefined ? stages.slice(0, 2) : config === undefined ? stages : [];
+  for (const [folder, name] of looked) {
+    if ((await listed(remote, folder, name, options)).length <= most) continue;
+    throw new SignetError('E_REPO_MISMATCH', `${remote.label} holds more than what is to be deleted`);
+  }
   let objects = 0;
   let bytes = 0;
   for (const [folder, name] of stages) {
-    const found: RemoteEntry[] = []; // first all of them: a listing must not be changed while it is read
-    for await (const entry of remote.list(folder, options)) if (name.test(entry.key)) found.push(entry);
-    for (const { key, sizeBytes } of found) {
+    for (const { key, sizeBytes } of await listed(remote, folder, name, options)) {
       await remote.remove(key, options);
       objects += 1;
       bytes += sizeBytes;
@@ -53,4 +59,16 @@ export async function deletePlace(
     bytes += config.sizeBytes;
   }
   return { objects, bytes };
+}
+
+/** All of them at once: a listing must not be changed while it is read. */
+async function listed(
+  remote: Pick<Remote, 'list'>,
+  folder: string,
+  name: RegExp,
+  options: CallOptions,
+): Promise<readonly RemoteEntry[]> {
+  const found: RemoteEntry[] = [];
+  for await (const entry of remote.list(folder, options)) if (name.test(entry.key)) found.push(entry);
+  return found;
 }

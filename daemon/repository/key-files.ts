@@ -1,6 +1,7 @@
 // A second key file for a master key that is open: how a recovery key is replaced without sealing anything anew. Old and new key file
 // open the same master key until the old one is removed; what was copied before that stays open to the old key.
 
+import { copySecret, wipe } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { SignetError } from '../base/errors.ts';
 import { type SealKey, wipeSealKey } from '../kernel/seal.ts';
@@ -24,7 +25,7 @@ export function keyFileKey(id: string): string {
 
 export async function prepareKeyFile(ring: KeyRing, recoveryKey: Uint8Array): Promise<PreparedKeyFile> {
   const { id, bytes } = await createKeyFile(ring.masterKey, recoveryKey, ring.clock.now(), ring.randomBytes);
-  const key = Uint8Array.from(recoveryKey);
+  const key = copySecret(recoveryKey);
   return {
     id,
     async write({ signal } = {}) {
@@ -32,7 +33,7 @@ export async function prepareKeyFile(ring: KeyRing, recoveryKey: Uint8Array): Pr
         await ring.remote.put(keyFileKey(id), bytes, { signal });
         await checkKeyFile(ring, id, key, signal);
       } finally {
-        key.fill(0);
+        wipe(key);
       }
     },
   };

@@ -44,6 +44,16 @@ export function parseRecoveryKey(typed: Uint8Array): Uint8Array {
 /** The 64 or 68 digits as lower-case ASCII bytes. */
 function digitsOf(typed: Uint8Array): Uint8Array {
   const digits = secretBytes(keyDigits + checkDigits);
+  try {
+    return digits.subarray(0, takeDigits(typed, digits));
+  } catch (error) {
+    wipe(digits);
+    throw error;
+  }
+}
+
+/** Answers how many there are. */
+function takeDigits(typed: Uint8Array, digits: Uint8Array): number {
   let count = 0;
   for (let at = 0; at < typed.length; ) {
     const first = typed[at] ?? 0;
@@ -61,8 +71,7 @@ function digitsOf(typed: Uint8Array): Uint8Array {
     if (count < digits.length) digits[count] = digit;
     count += 1;
   }
-  if (count === keyDigits || count === keyDigits + checkDigits) return digits.subarray(0, count);
-  wipe(digits);
+  if (count === keyDigits || count === keyDigits + checkDigits) return count;
   const problem = count < keyDigits + checkDigits ? 'short' : 'long';
   throw malformed(problem, `${count} digits, ${keyDigits} and ${checkDigits} for the check are expected`, {
     count,

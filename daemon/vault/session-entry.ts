@@ -5,7 +5,18 @@
 // Layout: "signet-session-1." and base64url of: half (32) ‖ given at (8) ‖ expires at (8) ‖ nonce (12) ‖ ciphertext ‖ tag (16).
 
 import { createCipheriv, createDecipheriv } from 'node:crypto';
-import { asBuffer, concat, fromBase64Url, fromHex, fromUtf8, toBase64Url, toHex, utf8, wipe } from '../base/bytes.ts';
+import {
+  asBuffer,
+  concat,
+  copySecret,
+  fromBase64Url,
+  fromHex,
+  fromUtf8,
+  toBase64Url,
+  toHex,
+  utf8,
+  wipe,
+} from '../base/bytes.ts';
 import { SignetError } from '../base/errors.ts';
 import { hkdfSha512, sha256 } from '../kernel/hash.ts';
 import type { VaultIdentity } from './model.ts';
@@ -19,7 +30,7 @@ const plainBytes = 32 + 32 + 32 + 8;
 const entryBytes = halfBytes + timesBytes + nonceBytes + plainBytes + tagBytes;
 const label = utf8('signet/session/v1');
 /** A clock that is set right by so much changes nothing. */
-const clockSlackMs = 5 * 60_000;
+export const clockSlackMs = 5 * 60_000;
 
 export interface SessionKeys {
   /** 32 bytes; the holder wipes it. */
@@ -94,7 +105,7 @@ export function openSession(
     const isOver = times.expiresAt !== undefined && times.expiresAt <= now;
     if (isOver || times.givenAt > now + clockSlackMs) return undefined; // a clock set back would make it last longer
     return {
-      recoveryKey: Uint8Array.from(plain.subarray(0, 32)),
+      recoveryKey: copySecret(plain.subarray(0, 32)),
       identity: {
         repositoryId: toHex(plain.subarray(32, 64)),
         keyFileId: toHex(plain.subarray(64, 96)),

@@ -38,7 +38,7 @@ export { compareVaults, isVaultKey, listVaults } from './cloud-vaults.ts';
 export { KeyProcess } from './key-process.ts';
 export { normalisePhone, phoneEnding } from './phone.ts';
 export { parseRecoveryKey, recoveryKeyGroups, resticPassword } from './recovery-key.ts';
-export { openSession, type SessionKeys, type SessionTimes, sealSession } from './session-entry.ts';
+export { clockSlackMs, openSession, type SessionKeys, type SessionTimes, sealSession } from './session-entry.ts';
 export { vaultKey } from './vault-file.ts';
 
 const keyBytes = 32;
@@ -209,13 +209,23 @@ export class Vault {
     const isKnown = (await phone.recall()) === payload.phone;
     const isChange = this.#local !== undefined && !isKnown;
     if (isChange) await this.rememberBesides(payload.phone);
-    await copy.save(file.bytes);
+    await copy.save(file.bytes).catch(async (error: unknown) => {
+      // It may have been put in place before something failed, and then it is what counts.
+      const found = await copy.load();
+      if (found === undefined || !equalBytes(found, file.bytes)) throw error;
+    });
     this.#local = file.bytes;
     // It counts from here on: where both numbers are remembered, the next unlock leaves the right one.
     if (isChange) await phone.remember(payload.phone).catch(() => undefined);
     else if (!isKnown) await phone.remember(payload.phone);
     this.#payloads.delete(file);
     this.#open(payload);
+  }
+
+  /** Forgets the secrets of a file that will not be adopted. */
+  discard(file: VaultFile): void {
+    wipe(this.#payloads.get(file)?.recoveryKey);
+    this.#payloads.delete(file);
   }
 
   /**

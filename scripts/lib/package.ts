@@ -35,7 +35,7 @@ export async function packageExtension(out: string): Promise<Packaged> {
   writeFileSync(join(folder, 'package.json'), `${JSON.stringify(manifest(), null, 2)}\n`);
   cpSync(join(root, 'extension', 'media'), join(folder, 'media'), { recursive: true });
   for (const file of ['README.md', 'CHANGELOG.md', 'LICENSE']) cpSync(join(root, file), join(folder, file));
-  cpSync(join(root, 'docs', 'phones.md'), join(folder, 'docs', 'phones.md')); // the README leads there
+  for (const page of linkedPages()) cpSync(join(root, page), join(folder, page));
   writeFileSync(join(folder, 'THIRD_PARTY_NOTICES.txt'), notices(inputs));
 
   const target = `${process.platform}-${process.arch}`;
@@ -60,6 +60,17 @@ export async function packageExtension(out: string): Promise<Packaged> {
   if (vsixBytes > maxVsixBytes)
     throw new Error(`${basename(vsix)} has ${vsixBytes} bytes, at most ${maxVsixBytes} are wanted`);
   return { folder, vsix, bundleBytes, vsixBytes };
+}
+
+/** The pages that links of the README lead to, and those that these lead to in turn: there are no dead ends in what is installed. */
+export function linkedPages(): readonly string[] {
+  const pages = new Set(['README.md']);
+  for (const page of pages) {
+    const links = readFileSync(join(root, page), 'utf8').matchAll(/\]\(((?:docs\/)?[a-z-]+\.md)\)/g);
+    for (const [, link = ''] of links) pages.add(join(dirname(page), link));
+  }
+  pages.delete('README.md');
+  return [...pages];
 }
 
 /** The repository has one package.json; the editor's is extension/manifest.json with the version filled in. */

@@ -41,15 +41,15 @@ const usual: readonly Suite[] = [
     run: { tests: ['test/*.test.ts', 'test/unit/**/*.test.ts', 'test/contracts/**/*.test.ts'] },
     needs: [],
   },
-  { name: 'integration', budgetSeconds: 540, run: { tests: ['test/integration/**/*.test.ts'] }, needs: [] },
+  { name: 'integration', budgetSeconds: 840, run: { tests: ['test/integration/**/*.test.ts'] }, needs: [] },
   {
     name: 'interop',
-    budgetSeconds: 240,
+    budgetSeconds: 150,
     run: { tests: ['test/interop/**/*.test.ts'] },
     needs: [systemPackages.restic],
   },
-  { name: 'adversary', budgetSeconds: 240, run: { tests: ['test/adversary/**/*.test.ts'] }, needs: [] },
-  { name: 'e2e', budgetSeconds: 420, run: { tests: ['test/e2e/**/*.test.ts'] }, needs: [systemPackages.chromium] },
+  { name: 'adversary', budgetSeconds: 150, run: { tests: ['test/adversary/**/*.test.ts'] }, needs: [] },
+  { name: 'e2e', budgetSeconds: 300, run: { tests: ['test/e2e/**/*.test.ts'] }, needs: [systemPackages.chromium] },
 ];
 
 export const suites: readonly Suite[] = usual.map(suite => ({

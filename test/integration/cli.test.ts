@@ -10,6 +10,7 @@ import {
   recoveryKey,
   restoreResult,
   someStatus,
+  suggested,
   verifyResult,
 } from '../support/fake-handlers.ts';
 import { temporaryFolder } from '../support/temporary-home.ts';
@@ -462,9 +463,10 @@ test('settings and start at login are told in words, and a doctor that finds som
   const said = async (...args: string[]) => runCli(t, home, args);
   const table = await said('settings', 'get');
   t.deepEqual(
-    table.stdout.split('\n').map(line => line.split(/ {2,}/)),
+    table.stdout.split('\n').map(line => line.split(/ {2,}/).slice(0, 2)),
     [['deviceLabel', 'Laptop'], ['quietMs', '2 minutes'], ['lockAfterMs', 'never'], ['waitOnBattery', 'off'], ['']],
   );
+  t.regex(table.stdout, / {2}so long without a change before a backup\n/);
   t.is((await said('settings', 'set', 'quietMs', '30s')).stdout, 'quietMs is now 30 seconds.\n');
   const unknown = await said('settings', 'get', 'nothing');
   t.is(unknown.status, 2);
@@ -476,4 +478,19 @@ test('settings and start at login are told in words, and a doctor that finds som
   const ill = await said('doctor');
   t.is(ill.status, 1);
   t.is(ill.stdout, 'BAD   clock: off\n      set it\n');
+});
+
+test('words that were drawn for a password are told although the answer does not come: they may be the password by now', async t => {
+  const { home } = await daemonWith(t, { changePassword: error('E_INTERNAL'), startAfresh: error('E_CANCELLED') });
+  const input = JSON.stringify({ password });
+  for (const command of [['password', 'change'], ['fresh']]) {
+    const args = [...command, '--suggest-password', '--secrets-stdin'];
+    const said = await runCli(t, home, args, { input });
+    t.not(said.status, 0);
+    t.is(said.stdout, '');
+    t.true(said.stderr.includes(suggested), said.stderr);
+    const json = await runCli(t, home, [...args, '--json'], { input });
+    t.deepEqual(JSON.parse(json.stdout), { newPassword: suggested });
+    t.true('error' in JSON.parse(json.stderr));
+  }
 });

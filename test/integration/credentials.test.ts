@@ -18,6 +18,11 @@ test('password, phone number and recovery key are changed by command; each old o
 
   const refused = await signet.signet(['password', 'change'], { password: newPassword, newPassword: password });
   t.deepEqual([refused.code, refused.errorCode()], [12, 'E_WRONG_SECRET']);
+  for (const args of [['password', 'change'], ['fresh']]) {
+    const kept = await signet.signet(args, { password, newPassword: password });
+    t.is(kept.errorCode(), 'E_USAGE', args.join(' '));
+    t.regex(kept.err, /the new password is the present one/i);
+  }
   const weak = await signet.signet(['password', 'change'], { password, newPassword: 'password1234' });
   t.deepEqual([weak.code, weak.errorCode()], [2, 'E_WEAK_PASSWORD']);
   const none = await signet.signet(['password', 'change'], { password });

@@ -69,7 +69,10 @@ test('the daemon is started at login from then on, by an entry that starts this 
   t.true(file.startsWith(join(user, '.config', 'systemd', 'user', 'signet-')), file);
   const unit = readFileSync(file, 'utf8');
   t.true(unit.includes(`Environment="SIGNET_HOME=${signet.home}"`), unit);
-  t.regex(unit, /ExecStart="[^"]+" "--disable-sigusr1" "--no-warnings" "[^"]+daemon\/main\.ts"\n/);
+  t.regex(
+    unit,
+    /ExecStart="[^"]+" "--disable-sigusr1" "--no-warnings" "--max-semi-space-size=4" "[^"]+daemon\/main\.ts"\n/,
+  );
   t.deepEqual(await signet.ok(['daemon', 'install']), { manager, file });
   writeFileSync(file, unit.replace('daemon/main.ts', 'of-an-older-version/main.ts'));
   await signet.killDaemon();

@@ -21,7 +21,7 @@ const size = isLong
   ? { files: 50_000, loadMs: 570_000, warmUpMs: 90_000, idleMs: 60_000 }
   : { files: 5000, loadMs: 44_000, warmUpMs: 14_000, idleMs: 10_000 };
 const filesInFolder = 250;
-const burstEveryMs = 250;
+const burstEveryMs = 200;
 const timing = { quietMs: 300, longestWaitMs: 2000, smallestIntervalMs: 1000 } as const;
 /** From a burst to the snapshot that has it: what the settings allow, a backup that ran just then, and the next one. */
 const allowedMs = timing.longestWaitMs + timing.smallestIntervalMs + 12_000;

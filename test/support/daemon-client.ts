@@ -22,6 +22,7 @@ export interface DaemonClient {
   /** The newest backup, whole. */
   restore(target: string): Promise<RestoreResult>;
   unlock(recoveryKey: string): Promise<void>;
+  lock(): Promise<void>;
   close(): void;
 }
 
@@ -72,6 +73,9 @@ export async function daemonClient(t: ExecutionContext, home: string): Promise<D
     async unlock(recoveryKey) {
       const given = new Secrets([['recoveryKey', Buffer.from(recoveryKey)]]);
       await connection.sendRequest(messages.unlock, { secrets: secrets.seal(messages.unlock.method, given) });
+    },
+    async lock() {
+      await connection.sendRequest(messages.lock);
     },
     close,
   };

@@ -48,7 +48,14 @@ export function someStatus(changes: Partial<Status> = {}): Status {
     nextRun: null,
     schedule: { kind: 'manual', at: '03:30', onChange: true },
     sources: [
-      { id: 'folder-abcd2345', profile: 'folder', label: 'Chats', root: '/home/kim/Chats', sizeBytes: 4_100_000_000 },
+      {
+        id: 'folder-abcd2345',
+        profile: 'folder',
+        label: 'Chats',
+        root: '/home/kim/Chats',
+        capturedAt: '2026-11-23T08:55:00Z',
+        sizeBytes: 4_100_000_000,
+      },
     ],
     remote: { kind: 'folder', label: 'the folder Backup on NAS', reachable: true },
     repository: { id: 'ff'.repeat(32), snapshots: 5, sizeBytes: 6_400_000_000 },

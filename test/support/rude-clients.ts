@@ -1,38 +1,16 @@
 // A process full of clients that connect, flood, send garbage and die, without end, until it is killed. Arguments: the home, how many at
-// a time. Says once a second, as JSON lines, how often each kind has come. What they know of the wire they know by heart: they are not
-// built of the code that they are sent against.
+// a time. Says once a second, as JSON lines, how often each kind has come.
 
-import { createHmac, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { endpointOf, resolveHome, tokenFile } from '../../protocol/home.ts';
+import { frame, hello, proveOn, request } from './raw-wire.ts';
 
 const [folder = '', count = '200'] = process.argv.slice(2);
 const home = resolveHome({ env: { SIGNET_HOME: folder } });
 const token = Buffer.from(readFileSync(tokenFile(home), 'latin1'), 'hex');
 const { path } = endpointOf(home);
-
-const frame = (data: unknown): string => `${JSON.stringify({ type: 'rpc', data })}\f`;
-const request = (id: number, method: string, params: object = {}): string =>
-  frame({ message: { jsonrpc: '2.0', id, method, params } });
-const hello = (): string =>
-  request(0, 'initialize', { initializationOptions: { protocolVersion: 1, version: '0.1.0' } });
-
-/** Proves itself as a client of this user would. */
-function proveOn(socket: Socket, then: () => void): void {
-  let said = '';
-  const listen = (data: Buffer): void => {
-    said += data;
-    if (!said.includes('\f')) return;
-    socket.off('data', listen);
-    const challenge = Buffer.from(JSON.parse(said.split('\f')[0] ?? '').data.challenge, 'base64url');
-    const nonce = randomBytes(32);
-    const proof = createHmac('sha256', token).update('signet/ipc/v1/client').update(challenge).update(nonce).digest();
-    socket.write(frame({ nonce: nonce.toString('base64url'), proof: proof.toString('base64url') }));
-    then();
-  };
-  socket.on('data', listen);
-}
 
 /** Writes the text again and again, as fast as it is taken. */
 function pour(socket: Socket, text: (round: number) => string): void {
@@ -55,21 +33,21 @@ const kinds: Readonly<Record<string, (socket: Socket) => void>> = {
     socket.resume().write(frame({ nonce: 'A'.repeat(43), proof: 'A'.repeat(43) }));
   },
   'floods and reads': socket =>
-    proveOn(socket, () => {
+    proveOn(socket, token, () => {
       socket.resume().write(hello());
       pour(socket, round => request(round + 1, 'signet/status'));
       soon(socket, 3000);
     }),
   'floods and does not read': socket =>
-    proveOn(socket, () => {
+    proveOn(socket, token, () => {
       socket.write(hello());
       socket.pause();
       pour(socket, round => request(round + 1, 'signet/status'));
       soon(socket, 3000);
     }),
-  'sends noise once it is let in': socket => proveOn(socket, () => socket.resume().write(`${hello()}{{{{\f`)),
+  'sends noise once it is let in': socket => proveOn(socket, token, () => socket.resume().write(`${hello()}{{{{\f`)),
   'asks for much and dies': socket =>
-    proveOn(socket, () => {
+    proveOn(socket, token, () => {
       socket.resume().write(hello());
       for (let id = 1; id < 40; id += 1) {
         socket.write(
@@ -83,7 +61,7 @@ const kinds: Readonly<Record<string, (socket: Socket) => void>> = {
       soon(socket, 50);
     }),
   'stays and listens': socket =>
-    proveOn(socket, () => {
+    proveOn(socket, token, () => {
       socket.resume().write(hello());
       soon(socket, 2000);
     }),

@@ -421,6 +421,11 @@ test('a snapshot can be looked into: folders listed, any range of a file read', 
   );
   const [clip] = await listFolder(repository, tree, `${source.id}/Media`, signal);
   t.deepEqual([clip?.name, clip?.type, clip?.sizeBytes], ['clip.mp4', 'file', bytes.length]);
+  const folder = readRange(repository, tree, `${source.id}/Media`, { offset: 0, length: 1 }, signal);
+  t.like(await t.throwsAsync(folder), {
+    code: 'E_USAGE',
+    params: { detail: `${source.id}/Media is a folder: name a file in it` },
+  });
   for (const [offset, length] of [
     [0, 10],
     [1_000_000, 600_000],

@@ -1,10 +1,12 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import test from 'ava';
-import { parsedValue } from '../../daemon/cli/settings.ts';
+import { inCommands, toWire } from '../../daemon/cli/session.ts';
+import { meanings, parsedValue } from '../../daemon/cli/settings.ts';
 import { chosenSettings } from '../../daemon/jobs/chosen-settings.ts';
 import { SettingsInUse } from '../../daemon/jobs/settings-in-use.ts';
 import type { Settings } from '../../daemon/state/model.ts';
 import { defaultSettings, openState } from '../../daemon/state/state.ts';
+import { duration } from '../../protocol/formats.ts';
 import { manualClock } from '../support/manual-clock.ts';
 import { temporaryHome } from '../support/temporary-home.ts';
 
@@ -87,6 +89,10 @@ test('a value is read as what the setting holds', t => {
   t.is(parsedValue('waitOnBattery', 'on', false), true);
   t.is(parsedValue('waitOnBattery', 'false', true), false);
   t.is(parsedValue('deviceLabel', '30s', 'Laptop'), '30s');
+  t.is(parsedValue('watch', 'on', 'off'), 'chokidar');
+  t.is(parsedValue('watch', 'off', 'chokidar'), 'off');
+  const error = t.throws(() => parsedValue('watch', 'sometimes', 'chokidar'));
+  t.is(inCommands(toWire(error)).message, 'The setting watch is on or off.');
   for (const text of ['', 'soon', '-1', '1.5h', '10 m', '1w']) {
     t.like(
       t.throws(() => parsedValue('quietMs', text, 1)),
@@ -98,4 +104,17 @@ test('a value is read as what the setting holds', t => {
     t.throws(() => parsedValue('waitOnBattery', '1', true)),
     { code: 'E_USAGE' },
   );
+});
+
+test('every setting is described: in short by the command, with its default in the page', t => {
+  const settings = defaultSettings('Laptop');
+  t.deepEqual(Object.keys(meanings).sort(), Object.keys(chosenSettings(settings)).sort());
+  const page = readFileSync(new URL('../../docs/settings.md', import.meta.url), 'utf8');
+  for (const key of Object.keys(settings)) t.regex(page, new RegExp(`\\x60${key}(?:\\[\\]|\\.[a-z]+)?\\x60`, 'i'), key);
+  for (const [key, value] of Object.entries(chosenSettings(settings))) {
+    if (key === 'deviceLabel') continue;
+    const wanted =
+      typeof value === 'number' ? (value === 0 ? '0 (never)' : duration(value)) : `\`${JSON.stringify(value)}\``;
+    t.true(page.includes(`| \`${key}\` | ${wanted} |`), `${key}: ${wanted}`);
+  }
 });

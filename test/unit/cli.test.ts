@@ -1,7 +1,8 @@
 import test from 'ava';
+import { backupWords } from '../../daemon/cli/jobs.ts';
 import { Exit, report } from '../../daemon/cli/session.ts';
 import { choicesOf, sourceOf } from '../../daemon/cli/source-spec.ts';
-import { statusExit } from '../../daemon/cli/state.ts';
+import { statusExit, statusWords } from '../../daemon/cli/state.ts';
 import { harmless, progressLine, table } from '../../daemon/cli/terminal.ts';
 import { type ErrorCode, errorKinds, PeerError, wireErrorOf } from '../../protocol/errors.ts';
 import { groupsOf, parseRecoveryKey } from '../../protocol/recovery-key.ts';
@@ -234,4 +235,55 @@ test('a source is a folder, an app, or an app with its folder', t => {
   t.deepEqual(sourceOf('generic:/a:b'), { profile: 'generic', root: '/a:b' });
   t.deepEqual(sourceOf('test'), { root: `${process.cwd()}/test` }, 'a folder that is here');
   t.throws(() => sourceOf(''), { code: 'E_USAGE' });
+});
+
+test('a backup names its sources as they are called, and counts nothing that is none', t => {
+  const result = {
+    type: 'result',
+    reason: 'user',
+    filesNew: 0,
+    filesChanged: 0,
+    bytesRead: 0,
+    bytesUploaded: 1024,
+    requests: 7,
+    durationMs: 12,
+    filesUnreadable: [{ path: 'generic-abcd2345', reason: 'shrunk' }],
+    notVerified: ['generic-abcd2345/a.db'],
+    alarms: [],
+  } as const;
+  t.is(
+    backupWords(result, new Map([['generic-abcd2345', 'Notes']])),
+    [
+      'Backed up, except 1 source: no new or changed files, 1.0 kB uploaded.',
+      '  Notes: most of it is gone, so the last backup of it is kept',
+      'If you removed that yourself, say so: `signet sources accept generic-abcd2345`.',
+      'Not verified: Notes/a.db',
+    ].join('\n'),
+  );
+});
+
+for (const [cause, vault, advice] of [
+  ['locked', 'locked', 'Run `signet unlock`.'],
+  ['not-running', 'unlocked', 'Run `signet backup`; `signet daemon install` has Signet started at each login.'],
+  ['paused', 'unlocked', 'Run `signet pause --resume`, or `signet backup` for one now.'],
+  ['failed', 'unlocked', 'Run `signet backup` to try now; `signet doctor` looks for what is in the way.'],
+] as const) {
+  test(`what is overdue because it is ${cause} ends with what to do`, t => {
+    const now = Date.parse('2026-11-23T09:00:00Z');
+    const overdue = { since: '2026-11-16T03:30:00Z', cause };
+    const [heading = ''] = statusWords(someStatus({ vault, overdue, lastGoodAt: overdue.since }), now).split('\n\n');
+    t.is(heading.split('\n').at(-1), advice);
+  });
+}
+
+test('a notice about chats ends with the command that answers it', t => {
+  const now = Date.parse('2026-11-23T09:00:00Z');
+  const [source] = someStatus().sources;
+  if (source === undefined) return t.fail();
+  const notices = [
+    { id: 'n', kind: 'shrunk', since: '2026-11-23T08:00:00Z', source: source.id, params: { app: source.label } },
+  ] as const;
+  const said = statusWords(someStatus({ notices, sources: [{ ...source, problem: 'shrunk' }] }), now);
+  t.regex(said, /say so with `signet sources accept Chats`/);
+  t.is(said.split('\n')[0], 'Backed up, except Chats.');
 });

@@ -67,6 +67,25 @@ test('WhatsApp on Android: of the two tables the one with more rows counts, and 
   t.regex(plan(database, modern.messages), /COVERING INDEX/, 'no text is read');
 });
 
+test('a document that somebody sent is not counted, whatever its name', t => {
+  for (const folder of ['', 'Databases/', 'com.whatsapp/WhatsApp/Databases/', 'MediaOfMine/']) {
+    t.is(queriesOf('whatsapp-android', `${folder}msgstore.db`).length, 2, folder);
+  }
+  for (const folder of [
+    'Media/',
+    'Media/WhatsApp Documents/',
+    'com.whatsapp/WhatsApp/Media/WhatsApp Documents/Sent/',
+  ]) {
+    t.deepEqual(queriesOf('whatsapp-android', `${folder}msgstore.db`), [], folder);
+  }
+  const lines = rulesOf({ profile: 'telegram-export' }).counting?.lines ?? [];
+  for (const folder of ['', 'ChatExport_2026-11-23/', 'myfiles/'])
+    t.true(lines[0]?.path.test(`${folder}result.json`), folder);
+  for (const folder of ['files/', 'ChatExport_2026-11-23/files/', 'chats/chat_001/files/']) {
+    t.false(lines[0]?.path.test(`${folder}result.json`), folder);
+  }
+});
+
 test('WhatsApp on Android before 2021: rows of the number -1 are no messages', t => {
   const [, legacy] = queriesOf('whatsapp-android', 'msgstore.db');
   if (legacy === undefined) return t.fail();

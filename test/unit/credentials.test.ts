@@ -1,6 +1,7 @@
 // Passwords in use, on a whole machine in this process.
 
 import {
+  cpSync,
   existsSync,
   mkdtempSync,
   readdirSync,
@@ -14,7 +15,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { isCode } from '../../daemon/base/errors.ts';
+import { isCode, SignetError } from '../../daemon/base/errors.ts';
 import { refuseRemoval } from '../support/dying-disk.ts';
 import {
   call,
@@ -212,7 +213,7 @@ test('a new password is made at the costs of this machine, whatever the vault be
   t.is(made.keyWork.derived.length, 3, 'the proof, the new vault, and the look whether it opens');
 });
 
-test('an old vault that cannot be removed is no failure: it goes with the next backup', async t => {
+test.serial('an old vault that cannot be removed is no failure: it goes with the next backup', async t => {
   const made = await machine(t);
   await made.jobs.unlock(given({ password }));
   const [old = ''] = made.objects('signet/vault');
@@ -228,6 +229,108 @@ test('an old vault that cannot be removed is no failure: it goes with the next b
   t.false(made.objects('signet/vault').includes(old));
   t.is(made.objects('signet/vault').length, 1);
 });
+
+test('of two changes asked for at the same moment the second does not take the first back', async t => {
+  const made = await machine(t);
+  await made.jobs.unlock(given({ password }));
+  const { credentials } = made.jobs;
+  const [first, second] = await Promise.allSettled([
+    credentials.changePassword(given({ password, newPassword })),
+    credentials.changePhone(given({ password, newPhone })),
+  ]);
+  t.is(first.status, 'fulfilled');
+  t.true(second.status === 'rejected' && isCode(second.reason, 'E_BUSY'));
+  await isRefused(t, made, { password });
+  await opensWith(t, made, { password: newPassword });
+  t.is(await made.state.phone.recall(), phone);
+});
+
+test.serial('an old key file that could not be removed is not forgotten over the next change', async t => {
+  const made = await machine(t);
+  const oldKey = await made.recoveryKey();
+  const [oldFile = ''] = made.objects('keys');
+  const giveBack = refuseRemoval(join(made.remote(), 'keys', oldFile));
+  try {
+    await made.jobs.credentials.renewRecoveryKey(given({ password }));
+    await made.jobs.credentials.changePassword(given({ password, newPassword }));
+  } finally {
+    giveBack();
+  }
+  t.true(made.objects('keys').includes(oldFile));
+  await made.jobs.backup('user');
+  t.false(made.objects('keys').includes(oldFile));
+  t.is(made.objects('keys').length, 1);
+  await isRefused(t, made, { recoveryKey: oldKey });
+  await opensWith(t, made, { password: newPassword });
+  await verified(t, made);
+});
+
+test.serial('the vault of a failed change that could not be removed neither alarms later nor stays', async t => {
+  const made = await machine(t);
+  await made.jobs.unlock(given({ password }));
+  let giveBack: () => void = () => undefined;
+  const { checkOpens } = made.vault;
+  made.vault.checkOpens = async ({ key }) => {
+    giveBack = refuseRemoval(join(made.remote(), key));
+    throw new SignetError('E_VAULT_CORRUPT', 'as a place that alters what it is given');
+  };
+  try {
+    await fails(t, 'E_VAULT_CORRUPT', () => made.jobs.credentials.changePassword(given({ password, newPassword })));
+    made.vault.checkOpens = checkOpens;
+    await made.jobs.credentials.changePassword(given({ password, newPassword }));
+    await verified(t, made);
+  } finally {
+    giveBack();
+  }
+  await made.jobs.backup('user');
+  t.is(made.objects('signet/vault').length, 1);
+  await verified(t, made);
+  await made.jobs.credentials.changePassword(given({ password: newPassword, newPassword: password }));
+  await opensWith(t, made, { password });
+});
+
+test('a new vault that was in place before saving it failed is the one that counts', async t => {
+  const made = await machine(t);
+  await made.jobs.unlock(given({ password }));
+  const { vaultCopy } = made.state;
+  const { save } = vaultCopy;
+  Object.assign(vaultCopy, {
+    async save(bytes: Uint8Array) {
+      await save.call(vaultCopy, bytes);
+      throw Object.assign(new Error('the folder could not be synced'), { code: 'EIO' });
+    },
+  });
+  await made.jobs.credentials.renewRecoveryKey(given({ password }));
+  await made.end();
+  const again = await machine(t, made.folder);
+  await opensWith(t, again, { password });
+  await verified(t, again);
+});
+
+test.serial(
+  'a renewed key that another device took on stays when this one follows it, and the old one goes',
+  async t => {
+    const first = await machine(t);
+    const [oldFile = ''] = first.objects('keys');
+    const giveBack = refuseRemoval(join(first.remote(), 'keys', oldFile));
+    await first.jobs.credentials.renewRecoveryKey(given({ password }));
+    const folder = await copyOf(t, first.folder);
+    const file = join(folder, 'home', 'config', 'settings.json');
+    writeFileSync(file, readFileSync(file, 'utf8').replaceAll(join(folder, 'copies'), first.remote()));
+    const other = await machine(t, folder);
+    await other.jobs.unlock(given({ password }));
+    await other.jobs.credentials.changePassword(given({ password, newPassword }));
+    await other.end();
+    giveBack();
+    t.is(first.objects('keys').length, 2);
+    await opensWith(t, first, { password: newPassword });
+    await first.jobs.backup('user');
+    t.is(first.objects('keys').length, 1);
+    t.not(first.objects('keys')[0], oldFile);
+    await verified(t, first);
+    await opensWith(t, first, { password: newPassword });
+  },
+);
 
 test('a second computer opens with the new password, and is told until then', async t => {
   const first = await machine(t);
@@ -411,6 +514,39 @@ test('a fresh backup lies beside the old one, under a new key and password; the 
   await verified(t, made);
 });
 
+test('a fresh backup that is being made is not swept away by an unlock meanwhile', async t => {
+  const made = await machine(t);
+  await made.jobs.unlock(given({ password }));
+  const { checkOpens } = made.vault;
+  made.vault.checkOpens = async (...given) => {
+    await checkOpens.apply(made.vault, given);
+    await made.jobs.fresh.sweep();
+  };
+  await made.jobs.fresh.start(given({ password, newPassword }), call);
+  t.is(made.objects('signet/vault').length, 1);
+  await verified(t, made);
+});
+
+test('a change of the password waits for what still looks at the one before', async t => {
+  const made = await machine(t);
+  await made.jobs.unlock(given({ password }));
+  const [old = ''] = made.objects('signet/vault');
+  made.state.facts.set('vault.unfinished', JSON.stringify({ vault: 'ab'.repeat(32) }));
+  const { remove } = made.state.facts;
+  const looking = made.jobs.credentials.settle();
+  const notes: (string | undefined)[] = [];
+  Object.assign(made.state.facts, {
+    remove(name: string) {
+      if (name === 'vault.unfinished') notes.push(made.state.facts.get(name));
+      remove.call(made.state.facts, name);
+    },
+  });
+  await Promise.all([looking, made.jobs.credentials.changePassword(given({ password, newPassword }))]);
+  t.true(notes[0]?.includes('ab'.repeat(32)));
+  t.is(notes.length, 2, 'each look takes away its own note');
+  t.false(made.objects('signet/vault').includes(old));
+});
+
 test('an old backup that is another one by now, or a link, is not deleted', async t => {
   const made = await machine(t);
   await made.jobs.unlock(given({ password }));
@@ -430,6 +566,30 @@ test('an old backup that is another one by now, or a link, is not deleted', asyn
   renameSync(`${old} elsewhere`, old);
   await made.jobs.fresh.deleteOld('copies', given({ password: newPassword }));
   t.false(existsSync(old));
+});
+
+test('an old backup without its config is not deleted: nothing says that it is the one', async t => {
+  const made = await machine(t);
+  await made.jobs.unlock(given({ password }));
+  const old = made.remote();
+  await made.jobs.fresh.start(given({ password, newPassword }), call);
+  rmSync(join(old, 'config'));
+  const before = readdirSync(old, { recursive: true }).length;
+  await fails(t, 'E_REPO_MISMATCH', () => made.jobs.fresh.deleteOld('copies', given({ password: newPassword })));
+  t.is(readdirSync(old, { recursive: true }).length, before);
+});
+
+test('a note of an unfinished fresh backup, as of an older state that was put back, does not take away one that is in use', async t => {
+  const made = await machine(t);
+  await made.jobs.unlock(given({ password }));
+  writeFileSync(join(made.folder, 'chats', 'c.txt'), 'three');
+  await made.jobs.backup('user');
+  const inUse = `${made.remote()}-20260101-abcd`;
+  cpSync(made.remote(), inUse, { recursive: true });
+  const before = readdirSync(inUse, { recursive: true }).length;
+  made.state.facts.set('fresh.unfinished', `folder:${inUse}`);
+  await opensWith(t, made, { password });
+  t.is(readdirSync(inUse, { recursive: true }).length, before);
 });
 
 test('a fresh backup that would lack something is not switched to, and nothing of it is left', async t => {

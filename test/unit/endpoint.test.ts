@@ -1,9 +1,12 @@
+import { once } from 'node:events';
 import { renameSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { CancellationTokenSource, createMessageConnection, type MessageConnection } from 'vscode-jsonrpc/node';
 import { SignetError } from '../../daemon/base/errors.ts';
 import { type EndpointOptions, type Handlers, startEndpoint } from '../../daemon/endpoint/endpoint.ts';
+import { readToken } from '../../protocol/claim.ts';
 import { wireErrorOf } from '../../protocol/errors.ts';
 import type { Home } from '../../protocol/home.ts';
 import * as messages from '../../protocol/messages.ts';
@@ -14,6 +17,7 @@ import { productVersion, protocolVersion } from '../../protocol/version.ts';
 import { startFakeDaemon } from '../support/daemon-process.ts';
 import { type Asked, backupResult, fakeHandlers, recoveryKey, someStatus } from '../support/fake-handlers.ts';
 import { manualClock } from '../support/manual-clock.ts';
+import { hello, proveOn } from '../support/raw-wire.ts';
 import { temporaryFolder, temporaryHome } from '../support/temporary-home.ts';
 
 interface Given {
@@ -433,6 +437,39 @@ test('the daemon makes way for a newer client only, and not while another client
   finish.resolve();
   await locked;
   await connection.sendRequest(messages.handOver);
+});
+
+test('a client that does not read is not told every state: it gets the newest when it reads again', async t => {
+  const clock = manualClock();
+  const { home, endpoint } = await given(t, {}, { clock });
+  const socket = connect(endpoint.path);
+  t.teardown(() => socket.destroy());
+  proveOn(socket, await readToken(home), () => socket.write(hello()));
+  let said = '';
+  const take = (data: Buffer) => {
+    said += data;
+  };
+  socket.on('data', take);
+  while (endpoint.clients() === 0) await once(socket, 'data');
+  socket.pause();
+  const other = await client(t, home);
+  let told = 0;
+  other.connection.onNotification(messages.statusChanged, () => {
+    told += 1;
+  });
+  const large = (count: number) =>
+    someStatus({ alarms: [{ code: 'E_FORK', since: `state ${count}`, detail: 'x'.repeat(200_000) }] });
+  for (let count = 1; count <= 40; count += 1) {
+    endpoint.broadcast(large(count));
+    while (told < count) await other.connection.sendRequest(messages.cancel);
+    clock.advance(100);
+  }
+  said = '';
+  socket.resume();
+  while (!said.includes('state 40')) await once(socket, 'data');
+  const states = new Set(said.match(/state \d+/g));
+  t.log([...states].join(', '));
+  t.true(states.size < 20, `${states.size} of 40 waited for it`);
 });
 
 test('more than 32 waiting requests of one client are refused; another client is not affected', async t => {

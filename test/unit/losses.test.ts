@@ -107,6 +107,18 @@ test('a source that is emptied is held back, also when only folders and what no 
   t.is(accepted.manifest.sources[0]?.files, 0);
 });
 
+test('to accept that most of a source went is not to accept that it is emptied, as by a disk that is not there', async t => {
+  const made = await archiveBench(t);
+  fill(made.root, 20);
+  await made.backUp();
+  for (let n = 0; n < 12; n++) rmSync(join(made.root, `${n}.txt`));
+  t.is(carried(await made.backUp()), 'shrunk');
+  for (let n = 12; n < 20; n++) rmSync(join(made.root, `${n}.txt`));
+  t.is(carried(await made.backUp({ lossAccepted: 'in part' })), 'empty');
+  fill(made.root, 8);
+  t.is(carried(await made.backUp({ lossAccepted: 'in part' })), undefined);
+});
+
 test('files gone with the folders above them count one by one', async t => {
   const made = await archiveBench(t);
   mkdirSync(join(made.root, 'a', 'b', 'c'), { recursive: true });

@@ -108,6 +108,11 @@ test('a process without --disable-sigusr1 is told so', async t => {
   t.false(checks.find(({ name }) => name === 'debugger port')?.ok);
 });
 
+test('a hardened process starts no program of the folder it happens to be in', async t => {
+  const code = 'platform.hardenProcess(); console.log(JSON.stringify(process.env.NoDefaultCurrentDirectoryInExePath));';
+  t.is(await inProcess(t, code), '1', 'what keeps libuv on Windows from looking there first');
+});
+
 test('a hardened process survives the probe of restic, opens no debugger and writes files for its user alone', async t => {
   const found = await inProcess(
     t,

@@ -156,3 +156,10 @@ test('a folder remote sweeps what killed uploads left before it first writes, an
   await remote.put('config', utf8('x'));
   t.deepEqual(await readdir(join(root, 'data')), []);
 });
+
+test('a place where no folder can be made is refused, and lacks no part of a backup', async t => {
+  const file = join(await temporaryFolder(t), 'file');
+  await writeFile(file, '');
+  const error = await t.throwsAsync(prepareFolder(join(file, 'Backup')));
+  t.like(error, { code: 'E_REMOTE_DENIED', params: { remote: 'the folder Backup' } });
+});

@@ -1,9 +1,10 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import { AvaOutput } from '../../scripts/lib/ava-output.ts';
+import { linkedPages, root } from '../../scripts/lib/package.ts';
 import { isLoopback } from '../support/loopback-only.ts';
 
 /** The runtime is JavaScript, for Node 20 to read; these are the parts of it that tests use. */
@@ -99,4 +100,14 @@ test('a process that tries to reach beyond loopback ends, even when it swallows 
   });
   t.not(answer.status, 0);
   t.regex(answer.stderr, /tried to reach example\.com; tests talk to this computer only/);
+});
+
+test('the pages that the README leads to are there, and so are those behind them', t => {
+  const pages = linkedPages();
+  t.deepEqual(
+    pages.filter(page => !existsSync(join(root, page))),
+    [],
+  );
+  for (const page of ['phones', 'settings', 'passwords', 'protocol', 'format'])
+    t.true(pages.includes(join('docs', `${page}.md`)), page);
 });

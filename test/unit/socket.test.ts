@@ -7,7 +7,7 @@ import test, { type ExecutionContext } from 'ava';
 import { createMessageConnection, RequestType } from 'vscode-jsonrpc/node';
 import { claimHome, ensureToken, readToken } from '../../protocol/claim.ts';
 import { endpointOf, type Home, resolveHome, tokenFile } from '../../protocol/home.ts';
-import { dial, type Peer, serve } from '../../protocol/socket.ts';
+import { dial, maxStrangers, type Peer, serve } from '../../protocol/socket.ts';
 import { temporaryFolder, temporaryHome } from '../support/temporary-home.ts';
 
 const echo = new RequestType<{ readonly text: string }, { readonly text: string }, void>('echo');
@@ -212,6 +212,22 @@ test('a stranger that says nothing gets a challenge, no more, and is closed when
   await closed;
   t.regex(said(), /^\{"type":"rpc","data":\{"challenge":"[\w-]{43}"\}\}\f$/);
   t.is(peers.length, 0);
+});
+
+test('strangers without end cost the first of them their place, and a client is let in all the same', async t => {
+  const home = await temporaryHome(t);
+  const { path, peers } = await listening(t, home);
+  let gone = 0;
+  for (let count = 0; count < maxStrangers + 50; count += 1) {
+    const { closed } = await stranger(t, path);
+    void closed.then(() => {
+      gone += 1;
+    });
+  }
+  const good = await client(t, home);
+  t.deepEqual(await good.sendRequest(echo, { text: 'in' }), { text: 'in' });
+  t.is(peers.length, 1);
+  t.true(gone >= 50 && gone < 100, `${gone} were sent away`);
 });
 
 const garbage: readonly (readonly [string, string | Buffer])[] = [

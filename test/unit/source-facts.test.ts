@@ -3,10 +3,10 @@
 import test from 'ava';
 import type { BackupOutcome } from '../../daemon/jobs/engine-messages.ts';
 import {
+  acceptable,
   afterBackup,
   decodeKnown,
   encodeKnown,
-  isHeldBack,
   type KnownSource,
   sourceNotices,
 } from '../../daemon/jobs/source-facts.ts';
@@ -60,12 +60,12 @@ test('a source that was not due keeps what was wrong with it, and what is known 
 test('what the user accepted is told no more; what is not there cannot be accepted away', t => {
   const shrunk = afterBackup(undefined, held('shrunk', { loss: { of: 'bytes', count: 2e6 } }), monday);
   t.deepEqual(noticesOf(shrunk, true), []);
-  t.true(isHeldBack(shrunk));
+  t.is(acceptable(shrunk), 'in part');
   const missing = afterBackup(undefined, held('missing'), monday);
   t.is(noticesOf(missing, true).length, 1);
-  t.false(isHeldBack(missing));
-  t.true(isHeldBack(afterBackup(undefined, held('empty'), monday)));
-  t.false(isHeldBack(undefined));
+  t.false(acceptable(missing));
+  t.true(acceptable(afterBackup(undefined, held('empty'), monday)));
+  t.false(acceptable(undefined));
 });
 
 test('that messages went is told for a week, and added up', t => {

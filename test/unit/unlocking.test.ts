@@ -1,12 +1,14 @@
 // Sessions without processes: a daemon that starts again is another Jobs over the same home and keychain.
 
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate as immediate } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import type { RequestType } from 'vscode-jsonrpc/node';
 import { SignetError } from '../../daemon/base/errors.ts';
 import type { Engine } from '../../daemon/jobs/engine.ts';
 import { Jobs } from '../../daemon/jobs/jobs.ts';
+import { LoginMarker } from '../../daemon/platform/platform.ts';
 import type { Settings } from '../../daemon/state/model.ts';
 import { defaultSettings, openState } from '../../daemon/state/state.ts';
 import { openVaultState } from '../../daemon/vault/vault.ts';
@@ -269,4 +271,66 @@ test('a limit that is set while it is unlocked is kept with the session', async 
   on.clock.advance(minute);
   t.is(jobs.status().vault, 'locked');
   t.is((await start(t, on)).status().vault, 'locked');
+});
+
+test.serial('a lock that comes while the session is being kept ends it all the same', async t => {
+  for (const during of ['marker', 'entry'] as const) {
+    const on = await computer(t);
+    const jobs = await start(t, on);
+    let locked: Promise<void> | undefined;
+    if (during === 'entry') {
+      const { set } = on.keychain;
+      on.keychain.set = async (account, value) => {
+        const isKept = await set.call(on.keychain, account, value);
+        if (account.endsWith('/session')) locked ??= jobs.lock();
+        return isKept;
+      };
+    } else {
+      const { save } = LoginMarker.prototype;
+      LoginMarker.prototype.save = async function (half) {
+        if (locked === undefined) {
+          locked = jobs.lock();
+          await immediate(); // so that the removal comes first
+          while (on.keychain.asked.at(-1)?.startsWith('remove ') !== true) await immediate();
+        }
+        await save.call(this, half);
+      };
+      t.teardown(() => {
+        LoginMarker.prototype.save = save;
+      });
+    }
+    await jobs.unlock(secrets);
+    await locked;
+    t.not(locked, undefined);
+    t.deepEqual([...on.keychain.items.keys()], [], during);
+    t.false(existsSync(marker(on)), during);
+    t.is((await start(t, on)).status().vault, 'locked', during);
+  }
+});
+
+test('a last use that lies in the future counts as long ago: the clock was set back', async t => {
+  const on = await computer(t, { lockAfterIdleMs: 60 * minute });
+  const jobs = await start(t, on);
+  await jobs.unlock(secrets);
+  const inTwoHours = (on.clock.now() + 120 * minute) / 1000;
+  utimesSync(marker(on), inTwoHours, inTwoHours);
+  t.is((await start(t, on)).status().vault, 'locked');
+  t.false(existsSync(marker(on)));
+});
+
+test.serial('a session that could not be ended is tried again by the next lock, not called ended', async t => {
+  const on = await computer(t);
+  const jobs = await start(t, on);
+  await jobs.unlock(secrets);
+  const { remove } = LoginMarker.prototype;
+  LoginMarker.prototype.remove = async () => {
+    throw Object.assign(new Error('read-only'), { code: 'EROFS' });
+  };
+  try {
+    await t.throwsAsync(jobs.lock());
+  } finally {
+    LoginMarker.prototype.remove = remove;
+  }
+  await jobs.lock();
+  t.false(existsSync(marker(on)));
 });

@@ -51,3 +51,24 @@ test('a new file that cannot be read is named each time and makes no snapshot of
   t.false(third.changed);
   t.deepEqual(third.manifest.sources[0]?.omitted, [{ path: 'secret', reason: 'permission' }]);
 });
+
+test('files that cannot be looked at are no loss: each is named and kept, and the rest of the source is captured', async t => {
+  const { root, backUp, restore, source } = await archiveBench(t);
+  const media = join(root, 'Media');
+  mkdirSync(media);
+  for (let n = 0; n < 20; n++) writeFileSync(join(media, `${n}.jpg`), `picture ${n}`);
+  writeFileSync(join(root, 'log'), 'one');
+  await backUp();
+  writeFileSync(join(root, 'log'), 'one, two');
+  chmodSync(media, 0o400); // its names can be listed, nothing more
+  const second = await backUp();
+  chmodSync(media, 0o700);
+  const [found] = second.manifest.sources;
+  t.is(found?.carriedFrom, undefined);
+  t.is(found?.omitted.length, 20);
+  const restored = join((await restore(second)).target, source.id);
+  chmodSync(join(restored, 'Media'), 0o700);
+  const tree = treeOf(restored);
+  t.is(tree.get('/log'), Buffer.from('one, two').toString('base64'));
+  t.true(tree.has('/Media/19.jpg'));
+});

@@ -45,6 +45,7 @@ const good: Status = {
       id: 'whatsapp-aaaaaaaa',
       profile: 'whatsapp-android',
       label: 'WhatsApp',
+      capturedAt: '2026-11-23T08:55:00Z',
       root: '/chats',
       verified: true,
       messages: 41_208,

@@ -467,3 +467,17 @@ test('when the password is asked for again, and what keeps Signet unlocked until
     t.is(askedAgainWords(someStatus(changes), 0), sentence);
   }
 });
+
+test('chats that were added since the last backup are told apart from what is backed up', t => {
+  const [known] = someStatus().sources;
+  if (known === undefined) return t.fail();
+  const { capturedAt: _, ...added } = { ...known, id: 'notes-abcd2345', label: 'Notes' };
+  const one = sentenceFor(someStatus({ sources: [known, added] }), now, utc);
+  t.is(one.sentence, 'Backed up, except Notes');
+  t.regex(one.below, /^It is in the next backup\. Last good backup /);
+});
+
+test('a last backup with nothing but removals tells no number of files', t => {
+  const words = sentenceFor(someStatus({ lastBackup: newestWith({ filesNew: 0, filesChanged: 0 }) }), now, utc);
+  t.regex(words.below, / · no new or changed files$/);
+});

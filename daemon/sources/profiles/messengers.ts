@@ -78,7 +78,8 @@ export const telegramExport = {
   counting: {
     lines: [
       {
-        path: /(?:^|\/)result\.json$/,
+        // Not one that somebody sent.
+        path: /^(?!(?:.*\/)?files\/)(?:.*\/)?result\.json$/s,
         message: /^\s*"type":\s*"message",?\s*$/,
         conversation: /^\s*"messages":\s*\[/,
       },

@@ -53,7 +53,8 @@ export const whatsappAndroid = {
   counting: {
     databases: [
       {
-        path: /(?:^|\/)msgstore\.db$/,
+        // What lies among the media was sent by others: a document of this name holds no messages of this phone.
+        path: /^(?!(?:.*\/)?Media\/)(?:.*\/)?msgstore\.db$/s,
         // Both tables stand in databases of either age, one of them with a placeholder row.
         candidates: [
           {
