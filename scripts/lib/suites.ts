@@ -22,6 +22,7 @@ export const systemPackages = {
   restic: { name: 'restic', provides: ['/usr/bin/restic', '/usr/local/bin/restic', '/opt/homebrew/bin/restic'] },
   chromium: { name: 'chromium', provides: [process.env['CHROMIUM'] ?? '/usr/bin/chromium'] },
   dbus: { name: 'dbus', provides: ['/usr/bin/dbus-run-session'] },
+  sqlite: { name: 'sqlite3', provides: ['/usr/bin/sqlite3', '/usr/local/bin/sqlite3', '/opt/homebrew/bin/sqlite3'] },
   keyring: { name: 'gnome-keyring', provides: ['/usr/bin/gnome-keyring-daemon'] },
   libsecret: {
     name: 'libsecret-1-0',
