@@ -19,7 +19,7 @@ import { compareVaults, resticPassword, type Vault, vaultKey } from '../vault/va
 import type { Engine } from './engine.ts';
 import * as engine from './engine-messages.ts';
 import type { JobQueue } from './job-queue.ts';
-import { checkFolders, remoteLabel, remoteName } from './places.ts';
+import { checkFolders, physical, remoteLabel, remoteName } from './places.ts';
 import { type GivenSecrets, needed, phoneText } from './setup.ts';
 
 /** What the jobs of one installation share with whoever changes its keys. */
@@ -47,6 +47,8 @@ export interface CredentialsOptions {
   readonly clock: Clock;
   readonly log: Pick<Log, 'warn'>;
   readonly homeFolders: readonly string[];
+  /** The app that uploads what lies at a path, if one does. */
+  readonly syncAppOf: (path: string) => Promise<string | undefined>;
   readonly randomBytes: (count: number) => Uint8Array;
   readonly session: KeySession;
 }
@@ -127,9 +129,15 @@ export class Credentials {
    * @throws E_TARGET_NOT_EMPTY · E_USAGE where it would travel to the cloud or lie among Signet's own files
    */
   async writeSheet(to: string, secrets: GivenSecrets): Promise<void> {
-    const { vault, session, clock, homeFolders } = this.#options;
+    const { vault, session, clock, homeFolders, syncAppOf } = this.#options;
     const { remote, sources, deviceLabel } = session.settings();
     await checkFolders({ remote, sources, home: homeFolders, sheet: to });
+    const app = await syncAppOf(await physical(to));
+    if (app !== undefined) {
+      throw new SignetError('E_USAGE', 'the recovery sheet would be uploaded', {
+        params: { detail: `${app} uploads what lies in the folder of ${to}: choose another one`, path: to },
+      });
+    }
     needed(secrets.password, 'password');
     await session.prove(secrets);
     const { repositoryId, keyFileId, ownHead } = await session.witness();

@@ -174,7 +174,7 @@ export async function startMachine(
     ...kept,
     discover: async () => [],
     syncedFolders: async () => [],
-    syncAppOf: async () => undefined,
+    syncAppOf: async path => (path.startsWith(join(folder, 'synced')) ? 'Dropbox' : undefined),
     power: async () => ({ onBattery: undefined, isMetered: undefined }),
     around: { before: async () => undefined, after: async () => undefined, end: () => undefined },
     engine,

@@ -3,6 +3,7 @@
 import {
   cpSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -450,7 +451,9 @@ test('the recovery sheet is never written where it would be backed up or uploade
   const made = await machine(t);
   await made.jobs.unlock(given({ password }));
   symlinkSync(join(made.folder, 'chats'), join(made.folder, 'elsewhere'));
-  for (const folder of ['chats', 'copies', 'elsewhere', 'home/state', 'nowhere']) {
+  mkdirSync(join(made.folder, 'synced'));
+  symlinkSync(join(made.folder, 'synced'), join(made.folder, 'linked'));
+  for (const folder of ['synced', 'linked', 'chats', 'copies', 'elsewhere', 'home/state', 'nowhere']) {
     const to = join(made.folder, folder, 'sheet.html');
     await fails(t, 'E_USAGE', () => made.jobs.credentials.writeSheet(to, given({ password })));
     t.false(existsSync(to));
