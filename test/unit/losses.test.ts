@@ -219,11 +219,11 @@ test('texts that lost most of their messages are held back', async t => {
 test('messages that a choice leaves out are no loss', async t => {
   const made = await archiveBench(t);
   const line = '{"type":"user","message":{}}\n';
-  mkdirSync(join(made.root, 'work'));
-  writeFileSync(join(made.root, 'work', 'a.jsonl'), line.repeat(500));
+  mkdirSync(join(made.root, 'office'));
+  writeFileSync(join(made.root, 'office', 'a.jsonl'), line.repeat(500));
   writeFileSync(join(made.root, 'b.jsonl'), line.repeat(10));
   await made.backUp({ rules: rulesOf({ profile: 'claude-code' }) });
-  const after = await made.backUp({ rules: rulesOf({ profile: 'claude-code', exclude: ['/work/'] }) });
+  const after = await made.backUp({ rules: rulesOf({ profile: 'claude-code', exclude: ['/office/'] }) });
   t.is(carried(after), undefined);
   t.is(after.manifest.sources[0]?.counts?.messages, 10);
   t.is(newsOf(after)?.messagesFewer, undefined);
