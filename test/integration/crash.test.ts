@@ -163,7 +163,9 @@ test('killed at any moment of a backup, nothing that was backed up is lost and n
     client = await daemonClient(t, signet.home);
     await client.unlock(recoveryKey);
     await whole(t, bench, client);
-    t.deepEqual(readdirSync(join(signet.remote, 'locks')), []);
+    // Killed in the middle of writing a lock: what was begun is no lock, and goes when it is old enough to be nobody's any more.
+    const locks = readdirSync(join(signet.remote, 'locks')).filter(name => !name.startsWith('.tmp-'));
+    t.deepEqual(locks, []);
 
     const blobs = (await judged(t, bench, ['list', 'blobs'])).trim().split('\n');
     t.is(new Set(blobs).size, blobs.length, `a blob is there twice after ${phase}`);
