@@ -14,7 +14,7 @@ import { ensurePrivate } from './claim.ts';
 import { exitCode, isErrorCode, PeerError, wireErrorOf } from './errors.ts';
 import type { Home } from './home.ts';
 import { daemonInfo, handOver, initialize, status } from './messages.ts';
-import { takeReplacement } from './replacement.ts';
+import { isBeingReplaced, takeReplacement } from './replacement.ts';
 import { daemonFlags, frugalEnvironment } from './runtime.ts';
 import type { SecretChannel } from './secrets.ts';
 import { type Dialed, dial } from './socket.ts';
@@ -80,8 +80,9 @@ export async function connectOrLaunch(options: LaunchOptions): Promise<Connected
   });
   if (reason !== undefined) return fits ? connected : refuse(connected, versions, reason);
   connected.close();
-  const next = await reach(options);
-  return next.daemon.protocolVersion === versions.protocolVersion ? next : refuse(next, versions);
+  const next = await reach(options, launch);
+  // Should another client's older daemon stand there all the same, the next minute may replace it.
+  return next.daemon.protocolVersion === versions.protocolVersion ? next : refuse(next, versions, 'recent');
 }
 
 /** For vscode-languageclient's ServerOptions: the transports of the daemon that runs and fits, or of a new one. Throws as `connectOrLaunch`. */
@@ -91,9 +92,9 @@ export async function dialOrLaunch(options: LaunchOptions): Promise<Dialed> {
 }
 
 /** Connects to the daemon that runs or to a new one. One that ends just then, to make way for a newer, is looked for again. */
-async function reach(options: LaunchOptions): Promise<Connected> {
+async function reach(options: LaunchOptions, start = launchUnlessReplaced): Promise<Connected> {
   for (let triesLeft = 3; ; triesLeft -= 1) {
-    await launchWhenMissing(options);
+    if (!(await answers(options.home))) await start(options);
     try {
       return await connect(options.home, options.versions);
     } catch (error) {
@@ -110,8 +111,16 @@ export async function dialFitting(home: Home): Promise<Dialed> {
   return dial(home);
 }
 
-async function launchWhenMissing(options: LaunchOptions): Promise<void> {
-  if (!(await answers(options.home))) await launch(options);
+/**
+ * A daemon that made way a moment ago is followed by that of the client that asked it to. Whoever finds none meanwhile waits for that one:
+ * an older client that was quicker would put its old daemon back.
+ */
+async function launchUnlessReplaced(options: LaunchOptions): Promise<void> {
+  while (isBeingReplaced(options.home)) {
+    await pause(50);
+    if (await answers(options.home)) return;
+  }
+  await launch(options);
 }
 
 /** Whether a daemon serves the home. Throws when something else does, or the place is not private. */
