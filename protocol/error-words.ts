@@ -186,6 +186,10 @@ const sentences: { readonly [code in ErrorCode]: Sentence } = {
     message: `${capital(place)} cannot be reached.`,
     advice: 'See that its disk or the network is connected; Signet tries again by itself.',
   }),
+  E_REMOTE_LIMIT: ({ place, text }) => ({
+    message: `${capital(place)} takes no more today.`,
+    advice: `What is uploaded stays; the rest follows by itself${until(text('until', ''))}.`,
+  }),
   E_REMOTE_FULL: ({ place, size: sized }) => ({
     message: `${capital(place)} is full${needed(sized('need'), sized('have'))}.`,
     advice: 'Free some space there, then try again.',
@@ -309,6 +313,13 @@ const reasons: { readonly [code: string]: string } = {
 /** Why a file or a folder was left out; what is no code is words already. */
 export function reasonWords(code: string): string {
   return reasons[code] ?? code;
+}
+
+/** ", from 08:10 on": the time of day is enough, since no place asks to wait longer than a day. */
+function until(at: string): string {
+  const time = Date.parse(at);
+  if (Number.isNaN(time)) return '';
+  return `, from ${new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' }).format(time)} on`;
 }
 
 function reason(code: string): string {

@@ -47,6 +47,8 @@ export const errorKinds = {
   E_TOO_MANY_TRIES: passing(12),
   E_VAULT_LOCKED: final(13),
   E_UNREACHABLE: passing(14),
+  /** The place takes no more for now: a daily limit (params.until, RFC 3339). */
+  E_REMOTE_LIMIT: passing(14),
   E_REMOTE_FULL: final(15),
   E_DISK_FULL: final(15),
   E_SIGN_IN: final(16),

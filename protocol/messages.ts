@@ -6,12 +6,14 @@ import { NotificationType, ProgressType, RequestType, RequestType0 } from 'vscod
 import type { WireError } from './errors.ts';
 import type {
   BackupResult,
+  CopyResult,
   DoctorCheck,
   FoundSource,
   HistoryRun,
   JobProgress,
   ListEntry,
   NextBackup,
+  PlaceStatus,
   RestoreResult,
   Schedule,
   SetupResult,
@@ -59,7 +61,7 @@ export interface SetupParams extends WithProgress {
     readonly root?: string | undefined;
     readonly profile?: string | undefined;
   } & SourceChoices)[];
-  /** `folder:<absolute path>` and, later, other kinds. */
+  /** `folder:<absolute path>`, `drive:<folder name>` or `s3:<endpoint>/<bucket>[/<prefix>]`; the last two once they are connected. */
   readonly remote: string;
   readonly schedule?: Partial<Schedule>;
   /** Refuse to join: only create. */
@@ -217,12 +219,68 @@ export const startAfresh = new RequestType<
   { readonly repositoryId: string; readonly remote: string; readonly left: string } & KeyAnswer,
   WireError
 >('signet/fresh');
-/** From the client to the daemon: delete the backup that `startAfresh` left. `name` is its folder's name, typed. Secrets: password. */
+/** From the client to the daemon: delete the backup that `startAfresh` or `moveRemote` left. `name` is its folder's name, typed. Secrets: password. */
 export const deleteOldBackup = new RequestType<
   { readonly name: string; readonly secrets: SealedSecrets },
   { readonly objects: number; readonly bytes: number },
   WireError
 >('signet/fresh/deleteOld');
+/**
+ * From the client to the daemon: sign in to the place, or give its keys, so that it can be used. For a cloud that asks in a browser the
+ * daemon first sends `signInAsked`, and answers when the owner has agreed. Secrets: clientSecret (Drive), s3Secret (S3; without keys the
+ * system's own chain is used). A computer that is set up must be unlocked for it.
+ */
+export const connectRemote = new RequestType<
+  WithProgress & {
+    readonly remote: string;
+    readonly clientId?: string;
+    /** 'device': a code typed on any other device, where no browser of this computer reaches the daemon. Default 'browser'. */
+    readonly flow?: 'browser' | 'device';
+    readonly accessKeyId?: string;
+    readonly region?: string;
+    readonly pathStyle?: boolean;
+    readonly secrets: SealedSecrets;
+  },
+  PlaceStatus & { readonly holds: 'empty' | 'repository' | 'other' },
+  WireError
+>('signet/remote/connect');
+/** From the daemon to the client that connects: where its owner agrees. Opening the page is the client's part. */
+export const signInAsked = new NotificationType<{
+  readonly remote: string;
+  /** The page to open: with the redirect to this computer for 'browser', to type the code at for 'device'. */
+  readonly url: string;
+  readonly userCode?: string;
+  /** RFC 3339. */
+  readonly expiresAt: string;
+}>('signet/remote/signInAsked');
+/** From the client to the daemon: end the grant and forget it here; the copies stay. Without a name: the place in use. */
+export const disconnectRemote = new RequestType<{ readonly remote?: string }, Record<string, never>, WireError>(
+  'signet/remote/disconnect',
+);
+/** From the client to the daemon: the places in use and what they tell about themselves. */
+export const showRemote = new RequestType0<{ readonly places: readonly PlaceStatus[] }, WireError>(
+  'signet/remote/show',
+);
+/**
+ * From the client to the daemon: from now on the copies go there. Everything is copied as it is, and compared; the old place stays until
+ * `deleteOldBackup`. `lost`: the old place is gone, and what the new one (a mirror) holds is what there is.
+ */
+export const moveRemote = new RequestType<
+  WithProgress & { readonly to: string; readonly lost?: boolean },
+  CopyResult & { readonly left: string | null },
+  WireError
+>('signet/remote/move');
+/** From the client to the daemon: keep a whole copy there too, from now on; the first copy is made at once. */
+export const addMirror = new RequestType<WithProgress & { readonly remote: string }, CopyResult, WireError>(
+  'signet/remote/mirror/add',
+);
+/** From the client to the daemon: keep no copy there any longer; what is there stays. */
+export const removeMirror = new RequestType<{ readonly remote: string }, Record<string, never>, WireError>(
+  'signet/remote/mirror/remove',
+);
+/** From the client to the daemon: bring every mirror up to date, and put back what the first place lost or damaged. Nothing is deleted. */
+export const syncMirrors = new RequestType<WithProgress, CopyResult, WireError>('signet/remote/mirror/sync');
+
 /** From the client to the daemon: six words for a password, sealed for this connection under the method's name as `newPassword`. */
 export const suggestPassword = new RequestType0<{ readonly sealedPassword: SealedSecrets }, WireError>(
   'signet/password/suggest',

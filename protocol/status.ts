@@ -13,7 +13,7 @@ export interface Schedule {
   readonly onChange: boolean;
 }
 
-export type JobKind = 'backup' | 'restore' | 'verify' | 'setup' | 'fresh' | 'keys';
+export type JobKind = 'backup' | 'restore' | 'verify' | 'setup' | 'fresh' | 'keys' | 'connect' | 'move' | 'mirror';
 
 export type JobPhase =
   | 'waiting'
@@ -39,6 +39,8 @@ export interface JobProgress {
   /** What is being worked on, in words of the person ("WhatsApp", a file's name); for the owner's screen only. */
   readonly item?: string;
   readonly cancellable: boolean;
+  /** RFC 3339: the place asked for patience until then; absent while it does not. */
+  readonly waitingUntil?: string;
 }
 
 /** How many more there are than a list holds, by the name of the list; one that is whole is not named. */
@@ -186,7 +188,7 @@ export interface Status {
   readonly lastError: (WireError & { readonly at: string }) | null;
   /** A backup that is due but held back, and why; null when none is. */
   readonly waiting: {
-    readonly reason: 'locked' | 'quiet' | 'interval' | 'retry' | 'paused' | 'network' | 'battery' | 'metered';
+    readonly reason: 'locked' | 'quiet' | 'interval' | 'retry' | 'paused' | 'network' | 'battery' | 'metered' | 'limit';
     /** Changes seen since the last backup. */
     readonly changes: number;
     readonly until?: string;
@@ -205,7 +207,15 @@ export interface Status {
     readonly reachable: boolean | null;
     /** The app that uploads the folder from here ("Dropbox"); absent for a plain folder. */
     readonly synced?: string;
+    /** How the owner knows the account; absent for places without one. */
+    readonly account?: string;
+    /** Bytes, as of the last time the place was asked; absent where it does not tell. `limit` is null without one. */
+    readonly quota?: { readonly limit: number | null; readonly used: number; readonly inTrash?: number };
+    /** 'needed': the grant has ended or was never given, and nothing is sent until its owner signs in again. */
+    readonly signIn?: 'needed';
   } | null;
+  /** Further places that hold a whole copy. */
+  readonly mirrors: readonly MirrorStatus[];
   readonly repository: {
     readonly id: string;
     readonly snapshots: number | null;
@@ -215,6 +225,47 @@ export interface Status {
   readonly phoneEnding: string | null;
   readonly alarms: readonly Alarm[];
   readonly notices: readonly Notice[];
+}
+
+export interface MirrorStatus {
+  readonly kind: string;
+  readonly label: string;
+  /** RFC 3339: when it last held everything; null before it did. */
+  readonly syncedAt: string | null;
+  /** Why the last copy to it was not finished. */
+  readonly problem?: ErrorCode;
+  readonly signIn?: 'needed';
+}
+
+/** Where the copies go, in full: for the owner's screen. */
+export interface PlaceStatus {
+  /** As in `--remote`. */
+  readonly remote: string;
+  readonly kind: string;
+  readonly label: string;
+  readonly role: 'main' | 'mirror' | 'left';
+  readonly account?: string;
+  readonly clientId?: string;
+  /** The place's own id of the folder, as Google Drive has one. */
+  readonly folderId?: string;
+  readonly quota?: { readonly limit: number | null; readonly used: number; readonly inTrash?: number };
+  readonly signIn?: 'needed';
+  readonly syncedAt?: string | null;
+  /** What would make the copies safer: 'versioning-off', 'object-lock-off', 'no-mirror', 'project-in-testing'; more may follow. */
+  readonly advice: readonly string[];
+}
+
+/** Whole places compared and copied: by `remote move` and `remote mirror`. */
+export interface CopyResult {
+  readonly type: 'result';
+  /** Objects that were copied, and their bytes. */
+  readonly objects: number;
+  readonly bytes: number;
+  /** Objects of the first place that were lost or damaged there and were put back from the mirror. */
+  readonly healed: number;
+  /** Objects that no place holds whole. */
+  readonly problems: readonly { readonly object: string; readonly code: ErrorCode; readonly detail: string }[];
+  readonly more?: More<'problems'>;
 }
 
 export interface SetupResult {

@@ -98,6 +98,9 @@ export const jobVerbs = {
   setup: 'Setting up',
   fresh: 'Starting afresh',
   keys: 'Changing the keys',
+  connect: 'Connecting',
+  move: 'Moving the backup',
+  mirror: 'Copying to the second place',
 } as const;
 
 /** Share done, 0 to 1, or undefined while it cannot be told. */

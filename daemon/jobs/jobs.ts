@@ -227,6 +227,7 @@ export class Jobs {
       waiting,
       sources: this.#backups.sources,
       remote: remote === null ? null : { label: place, reachable: this.#reachable },
+      mirrors: [],
       repository: this.#repository,
       deviceId: this.#deviceId,
       phoneEnding: phone.ending,

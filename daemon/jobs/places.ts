@@ -2,35 +2,20 @@
 // a repository inside a source would back itself up, a restore into a source would change what is never changed.
 
 import { realpath } from 'node:fs/promises';
-import { basename, dirname, isAbsolute, join, resolve, sep } from 'node:path';
+import { basename, dirname, join, sep } from 'node:path';
 import { SignetError, systemCode } from '../base/errors.ts';
+import { formatPlace, parsePlace, placeLabel, placeName, siblingPlace } from '../remotes/spec.ts';
 import type { SourceSetting } from '../state/model.ts';
 
-const folderPrefix = 'folder:';
-
-/** @throws E_USAGE for a spec that this version has no adapter for */
-export async function normaliseRemote(spec: string): Promise<string> {
-  if (!spec.startsWith(folderPrefix) || spec.length === folderPrefix.length) {
-    throw new SignetError('E_USAGE', 'the copies can go to a folder only: give --remote folder:<path>', {
-      params: { option: '--remote', expected: 'folder:<path>' },
-    });
-  }
-  const path = spec.slice(folderPrefix.length);
-  if (!isAbsolute(path)) {
-    throw new SignetError(
-      'E_USAGE',
-      'the folder for the copies must be a whole path from the root: give --remote folder:<absolute path>',
-      {
-        params: { option: '--remote', expected: 'folder:<absolute path>' },
-      },
-    );
-  }
-  return folderPrefix + resolve(path);
+/** The one way to write the place: what settings keep and what is compared. @throws E_USAGE for what names no place */
+export function normaliseRemote(spec: string): string {
+  return formatPlace(parsePlace(spec));
 }
 
 /** The local folder a remote is kept in, or undefined when it is elsewhere. */
 export function folderOfRemote(remote: string): string | undefined {
-  return remote.startsWith(folderPrefix) ? remote.slice(folderPrefix.length) : undefined;
+  const place = parsePlace(remote);
+  return place.kind === 'folder' ? place.path : undefined;
 }
 
 /** The same without links, as far as it exists. */
@@ -41,23 +26,22 @@ export async function physicalFolderOf(remote: string): Promise<string | undefin
 
 /** How words name the place. */
 export function remoteLabel(remote: string): string {
-  const folder = folderOfRemote(remote);
-  return folder === undefined ? remote : `the folder ${basename(folder)}`;
+  return placeLabel(parsePlace(remote));
 }
 
-/** The last part of a remote's spec: the folder's own name, which a person types to confirm. */
+/** The last part of a remote's spec: the name of the folder itself, which a person types to confirm. */
 export function remoteName(remote: string): string {
-  return remote.slice(remote.search(/[^:/\\]+$/));
+  return placeName(parsePlace(remote));
 }
 
 /**
- * Where a fresh backup goes: beside the old one. A place that is itself a fresh one does not grow a second ending.
+ * Where a fresh backup goes: beside the old one.
  *
  * @param day YYYYMMDD
  * @param mark 4 hex digits
  */
 export function siblingOf(remote: string, day: string, mark: string): string {
-  return `${remote.replace(/-[0-9]{8}-[0-9a-f]{4}$/, '')}-${day}-${mark}`;
+  return formatPlace(siblingPlace(parsePlace(remote), `${day}-${mark}`));
 }
 
 /** @throws E_USAGE naming both paths when one lies inside the other */

@@ -61,7 +61,7 @@ export interface SetUp extends Pick<SetupResult, 'repositoryId' | 'joined'> {
 /** @throws E_USAGE · E_TARGET_NOT_EMPTY (params.what: 'other' | 'repository') · what engine, vault and places throw */
 export async function setUp(order: SetupOrder, secrets: GivenSecrets, options: SetupOptions): Promise<SetUp> {
   const { signal } = options;
-  const remote = await normaliseRemote(order.remote);
+  const remote = normaliseRemote(order.remote);
   const sources: SourceSetting[] = [];
   for (const wish of order.sources) sources.push(await settingOf(wish, sources, options.newSource));
   await checkFolders({ remote, sources, home: options.homeFolders });

@@ -16,6 +16,7 @@ export interface StatusFacts {
   readonly waiting: Status['waiting'];
   readonly sources: KnownSources;
   readonly remote: { readonly label: string; readonly reachable: boolean | null } | null;
+  readonly mirrors: Status['mirrors'];
   readonly repository: Status['repository'];
   readonly deviceId: string;
   readonly phoneEnding: string | null;
@@ -56,6 +57,7 @@ export function statusOf(facts: StatusFacts): Status {
             ...facts.remote,
             ...(settings.syncedBy !== null && { synced: settings.syncedBy }),
           },
+    mirrors: facts.mirrors,
     repository: facts.repository,
     device: settings === undefined ? null : { id: facts.deviceId, label: settings.deviceLabel },
     phoneEnding: facts.phoneEnding,

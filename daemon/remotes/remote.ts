@@ -11,6 +11,8 @@ export type RemoteKey = string;
 export interface RemoteEntry {
   readonly key: RemoteKey;
   readonly sizeBytes: number;
+  /** SHA-256 of the stored bytes in hex, as the place itself tells it; absent where it does not. */
+  readonly sha256?: string;
 }
 
 /** Bytes in memory, or a file of ours that is streamed and must not change meanwhile. */
@@ -20,14 +22,31 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/**
+ * Which copies may answer a read: any that is at hand ('any'), the remote itself and no local copy of it ('remote'), or the mirrors alone
+ * ('mirror': E_MISSING where there are none). For reading again what turned out to be damaged, and for checking.
+ */
+export type Copies = 'any' | 'remote' | 'mirror';
+
+export interface GetOptions extends CallOptions {
+  readonly maxBytes: number;
+  readonly offset?: number;
+  readonly length?: number;
+  /** Default 'any'. */
+  readonly copies?: Copies;
+}
+
+export type RemoteKind = 'memory' | 'folder' | 'drive' | 's3';
+
 export interface Remote {
-  readonly kind: 'memory' | 'folder' | 'drive' | 's3';
+  readonly kind: RemoteKind;
   /** How words name the place: "the folder Backup", "Google Drive". */
   readonly label: string;
 
   /**
    * Stores the object.
-   * @throws SignetError E_UNREACHABLE (retryable) · E_REMOTE_FULL · E_REMOTE_DENIED (read-only place, no permission)
+   * @throws SignetError E_UNREACHABLE (retryable) · E_REMOTE_FULL · E_REMOTE_LIMIT (params.until) · E_SIGN_IN · E_REMOTE_DENIED
+   *   (read-only place, no permission; params.reason)
    */
   put(key: RemoteKey, body: RemoteBody, options?: CallOptions): Promise<void>;
 
@@ -35,10 +54,7 @@ export interface Remote {
    * The object's bytes, or `length` of them from `offset` on, in memory that is the caller's own. Checks the size against `maxBytes` before allocating.
    * @throws SignetError E_MISSING when there is no such object or the range ends beyond it · E_OBJECT_LIMIT · E_UNREACHABLE · E_REMOTE_DENIED
    */
-  get(
-    key: RemoteKey,
-    options: CallOptions & { readonly maxBytes: number; readonly offset?: number; readonly length?: number },
-  ): Promise<Uint8Array>;
+  get(key: RemoteKey, options: GetOptions): Promise<Uint8Array>;
 
   /** Size of the object, or undefined when there is none. */
   stat(key: RemoteKey, options?: CallOptions): Promise<RemoteEntry | undefined>;
@@ -48,4 +64,23 @@ export interface Remote {
 
   /** Removes the object; one that is not there is no error. */
   remove(key: RemoteKey, options?: CallOptions): Promise<void>;
+}
+
+/** What a place tells about itself. */
+export interface PlaceFacts {
+  /** How the user knows the account ("anna@example.org"). */
+  readonly account?: string;
+  /** Bytes; `limit` is null for an account without one. `own` is what this backup takes, where the place says so. */
+  readonly quota?: { readonly limit: number | null; readonly used: number; readonly inTrash?: number };
+  /** The place's own id of the folder. */
+  readonly folderId?: string;
+  /** What would make the copies safer there, as codes for the words: 'versioning-off', 'object-lock-off', 'project-in-testing'. */
+  readonly advice: readonly string[];
+}
+
+/** A remote behind a network. */
+export interface NetworkRemote extends Remote {
+  /** Requests sent so far, every try and every page by itself; sign-in is not counted. */
+  readonly requests: () => number;
+  about(options?: CallOptions): Promise<PlaceFacts>;
 }

@@ -20,6 +20,11 @@ export interface Settings {
   /** How this machine calls itself in snapshots. */
   readonly deviceLabel: string;
   readonly remote: string | null;
+  /** Further places that hold a whole copy. */
+  readonly mirrors: readonly string[];
+  /** Bytes a second to and from a cloud at most; 0: as fast as it goes (default). */
+  readonly maxUploadBytesPerSecond: number;
+  readonly maxDownloadBytesPerSecond: number;
   readonly sources: readonly SourceSetting[];
   readonly schedule: Schedule;
   /** Milliseconds; defaults 30 s, 10 min, 15 min (DESIGN §9). */
@@ -90,6 +95,34 @@ export interface PackRows<Id extends string> {
   remove(ids: readonly Id[]): void;
   /** In the order in which they were added. */
   rows(): readonly PackRow<Id>[];
+}
+
+/**
+ * What is known of one object in a cloud that names objects by ids of its own. The shape of the Drive adapter's `KnownObject`; this floor
+ * may not name it.
+ */
+export interface ObjectRow {
+  readonly key: string;
+  readonly id: string;
+  /** 'planned': the id was drawn and written down, nothing was sent yet; 'sent': it may be there; 'there': the place confirmed it. */
+  readonly state: 'planned' | 'sent' | 'there';
+  /** Null for a folder. */
+  readonly sizeBytes: number | null;
+  readonly sha256: string | null;
+  /** Sealed address of an upload that can be resumed, which is itself a capability; null without one. */
+  readonly session: Uint8Array | null;
+}
+
+/** The table of one place. Each call is on disk when it returns. */
+export interface ObjectRows {
+  get(key: string): ObjectRow | undefined;
+  put(rows: readonly ObjectRow[]): void;
+  remove(keys: readonly string[]): void;
+  /** Those whose key begins so, in no order. */
+  below(prefix: string): readonly ObjectRow[];
+  /** Small values of the place: the position in its feed of changes, ids drawn and not used yet. */
+  note(name: string): string | undefined;
+  setNote(name: string, value: string | undefined): void;
 }
 
 /** What one machine is called in heads and tags. */

@@ -103,22 +103,38 @@ const program = v.optional(
   [],
 );
 
+const placeSpec = v.pipe(
+  v.string('must be text'),
+  v.maxLength(4096, 'must have at most 4096 characters'),
+  v.regex(/^(?:folder|drive|s3):./, 'must begin with "folder:", "drive:" or "s3:"'),
+);
+
+const bytesPerSecond = v.optional(
+  v.pipe(
+    v.number('must be a number'),
+    v.integer('must be a whole number of bytes'),
+    v.check(value => value === 0 || value >= 1024, 'must be 0 or at least 1024 bytes a second'),
+  ),
+  0,
+);
+
 const schema = v.looseObject({
   v: v.literal(1, 'must be 1; another number means that another version of Signet wrote the file'),
   deviceLabel: v.pipe(
     v.string('must be text'),
     v.regex(/^[^\u0000-\u001f\u007f]{1,64}$/, 'must have 1 to 64 characters and no control characters'),
   ),
-  remote: v.optional(
-    v.nullable(
-      v.pipe(
-        v.string('must be text or null'),
-        v.maxLength(4096, 'must have at most 4096 characters'),
-        v.regex(/^(?:folder|drive|s3):./, 'must begin with "folder:", "drive:" or "s3:"'),
-      ),
+  remote: v.optional(v.nullable(placeSpec), null),
+  mirrors: v.optional(
+    v.pipe(
+      v.array(placeSpec, 'must be a list'),
+      v.maxLength(8, 'must have at most 8 entries'),
+      v.check(list => new Set(list).size === list.length, 'must not name the same place twice'),
     ),
-    null,
+    [],
   ),
+  maxUploadBytesPerSecond: bytesPerSecond,
+  maxDownloadBytesPerSecond: bytesPerSecond,
   sources: v.optional(
     v.pipe(
       v.array(source, 'must be a list'),

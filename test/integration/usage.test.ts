@@ -201,6 +201,7 @@ test('every mistake after set-up says what to do, and changes nothing', async t 
     schedule: true,
     sources: true,
     remote: true,
+    mirrors: true,
     repository: true,
     device: true,
     phoneEnding: true,

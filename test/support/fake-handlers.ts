@@ -29,6 +29,7 @@ export function someStatus(changes: Partial<Status> = {}): Status {
     overdue: null,
     pausedUntil: null,
     notices: [],
+    mirrors: [],
     job: null,
     lastBackup: {
       snapshot: snapshotId,

@@ -22,6 +22,7 @@ const good: Status = {
   overdue: null,
   pausedUntil: null,
   notices: [],
+  mirrors: [],
   job: null,
   lastBackup: {
     snapshot: 'ab'.repeat(32),
