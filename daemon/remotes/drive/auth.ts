@@ -124,9 +124,10 @@ export function whyEnded(
   now: number,
 ): EndedGrant['why'] {
   if (error !== 'invalid_grant') return 'client'; // invalid_client, deleted_client, unauthorized_client, …
-  if (endsAt !== undefined) return now >= endsAt - hourMs ? 'weekly' : 'revoked';
-  const age = grantedAt === undefined ? 0 : now - grantedAt;
-  return age >= 7 * dayMs - hourMs && age <= 8 * dayMs ? 'weekly' : 'revoked';
+  if (grantedAt === undefined) return 'revoked';
+  const isOver = now >= (endsAt ?? grantedAt + 7 * dayMs) - hourMs;
+  const isWeekly = endsAt === undefined ? now <= grantedAt + 8 * dayMs : endsAt <= grantedAt + 8 * dayMs;
+  return isOver && isWeekly ? 'weekly' : 'revoked';
 }
 
 /** The library's client with our tokens: what it holds of its own is empty, which keeps all its ways to refresh shut. */
