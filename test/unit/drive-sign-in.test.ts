@@ -134,7 +134,7 @@ test('an owner who agrees in the browser is connected with one file scope, PKCE 
   });
   const verifier = exchange?.['code_verifier'] ?? '';
   t.regex(verifier, /^[A-Za-z0-9._~-]{43,128}$/);
-  t.is(createHash('sha256').update(verifier).digest('base64url'), query['code_challenge']);
+  t.is(query['code_challenge'], createHash('sha256').update(verifier).digest('base64url'));
   await t.throwsAsync(visit(await asked), { code: 'ECONNREFUSED' }, 'nobody listens any longer');
 });
 
