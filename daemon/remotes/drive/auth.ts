@@ -116,7 +116,7 @@ const hourMs = 3_600_000;
 
 /**
  * Why a refresh token is refused. Google does not say; a project in testing is told by the end that its grants have from the start, or,
- * where that was not told, by their age: seven days (support.google.com/cloud/answer/15549945).
+ * where that was not told, by their age: seven days (developers.google.com/identity/protocols/oauth2#expiration).
  */
 export function whyEnded(
   error: string,
