@@ -45,8 +45,8 @@ export interface Remote {
 
   /**
    * Stores the object.
-   * @throws SignetError E_UNREACHABLE (retryable) · E_REMOTE_FULL · E_REMOTE_LIMIT (params.until) · E_SIGN_IN · E_REMOTE_DENIED
-   *   (read-only place, no permission; params.reason)
+   * @throws SignetError E_UNREACHABLE (retryable; params.retryAfterMs where the place asked for patience, 0 when it named no time) ·
+   *   E_REMOTE_FULL · E_REMOTE_LIMIT (params.until) · E_SIGN_IN · E_REMOTE_DENIED (read-only place, no permission; params.reason)
    */
   put(key: RemoteKey, body: RemoteBody, options?: CallOptions): Promise<void>;
 
