@@ -137,6 +137,7 @@ export function retrying(remote: NetworkRemote, policy: Retrying): NetworkRemote
   return {
     kind: remote.kind,
     label: remote.label,
+    isCostlyToList: remote.isCostlyToList,
     requests: remote.requests,
     about: options => persist(options, () => remote.about(options)),
     put: (key, body, options) => persist(options, () => remote.put(key, body, options)),

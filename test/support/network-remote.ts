@@ -26,6 +26,7 @@ export function networked(remote: Remote, facts: PlaceFacts = { advice: [] }): C
   return {
     kind: remote.kind,
     label: remote.label,
+    isCostlyToList: remote.isCostlyToList,
     calls,
     forget: () => void calls.splice(0),
     requests: () => requests,
