@@ -78,7 +78,8 @@ function bucketOf(rest: string): { endpoint: string; bucket: string; prefix: str
     throw refuse('the prefix has characters that not every S3 storage takes');
   }
   const isLocal = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(url.hostname);
-  if (url.protocol !== 'https:' && !(url.protocol === 'http:' && isLocal)) throw refuse('an S3 storage is reached by https only');
+  if (url.protocol !== 'https:' && !(url.protocol === 'http:' && isLocal))
+    throw refuse('an S3 storage is reached by https only');
   return { endpoint: url.origin, bucket, prefix: prefix.join('/') };
 }
 
