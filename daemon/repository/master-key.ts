@@ -4,15 +4,15 @@
 import { asBuffer, concat, fromHex, fromUtf8, toHex, utf8, wipe } from '../base/bytes.ts';
 import { isCode, SignetError } from '../base/errors.ts';
 import { base64Bytes, blankFor, fillBlanks, hexBytes, liftSecrets } from '../base/secret-text.ts';
-import { sha256Hex } from '../kernel/hash.ts';
+import { hkdfSha512, sha256Hex } from '../kernel/hash.ts';
 import { randomPolynomial53 } from '../kernel/polynomial.ts';
 import { checkScrypt, deriveScrypt, type ScryptParameters } from '../kernel/scrypt.ts';
 import { ivBytes, open, type SealKey, seal, sealKeyFrom, wipeSealKey } from '../kernel/seal.ts';
 import type { Remote } from '../remotes/remote.ts';
-import { readCopies } from './copies.ts';
 import { idInKey, isId } from './ids.ts';
 import { limits } from './limits.ts';
 import type { ObjectProblem } from './model.ts';
+import { type CopyReading, readCopies } from './read-copies.ts';
 import { parseJson } from './unpacked.ts';
 
 type RandomBytes = (length: number) => Uint8Array;
@@ -50,6 +50,16 @@ export function fingerprintOf(masterKey: SealKey): string {
     return sha256Hex(labelled).slice(0, 16);
   } finally {
     wipe(secret, labelled);
+  }
+}
+
+/** HKDF-SHA512 over the master key, salted with the repository id (docs/format.md). The caller wipes it. */
+export function derivedKey(masterKey: SealKey, repositoryId: string, label: string, lengthBytes = 32): Uint8Array {
+  const secret = masterBytes(masterKey);
+  try {
+    return hkdfSha512(secret, fromHex(repositoryId) ?? new Uint8Array(0), utf8(label), lengthBytes);
+  } finally {
+    wipe(secret);
   }
 }
 
@@ -273,8 +283,14 @@ export function sealConfig(key: SealKey, randomBytes: RandomBytes, json: string)
   return seal(key, randomBytes(ivBytes), utf8(json));
 }
 
+/** @throws SignetError E_OBJECT_AUTH · E_OBJECT_TYPE · E_VERSION · E_MISSING */
+export function loadConfig(reading: CopyReading, key: SealKey, signal: AbortSignal | undefined): Promise<Config> {
+  const judge = (stored: Uint8Array): Config => openConfig(stored, key);
+  return readCopies(reading, { key: 'config', judge, maxBytes: limits.configBytes, signal });
+}
+
 /** @throws SignetError E_OBJECT_AUTH · E_OBJECT_TYPE · E_VERSION */
-export function openConfig(key: SealKey, stored: Uint8Array): Config {
+export function openConfig(stored: Uint8Array, key: SealKey): Config {
   const plaintext = open(key, stored, 'config');
   if (plaintext[0] !== 0x7b) throw new SignetError('E_OBJECT_TYPE', 'config: not stored as a config is');
   const parsed = parseJson(plaintext, 'config');

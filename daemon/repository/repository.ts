@@ -5,15 +5,12 @@ import { SignetError, systemCode } from '../base/errors.ts';
 import { ensurePrivateFolder } from '../base/files.ts';
 import { wipeSealKey } from '../kernel/seal.ts';
 import type { CallOptions, Remote } from '../remotes/remote.ts';
-import { readCopies } from './copies.ts';
 import { isId } from './ids.ts';
-import { limits } from './limits.ts';
 import {
-  type Config,
   createConfig,
   createKeyFile,
   fingerprintOf,
-  openConfig,
+  loadConfig,
   openMasterKey,
   randomMasterKey,
   sealConfig,
@@ -21,6 +18,7 @@ import {
 import type { ObjectProblem, PackJournal, Repository } from './model.ts';
 import { OpenedRepository } from './opened-repository.ts';
 
+export { copyKeyFile, keyFromCopies, renewCopies } from './copies.ts';
 export { configDigest, deletePlace } from './delete-place.ts';
 
 const defaultPackTargetBytes = 16 * 1024 * 1024;
@@ -149,9 +147,7 @@ export async function openRepository(options: RepositoryOptions): Promise<Reposi
   };
   const found = await openMasterKey(remote, recoveryKey, { keyFileId, report, signal });
   try {
-    const judge = (stored: Uint8Array): Config => openConfig(found.masterKey, stored);
-    const config = { key: 'config', judge, maxBytes: limits.configBytes, signal };
-    const { id } = await readCopies({ remote, report }, config);
+    const { id } = await loadConfig({ remote, report }, found.masterKey, signal);
     return await opened(options, { id, ...found, problems });
   } catch (error) {
     wipeSealKey(found.masterKey);
