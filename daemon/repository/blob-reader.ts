@@ -7,10 +7,10 @@ import { sha256Hex } from '../kernel/hash.ts';
 import { open, type SealKey } from '../kernel/seal.ts';
 import { openFrame } from '../kernel/zstd.ts';
 import { type BlobCopy, type IndexedPack, packBytes } from './blob-index.ts';
+import { type CopyReading, readOtherCopies } from './copies.ts';
 import { packKey } from './ids.ts';
 import type { PackId } from './model.ts';
 import type { PlacedBlob } from './pack-format.ts';
-import { type CopyReading, readOtherCopies } from './read-copies.ts';
 
 const maxWindowBytes = 4 * 1024 * 1024;
 const windows = 4;

@@ -97,7 +97,7 @@ export async function checkSingleObjects(
   const { sealKey, allowRawObjects } = repository;
   try {
     const stored = await remote.get('config', { maxBytes: limits.configBytes, copies: 'remote', ...options });
-    const { id } = openConfig(stored, sealKey);
+    const { id } = openConfig(sealKey, stored);
     if (id !== repository.id) problems.push({ key: 'config', code: 'E_OBJECT_ID', detail: 'of another repository' });
   } catch (error) {
     noteIn(problems, 'config')(error);

@@ -9,10 +9,10 @@ import { randomPolynomial53 } from '../kernel/polynomial.ts';
 import { checkScrypt, deriveScrypt, type ScryptParameters } from '../kernel/scrypt.ts';
 import { ivBytes, open, type SealKey, seal, sealKeyFrom, wipeSealKey } from '../kernel/seal.ts';
 import type { Remote } from '../remotes/remote.ts';
+import { readCopies } from './copies.ts';
 import { idInKey, isId } from './ids.ts';
 import { limits } from './limits.ts';
 import type { ObjectProblem } from './model.ts';
-import { type CopyReading, readCopies } from './read-copies.ts';
 import { parseJson } from './unpacked.ts';
 
 type RandomBytes = (length: number) => Uint8Array;
@@ -283,14 +283,8 @@ export function sealConfig(key: SealKey, randomBytes: RandomBytes, json: string)
   return seal(key, randomBytes(ivBytes), utf8(json));
 }
 
-/** @throws SignetError E_OBJECT_AUTH · E_OBJECT_TYPE · E_VERSION · E_MISSING */
-export function loadConfig(reading: CopyReading, key: SealKey, signal: AbortSignal | undefined): Promise<Config> {
-  const judge = (stored: Uint8Array): Config => openConfig(stored, key);
-  return readCopies(reading, { key: 'config', judge, maxBytes: limits.configBytes, signal });
-}
-
 /** @throws SignetError E_OBJECT_AUTH · E_OBJECT_TYPE · E_VERSION */
-export function openConfig(stored: Uint8Array, key: SealKey): Config {
+export function openConfig(key: SealKey, stored: Uint8Array): Config {
   const plaintext = open(key, stored, 'config');
   if (plaintext[0] !== 0x7b) throw new SignetError('E_OBJECT_TYPE', 'config: not stored as a config is');
   const parsed = parseJson(plaintext, 'config');

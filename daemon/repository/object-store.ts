@@ -4,11 +4,11 @@
 import { SignetError } from '../base/errors.ts';
 import type { SealKey } from '../kernel/seal.ts';
 import type { Remote } from '../remotes/remote.ts';
+import { readCopies } from './copies.ts';
 import { idInKey } from './ids.ts';
 import { limits } from './limits.ts';
 import type { ObjectProblem } from './model.ts';
 import { problemFrom } from './problems.ts';
-import { readCopies } from './read-copies.ts';
 import { openUnpacked, sealUnpacked, type UnpackedObject } from './unpacked.ts';
 
 const maxProblems = 1000;

@@ -5,12 +5,15 @@ import { SignetError, systemCode } from '../base/errors.ts';
 import { ensurePrivateFolder } from '../base/files.ts';
 import { wipeSealKey } from '../kernel/seal.ts';
 import type { CallOptions, Remote } from '../remotes/remote.ts';
+import { readCopies } from './copies.ts';
 import { isId } from './ids.ts';
+import { limits } from './limits.ts';
 import {
+  type Config,
   createConfig,
   createKeyFile,
   fingerprintOf,
-  loadConfig,
+  openConfig,
   openMasterKey,
   randomMasterKey,
   sealConfig,
@@ -18,8 +21,8 @@ import {
 import type { ObjectProblem, PackJournal, Repository } from './model.ts';
 import { OpenedRepository } from './opened-repository.ts';
 
-export { copyKeyFile, keyFromCopies, renewCopies } from './copies.ts';
 export { configDigest, deletePlace } from './delete-place.ts';
+export { copyKeyFile, keyFromCopies, renewCopies } from './key-copies.ts';
 
 const defaultPackTargetBytes = 16 * 1024 * 1024;
 const defaultOutboxLimitBytes = 256 * 1024 * 1024;
@@ -147,7 +150,9 @@ export async function openRepository(options: RepositoryOptions): Promise<Reposi
   };
   const found = await openMasterKey(remote, recoveryKey, { keyFileId, report, signal });
   try {
-    const { id } = await loadConfig({ remote, report }, found.masterKey, signal);
+    const judge = (stored: Uint8Array): Config => openConfig(found.masterKey, stored);
+    const config = { key: 'config', judge, maxBytes: limits.configBytes, signal };
+    const { id } = await readCopies({ remote, report }, config);
     return await opened(options, { id, ...found, problems });
   } catch (error) {
     wipeSealKey(found.masterKey);

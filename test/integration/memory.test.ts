@@ -56,7 +56,7 @@ for (const keychain of ['without a keychain', 'with a keychain'] as const) {
       const remote = await createFolderRemote(signet.remote);
       const { masterKey } = await openMasterKey(remote, key, { report: () => {} });
       const master = masterBytes(masterKey);
-      const { id } = openConfig(await remote.get('config', { maxBytes: 4096 }), masterKey);
+      const { id } = openConfig(masterKey, await remote.get('config', { maxBytes: 4096 }));
       const derived = (label: string) => hkdfSha512(master, Buffer.from(id, 'hex'), Buffer.from(label), 32);
       const needles: readonly Needle[] = [
         ...textForms('password', password), // of the wrong one it is the beginning
