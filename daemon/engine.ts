@@ -11,6 +11,8 @@ import { SignetError, systemCode } from './base/errors.ts';
 import { startDatabaseCapture } from './capture/capture.ts';
 import { serveEngine } from './jobs/engine-server.ts';
 import { freeDiskBytes } from './platform/platform.ts';
+import { cached } from './remotes/cached.ts';
+import { counted } from './remotes/counted.ts';
 import { createFolderRemote, prepareFolder, refuseLinkedFolder, removeEmptyFolders } from './remotes/folder.ts';
 import type { Remote } from './remotes/remote.ts';
 import type { PackId } from './repository/model.ts';
@@ -27,6 +29,7 @@ serveEngine({
   port: parentPort,
   home,
   openRemote,
+  keepCopies: remote => cached(remote, home.cache),
   prepareRemote,
   checkPlace,
   isMissing,
@@ -42,7 +45,7 @@ serveEngine({
 
 /** @throws E_USAGE for a kind that this version has no adapter for · E_UNREACHABLE */
 async function openRemote(spec: string): Promise<Remote> {
-  return createFolderRemote(folderOf(spec));
+  return counted(createFolderRemote(folderOf(spec)));
 }
 
 /**

@@ -43,6 +43,8 @@ export interface EngineOptions {
   readonly port: MessagePort;
   readonly home: Home;
   readonly openRemote: (spec: string) => Promise<Remote>;
+  /** The same place with copies kept on this computer: for the repository in use, never for another. */
+  readonly keepCopies: (remote: Remote) => Promise<Remote>;
   readonly prepareRemote: (spec: string) => Promise<void>;
   /** Before set-up. @throws E_USAGE when the place can never be one */
   readonly checkPlace: (spec: string) => Promise<void>;
@@ -175,7 +177,7 @@ class EngineServer {
 
   async #prepare({ remote: spec, recoveryKey }: engine.OpenOrder): Promise<Omit<engine.OpenedRepository, 'stateKey'>> {
     await this.#options.prepareRemote(spec);
-    const remote = await this.#options.openRemote(spec);
+    const remote = await this.#options.keepCopies(await this.#options.openRemote(spec));
     const repository = await prepareRepository({ ...this.#repositoryOptions(remote), recoveryKey });
     wipe(recoveryKey);
     this.#prepared = { remote, spec, repository };
@@ -191,7 +193,7 @@ class EngineServer {
   }
 
   async #open(order: engine.OpenOrder, signal: AbortSignal): Promise<engine.OpenedRepository> {
-    const remote = await this.#options.openRemote(order.remote);
+    const remote = await this.#options.keepCopies(await this.#options.openRemote(order.remote));
     const { recoveryKey, keyFileId } = order;
     const known = keyFileId === undefined ? {} : { keyFileId };
     try {
@@ -225,7 +227,7 @@ class EngineServer {
 
   #repositoryOptions(remote: Remote): Omit<RepositoryOptions, 'recoveryKey'> {
     const { clock, randomBytes, home, journal, host } = this.#options;
-    return { remote, clock, randomBytes, journal, host, outboxFolder: home.outbox, cacheFolder: home.cache };
+    return { remote, clock, randomBytes, journal, host, outboxFolder: home.outbox };
   }
 
   /** Stored, then read back: a vault that did not arrive whole would lock its owner out. */

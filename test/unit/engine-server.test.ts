@@ -12,6 +12,8 @@ import {
 } from 'vscode-jsonrpc/node';
 import * as engine from '../../daemon/jobs/engine-messages.ts';
 import { serveEngine } from '../../daemon/jobs/engine-server.ts';
+import { cached } from '../../daemon/remotes/cached.ts';
+import { counted } from '../../daemon/remotes/counted.ts';
 import { createMemoryRemote, type MemoryRemote } from '../../daemon/remotes/memory.ts';
 import { everyPage } from '../../protocol/pages.ts';
 import { drivenClock, fixedRandom, memoryJournal } from '../support/repository.ts';
@@ -38,7 +40,8 @@ async function kit(t: ExecutionContext): Promise<Kit> {
   serveEngine({
     port: port2,
     home,
-    openRemote: async () => remote,
+    openRemote: async () => counted(remote),
+    keepCopies: place => cached(place, home.cache),
     prepareRemote: async () => undefined,
     checkPlace: async () => undefined,
     checkDeletable: async () => undefined,
