@@ -160,6 +160,7 @@ test('a full place names both sizes', t => {
   t.is(message, 'The folder Backup on NAS is full: 4.1 GB needed, 812 MB free.');
 });
 
+const googleDrive = { kind: 'drive', label: 'Google Drive', reachable: true };
 const drive: Partial<Status> = { remote: googleDrive };
 const job: JobProgress = {
   kind: 'backup',
@@ -175,7 +176,6 @@ const job: JobProgress = {
 };
 const alarm = { code: 'E_ROLLBACK', since: '2026-11-23T08:00:00Z', detail: '' } as const;
 const failure = (code: ErrorCode) => ({ code, params: {}, retryable: false, at: '2026-11-23T08:58:00Z' });
-const googleDrive = { kind: 'drive', label: 'Google Drive', reachable: true };
 const overdue = { since: '2026-11-15T03:30:00Z', cause: 'sign-in', causeSince: '2026-11-14T03:30:00Z' } as const;
 const everything: Partial<Status> = { alarms: [alarm], vault: 'absent', job, overdue, lastError: failure('E_SIGN_IN') };
 
