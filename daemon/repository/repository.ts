@@ -20,7 +20,7 @@ import { OpenedRepository } from './opened-repository.ts';
 import { SealedCache } from './sealed-cache.ts';
 import { countingRemote, type Traffic } from './traffic.ts';
 
-export { copyKeyFile, keyFromCopies, renewCopies } from './copies.ts';
+export { copyKeyFile, keyFromCopies, renewCopies } from './key-copies.ts';
 export { configDigest, deletePlace } from './delete-place.ts';
 
 const defaultPackTargetBytes = 16 * 1024 * 1024;
