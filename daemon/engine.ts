@@ -10,6 +10,8 @@ import { startDatabaseCapture } from './capture/capture.ts';
 import { type CloudContext, EnginePlaces, type Place } from './jobs/engine-places.ts';
 import { serveEngine } from './jobs/engine-server.ts';
 import { freeDiskBytes } from './platform/platform.ts';
+import { cached } from './remotes/cached.ts';
+import { counted } from './remotes/counted.ts';
 import { createFolderRemote } from './remotes/folder.ts';
 import { folderPlace } from './remotes/folder-place.ts';
 import type { PlaceSpec } from './remotes/spec.ts';
@@ -33,6 +35,7 @@ serveEngine({
     },
     end: async () => false,
   },
+  keepCopies: remote => cached(remote, home.cache),
   journal: openPackJournal<PackId>(home),
   startCapture: () => startDatabaseCapture({ stagingFolder: home.staging, nodePath: process.execPath }),
   freeBytes: freeDiskBytes,
@@ -43,7 +46,8 @@ serveEngine({
 
 /** Adapters of clouds are loaded when there is one, so that nobody else's memory holds them. */
 async function placeOf(place: PlaceSpec, _context: CloudContext | undefined): Promise<Place> {
-  if (place.kind === 'folder') return folderPlace(place.path);
+  if (place.kind === 'folder')
+    return { ...folderPlace(place.path), open: async () => counted(createFolderRemote(place.path)) };
   throw unknownKind();
 }
 

@@ -46,6 +46,8 @@ export interface EngineOptions {
   readonly home: Home;
   readonly places: EnginePlaces;
   readonly grants: Grants;
+  /** The same place with copies kept on this computer: for the repository in use, never for another. */
+  readonly keepCopies: (remote: Remote) => Promise<Remote>;
   readonly journal: PackJournal;
   readonly startCapture: () => DatabaseCapture;
   readonly freeBytes: (folder: string) => Promise<number>;
@@ -186,7 +188,7 @@ class EngineServer {
   ): Promise<Omit<engine.OpenedRepository, 'stateKey'>> {
     const { places } = this.#options;
     await (await places.place(spec)).prepare({ signal });
-    const remote = await places.remote(spec, { signal });
+    const remote = await this.#options.keepCopies(await places.remote(spec, { signal }));
     const repository = await prepareRepository({ ...this.#repositoryOptions(remote), recoveryKey });
     wipe(recoveryKey);
     this.#prepared = { remote, spec, repository };
@@ -207,7 +209,7 @@ class EngineServer {
     const known = keyFileId === undefined ? {} : { keyFileId };
     try {
       await places.unseal(spec, recoveryKey, { signal });
-      const remote = await places.remote(spec, { signal });
+      const remote = await this.#options.keepCopies(await places.remote(spec, { signal }));
       const repository = await openRepository({ ...this.#repositoryOptions(remote), recoveryKey, ...known, signal });
       await repository.readIndex({ signal });
       return await this.#begin(spec, remote, repository);
@@ -252,7 +254,6 @@ class EngineServer {
       journal,
       host,
       outboxFolder: home.outbox,
-      cacheFolder: home.cache,
       ...(target !== undefined && { packTargetBytes: target }),
     };
   }

@@ -4,11 +4,9 @@
 import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { SignetError, systemCode } from '../base/errors.ts';
-import { createFolderRemote, prepareFolder, refuseLinkedFolder, removeEmptyFolders } from './folder.ts';
-import type { Remote } from './remote.ts';
+import { prepareFolder, refuseLinkedFolder, removeEmptyFolders } from './folder.ts';
 
 export interface FolderPlace {
-  open(): Promise<Remote>;
   /** @throws E_USAGE when no waiting will make it a place */
   check(): Promise<void>;
   isMissing(): Promise<boolean>;
@@ -23,7 +21,6 @@ export interface FolderPlace {
 export function folderPlace(path: string): FolderPlace {
   const isMissing = async (): Promise<boolean> => !(await isFolder(path)) && (await isFolder(dirname(path)));
   return {
-    open: async () => createFolderRemote(path),
     check: () => check(path),
     isMissing,
     async prepare() {

@@ -8,7 +8,7 @@ import { wipeSealKey } from '../kernel/seal.ts';
 import type { CallOptions, Remote } from '../remotes/remote.ts';
 import { idInKey } from './ids.ts';
 import { limits } from './limits.ts';
-import { derivedKey, loadConfig, openMasterKey } from './master-key.ts';
+import { derivedKey, openConfig, openMasterKey } from './master-key.ts';
 
 /**
  * A derived key (D15) of the repository whose copies these are; the caller wipes it.
@@ -24,7 +24,7 @@ export async function keyFromCopies(
   // What is no key file any more is told by the error when no other opens.
   const { masterKey } = await openMasterKey(copies, recoveryKey, { ...options, report: () => undefined });
   try {
-    const { id } = await loadConfig(copies, masterKey, options.signal);
+    const { id } = openConfig(masterKey, await copies.get('config', { maxBytes: limits.configBytes, ...options }));
     return derivedKey(masterKey, id, label);
   } finally {
     wipeSealKey(masterKey);

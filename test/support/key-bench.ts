@@ -21,6 +21,8 @@ import { serveEngine } from '../../daemon/jobs/engine-server.ts';
 import { finishSwitch } from '../../daemon/jobs/fresh.ts';
 import { Jobs } from '../../daemon/jobs/jobs.ts';
 import type { GivenSecrets } from '../../daemon/jobs/setup.ts';
+import { cached } from '../../daemon/remotes/cached.ts';
+import { counted } from '../../daemon/remotes/counted.ts';
 import { createFolderRemote } from '../../daemon/remotes/folder.ts';
 import { folderPlace } from '../../daemon/remotes/folder-place.ts';
 import type { PackId } from '../../daemon/repository/model.ts';
@@ -82,6 +84,7 @@ function inlineEngine(home: Home, clock: DrivenClock): InlineEngine {
           if (place.kind !== 'folder') throw new Error(`no ${place.kind} here`);
           return {
             ...folderPlace(place.path),
+            open: async () => counted(createFolderRemote(place.path)),
             check: async () => undefined,
             isMissing: async () => !existsSync(place.path),
           };
@@ -93,6 +96,7 @@ function inlineEngine(home: Home, clock: DrivenClock): InlineEngine {
         randomBytes: random,
       }),
       grants: noGrants,
+      keepCopies: remote => cached(remote, home.cache),
       journal,
       startCapture: () => startDatabaseCapture({ stagingFolder: home.staging, nodePath: process.execPath }),
       freeBytes: async () => 1e12,

@@ -13,6 +13,8 @@ import {
 import * as engine from '../../daemon/jobs/engine-messages.ts';
 import { EnginePlaces } from '../../daemon/jobs/engine-places.ts';
 import { serveEngine } from '../../daemon/jobs/engine-server.ts';
+import { cached } from '../../daemon/remotes/cached.ts';
+import { counted } from '../../daemon/remotes/counted.ts';
 import { createMemoryRemote, type MemoryRemote } from '../../daemon/remotes/memory.ts';
 import { everyPage } from '../../protocol/pages.ts';
 import { noGrants, placeOver } from '../support/engine-places.ts';
@@ -42,12 +44,13 @@ async function kit(t: ExecutionContext): Promise<Kit> {
     home,
     places: new EnginePlaces({
       home,
-      placeOf: async () => placeOver(remote),
+      placeOf: async () => placeOver(counted(remote)),
       tables: () => t.fail() as never,
       folder: () => createMemoryRemote(),
       randomBytes: fixedRandom(5),
     }),
     grants: noGrants,
+    keepCopies: place => cached(place, home.cache),
     journal: memoryJournal(),
     startCapture: () => t.fail() as never,
     freeBytes: async () => 1e12,
