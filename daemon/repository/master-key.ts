@@ -276,7 +276,11 @@ export async function loadConfig(
   key: SealKey,
   signal: AbortSignal | undefined,
 ): Promise<Config> {
-  const stored = await remote.get('config', { maxBytes: limits.configBytes, signal });
+  return openConfig(await remote.get('config', { maxBytes: limits.configBytes, signal }), key);
+}
+
+/** @throws SignetError E_OBJECT_AUTH · E_OBJECT_TYPE · E_VERSION */
+export function openConfig(stored: Uint8Array, key: SealKey): Config {
   const plaintext = open(key, stored, 'config');
   if (plaintext[0] !== 0x7b) throw new SignetError('E_OBJECT_TYPE', 'config: not stored as a config is');
   const parsed = parseJson(plaintext, 'config');
