@@ -49,7 +49,7 @@ export async function checkPackBytes(
   const problems: ObjectProblem[] = [];
   const note = noteIn(problems, key);
   try {
-    const bytes = await remote.get(key, { maxBytes: limits.packBytes, ...options });
+    const bytes = await remote.get(key, { maxBytes: limits.packBytes, copies: 'remote', ...options });
     if (asPackId(sha256Hex(bytes)) !== idInKey(key)) {
       problems.push({ key, code: 'E_OBJECT_ID', detail: `its ${bytes.length} bytes do not hash to its name` });
     }
@@ -103,7 +103,7 @@ export async function checkSingleObjects(
   }
   const keyFile = `keys/${repository.keyFileId}`;
   try {
-    const bytes = await remote.get(keyFile, { maxBytes: limits.keyFileBytes, ...options });
+    const bytes = await remote.get(keyFile, { maxBytes: limits.keyFileBytes, copies: 'remote', ...options });
     if (sha256Hex(bytes) !== repository.keyFileId) {
       throw new SignetError('E_OBJECT_ID', `${keyFile}: its ${bytes.length} bytes do not hash to its name`);
     }
@@ -115,7 +115,7 @@ export async function checkSingleObjects(
       const id = idInKey(key);
       if (id === undefined || key !== `${folder}/${id}`) continue;
       try {
-        const stored = await remote.get(key, { maxBytes: limits.unpackedSealedBytes, ...options });
+        const stored = await remote.get(key, { maxBytes: limits.unpackedSealedBytes, copies: 'remote', ...options });
         const { json } = await openUnpacked(sealKey, { key, id, stored }, allowRawObjects);
         const decoded = folder === 'index' ? decodeIndex(json) : decodeSnapshot(json);
         if (decoded === undefined) {

@@ -43,7 +43,12 @@ export function hashInName(key: RemoteKey): string | undefined {
   return /(?:^|[/-])([0-9a-f]{64})(?:\.json)?$/.exec(key)?.[1];
 }
 
-/** Larger ones are not read: nobody honest wrote them. */
+/** Larger ones are not read: nobody honest wrote them. 0 for what is not ours. */
+export function maxObjectBytes(key: RemoteKey): number {
+  const kind = copiedKind(key);
+  return kind === undefined ? 0 : maxBytesOf[kind];
+}
+
 export const maxBytesOf: Readonly<Record<CopiedKind, number>> = {
   data: limits.packBytes,
   index: limits.unpackedSealedBytes,

@@ -23,6 +23,7 @@ import { countingRemote, type Traffic } from './traffic.ts';
 
 export {
   type CopyPlan,
+  type CopyProgress,
   copyObjects,
   copyPlace,
   inspectTarget,
@@ -33,6 +34,8 @@ export {
   type TargetState,
 } from './copy-place.ts';
 export { configDigest, deletePlace } from './delete-place.ts';
+
+export { maxObjectBytes } from './own-objects.ts';
 
 const defaultPackTargetBytes = 16 * 1024 * 1024;
 const defaultOutboxLimitBytes = 256 * 1024 * 1024;
