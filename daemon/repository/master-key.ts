@@ -4,7 +4,7 @@
 import { asBuffer, concat, fromHex, fromUtf8, toHex, utf8, wipe } from '../base/bytes.ts';
 import { isCode, SignetError } from '../base/errors.ts';
 import { base64Bytes, blankFor, fillBlanks, hexBytes, liftSecrets } from '../base/secret-text.ts';
-import { sha256Hex } from '../kernel/hash.ts';
+import { hkdfSha512, sha256Hex } from '../kernel/hash.ts';
 import { randomPolynomial53 } from '../kernel/polynomial.ts';
 import { checkScrypt, deriveScrypt, type ScryptParameters } from '../kernel/scrypt.ts';
 import { ivBytes, open, type SealKey, seal, sealKeyFrom, wipeSealKey } from '../kernel/seal.ts';
@@ -49,6 +49,16 @@ export function fingerprintOf(masterKey: SealKey): string {
     return sha256Hex(labelled).slice(0, 16);
   } finally {
     wipe(secret, labelled);
+  }
+}
+
+/** HKDF-SHA512 over the master key, salted with the repository id (docs/format.md). The caller wipes it. */
+export function derivedKey(masterKey: SealKey, repositoryId: string, label: string, lengthBytes = 32): Uint8Array {
+  const secret = masterBytes(masterKey);
+  try {
+    return hkdfSha512(secret, fromHex(repositoryId) ?? new Uint8Array(0), utf8(label), lengthBytes);
+  } finally {
+    wipe(secret);
   }
 }
 

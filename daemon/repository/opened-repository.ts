@@ -1,11 +1,11 @@
 // An opened repository: what is known (index), what is on its way (outbox), how blobs come back (reader), and who else is here (locks).
 
 import { rm } from 'node:fs/promises';
-import { fromHex, release, utf8 } from '../base/bytes.ts';
+import { release, utf8 } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { SignetError } from '../base/errors.ts';
 import { looksIncompressible } from '../kernel/entropy.ts';
-import { hkdfSha512, sha256Hex } from '../kernel/hash.ts';
+import { sha256Hex } from '../kernel/hash.ts';
 import { ivBytes, type SealKey, sealParts, wipeSealKey } from '../kernel/seal.ts';
 import { compressedFrame, rawFrameParts } from '../kernel/zstd.ts';
 import type { Remote } from '../remotes/remote.ts';
@@ -17,7 +17,7 @@ import { decodeIndex, encodeIndex, groupForIndexes, type PackListing } from './i
 import { checkKeyFile, type KeyRing, keyFileKey, prepareKeyFile } from './key-files.ts';
 import { limits } from './limits.ts';
 import { Locks } from './locks.ts';
-import { fingerprintOf, masterBytes, openConfig } from './master-key.ts';
+import { derivedKey, fingerprintOf, openConfig } from './master-key.ts';
 import type {
   BlobId,
   BlobType,
@@ -151,12 +151,7 @@ export class OpenedRepository implements Repository {
   }
 
   deriveKey(label: string, lengthBytes = 32): Uint8Array {
-    const secret = masterBytes(this.#key);
-    try {
-      return hkdfSha512(secret, fromHex(this.id) ?? new Uint8Array(0), utf8(label), lengthBytes);
-    } finally {
-      secret.fill(0);
-    }
+    return derivedKey(this.#key, this.id, label, lengthBytes);
   }
 
   get keyFileId(): string {

@@ -21,6 +21,7 @@ import { isLitter } from './own-objects.ts';
 import { SealedCache } from './sealed-cache.ts';
 import { countingRemote, type Traffic } from './traffic.ts';
 
+export { copyKeyFile, keyFromCopies, renewCopies } from './copies.ts';
 export {
   type CopyPlan,
   type CopyProgress,
