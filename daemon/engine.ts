@@ -12,6 +12,7 @@ import { startDatabaseCapture } from './capture/capture.ts';
 import { serveEngine } from './jobs/engine-server.ts';
 import { freeDiskBytes } from './platform/platform.ts';
 import { createFolderRemote, prepareFolder, refuseLinkedFolder, removeEmptyFolders } from './remotes/folder.ts';
+import { mirrored } from './remotes/mirrored.ts';
 import type { Remote } from './remotes/remote.ts';
 import type { PackId } from './repository/model.ts';
 import type { Home } from './state/model.ts';
@@ -28,6 +29,7 @@ serveEngine({
   home,
   openRemote,
   prepareRemote,
+  withMirrors: mirrored,
   checkPlace,
   isMissing,
   checkDeletable: spec => refuseLinkedFolder(folderOf(spec)),

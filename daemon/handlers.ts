@@ -94,7 +94,15 @@ export function handlersOf({ jobs, vault, clock, pid, stop, ...asGiven }: Handle
       return {};
     },
     startAfresh: (_, call) => jobs.fresh.start(given(call.secrets), call),
-    deleteOldBackup: ({ name }, { secrets }) => jobs.fresh.deleteOld(name, given(secrets)),
+    deleteOldBackup: ({ name }, { secrets }) => jobs.left.delete(name, given(secrets)),
+    moveRemote: ({ to, lost }, call) =>
+      lost ? jobs.moving.lost(to, given(call.secrets), call) : jobs.moving.move(to, call),
+    addMirror: ({ remote }, call) => jobs.mirrors.add(remote, call),
+    removeMirror: async ({ remote }) => {
+      await jobs.mirrors.remove(remote);
+      return {};
+    },
+    syncMirrors: (_, call) => jobs.mirrors.sync(call),
     suggestPassword: async () => ({ newPassword: await vault.suggestPassword() }),
     daemonInfo: async () => ({
       pid,

@@ -41,7 +41,7 @@ export interface CopyOutcome {
 
 /**
  * @param order.isNew nothing is known of the other place yet: it is looked at first, and prune by other computers is held off
- * @throws E_TARGET_NOT_EMPTY (params.what: 'another' | 'other') when it holds something else, E_USAGE when it is the opened place itself;
+ * @throws E_TARGET_NOT_EMPTY (params.what: 'another' | 'others') when it holds something else, E_USAGE when it is the opened place itself;
  *   nothing is written then · E_REPOSITORY_LOCKED · the problem of an object without which the copy would open for nobody · what the
  *   remotes throw; what was copied stays, and is not copied again
  */
@@ -87,17 +87,17 @@ async function refuseOthers(
   other: Remote,
   source: PlaceListing,
   isOwnConfig: (stored: Uint8Array) => Promise<boolean>,
-  path: string,
+  place: string,
   signal: AbortSignal,
 ): Promise<void> {
   const state = await inspectTarget(other, source, isOwnConfig, { signal });
   if (state === 'empty' || state === 'same' || state === 'unfinished') return;
-  const what = state === 'repository' ? 'another' : 'other';
+  const what = state === 'repository' ? 'another' : 'others';
   throw new SignetError(
     'E_TARGET_NOT_EMPTY',
-    `${other.label} holds ${what === 'other' ? 'other things' : 'another backup'}`,
+    `${other.label} holds ${what === 'others' ? 'other things' : 'another backup'}`,
     {
-      params: { path, what },
+      params: { place, what },
     },
   );
 }

@@ -4,6 +4,7 @@
 import { ProgressType, RequestType } from 'vscode-jsonrpc/node';
 import type { WireError } from '../../protocol/errors.ts';
 import type {
+  Alarm,
   BackupReason,
   BackupResult,
   ListEntry,
@@ -15,6 +16,7 @@ import type {
 import type { ArchiveSource, CaptureMemory, FileProgress, ManifestSource, SourceNews } from '../archive/model.ts';
 import { copySecret } from '../base/bytes.ts';
 import type { SourceSetting, Witness } from '../state/model.ts';
+import type { CopyOutcome, HealOutcome } from './copying.ts';
 
 /** What an opened repository tells about itself. */
 export interface OpenedRepository {
@@ -115,6 +117,17 @@ export const read = request<
 export const restore = request<RestoreOrder, RestoreResult>('restore');
 export const verify = request<{ readonly readDataPercent: number; readonly witness: Witness }, VerifyResult>('verify');
 export const measure = request<Nothing, { readonly snapshots: number; readonly sizeBytes: number }>('measure');
+/** Copies the opened repository to another place, whole; `isNew` while nothing is known of that place. */
+export const copyTo = request<{ readonly to: string; readonly isNew: boolean }, CopyOutcome>('copyTo');
+/** From now on these places may be read from what the opened one cannot give. */
+export const useMirrors = request<{ readonly mirrors: readonly string[] }, null>('useMirrors');
+/** Puts back into the opened place what it lost or holds damaged and the mirror has whole. */
+export const heal = request<
+  { readonly mirror: string; readonly witness: Witness; readonly suspects: readonly string[] },
+  HealOutcome
+>('heal');
+/** What an honest place would not show. */
+export const findings = request<{ readonly witness: Witness }, readonly Pick<Alarm, 'code' | 'detail'>[]>('findings');
 export const reachable = request<{ readonly remote: string }, boolean>('reachable');
 
 /** Forgets the repository and wipes its keys; the thread is ended afterwards. */

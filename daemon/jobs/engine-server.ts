@@ -20,6 +20,7 @@ import type { Clock } from '../base/clock.ts';
 import { SignetError, toSignetError } from '../base/errors.ts';
 import type { DatabaseCapture } from '../capture/capture.ts';
 import type { Remote } from '../remotes/remote.ts';
+import { parsePlace, placeLabel } from '../remotes/spec.ts';
 import type { PackJournal, PreparedKeyFile, Repository, Snapshot, SnapshotId } from '../repository/model.ts';
 import {
   configDigest,
@@ -34,6 +35,7 @@ import type { Home } from '../state/model.ts';
 import { isVaultKey, listVaults } from '../vault/vault.ts';
 import { runBackup } from './backup.ts';
 import { bounded, inAnswer, moreOf } from './bounded.ts';
+import { type CopyContext, type CopyOutcome, copyTo, healFrom, isSamePlace } from './copying.ts';
 import * as engine from './engine-messages.ts';
 import { readHistory, resolveSnapshot, type SnapshotHistory } from './history.ts';
 import { runVerify } from './verify.ts';
@@ -44,6 +46,8 @@ export interface EngineOptions {
   readonly home: Home;
   readonly openRemote: (spec: string) => Promise<Remote>;
   readonly prepareRemote: (spec: string) => Promise<void>;
+  /** The place, with others to read from what it cannot give. */
+  readonly withMirrors: (main: Remote, mirrors: () => readonly (() => Promise<Remote>)[]) => Remote;
   /** Before set-up. @throws E_USAGE when the place can never be one */
   readonly checkPlace: (spec: string) => Promise<void>;
   /** Whether set-up could make the place. */
@@ -83,6 +87,8 @@ class EngineServer {
   #session: Session | undefined;
   #history: SnapshotHistory | undefined;
   #listed: readonly SnapshotEntry[] | undefined;
+  /** Of the opened place; opened when they are needed. */
+  #mirrors: readonly (() => Promise<Remote>)[] = [];
   #reported: { readonly phase: engine.EngineProgress['phase']; readonly at: number } | undefined;
 
   constructor(options: EngineOptions, connection: MessageConnection) {
@@ -153,6 +159,20 @@ class EngineServer {
       const { randomBytes } = this.#options;
       return runVerify({ ...session, ...order, randomBytes, signal, onProgress: step => this.#report(step) });
     });
+    this.#answer(engine.copyTo, (order, signal) => this.#copyTo(order, signal));
+    this.#answer(engine.useMirrors, async ({ mirrors }) => {
+      this.#mirrors = mirrors.map(spec => onceItWorks(() => this.#options.openRemote(spec)));
+      return null;
+    });
+    this.#answer(engine.heal, async ({ mirror, witness, suspects }, signal) => {
+      const { headsKey } = this.#opened();
+      const context = { ...this.#copyContext(signal), headsKey, witness, suspects };
+      return healFrom(await this.#options.openRemote(mirror), context);
+    });
+    this.#answer(engine.findings, async ({ witness }, signal) => {
+      const { findings } = await readHistory({ ...this.#opened(), witness, signal });
+      return findings.map(({ code, detail }) => ({ code, detail }));
+    });
     this.#answer(engine.measure, async () => {
       const { repository } = this.#opened();
       return { snapshots: (await repository.snapshots()).size, sizeBytes: repository.size().packBytes };
@@ -175,7 +195,7 @@ class EngineServer {
 
   async #prepare({ remote: spec, recoveryKey }: engine.OpenOrder): Promise<Omit<engine.OpenedRepository, 'stateKey'>> {
     await this.#options.prepareRemote(spec);
-    const remote = await this.#options.openRemote(spec);
+    const remote = await this.#openWithMirrors(spec);
     const repository = await prepareRepository({ ...this.#repositoryOptions(remote), recoveryKey });
     wipe(recoveryKey);
     this.#prepared = { remote, spec, repository };
@@ -191,7 +211,7 @@ class EngineServer {
   }
 
   async #open(order: engine.OpenOrder, signal: AbortSignal): Promise<engine.OpenedRepository> {
-    const remote = await this.#options.openRemote(order.remote);
+    const remote = await this.#openWithMirrors(order.remote);
     const { recoveryKey, keyFileId } = order;
     const known = keyFileId === undefined ? {} : { keyFileId };
     try {
@@ -201,6 +221,10 @@ class EngineServer {
     } finally {
       wipe(recoveryKey);
     }
+  }
+
+  async #openWithMirrors(spec: string): Promise<Remote> {
+    return this.#options.withMirrors(await this.#options.openRemote(spec), () => this.#mirrors);
   }
 
   async #begin(remote: Remote, repository: Repository): Promise<engine.OpenedRepository> {
@@ -262,9 +286,38 @@ class EngineServer {
   ): Promise<{ readonly objects: number; readonly bytes: number }> {
     if (await this.#options.isMissing(spec)) return { objects: 0, bytes: 0 };
     await this.#options.checkDeletable(spec);
-    const deleted = await deletePlace(await this.#options.openRemote(spec), config ?? undefined, { signal });
+    const remote = await this.#options.openRemote(spec);
+    if (config !== null) await this.#refuseUsed(remote, config, signal);
+    const deleted = await deletePlace(remote, config ?? undefined, { signal });
     await this.#options.removeEmpty(spec);
     return deleted;
+  }
+
+  /** A place that was moved from holds the very backup that is open; under another name it may be the one in use. */
+  async #refuseUsed(remote: Remote, config: string, signal: AbortSignal): Promise<void> {
+    if ((await configDigest(this.#opened().remote, { signal })) !== config) return;
+    if (!(await isSamePlace(remote, this.#copyContext(signal)))) return;
+    throw new SignetError('E_USAGE', 'the place that is to be deleted is the one in use', {
+      params: { detail: `${remote.label} is the very place where the backup lies now: it is not deleted` },
+    });
+  }
+
+  async #copyTo(
+    { to, isNew }: { readonly to: string; readonly isNew: boolean },
+    signal: AbortSignal,
+  ): Promise<CopyOutcome> {
+    const context = this.#copyContext(signal);
+    if (isNew) {
+      await this.#options.checkPlace(to);
+      await this.#options.prepareRemote(to);
+    }
+    return copyTo(await this.#options.openRemote(to), context, { isNew, place: placeLabel(parsePlace(to)) });
+  }
+
+  #copyContext(signal: AbortSignal): CopyContext {
+    const { remote, repository } = this.#opened();
+    const { staging: temporaryFolder } = this.#options.home;
+    return { remote, repository, temporaryFolder, signal, onProgress: step => this.#report(step) };
   }
 
   async #backup(order: engine.BackupOrder, signal: AbortSignal): Promise<engine.BackupOutcome> {
@@ -376,4 +429,16 @@ class EngineServer {
     };
     this.#connection.onRequest(type.method, answer);
   }
+}
+
+/** What was opened once is used again; what failed is tried anew by the next who asks. */
+function onceItWorks<Value>(open: () => Promise<Value>): () => Promise<Value> {
+  let opened: Promise<Value> | undefined;
+  return () => {
+    opened ??= open().catch((error: unknown) => {
+      opened = undefined;
+      throw error;
+    });
+    return opened;
+  };
 }

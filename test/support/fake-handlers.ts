@@ -3,7 +3,14 @@
 import { SignetError } from '../../daemon/base/errors.ts';
 import type { Call, Handlers, RequestName } from '../../daemon/endpoint/endpoint.ts';
 import { type SecretName, secretNames } from '../../protocol/secrets.ts';
-import type { BackupResult, RestoreResult, SnapshotEntry, Status, VerifyResult } from '../../protocol/status.ts';
+import type {
+  BackupResult,
+  CopyResult,
+  RestoreResult,
+  SnapshotEntry,
+  Status,
+  VerifyResult,
+} from '../../protocol/status.ts';
 import { productVersion, protocolVersion } from '../../protocol/version.ts';
 
 export interface Asked {
@@ -82,6 +89,14 @@ export const backupResult: BackupResult = {
   requests: 6,
   durationMs: 4200,
   alarms: [],
+};
+
+export const copyResult: CopyResult = {
+  type: 'result',
+  objects: 120,
+  bytes: 5_000_000,
+  healed: 0,
+  problems: [],
 };
 
 export const restoreResult: RestoreResult = {
@@ -177,6 +192,10 @@ export function fakeHandlers(changes: Partial<Handlers> = {}, asked: Asked[] = [
       recoveryKey: new Uint8Array(Buffer.from(recoveryKey)),
     }),
     deleteOldBackup: async () => ({ objects: 12, bytes: 5_000_000 }),
+    moveRemote: async ({ lost }) => ({ ...copyResult, left: lost ? null : 'Backup' }),
+    addMirror: async () => copyResult,
+    removeMirror: async () => ({}),
+    syncMirrors: async () => copyResult,
     suggestPassword: async () => ({ newPassword: new Uint8Array(Buffer.from(suggested)) }),
     daemonInfo: async () => ({ pid: process.pid, version: productVersion, protocolVersion, uptimeSeconds: 12 }),
     stopDaemon: async () => ({}),

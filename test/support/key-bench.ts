@@ -26,6 +26,7 @@ import {
   refuseLinkedFolder,
   removeEmptyFolders,
 } from '../../daemon/remotes/folder.ts';
+import { mirrored } from '../../daemon/remotes/mirrored.ts';
 import type { PackId } from '../../daemon/repository/model.ts';
 import type { Home } from '../../daemon/state/model.ts';
 import { besideHome, openPackJournal, openState, type State } from '../../daemon/state/state.ts';
@@ -81,6 +82,7 @@ function inlineEngine(home: Home, clock: DrivenClock): InlineEngine {
       home,
       openRemote: async spec => createFolderRemote(folderOf(spec)),
       prepareRemote: spec => prepareFolder(folderOf(spec)),
+      withMirrors: mirrored,
       checkPlace: async () => undefined,
       isMissing: async spec => !existsSync(folderOf(spec)),
       checkDeletable: spec => refuseLinkedFolder(folderOf(spec)),

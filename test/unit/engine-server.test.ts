@@ -13,6 +13,7 @@ import {
 import * as engine from '../../daemon/jobs/engine-messages.ts';
 import { serveEngine } from '../../daemon/jobs/engine-server.ts';
 import { createMemoryRemote, type MemoryRemote } from '../../daemon/remotes/memory.ts';
+import { mirrored } from '../../daemon/remotes/mirrored.ts';
 import { everyPage } from '../../protocol/pages.ts';
 import { drivenClock, fixedRandom, memoryJournal } from '../support/repository.ts';
 import { temporaryHome } from '../support/temporary-home.ts';
@@ -40,6 +41,7 @@ async function kit(t: ExecutionContext): Promise<Kit> {
     home,
     openRemote: async () => remote,
     prepareRemote: async () => undefined,
+    withMirrors: mirrored,
     checkPlace: async () => undefined,
     checkDeletable: async () => undefined,
     removeEmpty: async () => undefined,
