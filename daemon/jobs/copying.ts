@@ -177,9 +177,8 @@ async function findLosses(
   found.push(...(await repository.checkSingleObjects({ signal })), ...(await repository.checkPacks({ signal })));
   const access = { key: headsKey, repositoryId: repository.id, signal };
   const [own, other] = [await readHeads({ ...access, remote }), await readHeads({ ...access, remote: mirror })];
-  // The newest of each device alone: what is older in the copy may have been tidied up here.
-  const hidden = other.heads.filter(({ key, head }) => head.seq > (own.of(head.device)?.seq ?? 0) && !here.has(key));
-  found.push(...own.problems, ...hidden.map(({ key }) => lost(key)));
+  const hidden = await headsAbove(own, mirror, access);
+  found.push(...own.problems, ...hidden.filter(key => !here.has(key)).map(lost));
   found.push(...liveIn(own, other).flatMap(id => (here.has(`snapshots/${id}`) ? [] : [lost(`snapshots/${id}`)])));
   const vault = witness.vaultSha256 === null ? [] : [`signet/vault/${witness.vaultSha256}.json`];
   for (const key of new Set([...vault, ...suspects])) {
@@ -193,6 +192,31 @@ async function findLosses(
   const indexes = [...there.keys()].filter(key => key.startsWith('index/') && !here.has(key));
   if (indexes.length > 0 && (await findLostTrees(repository, signal))) found.push(...indexes.map(lost));
   return found;
+}
+
+/**
+ * Heads in the copy that are newer than the newest of their device here, and authenticated. What is older than that one may have been tidied
+ * up here.
+ */
+async function headsAbove(
+  own: HeadSet,
+  mirror: Remote,
+  access: Omit<Parameters<typeof readHeads>[0], 'remote'>,
+): Promise<readonly string[]> {
+  const found = new Set<string>();
+  // Only the first few of each device are read at a time.
+  const rest: Pick<Remote, 'get' | 'list'> = {
+    get: mirror.get,
+    async *list(folder, options) {
+      for await (const entry of mirror.list(folder, options)) if (!found.has(entry.key)) yield entry;
+    },
+  };
+  for (;;) {
+    const { heads } = await readHeads({ ...access, remote: rest });
+    const above = heads.filter(({ head }) => head.seq > (own.of(head.device)?.seq ?? 0));
+    if (above.length === 0) return [...found];
+    for (const { key } of above) found.add(key);
+  }
 }
 
 /** What the newest heads of all devices say is to be there. */

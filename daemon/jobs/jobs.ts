@@ -406,6 +406,11 @@ export class Jobs {
     return { repositoryId, keyFileId, masterKeyFingerprint };
   }
 
+  /** Until what was asked for so far has ended. */
+  idle(): Promise<void> {
+    return this.#queue.idle();
+  }
+
   /** Stops the running job, which cleans up after itself; false when none runs. */
   cancel(): boolean {
     return this.#queue.cancel();

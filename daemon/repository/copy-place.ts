@@ -221,10 +221,10 @@ async function copyObject(
   const { from, to, signal } = order;
   let found = await fetchProven(from, entry, kind, 'remote', order);
   if (!('body' in found)) {
-    const problem = found;
     // Whatever keeps a mirror from helping, where the place has one: the problem is the one of the place.
-    found = await fetchProven(from, entry, kind, 'mirror', order).catch(() => problem);
+    const elsewhere = await fetchProven(from, entry, kind, 'mirror', order).catch(() => undefined);
     signal.throwIfAborted();
+    if (elsewhere !== undefined && 'body' in elsewhere) found = elsewhere;
   }
   if (!('body' in found)) {
     // Where the two differ it may be the second one that is whole.
