@@ -11,6 +11,8 @@ import { SignetError, systemCode } from './base/errors.ts';
 import { startDatabaseCapture } from './capture/capture.ts';
 import { serveEngine } from './jobs/engine-server.ts';
 import { freeDiskBytes } from './platform/platform.ts';
+import { cached } from './remotes/cached.ts';
+import { counted } from './remotes/counted.ts';
 import { createFolderRemote, prepareFolder, refuseLinkedFolder, removeEmptyFolders } from './remotes/folder.ts';
 import { mirrored } from './remotes/mirrored.ts';
 import type { Remote } from './remotes/remote.ts';
@@ -28,6 +30,7 @@ serveEngine({
   port: parentPort,
   home,
   openRemote,
+  keepCopies: remote => cached(remote, home.cache),
   prepareRemote,
   withMirrors: mirrored,
   checkPlace,
@@ -44,7 +47,7 @@ serveEngine({
 
 /** @throws E_USAGE for a kind that this version has no adapter for · E_UNREACHABLE */
 async function openRemote(spec: string): Promise<Remote> {
-  return createFolderRemote(folderOf(spec));
+  return counted(createFolderRemote(folderOf(spec)));
 }
 
 /**

@@ -398,7 +398,13 @@ export interface RestoreResult {
 export interface VerifyResult {
   readonly type: 'result';
   readonly ok: boolean;
-  readonly problems: readonly { readonly object: string; readonly code: ErrorCode; readonly detail: string }[];
+  readonly problems: readonly {
+    readonly object: string;
+    readonly code: ErrorCode;
+    readonly detail: string;
+    /** A mirror has it whole, and it was read from there. */
+    readonly inMirror?: boolean;
+  }[];
   /** Absent when the list is whole; alarms are listed before damage. */
   readonly more?: More<'problems'>;
   readonly snapshots: number;

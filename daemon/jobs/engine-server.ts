@@ -45,6 +45,8 @@ export interface EngineOptions {
   readonly port: MessagePort;
   readonly home: Home;
   readonly openRemote: (spec: string) => Promise<Remote>;
+  /** The same place with copies kept on this computer: for the repository in use, never for another. */
+  readonly keepCopies: (remote: Remote) => Promise<Remote>;
   readonly prepareRemote: (spec: string) => Promise<void>;
   /** The place, with others to read from what it cannot give. */
   readonly withMirrors: (main: Remote, mirrors: () => readonly (() => Promise<Remote>)[]) => Remote;
@@ -224,7 +226,8 @@ class EngineServer {
   }
 
   async #openWithMirrors(spec: string): Promise<Remote> {
-    return this.#options.withMirrors(await this.#options.openRemote(spec), () => this.#mirrors);
+    const { openRemote, withMirrors, keepCopies } = this.#options;
+    return keepCopies(withMirrors(await openRemote(spec), () => this.#mirrors));
   }
 
   async #begin(remote: Remote, repository: Repository): Promise<engine.OpenedRepository> {
@@ -249,7 +252,7 @@ class EngineServer {
 
   #repositoryOptions(remote: Remote): Omit<RepositoryOptions, 'recoveryKey'> {
     const { clock, randomBytes, home, journal, host } = this.#options;
-    return { remote, clock, randomBytes, journal, host, outboxFolder: home.outbox, cacheFolder: home.cache };
+    return { remote, clock, randomBytes, journal, host, outboxFolder: home.outbox };
   }
 
   /** Stored, then read back: a vault that did not arrive whole would lock its owner out. */

@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { copyFile, link, mkdir, open, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isLoss, systemCode } from '../base/errors.ts';
+import { isLoss, SignetError, systemCode } from '../base/errors.ts';
 import { ensurePrivateFolder, privateFile, privateFolder, readBounded, readFully } from '../base/files.ts';
 import { sha256Hex } from '../kernel/hash.ts';
 import type { GetOptions, Remote, RemoteBody, RemoteKey } from './remote.ts';
@@ -42,7 +42,7 @@ export async function cached(remote: Remote, folder: string): Promise<Remote> {
     await ensurePrivateFolder(folder);
     for (const name of subfolders.values()) await mkdir(join(folder, name), { recursive: true, mode: privateFolder });
   } catch (error) {
-    if (systemCode(error) === undefined) throw error; // else it goes without copies, as on a full disk
+    if (error instanceof SignetError || systemCode(error) === undefined) throw error; // else it goes without copies, as on a full disk
   }
 
   /** Undefined for what is never kept. */

@@ -10,10 +10,10 @@ import { openBlob } from './blob-reader.ts';
 import { asPackId, idInKey, packKey } from './ids.ts';
 import { decodeIndex } from './index-codec.ts';
 import { limits } from './limits.ts';
-import { loadConfig } from './master-key.ts';
+import { openConfig } from './master-key.ts';
 import type { ObjectProblem } from './model.ts';
-import { problemFrom } from './object-store.ts';
 import { decodeHeader, type PlacedBlob, trailerBytes } from './pack-format.ts';
+import { problemFrom } from './problems.ts';
 import { decodeSnapshot } from './snapshot-codec.ts';
 import { openUnpacked } from './unpacked.ts';
 
@@ -96,7 +96,8 @@ export async function checkSingleObjects(
   const problems: ObjectProblem[] = [];
   const { sealKey, allowRawObjects } = repository;
   try {
-    const { id } = await loadConfig(remote, sealKey, options.signal);
+    const stored = await remote.get('config', { maxBytes: limits.configBytes, copies: 'remote', ...options });
+    const { id } = openConfig(sealKey, stored);
     if (id !== repository.id) problems.push({ key: 'config', code: 'E_OBJECT_ID', detail: 'of another repository' });
   } catch (error) {
     noteIn(problems, 'config')(error);

@@ -1,65 +1,55 @@
-// Copies of config and key file outside the place of the repository. They are sealed by themselves, as they lie in the place, so that they may be
-// kept anywhere; with the recovery key they give the repository's keys although the place cannot be asked yet, as with a cloud whose own
-// credentials are sealed under one of these keys. All of it can be copied again.
+// Reading past damage: an object is taken from the first of its copies that proves to be what it should be. First whatever is at hand, then
+// the place itself, which may hold what a copy on this computer lost, then the mirrors. What is told is what the place had.
 
-import { SignetError } from '../base/errors.ts';
-import { sha256Hex } from '../kernel/hash.ts';
-import { wipeSealKey } from '../kernel/seal.ts';
-import type { CallOptions, Remote } from '../remotes/remote.ts';
-import { idInKey } from './ids.ts';
-import { limits } from './limits.ts';
-import { derivedKey, loadConfig, openMasterKey } from './master-key.ts';
+import { isLoss } from '../base/errors.ts';
+import type { GetOptions, Remote, RemoteKey } from '../remotes/remote.ts';
+import type { ObjectProblem } from './model.ts';
+import { problemFrom } from './problems.ts';
 
-/**
- * A derived key (D15) of the repository whose copies these are; the caller wipes it.
- *
- * @throws E_NOT_FOUND, E_MISSING without copies · E_WRONG_SECRET · E_OBJECT_* when they are damaged
- */
-export async function keyFromCopies(
-  copies: Pick<Remote, 'get' | 'list'>,
-  recoveryKey: Uint8Array,
-  label: string,
-  options: CallOptions = {},
-): Promise<Uint8Array> {
-  // What is no key file any more is told by the error when no other opens.
-  const { masterKey } = await openMasterKey(copies, recoveryKey, { ...options, report: () => undefined });
+export interface CopyReading {
+  readonly remote: Pick<Remote, 'get'>;
+  /** Told of an object that only a mirror still has. */
+  readonly report: (problem: ObjectProblem) => void;
+}
+
+export interface CopyRequest<Result> extends Omit<GetOptions, 'copies'> {
+  readonly key: RemoteKey;
+  /** Proves the bytes and opens them; what it throws as damage sends the reader to the next copy. */
+  readonly judge: (bytes: Uint8Array) => Promise<Result> | Result;
+}
+
+/** @throws what the place had where no copy is good, and at once what is no damage */
+export async function readCopies<Result>(reading: CopyReading, request: CopyRequest<Result>): Promise<Result> {
+  const { key, judge, ...options } = request;
   try {
-    const { id } = await loadConfig(copies, masterKey, options.signal);
-    return derivedKey(masterKey, id, label);
-  } finally {
-    wipeSealKey(masterKey);
+    return await judge(await reading.remote.get(key, { ...options, copies: 'any' }));
+  } catch (error) {
+    return readOtherCopies(reading, request, error);
   }
 }
 
-/**
- * Copies config and this key file, unless they are copied; the copies of other key files go. Config comes first: where the key file is
- * copied, all of it is. A new key file is there before an old one goes.
- */
-export async function renewCopies(
-  place: Pick<Remote, 'get'>,
-  copies: Remote,
-  keyFileId: string,
-  options: CallOptions = {},
-): Promise<void> {
-  if ((await copies.stat(`keys/${keyFileId}`, options)) === undefined) {
-    await copies.put('config', await place.get('config', { maxBytes: limits.configBytes, ...options }), options);
-    await copyKeyFile(place, copies, keyFileId, options);
+/** As `readCopies`, after what was at hand turned out to be damaged. @param damage what it had; thrown again if it is something else */
+export async function readOtherCopies<Result>(
+  { remote, report }: CopyReading,
+  { key, judge, ...options }: CopyRequest<Result>,
+  damage: unknown,
+): Promise<Result> {
+  if (!isLoss(damage)) throw damage;
+  let told = damage;
+  try {
+    // What is missing was looked for in the place.
+    if (damage.code !== 'E_MISSING') return await judge(await remote.get(key, { ...options, copies: 'remote' }));
+  } catch (error) {
+    if (!isLoss(error)) throw error;
+    told = error;
   }
-  const others: string[] = [];
-  for await (const { key } of copies.list('keys', options)) if (idInKey(key) !== keyFileId) others.push(key);
-  for (const key of others) await copies.remove(key, options);
-}
-
-/** One more, beside those that are there. @throws E_OBJECT_ID when it is not the file of this name */
-export async function copyKeyFile(
-  place: Pick<Remote, 'get'>,
-  copies: Pick<Remote, 'put' | 'stat'>,
-  keyFileId: string,
-  options: CallOptions = {},
-): Promise<void> {
-  const key = `keys/${keyFileId}`;
-  if ((await copies.stat(key, options)) !== undefined) return;
-  const bytes = await place.get(key, { maxBytes: limits.keyFileBytes, ...options });
-  if (sha256Hex(bytes) !== keyFileId) throw new SignetError('E_OBJECT_ID', `${key}: its bytes do not hash to its name`);
-  await copies.put(key, bytes, options);
+  try {
+    const result = await judge(await remote.get(key, { ...options, copies: 'mirror' }));
+    const problem = problemFrom(key, told);
+    if (problem !== undefined) report({ ...problem, isInMirror: true });
+    return result;
+  } catch {
+    options.signal?.throwIfAborted();
+    throw told; // a mirror that lacks it too, or cannot be reached, changes nothing about the loss
+  }
 }

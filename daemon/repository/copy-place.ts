@@ -13,8 +13,8 @@ import { sha256Hex } from '../kernel/hash.ts';
 import type { CallOptions, Copies, Remote, RemoteBody, RemoteEntry, RemoteKey } from '../remotes/remote.ts';
 import { limits } from './limits.ts';
 import type { ObjectProblem } from './model.ts';
-import { problemFrom } from './object-store.ts';
 import { type CopiedKind, copiedKind, hashInName, isLitter, maxBytesOf, ownNames, writeOrder } from './own-objects.ts';
+import { problemFrom } from './problems.ts';
 
 const parallelCopies = 2;
 /** Larger objects are read in pieces of so much and pass through a file. */

@@ -108,6 +108,13 @@ export function remoteContract(name: string, make: (t: ExecutionContext) => Prom
     t.is((await remote.get('index/large', { maxBytes: 1000 })).length, 1000);
   });
 
+  test(`${name}: it answers for itself and has no mirrors`, async t => {
+    const remote = await make(t);
+    await remote.put('config', utf8('x'));
+    t.is((await remote.get('config', { maxBytes, copies: 'remote' })).length, 1);
+    await t.throwsAsync(remote.get('config', { maxBytes, copies: 'mirror' }), { code: 'E_MISSING' });
+  });
+
   test(`${name}: an object that is not there is missing, has no size, and can be removed`, async t => {
     const remote = await make(t);
     await t.throwsAsync(remote.get('config', { maxBytes }), { code: 'E_MISSING' });

@@ -20,6 +20,8 @@ import { serveEngine } from '../../daemon/jobs/engine-server.ts';
 import { finishSwitch } from '../../daemon/jobs/fresh.ts';
 import { Jobs } from '../../daemon/jobs/jobs.ts';
 import type { GivenSecrets } from '../../daemon/jobs/setup.ts';
+import { cached } from '../../daemon/remotes/cached.ts';
+import { counted } from '../../daemon/remotes/counted.ts';
 import {
   createFolderRemote,
   prepareFolder,
@@ -80,7 +82,8 @@ function inlineEngine(home: Home, clock: DrivenClock): InlineEngine {
     serveEngine({
       port: port2,
       home,
-      openRemote: async spec => createFolderRemote(folderOf(spec)),
+      openRemote: async spec => counted(createFolderRemote(folderOf(spec))),
+      keepCopies: remote => cached(remote, home.cache),
       prepareRemote: spec => prepareFolder(folderOf(spec)),
       withMirrors: mirrored,
       checkPlace: async () => undefined,

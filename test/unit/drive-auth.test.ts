@@ -140,6 +140,7 @@ const day = 86_400_000;
 const ends: readonly (readonly [string, string, Pick<DriveConnection, 'grantedAt' | 'endsAt'>, number, string])[] = [
   ['within what was announced', 'invalid_grant', { grantedAt: 0, endsAt: 7 * day }, 3 * day, 'revoked'],
   ['after the announced end', 'invalid_grant', { grantedAt: 0, endsAt: 7 * day }, 30 * day, 'weekly'],
+  ['after a longer time that was announced', 'invalid_grant', { grantedAt: 0, endsAt: 30 * day }, 31 * day, 'revoked'],
   ['after seven days', 'invalid_grant', { grantedAt: 0 }, 7 * day + 3_600_000, 'weekly'],
   ['after a month', 'invalid_grant', { grantedAt: 0 }, 30 * day, 'revoked'],
   ['at an unknown age', 'invalid_grant', {}, 7 * day, 'revoked'],

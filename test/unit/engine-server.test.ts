@@ -12,6 +12,8 @@ import {
 } from 'vscode-jsonrpc/node';
 import * as engine from '../../daemon/jobs/engine-messages.ts';
 import { serveEngine } from '../../daemon/jobs/engine-server.ts';
+import { cached } from '../../daemon/remotes/cached.ts';
+import { counted } from '../../daemon/remotes/counted.ts';
 import { createMemoryRemote, type MemoryRemote } from '../../daemon/remotes/memory.ts';
 import { mirrored } from '../../daemon/remotes/mirrored.ts';
 import { everyPage } from '../../protocol/pages.ts';
@@ -39,7 +41,8 @@ async function kit(t: ExecutionContext): Promise<Kit> {
   serveEngine({
     port: port2,
     home,
-    openRemote: async () => remote,
+    openRemote: async () => counted(remote),
+    keepCopies: place => cached(place, home.cache),
     prepareRemote: async () => undefined,
     withMirrors: mirrored,
     checkPlace: async () => undefined,

@@ -116,7 +116,7 @@ const hourMs = 3_600_000;
 
 /**
  * Why a refresh token is refused. Google does not say; a project in testing is told by the end that its grants have from the start, or,
- * where that was not told, by their age: seven days (support.google.com/cloud/answer/15549945).
+ * where that was not told, by their age: seven days (developers.google.com/identity/protocols/oauth2#expiration).
  */
 export function whyEnded(
   error: string,
@@ -124,9 +124,10 @@ export function whyEnded(
   now: number,
 ): EndedGrant['why'] {
   if (error !== 'invalid_grant') return 'client'; // invalid_client, deleted_client, unauthorized_client, …
-  if (endsAt !== undefined) return now >= endsAt - hourMs ? 'weekly' : 'revoked';
-  const age = grantedAt === undefined ? 0 : now - grantedAt;
-  return age >= 7 * dayMs - hourMs && age <= 8 * dayMs ? 'weekly' : 'revoked';
+  if (grantedAt === undefined) return 'revoked';
+  const isOver = now >= (endsAt ?? grantedAt + 7 * dayMs) - hourMs;
+  const isWeekly = endsAt === undefined ? now <= grantedAt + 8 * dayMs : endsAt <= grantedAt + 8 * dayMs;
+  return isOver && isWeekly ? 'weekly' : 'revoked';
 }
 
 /** The library's client with our tokens: what it holds of its own is empty, which keeps all its ways to refresh shut. */
