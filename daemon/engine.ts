@@ -14,6 +14,7 @@ import { cached } from './remotes/cached.ts';
 import { counted } from './remotes/counted.ts';
 import { createFolderRemote } from './remotes/folder.ts';
 import { folderPlace } from './remotes/folder-place.ts';
+import { mirrored } from './remotes/mirrored.ts';
 import type { PlaceSpec } from './remotes/spec.ts';
 import type { PackId } from './repository/model.ts';
 import type { Home } from './state/model.ts';
@@ -36,6 +37,7 @@ serveEngine({
     end: async () => false,
   },
   keepCopies: remote => cached(remote, home.cache),
+  withMirrors: mirrored,
   journal: openPackJournal<PackId>(home),
   startCapture: () => startDatabaseCapture({ stagingFolder: home.staging, nodePath: process.execPath }),
   freeBytes: freeDiskBytes,
