@@ -95,6 +95,12 @@ export function handlersOf({ jobs, vault, clock, pid, stop, ...asGiven }: Handle
     },
     startAfresh: (_, call) => jobs.fresh.start(given(call.secrets), call),
     deleteOldBackup: ({ name }, { secrets }) => jobs.fresh.deleteOld(name, given(secrets)),
+    connectRemote: (wish, { secrets, ...call }) => {
+      const [clientSecret, s3Secret] = [secrets.get('clientSecret'), secrets.get('s3Secret')];
+      return jobs.clouds.connect(wish, { clientSecret, s3Secret }, call);
+    },
+    disconnectRemote: async ({ remote }) => ({ isRevoked: await jobs.clouds.disconnect(remote) }),
+    showRemote: async () => ({ places: jobs.places() }),
     suggestPassword: async () => ({ newPassword: await vault.suggestPassword() }),
     daemonInfo: async () => ({
       pid,

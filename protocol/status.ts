@@ -188,7 +188,17 @@ export interface Status {
   readonly lastError: (WireError & { readonly at: string }) | null;
   /** A backup that is due but held back, and why; null when none is. */
   readonly waiting: {
-    readonly reason: 'locked' | 'quiet' | 'interval' | 'retry' | 'paused' | 'network' | 'battery' | 'metered' | 'limit';
+    readonly reason:
+      | 'locked'
+      | 'quiet'
+      | 'interval'
+      | 'retry'
+      | 'paused'
+      | 'network'
+      | 'battery'
+      | 'metered'
+      | 'limit'
+      | 'sign-in';
     /** Changes seen since the last backup. */
     readonly changes: number;
     readonly until?: string;
@@ -250,6 +260,8 @@ export interface PlaceStatus {
   readonly folderId?: string;
   readonly quota?: { readonly limit: number | null; readonly used: number; readonly inTrash?: number };
   readonly signIn?: 'needed';
+  /** What lay there when it was connected or last looked at; absent: not known, and for a place in use, which holds the backup. */
+  readonly holds?: 'empty' | 'repository' | 'other';
   readonly syncedAt?: string | null;
   /** What would make the copies safer: 'versioning-off', 'object-lock-off', 'no-mirror', 'project-in-testing'; more may follow. */
   readonly advice: readonly string[];
@@ -397,7 +409,13 @@ export interface RestoreResult {
 export interface VerifyResult {
   readonly type: 'result';
   readonly ok: boolean;
-  readonly problems: readonly { readonly object: string; readonly code: ErrorCode; readonly detail: string }[];
+  readonly problems: readonly {
+    readonly object: string;
+    readonly code: ErrorCode;
+    readonly detail: string;
+    /** A mirror has it whole, and it was read from there. */
+    readonly inMirror?: boolean;
+  }[];
   /** Absent when the list is whole; alarms are listed before damage. */
   readonly more?: More<'problems'>;
   readonly snapshots: number;

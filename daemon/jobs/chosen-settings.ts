@@ -19,6 +19,9 @@ const settable = [
   'passwordReminder',
   'desktopNotices',
   'watch',
+  'maxUploadBytesPerSecond',
+  'maxDownloadBytesPerSecond',
+  'packTargetBytes',
 ] as const satisfies readonly (keyof Settings)[];
 
 /** Chosen by the file alone. */
@@ -30,6 +33,7 @@ const elsewhere: Readonly<Record<string, string>> = {
   sources: '`signet sources` changes them',
   schedule: '`signet schedule` changes it',
   syncedBy: 'Signet finds it out',
+  mirrors: '`signet remote mirror` changes them',
 };
 
 export type ChosenSettings = Pick<Settings, (typeof settable)[number]>;

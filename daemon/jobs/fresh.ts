@@ -10,6 +10,7 @@ import type { Log } from '../base/log.ts';
 import type { Home, Settings, Witness } from '../state/model.ts';
 import { removeBeside, removeLeft, type State } from '../state/state.ts';
 import { resticPassword, type Vault } from '../vault/vault.ts';
+import { limitsOf } from './clouds.ts';
 import type { KeySession } from './credentials.ts';
 import type { Engine } from './engine.ts';
 import * as engine from './engine-messages.ts';
@@ -178,6 +179,11 @@ export class Fresh {
     }
   }
 
+  /** The specs of places that hold an old backup. */
+  left(): readonly string[] {
+    return leftPlaces(this.#options.state).map(({ remote }) => remote);
+  }
+
   /** Carries a switch through that this process or one before decided on. @param secrets open the new backup, where they are at hand */
   resume(secrets?: NewSecrets, outcome?: engine.BackupOutcome): Promise<void> {
     const turn = this.#resumed.then(() => this.#resume(secrets, outcome));
@@ -214,7 +220,9 @@ export class Fresh {
   ): Promise<{ readonly opened: engine.OpenedRepository; readonly outcome: engine.BackupOutcome }> {
     const { vault, clock, deviceId } = this.#options;
     const { remote, settings, recoveryKey, password, phone } = to;
-    const identity = await worker.ask(engine.prepare, { remote, recoveryKey }, { signal });
+    const { connections } = await this.#options.engine.ask(engine.lend, {}, { signal });
+    const order = { remote, recoveryKey, connections, limits: limitsOf(settings) };
+    const identity = await worker.ask(engine.prepare, order, { signal }).finally(() => wipe(connections));
     const device = settings.deviceLabel;
     const file = await vault.create({ ...identity, password, phone, recoveryKey, device, isFirst: true, signal });
     try {
@@ -239,14 +247,14 @@ export class Fresh {
       ownHead: null,
       seen: {},
     };
-    const order: engine.BackupOrder = {
+    const backup: engine.BackupOrder = {
       reason: 'setup',
       device: { id: deviceId, label: device },
       sources: settings.sources.map(source => ({ ...source, captureNow: true, lossAccepted: false })),
       memory: null,
       witness,
     };
-    const outcome = await worker.ask(engine.backup, order, { signal, onProgress });
+    const outcome = await worker.ask(engine.backup, backup, { signal, onProgress });
     refuseGaps(outcome, settings);
     const checked = await worker.ask(engine.verify, { readDataPercent: 0, witness: outcome.witness }, { signal });
     const [problem] = checked.problems;

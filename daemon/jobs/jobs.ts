@@ -5,6 +5,7 @@ import { resolve } from 'node:path';
 import type {
   BackupReason,
   BackupResult,
+  PlaceStatus,
   RestoreResult,
   Schedule,
   SetupResult,
@@ -25,6 +26,7 @@ import { AutomaticBackups, type StartWatching } from './automatic.ts';
 import { Backups } from './backups.ts';
 import { Browsing } from './browsing.ts';
 import { type ChosenSettings, chosenSettings } from './chosen-settings.ts';
+import { Clouds, isCloud } from './clouds.ts';
 import { Credentials } from './credentials.ts';
 import type { Engine } from './engine.ts';
 import * as engine from './engine-messages.ts';
@@ -74,6 +76,8 @@ export class Jobs {
   /** Passwords in use. */
   readonly credentials: Credentials;
   readonly fresh: Fresh;
+  /** Places in clouds. */
+  readonly clouds: Clouds;
   readonly #options: JobsOptions;
   readonly #settings: SettingsInUse;
   readonly #automatic: AutomaticBackups;
@@ -89,18 +93,29 @@ export class Jobs {
   #repository: Status['repository'] = null;
   #reachable: boolean | null = null;
 
-  private constructor(options: JobsOptions, settings: Settings | undefined) {
-    this.#options = options;
+  private constructor(given: JobsOptions, settings: Settings | undefined) {
     this.#settings = new SettingsInUse(settings, {
-      file: options.state.settings,
-      hostLabel: options.hostLabel,
+      file: given.state.settings,
+      hostLabel: given.hostLabel,
       follow: next => this.#follow(next),
     });
-    this.#deviceId = options.state.device(options.machineId).id;
-    this.#queue = new JobQueue(options.clock, () => {
+    this.#queue = new JobQueue(given.clock, () => {
       this.#unlocking.used();
       this.#changed();
     });
+    this.clouds = new Clouds({
+      ...given,
+      facts: given.state.facts,
+      queue: this.#queue,
+      settings: () => this.#settings.orDefault,
+      isUnlocked: () => this.#unlocking.isUnlocked,
+      reopen: () => this.#reopen(),
+      onConnectedLocked: () => this.#unlocking.start(),
+      onChanged: () => this.#changed(),
+    });
+    const options = { ...given, engine: this.clouds.engine };
+    this.#options = options;
+    this.#deviceId = options.state.device(options.machineId).id;
     this.#past = new PastRuns(options.state.history);
     this.#unlocking = new Unlocking({
       ...options,
@@ -132,6 +147,10 @@ export class Jobs {
       power: options.power,
       // What keeps the question from being answered keeps the backup from being made.
       isReachable: () => this.#lookForPlace().catch(() => false),
+      signInSince: () => {
+        const { remote } = this.#settings.orDefault;
+        return remote === null ? undefined : this.clouds.signInSince(remote);
+      },
       random: () => new DataView(Uint8Array.from(options.randomBytes(4)).buffer).getUint32(0) / 2 ** 32,
       isUnlocked: () => this.#unlocking.isUnlocked,
       onProblem: code => options.log.warn('watching has a problem', { reason: code }),
@@ -145,7 +164,10 @@ export class Jobs {
       settings: () => this.#settings.current,
       stateKey: () => this.#assertUnlocked(),
       witness: stateKey => this.#witness(stateKey),
-      settle: () => this.credentials.settle(),
+      settle: async () => {
+        await this.credentials.settle();
+        await this.clouds.lookAgain(this.#remote());
+      },
       onPlace: (isReachable, stored) => {
         this.#reachable = isReachable;
         if (stored !== undefined && this.#repository !== null) this.#repository = { ...this.#repository, ...stored };
@@ -226,7 +248,7 @@ export class Jobs {
       lastGood: past.lastGood(),
       waiting,
       sources: this.#backups.sources,
-      remote: remote === null ? null : { label: place, reachable: this.#reachable },
+      remote: remote === null ? null : { label: place, reachable: this.#reachable, ...this.clouds.status(remote) },
       mirrors: [],
       repository: this.#repository,
       deviceId: this.#deviceId,
@@ -270,8 +292,9 @@ export class Jobs {
   /** Whether the place of the copies answers. */
   async #lookForPlace(): Promise<boolean> {
     const remote = this.#remote();
-    this.#reachable = await this.#options.engine.ask(engine.reachable, { remote });
-    return this.#reachable;
+    if (!isCloud(remote)) this.#reachable = await this.#options.engine.ask(engine.reachable, { remote });
+    else this.#reachable = this.#unlocking.isUnlocked ? await this.clouds.look(remote) : null;
+    return this.#reachable ?? false;
   }
 
   /**
@@ -319,6 +342,7 @@ export class Jobs {
 
   async #measure(opened: engine.OpenedRepository): Promise<void> {
     this.#reachable = true;
+    this.clouds.opened();
     const { snapshots, sizeBytes } = await this.#options.engine.ask(engine.measure, {});
     this.#repository = { id: opened.repositoryId, snapshots, sizeBytes };
   }
@@ -357,6 +381,24 @@ export class Jobs {
     } finally {
       wipe(recoveryKey);
     }
+  }
+
+  /** The places of the copies: in use, mirrors, and those that hold an old backup. */
+  places(): readonly PlaceStatus[] {
+    return this.clouds.places(this.fresh.left());
+  }
+
+  /** The place in use is opened in another way from now on. */
+  async #reopen(): Promise<void> {
+    const { vault, engine: worker } = this.#options;
+    const { keyFileId } = this.#unlocking.opened;
+    const recoveryKey = vault.recoveryKey();
+    try {
+      await this.#unlocking.takeOver(await worker.ask(engine.open, { remote: this.#remote(), recoveryKey, keyFileId }));
+    } finally {
+      wipe(recoveryKey);
+    }
+    this.#automatic.unlocked();
   }
 
   lock(): Promise<void> {
@@ -449,6 +491,8 @@ export class Jobs {
   async #follow(settings: Settings): Promise<void> {
     await this.#unlocking.follow(settings);
     await this.#automatic.follow(settings);
+    const places = [...(settings.remote === null ? [] : [settings.remote]), ...settings.mirrors];
+    if (this.#unlocking.isUnlocked && places.some(isCloud)) await this.clouds.follow(settings);
     this.#changed();
   }
 
@@ -458,6 +502,7 @@ export class Jobs {
     this.#options.around.end();
     await this.#unlocking.close();
     await this.#queue.idle();
+    this.clouds.stop();
   }
 
   /** The engine died of an unforeseen error: nothing is open any more, and the state says so. */

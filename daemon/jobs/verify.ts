@@ -139,6 +139,6 @@ function choose(
   return chosen;
 }
 
-function problemOf({ key, code, detail }: ObjectProblem): Problem {
-  return { object: key, code, detail };
+function problemOf({ key, code, detail, isInMirror }: ObjectProblem): Problem {
+  return { object: key, code, detail, ...(isInMirror === true && { inMirror: true }) };
 }

@@ -17,6 +17,10 @@ const driveConnection = v.strictObject({
   accountId: text,
   /** How its owner knows it, an e-mail address. */
   account: text,
+  /** Milliseconds since 1970: when the owner agreed; absent: not known. */
+  grantedAt: v.optional(v.number()),
+  /** When Google ends the grant by itself, as it does after 7 days for a project in testing; absent: not announced. */
+  endsAt: v.optional(v.number()),
   /** The folder that holds the copies, once it is found or made. */
   folderId: v.nullable(text),
 });

@@ -23,7 +23,7 @@ import {
 import { basename, dirname, join, resolve } from 'node:path';
 import { SignetError, systemCode } from '../base/errors.ts';
 import { makeFolders, privateFile, privateFolder, readFully, syncFolder } from '../base/files.ts';
-import { checkKey, temporaryPrefix } from './keys.ts';
+import { checkKey, refuseMirror, temporaryPrefix } from './keys.ts';
 import type { Remote, RemoteBody, RemoteEntry, RemoteKey } from './remote.ts';
 
 /** How sync apps name the second version of a file ("x (conflicted copy 2026-01-02)", "x (1)"). Never a finished object's name. */
@@ -257,9 +257,10 @@ export function createFolderRemote(root: string): Remote {
       });
     },
 
-    get(key, { maxBytes, offset = 0, length, signal }) {
+    get(key, { maxBytes, offset = 0, length, copies, signal }) {
       return call(key, async () => {
         signal?.throwIfAborted();
+        refuseMirror(key, copies);
         const path = await locate(key);
         const file: FileHandle = await open(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0));
         try {

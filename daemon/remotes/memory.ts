@@ -2,7 +2,7 @@
 
 import { readFile } from 'node:fs/promises';
 import { SignetError } from '../base/errors.ts';
-import { checkKey, isBelow } from './keys.ts';
+import { checkKey, isBelow, refuseMirror } from './keys.ts';
 import type { Remote, RemoteKey } from './remote.ts';
 
 export interface MemoryRemote extends Remote {
@@ -27,9 +27,10 @@ export function createMemoryRemote(objects = new Map<RemoteKey, Uint8Array>()): 
       objects.set(key, bytes);
     },
 
-    async get(key, { maxBytes, offset = 0, length, signal }) {
+    async get(key, { maxBytes, offset = 0, length, copies, signal }) {
       signal?.throwIfAborted();
       checkKey(key);
+      refuseMirror(key, copies);
       const whole = objects.get(key);
       if (whole === undefined) throw new SignetError('E_MISSING', `${key}: no such object`);
       const end = length === undefined ? whole.length : offset + length;

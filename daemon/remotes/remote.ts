@@ -20,6 +20,16 @@ export type RemoteBody = Uint8Array | { readonly path: string; readonly sizeByte
 
 export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
+  /**
+   * Holds a transfer to a rate: an adapter that moves a body in pieces awaits it for each piece, before that is sent or after it came.
+   * Absent where there is no limit.
+   */
+  readonly pace?: ((bytes: number) => Promise<void>) | undefined;
+}
+
+export interface PutOptions extends CallOptions {
+  /** It will be read again soon: worth a copy on this computer. Default false. */
+  readonly keep?: boolean | undefined;
 }
 
 /**
@@ -33,7 +43,25 @@ export interface GetOptions extends CallOptions {
   readonly offset?: number;
   readonly length?: number;
   /** Default 'any'. */
-  readonly copies?: Copies;
+  readonly copies?: Copies | undefined;
+  /**
+   * Worth a copy of the whole object on this computer, even when a part of it is asked for. With copies 'remote' a copy that is there is
+   * given up, as the reader found it damaged. Default false.
+   */
+  readonly keep?: boolean | undefined;
+}
+
+/** Copies of objects on this computer. */
+export interface LocalCopies {
+  /** Gives up those below the folder that are not wanted any more. */
+  keepOnly(folder: string, isWanted: (key: RemoteKey) => boolean): Promise<void>;
+}
+
+/** What went to and from a place since it was opened; it grows. */
+export interface TrafficCount {
+  readonly bytesUploaded: number;
+  readonly bytesDownloaded: number;
+  readonly requests: number;
 }
 
 export type RemoteKind = 'memory' | 'folder' | 'drive' | 's3';
@@ -42,13 +70,22 @@ export interface Remote {
   readonly kind: RemoteKind;
   /** How words name the place: "the folder Backup", "Google Drive". */
   readonly label: string;
+  /**
+   * Every object costs something to be listed (S3: a request for each thousand), so packs are looked through once a week and not at every
+   * backup. Absent where a listing is cheap: a folder, or a place that tells what changed since the last one.
+   */
+  readonly isCostlyToList?: boolean | undefined;
+  /** Absent where no copies are kept. */
+  readonly local?: LocalCopies | undefined;
+  /** Absent where nobody counts. */
+  readonly traffic?: TrafficCount | undefined;
 
   /**
    * Stores the object.
-   * @throws SignetError E_UNREACHABLE (retryable) · E_REMOTE_FULL · E_REMOTE_LIMIT (params.until) · E_SIGN_IN · E_REMOTE_DENIED
-   *   (read-only place, no permission; params.reason)
+   * @throws SignetError E_UNREACHABLE (retryable; params.retryAfterMs where the place asked for patience, 0 when it named no time) ·
+   *   E_REMOTE_FULL · E_REMOTE_LIMIT (params.until) · E_SIGN_IN · E_REMOTE_DENIED (read-only place, no permission; params.reason)
    */
-  put(key: RemoteKey, body: RemoteBody, options?: CallOptions): Promise<void>;
+  put(key: RemoteKey, body: RemoteBody, options?: PutOptions): Promise<void>;
 
   /**
    * The object's bytes, or `length` of them from `offset` on, in memory that is the caller's own. Checks the size against `maxBytes` before allocating.

@@ -59,7 +59,7 @@ function folderName(name: string): string {
 
 /** Without a scheme https is meant. Credentials in an address would end up in settings and logs. */
 function bucketOf(rest: string): { endpoint: string; bucket: string; prefix: string } {
-  const written = /^https?:\/\//i.test(rest) ? rest : `https://${rest}`;
+  const written = /^[a-z][a-z0-9+.-]*:\/\//i.test(rest) ? rest : `https://${rest}`;
   let url: URL;
   try {
     url = new URL(written);
@@ -78,7 +78,8 @@ function bucketOf(rest: string): { endpoint: string; bucket: string; prefix: str
     throw refuse('the prefix has characters that not every S3 storage takes');
   }
   const isLocal = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(url.hostname);
-  if (url.protocol === 'http:' && !isLocal) throw refuse('an S3 storage is reached by https only');
+  if (url.protocol !== 'https:' && !(url.protocol === 'http:' && isLocal))
+    throw refuse('an S3 storage is reached by https only');
   return { endpoint: url.origin, bucket, prefix: prefix.join('/') };
 }
 
@@ -125,4 +126,10 @@ export function siblingPlace(place: PlaceSpec, ending: string): PlaceSpec {
     case 's3':
       return { ...place, prefix: beside(place.prefix === '' ? 'signet' : place.prefix) };
   }
+}
+
+/** Whether one is where a fresh backup beside the other goes, or both lie beside a third. */
+export function isBeside(one: PlaceSpec, other: PlaceSpec): boolean {
+  const [a, b] = [one, other].map(place => formatPlace(siblingPlace(place, '00000000-0000')));
+  return a === b;
 }

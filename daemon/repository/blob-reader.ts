@@ -6,19 +6,18 @@ import { SignetError } from '../base/errors.ts';
 import { sha256Hex } from '../kernel/hash.ts';
 import { open, type SealKey } from '../kernel/seal.ts';
 import { openFrame } from '../kernel/zstd.ts';
-import type { Remote } from '../remotes/remote.ts';
 import { type BlobCopy, type IndexedPack, packBytes } from './blob-index.ts';
+import { type CopyReading, readOtherCopies } from './copies.ts';
 import { packKey } from './ids.ts';
 import type { PackId } from './model.ts';
 import type { PlacedBlob } from './pack-format.ts';
-import type { SealedCache } from './sealed-cache.ts';
 
 const maxWindowBytes = 4 * 1024 * 1024;
 const windows = 4;
 /** A reader may skip this much forwards and still count as reading on. */
 const nearBytes = 512 * 1024;
-/** Larger packs of trees (other programs') are not copied into the cache. */
-const maxCachedPackBytes = 40 * 1024 * 1024;
+/** Packs of trees up to this size (other programs' may be larger) are worth a copy on this computer. */
+const maxKeptPackBytes = 40 * 1024 * 1024;
 
 /** A part of a pack that was read, or is being read. */
 interface Window {
@@ -62,16 +61,14 @@ function releaseUnused(window: Window): void {
 
 /** Takes a place in memory of at most four windows of 4 MiB (one more, larger, while a larger blob is read). */
 export class BlobReader {
-  readonly #remote: Pick<Remote, 'get'>;
+  readonly #reading: CopyReading;
   readonly #key: SealKey;
-  readonly #cache: SealedCache | undefined;
   /** Least recently used first. */
   #windows: Window[] = [];
 
-  constructor(remote: Pick<Remote, 'get'>, key: SealKey, cache: SealedCache | undefined) {
-    this.#remote = remote;
+  constructor(reading: CopyReading, key: SealKey) {
+    this.#reading = reading;
     this.#key = key;
-    this.#cache = cache;
   }
 
   /** @throws SignetError as openBlob, and what the remote throws */
@@ -86,9 +83,9 @@ export class BlobReader {
       this.#drop(window); // reading again asks the remote again
       const isAnothers = window.signal !== signal && window.signal?.aborted === true;
       if (isAnothers) return await this.load(copy, signal); // whoever began the read does not want it any more
-      if (!isCached(copy.pack)) throw error;
-      await this.#cache?.drop('packs', copy.pack.id);
-      return openBlob(this.#key, await this.#read(copy.pack, copy.offset, copy.sealedBytes, signal), copy);
+      const judge = (sealed: Uint8Array): Promise<Uint8Array> => openBlob(this.#key, sealed, copy);
+      const { offset, sealedBytes: length } = copy;
+      return await readOtherCopies(this.#reading, { ...this.#part(copy.pack, offset, length), judge, signal }, error);
     } finally {
       window.readers -= 1;
       releaseUnused(window);
@@ -120,7 +117,8 @@ export class BlobReader {
     const start = copy.offset;
     const to = Math.max(end, Math.min(copy.pack.contentBytes, start + aheadBytes));
     const maxBytes = to - start;
-    const bytes = this.#read(copy.pack, start, maxBytes, signal);
+    const { key, ...part } = this.#part(copy.pack, start, maxBytes);
+    const bytes = this.#reading.remote.get(key, { ...part, signal });
     bytes.catch(() => undefined); // whoever awaits the window is told
     const window: Window = { pack: id, start, end: to, bytes, signal, readers: 0, isGone: false };
     if (before !== undefined) this.#drop(before);
@@ -130,21 +128,9 @@ export class BlobReader {
     return window;
   }
 
-  /** Trees are read over and over: their packs are kept whole in the cache. */
-  async #read(pack: IndexedPack, offset: number, length: number, signal: AbortSignal | undefined): Promise<Uint8Array> {
-    const key = packKey(pack.id);
-    const fromRemote = { offset, length, maxBytes: length, signal };
-    if (this.#cache === undefined || !isCached(pack)) return this.#remote.get(key, fromRemote);
-    const cached = await this.#cache.getRange('packs', pack.id, offset, length);
-    if (cached !== undefined) return cached;
-    const maxBytes = packBytes(pack);
-    const whole = await this.#remote.get(key, { maxBytes, signal }).catch(() => undefined); // damaged: the range may still be good
-    if (whole === undefined || sha256Hex(whole) !== pack.id) return this.#remote.get(key, fromRemote);
-    await this.#cache.put('packs', pack.id, whole);
-    return new Uint8Array(whole.subarray(offset, offset + length)); // a copy, so that the pack itself is not held
+  /** Trees are read over and over: their packs are kept whole. */
+  #part(pack: IndexedPack, offset: number, length: number) {
+    const keep = pack.type === 'tree' && packBytes(pack) <= maxKeptPackBytes;
+    return { key: packKey(pack.id), offset, length, maxBytes: length, keep };
   }
-}
-
-function isCached(pack: IndexedPack): boolean {
-  return pack.type === 'tree' && packBytes(pack) <= maxCachedPackBytes;
 }

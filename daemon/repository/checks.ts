@@ -10,10 +10,10 @@ import { openBlob } from './blob-reader.ts';
 import { asPackId, idInKey, packKey } from './ids.ts';
 import { decodeIndex } from './index-codec.ts';
 import { limits } from './limits.ts';
-import { loadConfig } from './master-key.ts';
+import { openConfig } from './master-key.ts';
 import type { ObjectProblem } from './model.ts';
-import { problemFrom } from './object-store.ts';
 import { decodeHeader, type PlacedBlob, trailerBytes } from './pack-format.ts';
+import { problemFrom } from './problems.ts';
 import { decodeSnapshot } from './snapshot-codec.ts';
 import { openUnpacked } from './unpacked.ts';
 
@@ -49,7 +49,7 @@ export async function checkPackBytes(
   const problems: ObjectProblem[] = [];
   const note = noteIn(problems, key);
   try {
-    const bytes = await remote.get(key, { maxBytes: limits.packBytes, ...options });
+    const bytes = await remote.get(key, { maxBytes: limits.packBytes, copies: 'remote', ...options });
     if (asPackId(sha256Hex(bytes)) !== idInKey(key)) {
       problems.push({ key, code: 'E_OBJECT_ID', detail: `its ${bytes.length} bytes do not hash to its name` });
     }
@@ -96,14 +96,15 @@ export async function checkSingleObjects(
   const problems: ObjectProblem[] = [];
   const { sealKey, allowRawObjects } = repository;
   try {
-    const { id } = await loadConfig(remote, sealKey, options.signal);
+    const stored = await remote.get('config', { maxBytes: limits.configBytes, copies: 'remote', ...options });
+    const { id } = openConfig(sealKey, stored);
     if (id !== repository.id) problems.push({ key: 'config', code: 'E_OBJECT_ID', detail: 'of another repository' });
   } catch (error) {
     noteIn(problems, 'config')(error);
   }
   const keyFile = `keys/${repository.keyFileId}`;
   try {
-    const bytes = await remote.get(keyFile, { maxBytes: limits.keyFileBytes, ...options });
+    const bytes = await remote.get(keyFile, { maxBytes: limits.keyFileBytes, copies: 'remote', ...options });
     if (sha256Hex(bytes) !== repository.keyFileId) {
       throw new SignetError('E_OBJECT_ID', `${keyFile}: its ${bytes.length} bytes do not hash to its name`);
     }
@@ -115,7 +116,7 @@ export async function checkSingleObjects(
       const id = idInKey(key);
       if (id === undefined || key !== `${folder}/${id}`) continue;
       try {
-        const stored = await remote.get(key, { maxBytes: limits.unpackedSealedBytes, ...options });
+        const stored = await remote.get(key, { maxBytes: limits.unpackedSealedBytes, copies: 'remote', ...options });
         const { json } = await openUnpacked(sealKey, { key, id, stored }, allowRawObjects);
         const decoded = folder === 'index' ? decodeIndex(json) : decodeSnapshot(json);
         if (decoded === undefined) {

@@ -4,11 +4,12 @@
 import { asBuffer, concat, fromHex, fromUtf8, toHex, utf8, wipe } from '../base/bytes.ts';
 import { isCode, SignetError } from '../base/errors.ts';
 import { base64Bytes, blankFor, fillBlanks, hexBytes, liftSecrets } from '../base/secret-text.ts';
-import { sha256Hex } from '../kernel/hash.ts';
+import { hkdfSha512, sha256Hex } from '../kernel/hash.ts';
 import { randomPolynomial53 } from '../kernel/polynomial.ts';
 import { checkScrypt, deriveScrypt, type ScryptParameters } from '../kernel/scrypt.ts';
 import { ivBytes, open, type SealKey, seal, sealKeyFrom, wipeSealKey } from '../kernel/seal.ts';
 import type { Remote } from '../remotes/remote.ts';
+import { readCopies } from './copies.ts';
 import { idInKey, isId } from './ids.ts';
 import { limits } from './limits.ts';
 import type { ObjectProblem } from './model.ts';
@@ -49,6 +50,16 @@ export function fingerprintOf(masterKey: SealKey): string {
     return sha256Hex(labelled).slice(0, 16);
   } finally {
     wipe(secret, labelled);
+  }
+}
+
+/** HKDF-SHA512 over the master key, salted with the repository id (docs/format.md). The caller wipes it. */
+export function derivedKey(masterKey: SealKey, repositoryId: string, label: string, lengthBytes = 32): Uint8Array {
+  const secret = masterBytes(masterKey);
+  try {
+    return hkdfSha512(secret, fromHex(repositoryId) ?? new Uint8Array(0), utf8(label), lengthBytes);
+  } finally {
+    wipe(secret);
   }
 }
 
@@ -192,9 +203,11 @@ export async function openMasterKey(
       signal?.throwIfAborted();
       const key = `keys/${id}`;
       try {
-        const bytes = await remote.get(key, { maxBytes: limits.keyFileBytes, signal });
-        if (sha256Hex(bytes) !== id) throw new SignetError('E_OBJECT_ID', `${key}: its bytes do not hash to its name`);
-        const file = parseKeyFile(bytes, key);
+        const judge = (bytes: Uint8Array): KeyFile => {
+          if (sha256Hex(bytes) === id) return parseKeyFile(bytes, key);
+          throw new SignetError('E_OBJECT_ID', `${key}: its bytes do not hash to its name`);
+        };
+        const file = await readCopies({ remote, report }, { key, judge, maxBytes: limits.keyFileBytes, signal });
         runs++;
         const derived = await deriveScrypt(password, file.salt, file.parameters, keyBytes);
         const userKey = sealKeyFrom(derived);
@@ -270,13 +283,8 @@ export function sealConfig(key: SealKey, randomBytes: RandomBytes, json: string)
   return seal(key, randomBytes(ivBytes), utf8(json));
 }
 
-/** @throws SignetError E_OBJECT_AUTH · E_OBJECT_TYPE · E_VERSION · E_MISSING */
-export async function loadConfig(
-  remote: Pick<Remote, 'get'>,
-  key: SealKey,
-  signal: AbortSignal | undefined,
-): Promise<Config> {
-  const stored = await remote.get('config', { maxBytes: limits.configBytes, signal });
+/** @throws SignetError E_OBJECT_AUTH · E_OBJECT_TYPE · E_VERSION */
+export function openConfig(key: SealKey, stored: Uint8Array): Config {
   const plaintext = open(key, stored, 'config');
   if (plaintext[0] !== 0x7b) throw new SignetError('E_OBJECT_TYPE', 'config: not stored as a config is');
   const parsed = parseJson(plaintext, 'config');

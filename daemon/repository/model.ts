@@ -1,6 +1,8 @@
 // The nouns of restic's repository format v2 as Signet holds them in memory (doc/design.rst "Repository Format").
 // Stored JSON is parsed into these once, at the door; nothing else in the daemon sees restic's field names.
 
+import type { TrafficCount } from '../remotes/remote.ts';
+
 declare const brand: unique symbol;
 type Id<Name extends string> = string & { readonly [brand]: Name };
 
@@ -94,6 +96,8 @@ export interface ObjectProblem {
   readonly key: string;
   readonly code: 'E_OBJECT_AUTH' | 'E_OBJECT_ID' | 'E_OBJECT_TYPE' | 'E_OBJECT_LIMIT' | 'E_MISSING' | 'E_VERSION';
   readonly detail: string;
+  /** A mirror still has it whole, and that is what was read. */
+  readonly isInMirror?: boolean;
 }
 
 /** A sealed pack that still waits for its upload or for an index that names it: the row that makes a crash cost nothing. */
@@ -126,13 +130,6 @@ export interface RepositoryLock {
   release(): Promise<void>;
 }
 
-/** Bytes and calls since the repository was opened; a job takes the difference. */
-export interface TrafficCount {
-  readonly bytesUploaded: number;
-  readonly bytesDownloaded: number;
-  readonly requests: number;
-}
-
 /**
  * An opened repository: the only door to restic's format. Not for use from two jobs at once.
  *
@@ -146,6 +143,7 @@ export interface Repository {
   readonly keyFileId: string;
   /** First 16 hex digits of SHA-256 over the master key under a label: tells one master key from another, reveals nothing. */
   readonly masterKeyFingerprint: string;
+  /** Since the place was opened; a job takes the difference. Zeros where nobody counts. */
   readonly traffic: TrafficCount;
   /** Objects left out so far; grows as objects are read. */
   readonly problems: readonly ObjectProblem[];

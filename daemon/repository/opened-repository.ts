@@ -1,14 +1,13 @@
 // An opened repository: what is known (index), what is on its way (outbox), how blobs come back (reader), and who else is here (locks).
 
-import { rm } from 'node:fs/promises';
-import { fromHex, release, utf8 } from '../base/bytes.ts';
+import { release, utf8 } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { SignetError } from '../base/errors.ts';
 import { looksIncompressible } from '../kernel/entropy.ts';
-import { hkdfSha512, sha256Hex } from '../kernel/hash.ts';
+import { sha256Hex } from '../kernel/hash.ts';
 import { ivBytes, type SealKey, sealParts, wipeSealKey } from '../kernel/seal.ts';
 import { compressedFrame, rawFrameParts } from '../kernel/zstd.ts';
-import type { Remote } from '../remotes/remote.ts';
+import type { Remote, TrafficCount } from '../remotes/remote.ts';
 import { type BlobCopy, BlobIndex, type IndexedPack, packBytes } from './blob-index.ts';
 import { BlobReader } from './blob-reader.ts';
 import { checkPackBytes, checkPackSizes, checkSingleObjects } from './checks.ts';
@@ -17,7 +16,7 @@ import { decodeIndex, encodeIndex, groupForIndexes, type PackListing } from './i
 import { checkKeyFile, type KeyRing, keyFileKey, prepareKeyFile } from './key-files.ts';
 import { limits } from './limits.ts';
 import { Locks } from './locks.ts';
-import { fingerprintOf, masterBytes } from './master-key.ts';
+import { derivedKey, fingerprintOf } from './master-key.ts';
 import type {
   BlobId,
   BlobType,
@@ -33,13 +32,12 @@ import type {
   SavedBlob,
   Snapshot,
   SnapshotId,
-  TrafficCount,
   TreeNode,
 } from './model.ts';
-import { ObjectStore, problemFrom } from './object-store.ts';
+import { ObjectStore } from './object-store.ts';
 import { Outbox, type UploadedPack } from './outbox.ts';
 import type { PlacedBlob } from './pack-format.ts';
-import type { SealedCache } from './sealed-cache.ts';
+import { problemFrom } from './problems.ts';
 import { decodeSnapshot, encodeSnapshot } from './snapshot-codec.ts';
 import { decodeTree, encodeTree, nameText } from './tree-codec.ts';
 
@@ -47,10 +45,10 @@ import { decodeTree, encodeTree, nameText } from './tree-codec.ts';
 const parallelSaves = 2;
 const parallelLoads = 4;
 const treeCacheBytes = 8 * 1024 * 1024;
+const noTraffic: TrafficCount = { bytesUploaded: 0, bytesDownloaded: 0, requests: 0 };
 
 export interface OpenedOptions {
   readonly remote: Remote;
-  readonly traffic: TrafficCount;
   readonly id: string;
   readonly keyFileId: string;
   readonly masterKey: SealKey;
@@ -64,7 +62,6 @@ export interface OpenedOptions {
   readonly packTargetBytes: number;
   readonly outboxLimitBytes: number;
   readonly allowRawObjects: boolean;
-  readonly cache: SealedCache | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -101,9 +98,10 @@ export class OpenedRepository implements Repository {
     this.#key = options.masterKey;
     this.id = options.id;
     this.#keyFileId = options.keyFileId;
-    this.traffic = options.traffic;
+    this.traffic = options.remote.traffic ?? noTraffic;
     this.#objects = new ObjectStore(options);
-    this.#reader = new BlobReader(options.remote, options.masterKey, options.cache);
+    const report = (problem: ObjectProblem): void => this.#objects.report(problem);
+    this.#reader = new BlobReader({ remote: options.remote, report }, options.masterKey);
     this.masterKeyFingerprint = fingerprintOf(options.masterKey);
     this.#outbox = new Outbox({
       key: options.masterKey,
@@ -126,10 +124,6 @@ export class OpenedRepository implements Repository {
       onLost: blobs => {
         for (const blob of blobs) this.#unsealed.delete(blobKey(blob.type, blob.id));
       },
-      retire: async (id, type, path) => {
-        if (type === 'tree' && options.cache !== undefined) await options.cache.adopt('packs', id, path);
-        else await rm(path, { force: true });
-      },
       writeIndex: packs => this.#writeIndex(packs),
     });
     this.#locks = new Locks({
@@ -141,7 +135,7 @@ export class OpenedRepository implements Repository {
       list: signal => this.#remote.list('locks', { signal }),
       exists: async key => (await this.#remote.stat(key)) !== undefined,
       read: (key, id, signal) => this.#objects.load(key, id, signal),
-      report: problem => this.#objects.report(problem),
+      report,
     });
   }
 
@@ -150,12 +144,7 @@ export class OpenedRepository implements Repository {
   }
 
   deriveKey(label: string, lengthBytes = 32): Uint8Array {
-    const secret = masterBytes(this.#key);
-    try {
-      return hkdfSha512(secret, fromHex(this.id) ?? new Uint8Array(0), utf8(label), lengthBytes);
-    } finally {
-      secret.fill(0);
-    }
+    return derivedKey(this.#key, this.id, label, lengthBytes);
   }
 
   get keyFileId(): string {
@@ -195,8 +184,9 @@ export class OpenedRepository implements Repository {
     await this.#reconcileIndex(options.signal);
     this.#index.drop(this.#unnamedPacks());
     await this.#outbox.recover(id => (this.#index.pack(id)?.indexes.size ?? 0) > 0);
-    await this.#options.cache?.keepOnly('index', id => this.#indexIds.has(asIndexId(id)));
-    await this.#options.cache?.keepOnly('packs', id => this.#index.pack(asPackId(id)) !== undefined);
+    const { local } = this.#remote;
+    await local?.keepOnly('index', key => this.#indexIds.has(asIndexId(idInKey(key) ?? '')));
+    await local?.keepOnly('data', key => this.#index.pack(asPackId(idInKey(key) ?? '')) !== undefined);
   }
 
   find(type: BlobType, id: BlobId): PackedBlob | undefined {
@@ -366,7 +356,8 @@ export class OpenedRepository implements Repository {
     }
     const key = await this.#objects.save('snapshots', encodeSnapshot(snapshot), options.signal);
     const id = asSnapshotId(idInKey(key) ?? '');
-    const stored = await this.#remote.get(key, { maxBytes: limits.unpackedSealedBytes, signal: options.signal });
+    const back = { maxBytes: limits.unpackedSealedBytes, copies: 'remote', signal: options.signal } as const;
+    const stored = await this.#remote.get(key, back);
     if (sha256Hex(stored) !== id)
       throw new SignetError('E_OBJECT_ID', `${key}: the remote gave back other bytes than were stored`);
     this.#snapshots.set(id, snapshot);
@@ -385,7 +376,9 @@ export class OpenedRepository implements Repository {
       if (snapshot === undefined) this.#objects.refuse({ key, code: 'E_OBJECT_TYPE', detail: 'not a snapshot' });
       else this.#snapshots.set(id, snapshot);
     });
-    if (missing.length > 0) await this.#options.cache?.keepOnly('snapshots', id => listed.has(id));
+    if (missing.length > 0) {
+      await this.#remote.local?.keepOnly('snapshots', key => listed.has(idInKey(key) ?? ''));
+    }
     return new Map(this.#snapshots);
   }
 

@@ -46,8 +46,6 @@ export interface OutboxOptions {
   readonly onLost: (blobs: readonly PlacedBlob[]) => void;
   /** A journalled pack turned out to be nowhere. */
   readonly onForgotten: (id: PackId) => void;
-  /** The file of an uploaded pack is not needed here any more: removes it or moves it away. */
-  readonly retire: (id: PackId, type: BlobType, path: string) => Promise<void>;
   /** Writes index files naming the packs; durable on return. */
   readonly writeIndex: (packs: readonly UploadedPack[]) => Promise<void>;
 }
@@ -196,14 +194,15 @@ export class Outbox {
     const { remote, journal, folder, signal } = this.#options;
     const path = join(folder, pack.id);
     try {
-      await remote.put(packKey(pack.id), { path, sizeBytes: pack.sizeBytes }, { signal });
+      const keep = pack.blobs[0]?.type === 'tree'; // trees are read again by the next backup
+      await remote.put(packKey(pack.id), { path, sizeBytes: pack.sizeBytes }, { keep, signal });
     } catch (error) {
       this.#sealedBytes -= pack.sizeBytes; // it stays in the folder and the journal, and `recover` counts it again
       this.#failure ??= { error }; // before the next upload would start
       throw error;
     }
     journal.markUploaded(pack.id);
-    await this.#options.retire(pack.id, pack.blobs[0]?.type ?? 'data', path);
+    await rm(path, { force: true });
     this.#sealedBytes -= pack.sizeBytes;
     this.#uploaded.push({ id: pack.id, blobs: pack.blobs });
     await this.#indexIfDue();

@@ -5,22 +5,24 @@ import { SignetError, systemCode } from '../base/errors.ts';
 import { ensurePrivateFolder } from '../base/files.ts';
 import { wipeSealKey } from '../kernel/seal.ts';
 import type { CallOptions, Remote } from '../remotes/remote.ts';
+import { readCopies } from './copies.ts';
 import { isId } from './ids.ts';
+import { limits } from './limits.ts';
 import {
+  type Config,
   createConfig,
   createKeyFile,
   fingerprintOf,
-  loadConfig,
+  openConfig,
   openMasterKey,
   randomMasterKey,
   sealConfig,
 } from './master-key.ts';
 import type { ObjectProblem, PackJournal, Repository } from './model.ts';
 import { OpenedRepository } from './opened-repository.ts';
-import { SealedCache } from './sealed-cache.ts';
-import { countingRemote, type Traffic } from './traffic.ts';
 
 export { configDigest, deletePlace } from './delete-place.ts';
+export { copyKeyFile, keyFromCopies, renewCopies } from './key-copies.ts';
 
 const defaultPackTargetBytes = 16 * 1024 * 1024;
 const defaultOutboxLimitBytes = 256 * 1024 * 1024;
@@ -33,8 +35,6 @@ export interface RepositoryOptions {
   readonly randomBytes: (length: number) => Uint8Array;
   /** Private folder for sealed packs on their way; belongs to this repository alone. */
   readonly outboxFolder: string;
-  /** Private folder for sealed copies of index, snapshots and tree packs. Without one, they are read from the remote each time. */
-  readonly cacheFolder?: string | undefined;
   readonly journal: PackJournal;
   /** What locks say about this process. */
   readonly host: { readonly hostname: string; readonly pid: number };
@@ -126,7 +126,7 @@ export async function prepareRepository(options: RepositoryOptions): Promise<Pre
       await remote.put(`keys/${keyFile.id}`, keyFile.bytes, { signal });
       // config comes last: before it is there, the place counts as empty and set-up can be repeated.
       await remote.put('config', sealedConfig, { signal });
-      return opened(options, { id: config.id, keyFileId: keyFile.id, masterKey, problems: [], traffic: noTraffic() });
+      return opened(options, { id: config.id, keyFileId: keyFile.id, masterKey, problems: [] });
     },
   };
 }
@@ -143,37 +143,31 @@ export async function createRepository(options: RepositoryOptions): Promise<Repo
  *   · what the remote throws
  */
 export async function openRepository(options: RepositoryOptions): Promise<Repository> {
-  const { recoveryKey, keyFileId, signal } = options;
-  const traffic = noTraffic();
-  const remote = countingRemote(options.remote, traffic);
+  const { remote, recoveryKey, keyFileId, signal } = options;
   const problems: ObjectProblem[] = [];
   const report = (problem: ObjectProblem): void => {
     problems.push(problem);
   };
   const found = await openMasterKey(remote, recoveryKey, { keyFileId, report, signal });
   try {
-    const { id } = await loadConfig(remote, found.masterKey, signal);
-    return await opened(options, { id, ...found, problems, traffic });
+    const judge = (stored: Uint8Array): Config => openConfig(found.masterKey, stored);
+    const config = { key: 'config', judge, maxBytes: limits.configBytes, signal };
+    const { id } = await readCopies({ remote, report }, config);
+    return await opened(options, { id, ...found, problems });
   } catch (error) {
     wipeSealKey(found.masterKey);
     throw error;
   }
 }
 
-const noTraffic = (): Traffic => ({ bytesUploaded: 0, bytesDownloaded: 0, requests: 0 });
-
 async function opened(
   options: RepositoryOptions,
-  found: Pick<ConstructorParameters<typeof OpenedRepository>[0], 'id' | 'keyFileId' | 'masterKey' | 'problems'> & {
-    readonly traffic: Traffic;
-  },
+  found: Pick<ConstructorParameters<typeof OpenedRepository>[0], 'id' | 'keyFileId' | 'masterKey' | 'problems'>,
 ): Promise<Repository> {
   await ensurePrivateFolder(options.outboxFolder);
-  const cache = options.cacheFolder === undefined ? undefined : await SealedCache.open(options.cacheFolder);
   return new OpenedRepository({
     ...found,
-    cache,
-    remote: countingRemote(options.remote, found.traffic),
+    remote: options.remote,
     clock: options.clock,
     randomBytes: options.randomBytes,
     outboxFolder: options.outboxFolder,

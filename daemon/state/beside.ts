@@ -9,7 +9,7 @@ import { emptyFolder, ensurePrivateFolder, syncFolder } from '../base/files.ts';
 import type { Home } from './model.ts';
 
 /** What belongs to one repository and not to the computer. */
-const ofRepository = ['vault.json', 'trust.json', 'sealed'] as const;
+const ofRepository = ['vault.json', 'trust.json', 'sealed', 'copies'] as const;
 
 export function besideHome(home: Home): Home {
   const state = join(home.state, 'fresh');

@@ -1,4 +1,4 @@
-// state.db: the journal of packs on their way, the history of runs, and small facts. SQLite in WAL mode with
+// state.db: the journal of packs on their way, the history of runs, small facts, and what is known of objects in clouds. SQLite in WAL mode with
 // synchronous=FULL, so a call that returned is on disk. Opened by the main thread and by the engine worker at once.
 //
 // Migrations go forward only, in one transaction, after a copy of the file. A database of a newer Signet is refused and a
@@ -29,6 +29,22 @@ const migrations: readonly Migration[] = [
    CREATE TABLE fact (
      name TEXT PRIMARY KEY,
      value TEXT NOT NULL
+   ) STRICT, WITHOUT ROWID;`,
+  `CREATE TABLE object (
+     place TEXT NOT NULL,
+     key TEXT NOT NULL,
+     id TEXT NOT NULL,
+     state TEXT NOT NULL,
+     size_bytes INTEGER,
+     sha256 TEXT,
+     session BLOB,
+     PRIMARY KEY (place, key)
+   ) STRICT, WITHOUT ROWID;
+   CREATE TABLE place_note (
+     place TEXT NOT NULL,
+     name TEXT NOT NULL,
+     value TEXT NOT NULL,
+     PRIMARY KEY (place, name)
    ) STRICT, WITHOUT ROWID;`,
 ];
 

@@ -17,18 +17,21 @@ import { SignetError, systemCode } from '../base/errors.ts';
 import { ensurePrivateFolder, privateFile, readBounded, replaceFile, syncFolder } from '../base/files.ts';
 import { takeOverFiles } from './beside.ts';
 import { inTransaction, joinDatabase, openDatabase } from './database.ts';
-import type { DeviceIdentity, Home, PackRows, Witness } from './model.ts';
+import type { DeviceIdentity, Home, ObjectRows, PackRows, Witness } from './model.ts';
+import { ObjectTable } from './object-table.ts';
 import { Facts, History, PackTable } from './records.ts';
 import { openBox, sealBox } from './sealed.ts';
+import { SealedFiles } from './sealed-files.ts';
 import { SettingsFile } from './settings.ts';
 
 export { besideHome, removeBeside, removeLeft } from './beside.ts';
 export { patternProblem } from './exclude-pattern.ts';
+export { openBox, sealBox } from './sealed.ts';
+export { SealedFiles } from './sealed-files.ts';
 export { defaultSettings } from './settings.ts';
 
 const databaseName = 'state.db';
 const keyBytes = 32;
-const maxSealedBytes = 512 * 1024 * 1024;
 const maxVaultBytes = 16 * 1024;
 const maxWitnessBytes = 1024 * 1024;
 
@@ -52,6 +55,12 @@ export function openPackJournal<Id extends string>(home: Home): PackRows<Id> & {
   return Object.assign(new PackTable<Id>(database), { close: () => database.close() });
 }
 
+/** What is known of objects in clouds, for the engine worker as the journal is. */
+export function openObjectTables(home: Home): { of(place: string): ObjectRows; close(): void } {
+  const database = joinDatabase(join(home.state, databaseName));
+  return { of: place => new ObjectTable(database, place), close: () => database.close() };
+}
+
 export class State {
   readonly settings: SettingsFile;
   readonly history: History;
@@ -63,11 +72,13 @@ export class State {
   readonly #home: Home;
   readonly #database: DatabaseSync;
   readonly #localKey: Uint8Array;
+  readonly #sealed: SealedFiles;
 
   constructor(home: Home, database: DatabaseSync, localKey: Uint8Array, installId: string, hostLabel: string) {
     this.#home = home;
     this.#database = database;
     this.#localKey = localKey;
+    this.#sealed = new SealedFiles(home);
     this.installId = installId;
     this.settings = new SettingsFile(home.config, hostLabel);
     this.history = new History(database, localKey);
@@ -103,31 +114,14 @@ export class State {
     return { id, isNew: true };
   }
 
-  /**
-   * Keeps bytes in `state/sealed/<name>`, replaced in one step.
-   *
-   * @param name lower-case letters, digits, '.', '_' and '-'; it is bound to the content
-   * @param key 32 bytes, derived from the repository's master key (label signet/state/v1)
-   */
-  async saveSealed(name: string, key: Uint8Array, bytes: Uint8Array): Promise<void> {
-    const path = this.#sealedPath(name);
-    await ensurePrivateFolder(dirname(path));
-    await replaceFile(path, sealBox(key, name, bytes));
+  /** Keeps bytes as `SealedFiles.save`. @param key derived from the repository's master key (label signet/state/v1) */
+  saveSealed(name: string, key: Uint8Array, bytes: Uint8Array): Promise<void> {
+    return this.#sealed.save(name, key, bytes);
   }
 
-  /**
-   * @returns undefined when there is no such file
-   * @throws E_STATE_CORRUPT when it does not open under this key and name; the file is left where it is
-   */
-  async loadSealed(name: string, key: Uint8Array): Promise<Uint8Array | undefined> {
-    const path = this.#sealedPath(name);
-    const box = await readBounded(path, maxSealedBytes);
-    if (box === undefined) return undefined;
-    const bytes = openBox(key, name, box);
-    if (bytes === undefined) {
-      throw new SignetError('E_STATE_CORRUPT', `${path}: does not open under the state key`, { params: { path } });
-    }
-    return bytes;
+  /** As `SealedFiles.load`. */
+  loadSealed(name: string, key: Uint8Array): Promise<Uint8Array | undefined> {
+    return this.#sealed.load(name, key);
   }
 
   /** Several facts in one step; undefined takes one away. */
@@ -145,16 +139,6 @@ export class State {
     const rows = this.packJournal();
     rows.remove(rows.rows().map(({ id }) => id));
     await takeOverFiles(this.#home, leftName);
-  }
-
-  async removeSealed(name: string): Promise<void> {
-    await rm(this.#sealedPath(name), { force: true });
-  }
-
-  #sealedPath(name: string): string {
-    if (!/^[a-z0-9][a-z0-9._-]{0,120}$/.test(name))
-      throw new SignetError('E_INTERNAL', `"${name}" is no name for a sealed file`);
-    return join(this.#home.state, 'sealed', name);
   }
 
   /**

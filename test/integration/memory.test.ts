@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import test from 'ava';
 import { hkdfSha512 } from '../../daemon/kernel/hash.ts';
 import { createFolderRemote } from '../../daemon/remotes/folder.ts';
-import { loadConfig, masterBytes, openMasterKey } from '../../daemon/repository/master-key.ts';
+import { masterBytes, openConfig, openMasterKey } from '../../daemon/repository/master-key.ts';
 import { daemonClient } from '../support/daemon-client.ts';
 import { installation, password, phone } from '../support/installation.ts';
 import { keyring, withoutKeyring } from '../support/keyring.ts';
@@ -56,7 +56,7 @@ for (const keychain of ['without a keychain', 'with a keychain'] as const) {
       const remote = await createFolderRemote(signet.remote);
       const { masterKey } = await openMasterKey(remote, key, { report: () => {} });
       const master = masterBytes(masterKey);
-      const { id } = await loadConfig(remote, masterKey, undefined);
+      const { id } = openConfig(masterKey, await remote.get('config', { maxBytes: 4096 }));
       const derived = (label: string) => hkdfSha512(master, Buffer.from(id, 'hex'), Buffer.from(label), 32);
       const needles: readonly Needle[] = [
         ...textForms('password', password), // of the wrong one it is the beginning

@@ -30,6 +30,7 @@ export function faultyRemote(
   return {
     kind: remote.kind,
     label: remote.label,
+    isCostlyToList: remote.isCostlyToList,
     put: (key, body, options) => around('put', key, () => remote.put(key, body, options)),
     get: (key, options) => around('get', key, () => remote.get(key, options)),
     stat: (key, options) => around('stat', key, () => remote.stat(key, options)),

@@ -42,6 +42,7 @@ const commonProtocol = new Set([
   'words.ts',
   'error-words.ts',
   'notice-words.ts',
+  'sign-in-words.ts',
   'formats.ts',
   'status.ts',
   'version.ts',

@@ -7,6 +7,8 @@ import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { utf8 } from '../../daemon/base/bytes.ts';
 import type { Clock } from '../../daemon/base/clock.ts';
+import { cached } from '../../daemon/remotes/cached.ts';
+import { counted } from '../../daemon/remotes/counted.ts';
 import { createMemoryRemote } from '../../daemon/remotes/memory.ts';
 import type { Remote } from '../../daemon/remotes/remote.ts';
 import type { JournaledPack, PackJournal, Repository, Snapshot, TreeNode } from '../../daemon/repository/model.ts';
@@ -119,16 +121,18 @@ export interface Bench {
 /** @param remote where the repository lies; in memory unless given */
 export async function bench(
   t: ExecutionContext,
-  changes: Partial<RepositoryOptions> & { seed?: number } = {},
+  changes: Partial<RepositoryOptions> & { seed?: number; cacheFolder?: string } = {},
 ): Promise<Bench> {
-  const { seed = 1, ...given } = changes;
+  const { seed = 1, remote = createMemoryRemote(), cacheFolder, ...given } = changes;
+  const place = async (inner: Remote): Promise<Remote> =>
+    cacheFolder === undefined ? counted(inner) : cached(counted(inner), cacheFolder);
   const folder = await temporaryFolder(t);
   const outboxFolder = join(folder, 'outbox');
   await mkdir(outboxFolder, { mode: 0o700 });
   const clock = drivenClock();
   const journal = memoryJournal();
   const options: RepositoryOptions = {
-    remote: createMemoryRemote(),
+    remote: await place(remote),
     recoveryKey,
     clock,
     randomBytes: fixedRandom(seed),
@@ -138,13 +142,15 @@ export async function bench(
     ...given,
   };
   return {
-    remote: options.remote,
+    remote,
     clock,
     journal,
     outboxFolder,
     options,
     create: () => createRepository(options),
-    open: more => openRepository({ ...options, ...more }),
+    async open(more = {}) {
+      return openRepository({ ...options, ...more, remote: await place(more.remote ?? remote) });
+    },
   };
 }
 

@@ -300,18 +300,18 @@ test('a migration copies the database first and is all or nothing', async t => {
   const home = await makeHome(t);
   await reopened(home, state => state.facts.set('a', '1'));
   const path = join(home.state, 'state.db');
-  const first = 'SELECT 1';
-  t.throws(() => openDatabase(path, { now: 5, steps: [first, 'CREATE TABLE later (x); CREATE TABLE fact (x);'] }));
+  const before = ['SELECT 1', 'SELECT 1'];
+  t.throws(() => openDatabase(path, { now: 5, steps: [...before, 'CREATE TABLE later (x); CREATE TABLE fact (x);'] }));
   await reopened(home, state => t.is(state.facts.get('a'), '1'));
 
-  const database = openDatabase(path, { now: 6, steps: [first, 'CREATE TABLE later (x)'] });
-  t.is(database.prepare('PRAGMA user_version').get()?.['user_version'], 2);
+  const database = openDatabase(path, { now: 6, steps: [...before, 'CREATE TABLE later (x)'] });
+  t.is(database.prepare('PRAGMA user_version').get()?.['user_version'], 3);
   t.is(database.prepare('SELECT count(*) AS n FROM later').get()?.['n'], 0);
   database.close();
 
-  const copy = new DatabaseSync(`${path}.v1-6`, { readOnly: true });
+  const copy = new DatabaseSync(`${path}.v2-6`, { readOnly: true });
   t.is(copy.prepare("SELECT value FROM fact WHERE name = 'a'").get()?.['value'], '1');
-  t.is(copy.prepare('PRAGMA user_version').get()?.['user_version'], 1);
+  t.is(copy.prepare('PRAGMA user_version').get()?.['user_version'], 2);
   copy.close();
 });
 
