@@ -3,6 +3,7 @@
 import { randomFillSync } from 'node:crypto';
 import { hostname } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
+import { productVersion } from '../protocol/version.ts';
 import { secretBytes } from './base/bytes.ts';
 import { systemClock } from './base/clock.ts';
 import { SignetError } from './base/errors.ts';
@@ -14,13 +15,14 @@ import { serveEngine } from './jobs/engine-server.ts';
 import { freeDiskBytes } from './platform/platform.ts';
 import { cached } from './remotes/cached.ts';
 import { cloudPlace } from './remotes/cloud-place.ts';
+import type { DriveConnection } from './remotes/connection.ts';
 import { counted } from './remotes/counted.ts';
 import { createFolderRemote } from './remotes/folder.ts';
 import { folderPlace } from './remotes/folder-place.ts';
 import type { NetworkRemote } from './remotes/remote.ts';
 import { patience, retrying } from './remotes/retrying.ts';
-import type { PlaceSpec } from './remotes/spec.ts';
-import { throttled } from './remotes/throttled.ts';
+import { type PlaceSpec, placeLabel } from './remotes/spec.ts';
+import { driveRates, type Throttling, throttled } from './remotes/throttled.ts';
 import type { PackId } from './repository/model.ts';
 import { openObjectTables, openPackJournal } from './state/state.ts';
 
@@ -55,8 +57,10 @@ async function placeOf(place: PlaceSpec, context: CloudContext | undefined): Pro
   if (place.kind === 'folder') {
     return { ...folderPlace(place.path), open: async () => counted(createFolderRemote(place.path)) };
   }
-  const connection = context?.connection();
-  if (place.kind === 's3' && connection?.kind === 's3') {
+  if (context === undefined) throw new SignetError('E_INTERNAL', 'a cloud is opened by what connects it');
+  const connection = context.connection();
+  if (place.kind === 'drive') return drivePlaceOf(place.folder, context);
+  if (place.kind === 's3' && connection.kind === 's3') {
     const { createS3Remote } = await import('./remotes/s3/s3.ts');
     const adapter = createS3Remote({ place, connection, clock: systemClock, randomBytes });
     const network = polite(adapter, context);
@@ -70,19 +74,73 @@ async function placeOf(place: PlaceSpec, context: CloudContext | undefined): Pro
   throw new SignetError('E_INTERNAL', `a place of kind ${place.kind} is opened with something else`);
 }
 
+async function drivePlaceOf(folder: string, context: CloudContext): Promise<Place> {
+  const [{ drivePlace }, { DriveAuth }, { googleEndpoints }] = await Promise.all([
+    import('./remotes/drive/place.ts'),
+    import('./remotes/drive/auth.ts'),
+    import('./remotes/drive/endpoints.ts'),
+  ]);
+  const connection = driveConnection(context);
+  const endpoints = googleEndpoints(googleRoot);
+  const auth = new DriveAuth({
+    connection,
+    endpoints,
+    clock: systemClock,
+    place: placeLabel({ kind: 'drive', folder }),
+  });
+  const place = drivePlace({
+    folder,
+    connection: () => driveConnection(context),
+    saveConnection: context.changed,
+    auth,
+    objects: context.rows(),
+    sealSession: context.seal,
+    openSession: context.unseal,
+    endpoints,
+    clock: systemClock,
+    randomBytes,
+    userAgent: `signet/${productVersion}`,
+  });
+  let network: NetworkRemote | undefined;
+  const wire = (): NetworkRemote => {
+    network ??= polite(place.remote(), context, driveRates);
+    return network;
+  };
+  return {
+    ...place,
+    async prepare(options) {
+      await place.prepare(options);
+      network = undefined; // it has its folder now
+    },
+    open: async () => counted(wire()),
+    about: options => wire().about(options),
+  };
+}
+
+function driveConnection(context: CloudContext): DriveConnection {
+  const connection = context.connection();
+  if (connection.kind === 'drive') return connection;
+  throw new SignetError('E_INTERNAL', `google drive is opened with what connects a place of kind ${connection.kind}`);
+}
+
 /** Tries again what passes, as fast as the place likes and its owner allows. */
-function polite(adapter: NetworkRemote, context: CloudContext | undefined): NetworkRemote {
+function polite(
+  adapter: NetworkRemote,
+  { limits, isJob, onWait }: CloudContext,
+  rates: Pick<Throttling, 'requests' | 'puts'> = {},
+): NetworkRemote {
   return retrying(
     throttled(adapter, {
       clock: systemClock,
-      uploadBytesPerSecond: () => context?.limits().maxUploadBytesPerSecond ?? 0,
-      downloadBytesPerSecond: () => context?.limits().maxDownloadBytesPerSecond ?? 0,
+      ...rates,
+      uploadBytesPerSecond: () => limits().maxUploadBytesPerSecond,
+      downloadBytesPerSecond: () => limits().maxDownloadBytesPerSecond,
     }),
     {
       clock: systemClock,
       random,
-      patienceMs: () => (context?.isJob() ? patience.jobMs : patience.personMs),
-      onWait: until => context?.onWait(until),
+      patienceMs: () => (isJob() ? patience.jobMs : patience.personMs),
+      onWait,
     },
   );
 }

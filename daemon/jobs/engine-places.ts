@@ -39,8 +39,8 @@ export interface CloudContext {
   readonly connection: () => Connection;
   /** A folder was found or made, or a token replaced: on disk when it returns, once a repository is open. */
   readonly changed: (connection: Connection) => Promise<void>;
-  /** Rows about objects. @param id tells this place from others whatever it is called */
-  readonly rows: (id: string) => ObjectRows;
+  /** What this computer knows of its objects. */
+  readonly rows: () => ObjectRows;
   /** For addresses of uploads, which open the place to whoever has them. */
   readonly seal: (secret: Uint8Array) => Uint8Array;
   /** Undefined for what was sealed under another key. */
@@ -340,7 +340,7 @@ export class EnginePlaces {
     return {
       connection,
       changed,
-      rows: id => this.#options.tables(`${parsePlace(spec).kind} ${id}`),
+      rows: () => this.#options.tables(spec),
       seal: secret => sealBox(this.#key ?? this.#ownKey, sessionName, secret),
       unseal: box => openBox(this.#key ?? this.#ownKey, sessionName, box),
       limits: () => this.limits,
