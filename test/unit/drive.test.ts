@@ -765,6 +765,22 @@ test('the folder is made once, found again after a crash, a reinstall and a new 
   t.is(fake.files().length, 2);
 });
 
+test('a folder inside the copies is never taken for the place of others', async t => {
+  const bench = await driveBench(t);
+  await bench.remote.put('data/aa/1', utf8('1'));
+  const connection = { ...bench.options.connection, folderId: null };
+  const made = await prepareDriveFolder({ ...bench.options, connection, folder: 'data' });
+  t.deepEqual(
+    bench.fake
+      .files()
+      .filter(({ id }) => id === made.folderId)
+      .map(({ path }) => path),
+    ['data'],
+  );
+  const byHand = bench.fake.seedFolder('Restored');
+  t.is((await prepareDriveFolder({ ...bench.options, connection, folder: 'Restored' })).folderId, byHand);
+});
+
 test('a very long name of the folder is taken', async t => {
   const fake = await startDriveFake();
   t.teardown(() => fake.close());

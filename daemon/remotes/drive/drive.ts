@@ -122,7 +122,10 @@ async function searchRoot(
     const planned = await calls.find(plannedId, call);
     if (planned !== undefined && !planned.isTrashed) return planned;
   }
-  const found = await calls.rootFolders(folder, call);
+  const found: DriveFile[] = [];
+  for (const each of await calls.rootFolders(folder, call)) {
+    if (each.marker !== null || !(await isInside(each, calls, call))) found.push(each);
+  }
   if (found.length < 2) return found[0];
   // Several of one name: the one that holds a backup, else the oldest.
   const used = new Set<string>();
@@ -134,6 +137,12 @@ async function searchRoot(
       if (file.kind === 'file' && file.name === 'config') for (const id of file.parents) used.add(id);
   }
   return chooseFolder(found.filter(({ id }) => used.has(id))) ?? chooseFolder(found);
+}
+
+/** A folder inside another one of ours, such as `data`, is no place of its own. My Drive itself is not visible to us. */
+async function isInside({ parents }: DriveFile, calls: FileCalls, call: CallOptions): Promise<boolean> {
+  const [parent] = parents;
+  return parent !== undefined && (await calls.find(parent, call)) !== undefined;
 }
 
 async function keepFolder({ connection, saveConnection }: DriveOptions, folderId: string): Promise<DriveConnection> {
