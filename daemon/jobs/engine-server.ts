@@ -24,6 +24,7 @@ import type { PackJournal, PreparedKeyFile, Repository, Snapshot, SnapshotId } f
 import {
   configDigest,
   deletePlace,
+  holdsRepository,
   inspectPlace,
   openRepository,
   type PreparedRepository,
@@ -35,7 +36,8 @@ import { isVaultKey, listVaults } from '../vault/vault.ts';
 import { runBackup } from './backup.ts';
 import { bounded, inAnswer, moreOf } from './bounded.ts';
 import * as engine from './engine-messages.ts';
-import { readHistory, resolveSnapshot, type SnapshotHistory } from './history.ts';
+import { historyFolders, readHistory, resolveSnapshot, type SnapshotHistory } from './history.ts';
+import { oneLook } from './one-look.ts';
 import { runVerify } from './verify.ts';
 
 /** Everything the engine reaches outside itself. */
@@ -167,7 +169,7 @@ class EngineServer {
     });
     this.#answer(engine.reachable, async ({ remote }, signal) => {
       try {
-        return (await inspectPlace(await this.#options.openRemote(remote), { signal })) === 'repository';
+        return await holdsRepository(await this.#options.openRemote(remote), { signal });
       } catch (error) {
         if (toSignetError(error).code === 'E_UNREACHABLE') return false;
         throw error;
@@ -307,8 +309,9 @@ class EngineServer {
 
   async #readHistory(signal: AbortSignal): Promise<SnapshotHistory> {
     const { remote, repository, headsKey } = this.#opened();
-    await repository.readIndex({ signal });
-    this.#history = await readHistory({ remote, repository, headsKey, signal });
+    const shown = oneLook(remote, ['index', ...historyFolders], { signal });
+    await repository.readIndex({ shown, signal });
+    this.#history = await readHistory({ remote, repository, headsKey, shown, signal });
     return this.#history;
   }
 
