@@ -57,6 +57,8 @@ export interface BackupOrder {
   readonly sources: readonly (SourceSetting & Pick<ArchiveSource, 'captureNow' | 'lossAccepted'>)[];
   readonly memory: CaptureMemory | null;
   readonly witness: Witness;
+  /** When all packs were last looked through and found there (RFC 3339); absent for never. */
+  readonly packsListedAt?: string;
 }
 
 /** One step of a job, without what only the main thread knows. */
@@ -80,6 +82,7 @@ export interface BackupOutcome extends Omit<BackupResult, 'type'> {
   readonly witness: Witness;
   readonly snapshots: number;
   readonly repositoryBytes: number;
+  readonly packsListedAt?: string;
 }
 
 export interface RestoreOrder {
