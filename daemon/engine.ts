@@ -19,6 +19,7 @@ import type { DriveConnection } from './remotes/connection.ts';
 import { counted } from './remotes/counted.ts';
 import { createFolderRemote } from './remotes/folder.ts';
 import { folderPlace } from './remotes/folder-place.ts';
+import { mirrored } from './remotes/mirrored.ts';
 import type { NetworkRemote } from './remotes/remote.ts';
 import { patience, retrying } from './remotes/retrying.ts';
 import { type PlaceSpec, placeLabel } from './remotes/spec.ts';
@@ -43,6 +44,7 @@ serveEngine({
     randomBytes,
   }),
   keepCopies: remote => cached(remote, home.cache),
+  withMirrors: mirrored,
   grants: grantsOf({ googleRoot, clock: systemClock, randomBytes }),
   journal: openPackJournal<PackId>(home),
   startCapture: () => startDatabaseCapture({ stagingFolder: home.staging, nodePath: process.execPath }),

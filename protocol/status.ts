@@ -151,7 +151,8 @@ export type NoticeKind =
   | 'missing-source'
   | 'fewer-messages'
   | 'password-reminder'
-  | 'no-keychain';
+  | 'no-keychain'
+  | 'mirror-behind';
 
 /** Something a person should look at; no alarm. One per incident: `id` stays the same as long as it stands. */
 export interface Notice {

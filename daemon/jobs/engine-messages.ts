@@ -4,6 +4,7 @@
 import { ProgressType, RequestType } from 'vscode-jsonrpc/node';
 import type { WireError } from '../../protocol/errors.ts';
 import type {
+  Alarm,
   BackupReason,
   BackupResult,
   ListEntry,
@@ -17,6 +18,7 @@ import { copySecret } from '../base/bytes.ts';
 import { maxConnectionBytes } from '../remotes/connection.ts';
 import type { PlaceFacts } from '../remotes/remote.ts';
 import type { SourceSetting, Witness } from '../state/model.ts';
+import type { CopyOutcome, HealOutcome } from './copying.ts';
 
 /** What an opened repository tells about itself. */
 export interface OpenedRepository {
@@ -173,6 +175,17 @@ export const disconnect = request<PlaceOrder, { readonly isRevoked: boolean }>('
 export const lend = request<Nothing, { readonly connections: Uint8Array }>('lend');
 /** From now on, for all places. */
 export const setLimits = request<{ readonly limits: PlaceLimits }, null>('setLimits');
+/** Copies the opened repository to another place, whole; `isNew` while nothing is known of that place. */
+export const copyTo = request<{ readonly to: string; readonly isNew: boolean }, CopyOutcome>('copyTo');
+/** From now on these places may be read from what the opened one cannot give. */
+export const useMirrors = request<{ readonly mirrors: readonly string[] }, null>('useMirrors');
+/** Puts back into the opened place what it lost or holds damaged and the mirror has whole. */
+export const heal = request<
+  { readonly mirror: string; readonly witness: Witness; readonly suspects: readonly string[] },
+  HealOutcome
+>('heal');
+/** What an honest place would not show. */
+export const findings = request<{ readonly witness: Witness }, readonly Pick<Alarm, 'code' | 'detail'>[]>('findings');
 
 /** Forgets the repository and wipes its keys; the thread is ended afterwards. */
 export const close = request<Nothing, null>('close');

@@ -20,6 +20,7 @@ import type { Clock } from '../base/clock.ts';
 import { SignetError, toSignetError } from '../base/errors.ts';
 import type { DatabaseCapture } from '../capture/capture.ts';
 import type { Remote, RemoteKind } from '../remotes/remote.ts';
+import { parsePlace, placeLabel } from '../remotes/spec.ts';
 import type { PackJournal, PreparedKeyFile, Repository, Snapshot, SnapshotId } from '../repository/model.ts';
 import {
   configDigest,
@@ -35,6 +36,7 @@ import { isVaultKey, listVaults } from '../vault/vault.ts';
 import { runBackup } from './backup.ts';
 import { bounded, inAnswer, moreOf } from './bounded.ts';
 import { askFacts, connectPlace, disconnectPlace, type Grants } from './connect.ts';
+import { type CopyContext, type CopyOutcome, copyTo, healFrom, isSamePlace } from './copying.ts';
 import * as engine from './engine-messages.ts';
 import type { EnginePlaces } from './engine-places.ts';
 import { readHistory, resolveSnapshot, type SnapshotHistory } from './history.ts';
@@ -48,6 +50,8 @@ export interface EngineOptions {
   readonly grants: Grants;
   /** The same place with copies kept on this computer: for the repository in use, never for another. */
   readonly keepCopies: (remote: Remote) => Promise<Remote>;
+  /** The place, with others to read from what it cannot give. */
+  readonly withMirrors: (main: Remote, mirrors: () => readonly (() => Promise<Remote>)[]) => Remote;
   readonly journal: PackJournal;
   readonly startCapture: () => DatabaseCapture;
   readonly freeBytes: (folder: string) => Promise<number>;
@@ -82,6 +86,8 @@ class EngineServer {
   #session: Session | undefined;
   #history: SnapshotHistory | undefined;
   #listed: readonly SnapshotEntry[] | undefined;
+  /** Of the opened place; opened when they are needed. */
+  #mirrors: readonly (() => Promise<Remote>)[] = [];
   #reported:
     | { readonly phase: engine.EngineProgress['phase']; readonly at: number; readonly step: engine.EngineProgress }
     | undefined;
@@ -162,6 +168,20 @@ class EngineServer {
       const onProgress = (step: engine.EngineProgress): void => this.#report(step);
       return this.#asJob(() => runVerify({ ...session, ...order, randomBytes, signal, onProgress }));
     });
+    this.#answer(engine.copyTo, (order, signal) => this.#asJob(() => this.#copyTo(order, signal)));
+    this.#answer(engine.useMirrors, async ({ mirrors }) => {
+      this.#mirrors = mirrors.map(spec => onceItWorks(() => places.remote(spec, {})));
+      return null;
+    });
+    this.#answer(engine.heal, async ({ mirror, witness, suspects }, signal) => {
+      const { headsKey } = this.#opened();
+      const context = { ...this.#copyContext(signal), headsKey, witness, suspects };
+      return this.#asJob(async () => healFrom(await places.remote(mirror, { signal }), context));
+    });
+    this.#answer(engine.findings, async ({ witness }, signal) => {
+      const { findings } = await readHistory({ ...this.#opened(), witness, signal });
+      return findings.map(({ code, detail }) => ({ code, detail }));
+    });
     this.#answer(engine.measure, async () => {
       const { repository } = this.#opened();
       return { snapshots: (await repository.snapshots()).size, sizeBytes: repository.size().packBytes };
@@ -194,7 +214,7 @@ class EngineServer {
   ): Promise<Omit<engine.OpenedRepository, 'stateKey'>> {
     const { places } = this.#options;
     await (await places.place(spec)).prepare({ signal });
-    const remote = await this.#options.keepCopies(await places.remote(spec, { signal }));
+    const remote = await this.#openWithMirrors(spec, signal);
     const repository = await prepareRepository({ ...this.#repositoryOptions(remote), recoveryKey });
     wipe(recoveryKey);
     this.#prepared = { remote, spec, repository };
@@ -215,13 +235,18 @@ class EngineServer {
     const known = keyFileId === undefined ? {} : { keyFileId };
     try {
       await places.unseal(spec, recoveryKey, { signal });
-      const remote = await this.#options.keepCopies(await places.remote(spec, { signal }));
+      const remote = await this.#openWithMirrors(spec, signal);
       const repository = await openRepository({ ...this.#repositoryOptions(remote), recoveryKey, ...known, signal });
       await repository.readIndex({ signal });
       return await this.#begin(spec, remote, repository);
     } finally {
       wipe(recoveryKey);
     }
+  }
+
+  async #openWithMirrors(spec: string, signal: AbortSignal): Promise<Remote> {
+    const { places, withMirrors, keepCopies } = this.#options;
+    return keepCopies(withMirrors(await places.remote(spec, { signal }), () => this.#mirrors));
   }
 
   async #begin(spec: string, remote: Remote, repository: Repository): Promise<engine.OpenedRepository> {
@@ -319,9 +344,40 @@ class EngineServer {
     const place = await places.place(spec);
     if (await place.isMissing({ signal })) return { objects: 0, bytes: 0 };
     await place.checkDeletable();
-    const deleted = await deletePlace(await places.remote(spec, { signal }), config ?? undefined, { signal });
+    const remote = await places.remote(spec, { signal });
+    if (config !== null) await this.#refuseUsed(remote, config, signal);
+    const deleted = await deletePlace(remote, config ?? undefined, { signal });
     await place.removeEmpty({ signal });
     return deleted;
+  }
+
+  /** A place that was moved from holds the very backup that is open; under another name it may be the one in use. */
+  async #refuseUsed(remote: Remote, config: string, signal: AbortSignal): Promise<void> {
+    if ((await configDigest(this.#opened().remote, { signal })) !== config) return;
+    if (!(await isSamePlace(remote, this.#copyContext(signal)))) return;
+    throw new SignetError('E_USAGE', 'the place that is to be deleted is the one in use', {
+      params: { detail: `${remote.label} is the very place where the backup lies now: it is not deleted` },
+    });
+  }
+
+  async #copyTo(
+    { to, isNew }: { readonly to: string; readonly isNew: boolean },
+    signal: AbortSignal,
+  ): Promise<CopyOutcome> {
+    const context = this.#copyContext(signal);
+    const { places } = this.#options;
+    if (isNew) {
+      const place = await places.place(to);
+      await place.check({ signal });
+      await place.prepare({ signal });
+    }
+    return copyTo(await places.remote(to, { signal }), context, { isNew, place: placeLabel(parsePlace(to)) });
+  }
+
+  #copyContext(signal: AbortSignal): CopyContext {
+    const { remote, repository } = this.#opened();
+    const { staging: temporaryFolder } = this.#options.home;
+    return { remote, repository, temporaryFolder, signal, onProgress: step => this.#report(step) };
   }
 
   async #backup(order: engine.BackupOrder, signal: AbortSignal): Promise<engine.BackupOutcome> {
@@ -471,4 +527,16 @@ class EngineServer {
     };
     this.#connection.onRequest(type.method, answer);
   }
+}
+
+/** What was opened once is used again; what failed is tried anew by the next who asks. */
+function onceItWorks<Value>(open: () => Promise<Value>): () => Promise<Value> {
+  let opened: Promise<Value> | undefined;
+  return () => {
+    opened ??= open().catch((error: unknown) => {
+      opened = undefined;
+      throw error;
+    });
+    return opened;
+  };
 }

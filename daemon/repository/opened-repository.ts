@@ -16,7 +16,7 @@ import { decodeIndex, encodeIndex, groupForIndexes, type PackListing } from './i
 import { checkKeyFile, type KeyRing, keyFileKey, prepareKeyFile } from './key-files.ts';
 import { limits } from './limits.ts';
 import { Locks } from './locks.ts';
-import { derivedKey, fingerprintOf } from './master-key.ts';
+import { derivedKey, fingerprintOf, openConfig } from './master-key.ts';
 import type {
   BlobId,
   BlobType,
@@ -40,6 +40,7 @@ import type { PlacedBlob } from './pack-format.ts';
 import { problemFrom } from './problems.ts';
 import { decodeSnapshot, encodeSnapshot } from './snapshot-codec.ts';
 import { decodeTree, encodeTree, nameText } from './tree-codec.ts';
+import { openUnpacked } from './unpacked.ts';
 
 /** Compressions under way at once; each holds a blob and its frame. */
 const parallelSaves = 2;
@@ -404,6 +405,19 @@ export class OpenedRepository implements Repository {
     const pack = this.#index.pack(id);
     const indexed = pack === undefined ? undefined : pack.compressed + pack.uncompressed;
     return checkPackBytes(this.#remote, this.#key, { key: packKey(id), indexed }, options);
+  }
+
+  async isGenuine(key: string, stored: Uint8Array): Promise<boolean> {
+    const id = idInKey(key);
+    try {
+      if (key === 'config') return openConfig(this.#key, stored).id === this.id;
+      if (id === undefined || !/^(?:index|snapshots)\//.test(key)) return true;
+      const { json } = await openUnpacked(this.#key, { key, id, stored }, this.#options.allowRawObjects);
+      return (key.startsWith('index/') ? decodeIndex(json) : decodeSnapshot(json)) !== undefined;
+    } catch (error) {
+      if (problemFrom(key, error) === undefined) throw error;
+      return false;
+    }
   }
 
   checkSingleObjects(options: Call = {}): Promise<readonly ObjectProblem[]> {

@@ -16,6 +16,7 @@ import { serveEngine } from '../../daemon/jobs/engine-server.ts';
 import { cached } from '../../daemon/remotes/cached.ts';
 import { counted } from '../../daemon/remotes/counted.ts';
 import { createMemoryRemote, type MemoryRemote } from '../../daemon/remotes/memory.ts';
+import { mirrored } from '../../daemon/remotes/mirrored.ts';
 import { everyPage } from '../../protocol/pages.ts';
 import { noGrants, placeOver } from '../support/engine-places.ts';
 import { drivenClock, fixedRandom, memoryJournal } from '../support/repository.ts';
@@ -51,6 +52,7 @@ async function kit(t: ExecutionContext): Promise<Kit> {
     }),
     grants: noGrants,
     keepCopies: place => cached(place, home.cache),
+    withMirrors: mirrored,
     journal: memoryJournal(),
     startCapture: () => t.fail() as never,
     freeBytes: async () => 1e12,
