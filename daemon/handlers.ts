@@ -103,6 +103,15 @@ export function handlersOf({ jobs, vault, clock, pid, stop, ...asGiven }: Handle
       return {};
     },
     syncMirrors: (_, call) => jobs.mirrors.sync(call),
+    connectRemote: (wish, { secrets, ...call }) => {
+      const [clientSecret, s3Secret] = [secrets.get('clientSecret'), secrets.get('s3Secret')];
+      return jobs.clouds.connect(wish, { clientSecret, s3Secret }, call);
+    },
+    disconnectRemote: async ({ remote }) => {
+      await jobs.clouds.disconnect(remote);
+      return {};
+    },
+    showRemote: async () => ({ places: jobs.places() }),
     suggestPassword: async () => ({ newPassword: await vault.suggestPassword() }),
     daemonInfo: async () => ({
       pid,

@@ -189,7 +189,17 @@ export interface Status {
   readonly lastError: (WireError & { readonly at: string }) | null;
   /** A backup that is due but held back, and why; null when none is. */
   readonly waiting: {
-    readonly reason: 'locked' | 'quiet' | 'interval' | 'retry' | 'paused' | 'network' | 'battery' | 'metered' | 'limit';
+    readonly reason:
+      | 'locked'
+      | 'quiet'
+      | 'interval'
+      | 'retry'
+      | 'paused'
+      | 'network'
+      | 'battery'
+      | 'metered'
+      | 'limit'
+      | 'sign-in';
     /** Changes seen since the last backup. */
     readonly changes: number;
     readonly until?: string;

@@ -213,6 +213,7 @@ const waitWords: { readonly [reason in NonNullable<Status['waiting']>['reason']]
   battery: 'when the computer is plugged in',
   metered: 'when the connection is not paid by volume',
   locked: 'after you unlock Signet',
+  'sign-in': 'after you sign in again',
 };
 
 function goodWords(status: Status, good: string, now: number, locale: Locale): Omit<StateWords, 'state'> {

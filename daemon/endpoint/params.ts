@@ -12,7 +12,6 @@ const path = v.pipe(
   v.check(text => !text.includes('\0'), 'no NUL'),
 );
 const absolutePath = v.pipe(path, v.check(isAbsolute, 'an absolute path'));
-const place = v.pipe(path, v.regex(/^[a-z0-9]{2,16}:/, 'a kind, a colon, and a place'));
 /** Inside a snapshot; empty means its root. */
 const innerPath = v.pipe(
   v.string(),
@@ -52,6 +51,9 @@ const schedule = {
   onChange: v.optional(v.boolean()),
 };
 const longestPauseMs = 30 * 86_400_000;
+const place = v.pipe(path, v.regex(/^[a-z0-9]{2,16}:/, 'a kind, a colon, and a place'));
+/** Of another service: its own form. */
+const identifier = v.pipe(v.string(), v.regex(/^[\x21-\x7e]{1,512}$/, '1 to 512 printable characters without spaces'));
 const nothing = v.strictObject({});
 /** Which keys there are, and what fits each, is the state's to say. */
 const settingValues = v.pipe(
@@ -133,6 +135,18 @@ export const paramsOf = {
   addMirror: v.strictObject({ remote: place, progressToken }),
   removeMirror: v.strictObject({ remote: place }),
   syncMirrors: v.strictObject({ progressToken }),
+  connectRemote: v.strictObject({
+    remote: place,
+    clientId: v.exactOptional(identifier),
+    flow: v.exactOptional(v.picklist(['browser', 'device'])),
+    accessKeyId: v.exactOptional(identifier),
+    region: v.exactOptional(identifier),
+    pathStyle: v.exactOptional(v.boolean()),
+    secrets,
+    progressToken,
+  }),
+  disconnectRemote: v.strictObject({ remote: v.exactOptional(place) }),
+  showRemote: nothing,
   suggestPassword: nothing,
   daemonInfo: nothing,
   stopDaemon: nothing,

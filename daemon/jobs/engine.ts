@@ -16,7 +16,17 @@ import {
 import { type WireError, wireErrorOf } from '../../protocol/errors.ts';
 import { SignetError, toSignetError } from '../base/errors.ts';
 import type { Home } from '../state/model.ts';
-import { carried, close, type EngineProgress, landed, progress, progressToken } from './engine-messages.ts';
+import {
+  carried,
+  close,
+  type EngineProgress,
+  landed,
+  progress,
+  progressToken,
+  type SignInAsked,
+  signInAsked,
+  signInToken,
+} from './engine-messages.ts';
 
 /** Short-lived objects of a job are small; a larger nursery only raises the peak. */
 const youngGenerationMb = 8;
@@ -26,6 +36,7 @@ const farewellMs = 2000;
 export interface EngineCall {
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((step: EngineProgress) => void) | undefined;
+  readonly onSignInAsked?: ((asked: SignInAsked) => void) | undefined;
 }
 
 interface RunningEngine {
@@ -57,7 +68,7 @@ export class Engine {
   async ask<Params extends object, Result>(
     type: RequestType<Params, Result, WireError>,
     params: Params,
-    { signal, onProgress }: EngineCall = {},
+    { signal, onProgress, onSignInAsked }: EngineCall = {},
   ): Promise<Result> {
     signal?.throwIfAborted();
     const running = this.#start();
@@ -65,7 +76,10 @@ export class Engine {
     const cancellation = new CancellationTokenSource();
     const cancel = (): void => cancellation.cancel();
     signal?.addEventListener('abort', cancel, { once: true });
-    const listening = onProgress && connection.onProgress(progress, progressToken, onProgress);
+    const listening = [
+      ...(onProgress === undefined ? [] : [connection.onProgress(progress, progressToken, onProgress)]),
+      ...(onSignInAsked === undefined ? [] : [connection.onProgress(signInAsked, signInToken, onSignInAsked)]),
+    ];
     try {
       const answer = connection.sendRequest<Result>(type.method, carried(params), cancellation.token);
       running.asked.set(cancellation, answer);
@@ -83,7 +97,7 @@ export class Engine {
       throw toSignetError(error);
     } finally {
       signal?.removeEventListener('abort', cancel);
-      listening?.dispose();
+      for (const each of listening) each.dispose();
       running.asked.delete(cancellation);
       cancellation.dispose();
     }

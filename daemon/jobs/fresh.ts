@@ -10,6 +10,7 @@ import type { Log } from '../base/log.ts';
 import type { Home, Settings, Witness } from '../state/model.ts';
 import { removeBeside, type State } from '../state/state.ts';
 import { resticPassword, type Vault } from '../vault/vault.ts';
+import { limitsOf } from './clouds.ts';
 import type { KeySession } from './credentials.ts';
 import type { Engine } from './engine.ts';
 import * as engine from './engine-messages.ts';
@@ -208,7 +209,9 @@ export class Fresh {
   ): Promise<{ readonly opened: engine.OpenedRepository; readonly outcome: engine.BackupOutcome }> {
     const { vault, clock, deviceId } = this.#options;
     const { remote, settings, recoveryKey, password, phone } = to;
-    const identity = await worker.ask(engine.prepare, { remote, recoveryKey }, { signal });
+    const { connections } = await this.#options.engine.ask(engine.lend, {}, { signal });
+    const order = { remote, recoveryKey, connections, limits: limitsOf(settings) };
+    const identity = await worker.ask(engine.prepare, order, { signal }).finally(() => wipe(connections));
     const device = settings.deviceLabel;
     const file = await vault.create({ ...identity, password, phone, recoveryKey, device, isFirst: true, signal });
     try {
@@ -233,14 +236,14 @@ export class Fresh {
       ownHead: null,
       seen: {},
     };
-    const order: engine.BackupOrder = {
+    const backup: engine.BackupOrder = {
       reason: 'setup',
       device: { id: deviceId, label: device },
       sources: settings.sources.map(source => ({ ...source, captureNow: true, lossAccepted: false })),
       memory: null,
       witness,
     };
-    const outcome = await worker.ask(engine.backup, order, { signal, onProgress });
+    const outcome = await worker.ask(engine.backup, backup, { signal, onProgress });
     refuseGaps(outcome, settings);
     const checked = await worker.ask(engine.verify, { readDataPercent: 0, witness: outcome.witness }, { signal });
     const [problem] = checked.problems;

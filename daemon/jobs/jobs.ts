@@ -5,6 +5,7 @@ import { resolve } from 'node:path';
 import type {
   BackupReason,
   BackupResult,
+  PlaceStatus,
   RestoreResult,
   Schedule,
   SetupResult,
@@ -25,6 +26,7 @@ import { AutomaticBackups, type StartWatching } from './automatic.ts';
 import { Backups } from './backups.ts';
 import { Browsing } from './browsing.ts';
 import { type ChosenSettings, chosenSettings } from './chosen-settings.ts';
+import { Clouds, isCloud } from './clouds.ts';
 import { Credentials } from './credentials.ts';
 import type { Engine } from './engine.ts';
 import * as engine from './engine-messages.ts';
@@ -32,7 +34,7 @@ import { type Beside, Fresh } from './fresh.ts';
 import { type JobCall, JobQueue } from './job-queue.ts';
 import type { KeptPhone } from './kept-phone.ts';
 import type { KeptSession } from './kept-session.ts';
-import { LeftPlaces } from './left-places.ts';
+import { LeftPlaces, leftPlaces } from './left-places.ts';
 import { Mirrors } from './mirrors.ts';
 import { Moving } from './move.ts';
 import { backupNotices } from './overdue.ts';
@@ -81,6 +83,8 @@ export class Jobs {
   readonly moving: Moving;
   readonly mirrors: Mirrors;
   readonly left: LeftPlaces;
+  /** Places in clouds. */
+  readonly clouds: Clouds;
   readonly #options: JobsOptions;
   readonly #settings: SettingsInUse;
   readonly #automatic: AutomaticBackups;
@@ -96,18 +100,29 @@ export class Jobs {
   #repository: Status['repository'] = null;
   #reachable: boolean | null = null;
 
-  private constructor(options: JobsOptions, settings: Settings | undefined) {
-    this.#options = options;
+  private constructor(given: JobsOptions, settings: Settings | undefined) {
     this.#settings = new SettingsInUse(settings, {
-      file: options.state.settings,
-      hostLabel: options.hostLabel,
+      file: given.state.settings,
+      hostLabel: given.hostLabel,
       follow: next => this.#follow(next),
     });
-    this.#deviceId = options.state.device(options.machineId).id;
-    this.#queue = new JobQueue(options.clock, () => {
+    this.#queue = new JobQueue(given.clock, () => {
       this.#unlocking.used();
       this.#changed();
     });
+    this.clouds = new Clouds({
+      ...given,
+      facts: given.state.facts,
+      queue: this.#queue,
+      settings: () => this.#settings.orDefault,
+      isUnlocked: () => this.#unlocking.isUnlocked,
+      reopen: () => this.#reopen(),
+      onConnectedLocked: () => this.#unlocking.start(),
+      onChanged: () => this.#changed(),
+    });
+    const options = { ...given, engine: this.clouds.engine };
+    this.#options = options;
+    this.#deviceId = options.state.device(options.machineId).id;
     this.#past = new PastRuns(options.state.history);
     this.#unlocking = new Unlocking({
       ...options,
@@ -139,6 +154,10 @@ export class Jobs {
       power: options.power,
       // What keeps the question from being answered keeps the backup from being made.
       isReachable: () => this.#lookForPlace().catch(() => false),
+      signInSince: () => {
+        const { remote } = this.#settings.orDefault;
+        return remote === null ? undefined : this.clouds.signInSince(remote);
+      },
       random: () => new DataView(Uint8Array.from(options.randomBytes(4)).buffer).getUint32(0) / 2 ** 32,
       isUnlocked: () => this.#unlocking.isUnlocked,
       onProblem: code => options.log.warn('watching has a problem', { reason: code }),
@@ -152,7 +171,10 @@ export class Jobs {
       settings: () => this.#settings.current,
       stateKey: () => this.#assertUnlocked(),
       witness: stateKey => this.#witness(stateKey),
-      settle: () => this.credentials.settle(),
+      settle: async () => {
+        await this.credentials.settle();
+        await this.clouds.lookAgain(this.#remote());
+      },
       onPlace: (isReachable, stored) => {
         this.#reachable = isReachable;
         if (stored !== undefined && this.#repository !== null) this.#repository = { ...this.#repository, ...stored };
@@ -174,7 +196,7 @@ export class Jobs {
       forget: () => this.#unlocking.forget(),
       ready: () => this.#ready(),
       changeSettings: (make: (before: Settings) => Settings) => this.#settings.change(make),
-      reopen: () => this.#unlocking.reopen(),
+      reopen: () => this.#reopen(),
       openElsewhere: (...order: Parameters<Unlocking['openElsewhere']>) => this.#unlocking.openElsewhere(...order),
     };
     this.credentials = new Credentials({ ...options, session });
@@ -240,7 +262,7 @@ export class Jobs {
       lastGood: past.lastGood(),
       waiting,
       sources: this.#backups.sources,
-      remote: remote === null ? null : { label: place, reachable: this.#reachable },
+      remote: remote === null ? null : { label: place, reachable: this.#reachable, ...this.clouds.status(remote) },
       mirrors: this.mirrors.status(this.#settings.orDefault.mirrors),
       repository: this.#repository,
       deviceId: this.#deviceId,
@@ -285,8 +307,9 @@ export class Jobs {
   /** Whether the place of the copies answers. */
   async #lookForPlace(): Promise<boolean> {
     const remote = this.#remote();
-    this.#reachable = await this.#options.engine.ask(engine.reachable, { remote });
-    return this.#reachable;
+    if (!isCloud(remote)) this.#reachable = await this.#options.engine.ask(engine.reachable, { remote });
+    else this.#reachable = this.#unlocking.isUnlocked ? await this.clouds.look(remote) : null;
+    return this.#reachable ?? false;
   }
 
   /**
@@ -334,6 +357,7 @@ export class Jobs {
 
   async #measure(opened: engine.OpenedRepository): Promise<void> {
     this.#reachable = true;
+    this.clouds.opened();
     const { mirrors } = this.#settings.orDefault;
     if (mirrors.length > 0) await this.mirrors.use(mirrors);
     const { snapshots, sizeBytes } = await this.#options.engine.ask(engine.measure, {});
@@ -375,6 +399,20 @@ export class Jobs {
     } finally {
       wipe(recoveryKey);
     }
+  }
+
+  /** The places of the copies: in use, mirrors, and those that hold an old backup. */
+  places(): readonly PlaceStatus[] {
+    const { remote, mirrors } = this.#settings.orDefault;
+    const left = leftPlaces(this.#options.state, [...(remote === null ? [] : [remote]), ...mirrors]);
+    const places = this.clouds.places(left.map(each => each.remote));
+    return places.map(place => (place.role === 'mirror' ? { ...place, ...this.mirrors.synced(place.remote) } : place));
+  }
+
+  /** The place in use is opened in another way from now on. */
+  async #reopen(): Promise<void> {
+    await this.#unlocking.reopen();
+    this.#automatic.unlocked();
   }
 
   lock(): Promise<void> {
@@ -476,6 +514,8 @@ export class Jobs {
   async #follow(settings: Settings): Promise<void> {
     await this.#unlocking.follow(settings);
     await this.#automatic.follow(settings);
+    const places = [...(settings.remote === null ? [] : [settings.remote]), ...settings.mirrors];
+    if (this.#unlocking.isUnlocked && places.some(isCloud)) await this.clouds.follow(settings);
     this.#changed();
   }
 
@@ -485,6 +525,7 @@ export class Jobs {
     this.#options.around.end();
     await this.#unlocking.close();
     await this.#queue.idle();
+    this.clouds.stop();
   }
 
   /** The engine died of an unforeseen error: nothing is open any more, and the state says so. */

@@ -2,6 +2,7 @@
 // that does not open, or names a recovery key that was renewed on another device, is a newer vault of the cloud looked at, and taken over
 // when it is for the very repository that this computer knows.
 
+import type { ErrorCode } from '../../protocol/errors.ts';
 import { wipe } from '../base/bytes.ts';
 import { isCode, SignetError, toSignetError } from '../base/errors.ts';
 import type { State } from '../state/state.ts';
@@ -92,13 +93,15 @@ async function takeOver(found: OpenedVault, { vault, facts }: KnownPlace): Promi
   await vault.adopt(found);
 }
 
+/** E_VAULT_LOCKED: what opens a cloud is sealed under the very keys that are wanted. */
+const silent: ReadonlySet<ErrorCode> = new Set(['E_UNREACHABLE', 'E_REMOTE_DENIED', 'E_SIGN_IN', 'E_VAULT_LOCKED']);
+
 /** None when the place cannot be asked: then it is this computer's own copy alone that says whether the password is right. */
 async function lyingVaults({ engine: worker, remote }: KnownPlace): Promise<readonly VaultCandidate[]> {
   try {
     return await worker.ask(engine.vaults, { remote });
   } catch (error) {
-    const { code } = toSignetError(error);
-    if (code === 'E_UNREACHABLE' || code === 'E_REMOTE_DENIED' || code === 'E_SIGN_IN') return [];
+    if (silent.has(toSignetError(error).code)) return [];
     throw error;
   }
 }

@@ -11,6 +11,7 @@ import type { Settings } from '../state/model.ts';
 import type { State } from '../state/state.ts';
 import { checkSameRepository, parseRecoveryKey, type Vault } from '../vault/vault.ts';
 import { AutoLock } from './auto-lock.ts';
+import { needsSignIn } from './clouds.ts';
 import type { Engine } from './engine.ts';
 import * as engine from './engine-messages.ts';
 import type { JobQueue } from './job-queue.ts';
@@ -144,7 +145,8 @@ export class Unlocking {
       log.warn('the session could not be taken up', { code: error.code });
       if (isCode(error, 'E_UNREACHABLE')) this.#options.onUnreachable();
       if (isCode(error, 'E_WRONG_SECRET')) await session.end();
-      else this.#resumeLater();
+      // Nothing but its owner's sign-in changes that, after which it is tried again.
+      else if (!needsSignIn(error)) this.#resumeLater();
     } finally {
       wipe(kept.recoveryKey);
     }

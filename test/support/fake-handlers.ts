@@ -6,6 +6,7 @@ import { type SecretName, secretNames } from '../../protocol/secrets.ts';
 import type {
   BackupResult,
   CopyResult,
+  PlaceStatus,
   RestoreResult,
   SnapshotEntry,
   Status,
@@ -75,6 +76,22 @@ export function someStatus(changes: Partial<Status> = {}): Status {
 }
 
 export const someSettings = { deviceLabel: 'Laptop', watch: 'chokidar', quietMs: 30_000, waitOnBattery: false };
+
+export const signInPage = {
+  url: 'https://accounts.google.com/o/oauth2/v2/auth?client_id=example',
+  expiresAt: '2026-11-23T09:10:00.000Z',
+};
+
+export const connectedPlace: PlaceStatus = {
+  remote: 'drive:Signet',
+  kind: 'drive',
+  label: 'Google Drive',
+  role: 'main',
+  account: 'kim@example.org',
+  clientId: '1234.apps.googleusercontent.com',
+  quota: { limit: 16_000_000_000, used: 9_500_000_000 },
+  advice: [],
+};
 
 export const backupResult: BackupResult = {
   type: 'result',
@@ -196,6 +213,12 @@ export function fakeHandlers(changes: Partial<Handlers> = {}, asked: Asked[] = [
     addMirror: async () => copyResult,
     removeMirror: async () => ({}),
     syncMirrors: async () => copyResult,
+    connectRemote: async ({ remote }, { signInAsked }) => {
+      if (remote.startsWith('drive:')) signInAsked({ remote, ...signInPage });
+      return { ...connectedPlace, remote, holds: 'empty' };
+    },
+    disconnectRemote: async () => ({}),
+    showRemote: async () => ({ places: [connectedPlace] }),
     suggestPassword: async () => ({ newPassword: new Uint8Array(Buffer.from(suggested)) }),
     daemonInfo: async () => ({ pid: process.pid, version: productVersion, protocolVersion, uptimeSeconds: 12 }),
     stopDaemon: async () => ({}),

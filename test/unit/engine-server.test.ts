@@ -11,12 +11,14 @@ import {
   PortMessageWriter,
 } from 'vscode-jsonrpc/node';
 import * as engine from '../../daemon/jobs/engine-messages.ts';
+import { EnginePlaces } from '../../daemon/jobs/engine-places.ts';
 import { serveEngine } from '../../daemon/jobs/engine-server.ts';
 import { cached } from '../../daemon/remotes/cached.ts';
 import { counted } from '../../daemon/remotes/counted.ts';
 import { createMemoryRemote, type MemoryRemote } from '../../daemon/remotes/memory.ts';
 import { mirrored } from '../../daemon/remotes/mirrored.ts';
 import { everyPage } from '../../protocol/pages.ts';
+import { noGrants, placeOver } from '../support/engine-places.ts';
 import { drivenClock, fixedRandom, memoryJournal } from '../support/repository.ts';
 import { temporaryHome } from '../support/temporary-home.ts';
 
@@ -41,14 +43,16 @@ async function kit(t: ExecutionContext): Promise<Kit> {
   serveEngine({
     port: port2,
     home,
-    openRemote: async () => counted(remote),
+    places: new EnginePlaces({
+      home,
+      placeOf: async () => placeOver(counted(remote)),
+      tables: () => t.fail() as never,
+      folder: () => createMemoryRemote(),
+      randomBytes: fixedRandom(5),
+    }),
+    grants: noGrants,
     keepCopies: place => cached(place, home.cache),
-    prepareRemote: async () => undefined,
     withMirrors: mirrored,
-    checkPlace: async () => undefined,
-    checkDeletable: async () => undefined,
-    removeEmpty: async () => undefined,
-    isMissing: async () => false,
     journal: memoryJournal(),
     startCapture: () => t.fail() as never,
     freeBytes: async () => 1e12,
@@ -62,7 +66,7 @@ async function kit(t: ExecutionContext): Promise<Kit> {
     connection.dispose();
     port1.close();
   });
-  await connection.sendRequest(engine.prepare, { remote: 'memory', recoveryKey: new Uint8Array(32).fill(7) });
+  await connection.sendRequest(engine.prepare, { remote: 'folder:/memory', recoveryKey: new Uint8Array(32).fill(7) });
   const { repositoryId, keyFileId, masterKeyFingerprint } = await connection.sendRequest(engine.create, {});
   const device = { id: '0011223344556677', label: 'bench' };
   let witness: engine.BackupOrder['witness'] = {
