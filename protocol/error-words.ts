@@ -3,6 +3,7 @@
 
 import type { ErrorCode, ErrorParams, WireError } from './errors.ts';
 import { ago, counted, duration, type Locale, size } from './formats.ts';
+import { deniedWords, placeNamed, signInWords } from './place-words.ts';
 
 /** What happened, and what the person can do; the advice is empty where the message says it all. */
 export interface Words {
@@ -96,10 +97,7 @@ const sentences: { readonly [code in ErrorCode]: Sentence } = {
     message: `The program that runs ${text('when', 'before')} each backup ${text('problem', 'failed')}, so no backup was made.`,
     advice: 'It is named in the settings file, under beforeBackup. See what it says, then try again.',
   }),
-  E_REMOTE_DENIED: ({ place }) => ({
-    message: `${capital(place)} does not let Signet read or write there.`,
-    advice: 'Check the permissions of the place, then try again.',
-  }),
+  E_REMOTE_DENIED: ({ place, text }) => deniedWords(text('reason', ''), capital(place), text('account', '')),
   E_OBJECT_AUTH: damaged,
   E_OBJECT_ID: damaged,
   E_OBJECT_TYPE: notWhatItClaims,
@@ -211,10 +209,7 @@ const sentences: { readonly [code in ErrorCode]: Sentence } = {
     message: "This computer's disk is full.",
     advice: `Signet needs ${sized('need') ?? 'some room'} for a safe copy. Backups go on when there is room.`,
   }),
-  E_SIGN_IN: ({ place }) => ({
-    message: `${capital(place)} needs you to sign in again.`,
-    advice: 'Backups wait until then.',
-  }),
+  E_SIGN_IN: ({ place, text }) => signInWords(text('why', ''), capital(place)),
   E_ROLLBACK: hidden,
   E_WITHHELD: hidden,
   E_FORK: say(
@@ -279,7 +274,7 @@ export function filled(params: ErrorParams, now: number, locale: Locale): Params
     text,
     size: name => (typeof params[name] === 'number' ? size(params[name], locale) : undefined),
     time: name => (typeof params[name] === 'string' ? ago(params[name], now, locale) : undefined),
-    place: text('place', text('remote', 'the place of your backups')),
+    place: placeNamed(text('place', text('remote', 'the place of your backups'))),
     detail: params['detail'] === undefined ? '' : `: ${params['detail']}`,
   };
 }
@@ -301,6 +296,7 @@ const phoneProblems: { readonly [problem: string]: string } = {
 const leftBehind: { readonly [job: string]: string } = {
   question: 'Nothing was changed.',
   verify: 'Nothing was changed.',
+  'remote/connect': 'Nothing was changed.',
   restore: 'The chats you had are as they were.',
 };
 

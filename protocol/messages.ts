@@ -253,10 +253,15 @@ export const signInAsked = new NotificationType<{
   /** RFC 3339. */
   readonly expiresAt: string;
 }>('signet/remote/signInAsked');
-/** From the client to the daemon: end the grant and forget it here; the copies stay. Without a name: the place in use. */
-export const disconnectRemote = new RequestType<{ readonly remote?: string }, Record<string, never>, WireError>(
-  'signet/remote/disconnect',
-);
+/**
+ * From the client to the daemon: end the grant and forget it here; the copies stay. Without a name: the place in use. `isRevoked` is false
+ * where the place could not be told, or cannot be: its owner ends the grant there.
+ */
+export const disconnectRemote = new RequestType<
+  { readonly remote?: string },
+  { readonly isRevoked: boolean },
+  WireError
+>('signet/remote/disconnect');
 /** From the client to the daemon: the places in use and what they tell about themselves. */
 export const showRemote = new RequestType0<{ readonly places: readonly PlaceStatus[] }, WireError>(
   'signet/remote/show',

@@ -261,6 +261,8 @@ export interface PlaceStatus {
   readonly folderId?: string;
   readonly quota?: { readonly limit: number | null; readonly used: number; readonly inTrash?: number };
   readonly signIn?: 'needed';
+  /** What lay there when it was connected or last looked at; absent: not known, and for a place in use, which holds the backup. */
+  readonly holds?: 'empty' | 'repository' | 'other';
   readonly syncedAt?: string | null;
   /** What would make the copies safer: 'versioning-off', 'object-lock-off', 'no-mirror', 'project-in-testing'; more may follow. */
   readonly advice: readonly string[];
