@@ -148,8 +148,11 @@ export class Clouds {
     });
   }
 
-  /** Ends the grant where that is possible, and forgets it here; the copies stay. @throws E_VAULT_LOCKED on a computer that is set up */
-  async disconnect(wanted: string | undefined): Promise<void> {
+  /**
+   * Ends the grant where that is possible, and forgets it here; the copies stay. Answers whether it was ended where it was given.
+   * @throws E_VAULT_LOCKED on a computer that is set up
+   */
+  async disconnect(wanted: string | undefined): Promise<boolean> {
     const { settings, isUnlocked, queue, facts, log, onChanged } = this.#options;
     const inUse = settings().remote;
     const remote = wanted === undefined ? inUse : normaliseRemote(wanted);
@@ -160,15 +163,17 @@ export class Clouds {
     }
     if (inUse !== null && !isUnlocked()) throw new SignetError('E_VAULT_LOCKED', 'the vault is locked');
     const never = new AbortController().signal;
-    await queue.run('connect', { progress: () => undefined, signal: never }, async signal => {
-      const { isRevoked } = await this.#ask(engine.disconnect, { remote }, { signal });
-      if (!isRevoked) log.warn('a grant could not be ended where it was given, and is forgotten here');
+    const isRevoked = await queue.run('connect', { progress: () => undefined, signal: never }, async signal => {
+      const ended = await this.#ask(engine.disconnect, { remote }, { signal });
+      if (!ended.isRevoked) log.warn('a grant could not be ended where it was given, and is forgotten here');
       await this.#holdWhatIsLeft();
       facts.remove(toldFact(remote));
       if (settings().remote === remote) this.#noteSignIn(remote);
       else facts.remove(signInFact(remote));
+      return ended.isRevoked;
     });
     onChanged();
+    return isRevoked;
   }
 
   /** The places in use. */
