@@ -63,6 +63,8 @@ export interface BackupOrder {
 export interface EngineProgress
   extends FileProgress<'preparing' | 'scanning' | 'capturing' | 'storing' | 'finishing' | 'restoring' | 'checking'> {
   readonly bytesUploaded: number;
+  /** RFC 3339: the place asked for patience until then. */
+  readonly waitingUntil?: string;
 }
 
 /** What a backup tells its caller, and what the main thread keeps of it. */

@@ -88,11 +88,16 @@ class EngineServer {
   #listed: readonly SnapshotEntry[] | undefined;
   /** Of the opened place; opened when they are needed. */
   #mirrors: readonly (() => Promise<Remote>)[] = [];
-  #reported: { readonly phase: engine.EngineProgress['phase']; readonly at: number } | undefined;
+  #reported:
+    | { readonly phase: engine.EngineProgress['phase']; readonly at: number; readonly step: engine.EngineProgress }
+    | undefined;
+  /** RFC 3339: the place asked for patience until then. */
+  #waitingUntil: string | undefined;
 
   constructor(options: EngineOptions, connection: MessageConnection) {
     this.#options = options;
     this.#connection = connection;
+    options.places.onWait = until => this.#waits(until);
   }
 
   listen(): void {
@@ -134,8 +139,8 @@ class EngineServer {
     this.#answer(engine.digest, async ({ remote }, signal) => ({
       config: await configDigest(await places.remote(remote, { signal }), { signal }),
     }));
-    this.#answer(engine.deletePlace, (order, signal) => this.#deletePlace(order, signal));
-    this.#answer(engine.backup, (order, signal) => this.#backup(order, signal));
+    this.#answer(engine.deletePlace, (order, signal) => this.#asJob(() => this.#deletePlace(order, signal)));
+    this.#answer(engine.backup, (order, signal) => this.#asJob(() => this.#backup(order, signal)));
     this.#answer(engine.snapshots, async ({ offset, limit }, signal) => {
       // Later pages are of the list that the first was cut from, whatever was backed up meanwhile.
       if (offset === 0 || this.#listed === undefined) this.#listed = await this.#snapshots(signal);
@@ -156,13 +161,14 @@ class EngineServer {
         signal,
       );
     });
-    this.#answer(engine.restore, (order, signal) => this.#restore(order, signal));
+    this.#answer(engine.restore, (order, signal) => this.#asJob(() => this.#restore(order, signal)));
     this.#answer(engine.verify, async (order, signal) => {
       const session = this.#opened();
       const { randomBytes } = this.#options;
-      return runVerify({ ...session, ...order, randomBytes, signal, onProgress: step => this.#report(step) });
+      const onProgress = (step: engine.EngineProgress): void => this.#report(step);
+      return this.#asJob(() => runVerify({ ...session, ...order, randomBytes, signal, onProgress }));
     });
-    this.#answer(engine.copyTo, (order, signal) => this.#copyTo(order, signal));
+    this.#answer(engine.copyTo, (order, signal) => this.#asJob(() => this.#copyTo(order, signal)));
     this.#answer(engine.useMirrors, async ({ mirrors }) => {
       this.#mirrors = mirrors.map(spec => () => places.remote(spec));
       return null;
@@ -170,7 +176,7 @@ class EngineServer {
     this.#answer(engine.heal, async ({ remote, witness, suspects }, signal) => {
       const { headsKey } = this.#opened();
       const context = { ...this.#copyContext(signal), headsKey, witness, suspects };
-      return healFrom(await places.remote(remote, { signal }), context);
+      return this.#asJob(async () => healFrom(await places.remote(remote, { signal }), context));
     });
     this.#answer(engine.findings, async ({ witness }, signal) => {
       const { findings } = await readHistory({ ...this.#opened(), witness, signal });
@@ -462,8 +468,31 @@ class EngineServer {
   #report(step: engine.EngineProgress): void {
     const now = this.#options.clock.monotonic();
     if (step.phase === this.#reported?.phase && now - this.#reported.at < reportEveryMs) return;
-    this.#reported = { phase: step.phase, at: now };
-    void this.#connection.sendProgress(engine.progress, engine.progressToken, step);
+    this.#reported = { phase: step.phase, at: now, step };
+    const waiting = this.#waitingUntil === undefined ? {} : { waitingUntil: this.#waitingUntil };
+    void this.#connection.sendProgress(engine.progress, engine.progressToken, { ...step, ...waiting });
+  }
+
+  /** Told at once, and with every step until it is over. */
+  #waits(until: number | undefined): void {
+    this.#waitingUntil = until === undefined ? undefined : new Date(until).toISOString();
+    const last = this.#reported?.step;
+    if (last === undefined || this.#options.places.jobs === 0) return;
+    this.#reported = undefined;
+    this.#report(last);
+  }
+
+  /** Work that has time to wait for a place. */
+  async #asJob<Result>(work: () => Promise<Result>): Promise<Result> {
+    const { places } = this.#options;
+    places.jobs += 1;
+    this.#reported = undefined;
+    try {
+      return await work();
+    } finally {
+      places.jobs -= 1;
+      this.#waitingUntil = undefined;
+    }
   }
 
   /** What comes with orders that name a place. */
