@@ -348,6 +348,7 @@ class EngineServer {
     if (config !== null) await this.#refuseUsed(remote, config, signal);
     const deleted = await deletePlace(remote, config ?? undefined, { signal });
     await place.removeEmpty({ signal });
+    places.drop(spec);
     return deleted;
   }
 
