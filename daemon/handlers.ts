@@ -94,6 +94,12 @@ export function handlersOf({ jobs, vault, clock, pid, stop, ...asGiven }: Handle
       return {};
     },
     startAfresh: (_, call) => jobs.fresh.start(given(call.secrets), call),
+    connectRemote: (wish, { secrets, ...call }) => {
+      const [clientSecret, s3Secret] = [secrets.get('clientSecret'), secrets.get('s3Secret')];
+      return jobs.clouds.connect(wish, { clientSecret, s3Secret }, call);
+    },
+    disconnectRemote: async ({ remote }) => ({ isRevoked: await jobs.clouds.disconnect(remote) }),
+    showRemote: async () => ({ places: jobs.places() }),
     deleteOldBackup: ({ name }, { secrets }) => jobs.left.delete(name, given(secrets)),
     moveRemote: ({ to, lost }, call) =>
       lost ? jobs.moving.lost(to, given(call.secrets), call) : jobs.moving.move(to, call),
@@ -103,12 +109,6 @@ export function handlersOf({ jobs, vault, clock, pid, stop, ...asGiven }: Handle
       return {};
     },
     syncMirrors: (_, call) => jobs.mirrors.sync(call),
-    connectRemote: (wish, { secrets, ...call }) => {
-      const [clientSecret, s3Secret] = [secrets.get('clientSecret'), secrets.get('s3Secret')];
-      return jobs.clouds.connect(wish, { clientSecret, s3Secret }, call);
-    },
-    disconnectRemote: async ({ remote }) => ({ isRevoked: await jobs.clouds.disconnect(remote) }),
-    showRemote: async () => ({ places: jobs.places() }),
     suggestPassword: async () => ({ newPassword: await vault.suggestPassword() }),
     daemonInfo: async () => ({
       pid,

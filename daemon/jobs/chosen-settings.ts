@@ -33,7 +33,6 @@ const elsewhere: Readonly<Record<string, string>> = {
   sources: '`signet sources` changes them',
   schedule: '`signet schedule` changes it',
   syncedBy: 'Signet finds it out',
-  mirrors: '`signet remote mirror` changes them',
 };
 
 export type ChosenSettings = Pick<Settings, (typeof settable)[number]>;

@@ -163,17 +163,6 @@ export const read = request<
 export const restore = request<RestoreOrder, RestoreResult>('restore');
 export const verify = request<{ readonly readDataPercent: number; readonly witness: Witness }, VerifyResult>('verify');
 export const measure = request<Nothing, { readonly snapshots: number; readonly sizeBytes: number }>('measure');
-/** Copies the opened repository to another place, whole; `isNew` while nothing is known of that place. */
-export const copyTo = request<PlaceOrder & { readonly isNew: boolean }, CopyOutcome>('copyTo');
-/** From now on these places may be read from what the opened one cannot give. */
-export const useMirrors = request<{ readonly mirrors: readonly string[] }, null>('useMirrors');
-/** Puts back into the opened place what it lost or holds damaged and the mirror has whole. */
-export const heal = request<
-  PlaceOrder & { readonly witness: Witness; readonly suspects: readonly string[] },
-  HealOutcome
->('heal');
-/** What an honest place would not show. */
-export const findings = request<{ readonly witness: Witness }, readonly Pick<Alarm, 'code' | 'detail'>[]>('findings');
 /** Of a folder; a cloud is asked what it tells of itself. */
 export const reachable = request<PlaceOrder, boolean>('reachable');
 /** What a cloud tells of itself, asked now: one request; null for a folder. */
@@ -186,6 +175,17 @@ export const disconnect = request<PlaceOrder, { readonly isRevoked: boolean }>('
 export const lend = request<Nothing, { readonly connections: Uint8Array }>('lend');
 /** From now on, for all places. */
 export const setLimits = request<{ readonly limits: PlaceLimits }, null>('setLimits');
+/** Copies the opened repository to another place, whole; `isNew` while nothing is known of that place. */
+export const copyTo = request<PlaceOrder & { readonly isNew: boolean }, CopyOutcome>('copyTo');
+/** From now on these places may be read from what the opened one cannot give. */
+export const useMirrors = request<{ readonly mirrors: readonly string[] }, null>('useMirrors');
+/** Puts back into the opened place what it lost or holds damaged and the mirror has whole. */
+export const heal = request<
+  PlaceOrder & { readonly witness: Witness; readonly suspects: readonly string[] },
+  HealOutcome
+>('heal');
+/** What an honest place would not show. */
+export const findings = request<{ readonly witness: Witness }, readonly Pick<Alarm, 'code' | 'detail'>[]>('findings');
 
 /** Forgets the repository and wipes its keys; the thread is ended afterwards. */
 export const close = request<Nothing, null>('close');

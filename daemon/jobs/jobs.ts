@@ -34,7 +34,7 @@ import { type Beside, Fresh } from './fresh.ts';
 import { type JobCall, JobQueue } from './job-queue.ts';
 import type { KeptPhone } from './kept-phone.ts';
 import type { KeptSession } from './kept-session.ts';
-import { LeftPlaces, leftPlaces } from './left-places.ts';
+import { LeftPlaces } from './left-places.ts';
 import { Mirrors } from './mirrors.ts';
 import { Moving } from './move.ts';
 import { backupNotices } from './overdue.ts';
@@ -79,12 +79,12 @@ export class Jobs {
   /** Passwords in use. */
   readonly credentials: Credentials;
   readonly fresh: Fresh;
+  /** Places in clouds. */
+  readonly clouds: Clouds;
   /** From one place to another, further copies, and what was left. */
   readonly moving: Moving;
   readonly mirrors: Mirrors;
   readonly left: LeftPlaces;
-  /** Places in clouds. */
-  readonly clouds: Clouds;
   readonly #options: JobsOptions;
   readonly #settings: SettingsInUse;
   readonly #automatic: AutomaticBackups;
@@ -404,8 +404,7 @@ export class Jobs {
   /** The places of the copies: in use, mirrors, and those that hold an old backup. */
   places(): readonly PlaceStatus[] {
     const { remote, mirrors } = this.#settings.orDefault;
-    const left = leftPlaces(this.#options.state, [...(remote === null ? [] : [remote]), ...mirrors]);
-    const places = this.clouds.places(left.map(each => each.remote));
+    const places = this.clouds.places(this.left.remotes([...(remote === null ? [] : [remote]), ...mirrors]));
     return places.map(place => (place.role === 'mirror' ? { ...place, ...this.mirrors.synced(place.remote) } : place));
   }
 

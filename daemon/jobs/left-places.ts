@@ -49,6 +49,11 @@ export class LeftPlaces {
     this.#options = options;
   }
 
+  /** The specs of those that are not in use again. @param used places in use */
+  remotes(used: readonly string[]): readonly string[] {
+    return leftPlaces(this.#options.state, used).map(({ remote }) => remote);
+  }
+
   /**
    * Deletes one.
    *

@@ -209,16 +209,16 @@ export function fakeHandlers(changes: Partial<Handlers> = {}, asked: Asked[] = [
       recoveryKey: new Uint8Array(Buffer.from(recoveryKey)),
     }),
     deleteOldBackup: async () => ({ objects: 12, bytes: 5_000_000 }),
-    moveRemote: async ({ lost }) => ({ ...copyResult, left: lost ? null : 'Backup' }),
-    addMirror: async () => copyResult,
-    removeMirror: async () => ({}),
-    syncMirrors: async () => copyResult,
     connectRemote: async ({ remote }, { signInAsked }) => {
       if (remote.startsWith('drive:')) signInAsked({ remote, ...signInPage });
       return { ...connectedPlace, remote, holds: 'empty' };
     },
     disconnectRemote: async () => ({ isRevoked: true }),
     showRemote: async () => ({ places: [connectedPlace] }),
+    moveRemote: async ({ lost }) => ({ ...copyResult, left: lost ? null : 'Backup' }),
+    addMirror: async () => copyResult,
+    removeMirror: async () => ({}),
+    syncMirrors: async () => copyResult,
     suggestPassword: async () => ({ newPassword: new Uint8Array(Buffer.from(suggested)) }),
     daemonInfo: async () => ({ pid: process.pid, version: productVersion, protocolVersion, uptimeSeconds: 12 }),
     stopDaemon: async () => ({}),

@@ -128,7 +128,11 @@ export function createCatalog({ calls, table, rootId, clock }: CatalogOptions): 
         await update({ signal: stop });
         lookedAt = now;
       });
-      look = { startedAt: now, work };
+      const mine = { startedAt: now, work };
+      look = mine;
+      work.failed.then(() => {
+        if (look === mine) look = undefined; // nobody is to be told twice what went wrong once
+      });
       last = work.ended;
     }
     return look.work.wait(signal);

@@ -97,7 +97,7 @@ export async function prepareDriveFolder(options: DriveOptions, call: CallOption
   const id = await ids.take(call);
   objects.setNote(plannedRootNote, `${id} ${folder}`);
   const made = await calls
-    .createFolder({ id, name: folder, parent: undefined, marker: folder }, call)
+    .createFolder({ id, name: folder, parent: undefined, madeAs: folder }, call)
     .catch(async error => {
       const before = isRefused(error, 409) ? await calls.find(id, call) : undefined;
       if (before === undefined) throw error;

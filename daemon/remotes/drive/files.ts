@@ -3,12 +3,13 @@
 // Guarantees: every call names its fields, every list leaves the trash out and follows its pages to the last, and nothing of an answer
 // is used before it is checked.
 
+import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { drive } from '@googleapis/drive';
 import { SignetError } from '../../base/errors.ts';
 import type { CallOptions } from '../remote.ts';
-import { placeName } from './classify.ts';
+import { isRefused, placeName } from './classify.ts';
 import type { Transport } from './transport.ts';
 
 const unzip = promisify(gunzip);
@@ -22,6 +23,8 @@ const googleType = 'application/vnd.google-apps.';
 export const fileFields = 'id,name,mimeType,parents,trashed,size,sha256Checksum,createdTime,ownedByMe,appProperties';
 /** Items in a page at most. */
 const pageSize = 1000;
+/** An empty page may lead to itself, though not for ever. */
+const pageRepeats = 100;
 /** Parents asked for in one list; the query grows by about 50 characters for each. */
 export const parentsPerList = 40;
 
@@ -38,7 +41,7 @@ export interface DriveFile {
   /** RFC 3339 in UTC: sorts as text. */
   readonly createdAt: string;
   readonly isOurs: boolean;
-  /** The name that a root folder was made under, whatever it is called now. */
+  /** What marks a root folder. */
   readonly marker: string | null;
 }
 
@@ -85,11 +88,16 @@ export interface NewFolder {
   readonly id: string;
   readonly name: string;
   readonly parent: string | undefined;
-  /** Marks the root folder for a reinstalled app: the name it was made under. */
-  readonly marker?: string;
+  /** Marks a root folder: a reinstalled app finds it by the name it was made under, whatever it is called then. */
+  readonly madeAs?: string;
 }
 
 const markerKey = 'signetFolder';
+
+/** Key and value of a property have 124 bytes together, which a name may exceed. */
+function markerOf(name: string): string {
+  return createHash('sha256').update(name).digest('hex').slice(0, 32);
+}
 
 export interface FileCallsOptions {
   readonly transport: Transport;
@@ -142,13 +150,14 @@ export function createFileCalls({ transport, apiRoot, userAgent }: FileCallsOpti
   async function* pages(
     request: (pageToken: string | undefined) => Promise<{ readonly data: unknown }>,
   ): AsyncGenerator<Readonly<Record<string, unknown>>> {
+    let repeats = 0;
     for (let token: string | undefined; ; ) {
       const page = objectOf(await call(() => request(token)));
       yield page;
       // Pages may be short or empty: only a missing token ends the list.
       const next = page['nextPageToken'];
       if (typeof next !== 'string' || next === '') return;
-      if (next === token) throw notGoogle();
+      if (next === token && ++repeats > pageRepeats) throw notGoogle();
       token = next;
     }
   }
@@ -171,13 +180,13 @@ export function createFileCalls({ transport, apiRoot, userAgent }: FileCallsOpti
       return arrayOf(answer['ids']).map(idOf);
     },
 
-    async createFolder({ id, name, parent, marker }, { signal } = {}) {
+    async createFolder({ id, name, parent, madeAs }, { signal } = {}) {
       const requestBody = {
         id,
         name,
         mimeType: folderType,
         ...(parent === undefined ? {} : { parents: [parent] }),
-        ...(marker === undefined ? {} : { appProperties: { [markerKey]: marker } }),
+        ...(madeAs === undefined ? {} : { appProperties: { [markerKey]: markerOf(madeAs) } }),
       };
       return fileOf(await call(() => api.files.create({ requestBody, fields: fileFields }, callOptions(signal))));
     },
@@ -194,17 +203,27 @@ export function createFileCalls({ transport, apiRoot, userAgent }: FileCallsOpti
     async *children(parents, options = {}) {
       for (let at = 0; at < parents.length; at += parentsPerList) {
         const some = parents.slice(at, at + parentsPerList).map(id => `'${id}' in parents`);
-        yield* list(`(${some.join(' or ')}) and trashed = false`, options);
+        try {
+          yield* list(`(${some.join(' or ')}) and trashed = false`, options);
+        } catch (error) {
+          if (!isRefused(error, 404)) throw error;
+          // One of them went away since it was found: not that an object is missing.
+          throw new SignetError('E_UNREACHABLE', 'a folder in google drive went away while it was listed', {
+            params: { remote: placeName },
+            cause: error,
+          });
+        }
       }
     },
 
     async rootFolders(name, options = {}) {
+      const marker = markerOf(name);
       const text = `'${name.replace(/[\\']/g, '\\$&')}'`;
-      const isNamed = `name = ${text} or appProperties has { key='${markerKey}' and value=${text} }`;
+      const isNamed = `name = ${text} or appProperties has { key='${markerKey}' and value='${marker}' }`;
       const found: DriveFile[] = [];
       const q = `mimeType = '${folderType}' and trashed = false and (${isNamed})`;
       for await (const page of list(q, options)) found.push(...page);
-      return found.filter(folder => folder.name === name || folder.marker === name); // Drive's `name =` ignores case
+      return found.filter(folder => folder.name === name || folder.marker === marker); // Drive's `name =` ignores case
     },
 
     async feedStart({ signal } = {}) {

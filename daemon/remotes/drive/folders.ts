@@ -61,27 +61,24 @@ export function createFolders({ calls, table, ids, catalog }: FoldersOptions): F
     });
   }
 
+  function idOf(folder: string): string | undefined {
+    const row = table.get(folder);
+    return row?.state === 'there' ? row.id : undefined;
+  }
+
   async function ensure(key: RemoteKey, options: CallOptions): Promise<string> {
+    const folders = foldersAbove(key);
+    // Another computer may have made the missing ones, or one of the others may be gone.
+    if (folders.some(folder => idOf(folder) === undefined)) await catalog.refreshAfter(lookAgainMs, options);
     let parent = catalog.rootId;
-    for (const folder of foldersAbove(key)) {
-      const isThere = (): string | undefined => {
-        const row = table.get(folder);
-        return row?.state === 'there' ? row.id : undefined;
-      };
-      let id = isThere();
-      if (id === undefined) {
-        await catalog.refreshAfter(lookAgainMs, options); // another computer may have made it
-        id = isThere() ?? (await make(folder, parent, options));
-      }
-      parent = id;
-    }
+    for (const folder of folders) parent = idOf(folder) ?? (await make(folder, parent, options));
     return parent;
   }
 
   return {
     above(key, options = {}) {
-      const known = table.get(folderOf(key));
-      if (known?.state === 'there') return Promise.resolve(known.id);
+      const known = idOf(folderOf(key));
+      if (known !== undefined) return Promise.resolve(known);
       const turn = last.then(() => ensure(key, options));
       last = turn.catch(() => undefined); // its caller is told; the next one goes on
       return turn;

@@ -5,6 +5,8 @@ export interface SharedWork<Result> {
   wait(signal: AbortSignal | undefined): Promise<Result>;
   /** Resolves when it ended in whatever way; waits for nothing on behalf of a caller. */
   readonly ended: Promise<void>;
+  /** Resolves when it ended badly, and only then. */
+  readonly failed: Promise<void>;
   /** Nobody waited for it any more. */
   isStopped(): boolean;
 }
@@ -13,12 +15,14 @@ export function sharedWork<Result>(start: (signal: AbortSignal) => Promise<Resul
   const stop = new AbortController();
   let waiting = 0;
   const work = start(stop.signal);
+  const failure = Promise.withResolvers<void>();
   const ended = work.then(
     () => undefined,
-    () => undefined, // each caller is told by its own promise
+    () => failure.resolve(), // each caller is told by its own promise
   );
   return {
     ended,
+    failed: failure.promise,
     isStopped: () => stop.signal.aborted,
     wait(signal) {
       if (signal?.aborted) return Promise.reject(signal.reason);

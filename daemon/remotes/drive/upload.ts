@@ -327,7 +327,9 @@ async function sourceOf(body: RemoteBody): Promise<Source> {
   const { sizeBytes } = body instanceof Uint8Array ? { sizeBytes: body.length } : body;
   let known: string | undefined;
   const note = (hash: Hash): void => {
-    known = toHex(hash.digest());
+    const sha256 = toHex(hash.digest());
+    known ??= sha256;
+    if (known !== sha256) throw new SignetError('E_INTERNAL', 'the file to upload changed while it was read');
   };
   const from = (offset: number): StreamedBody => ({
     sizeBytes: sizeBytes - offset,
