@@ -25,6 +25,7 @@ import type { PackJournal, PreparedKeyFile, Repository, Snapshot, SnapshotId } f
 import {
   configDigest,
   deletePlace,
+  holdsRepository,
   inspectPlace,
   openRepository,
   type PreparedRepository,
@@ -39,7 +40,8 @@ import { askFacts, connectPlace, disconnectPlace, type Grants } from './connect.
 import { type CopyContext, type CopyOutcome, copyTo, healFrom, isSamePlace } from './copying.ts';
 import * as engine from './engine-messages.ts';
 import type { EnginePlaces } from './engine-places.ts';
-import { readHistory, resolveSnapshot, type SnapshotHistory } from './history.ts';
+import { historyFolders, readHistory, resolveSnapshot, type SnapshotHistory } from './history.ts';
+import { oneLook } from './one-look.ts';
 import { runVerify } from './verify.ts';
 
 /** Everything the engine reaches outside itself. */
@@ -88,11 +90,16 @@ class EngineServer {
   #listed: readonly SnapshotEntry[] | undefined;
   /** Of the opened place; opened when they are needed. */
   #mirrors: readonly (() => Promise<Remote>)[] = [];
-  #reported: { readonly phase: engine.EngineProgress['phase']; readonly at: number } | undefined;
+  #reported:
+    | { readonly phase: engine.EngineProgress['phase']; readonly at: number; readonly step: engine.EngineProgress }
+    | undefined;
+  /** RFC 3339: the place asked for patience until then. */
+  #waitingUntil: string | undefined;
 
   constructor(options: EngineOptions, connection: MessageConnection) {
     this.#options = options;
     this.#connection = connection;
+    options.places.onWait = until => this.#waits(until);
   }
 
   listen(): void {
@@ -134,8 +141,8 @@ class EngineServer {
     this.#answer(engine.digest, async ({ remote }, signal) => ({
       config: await configDigest(await places.remote(remote, { signal }), { signal }),
     }));
-    this.#answer(engine.deletePlace, (order, signal) => this.#deletePlace(order, signal));
-    this.#answer(engine.backup, (order, signal) => this.#backup(order, signal));
+    this.#answer(engine.deletePlace, (order, signal) => this.#asJob(() => this.#deletePlace(order, signal)));
+    this.#answer(engine.backup, (order, signal) => this.#asJob(() => this.#backup(order, signal)));
     this.#answer(engine.snapshots, async ({ offset, limit }, signal) => {
       // Later pages are of the list that the first was cut from, whatever was backed up meanwhile.
       if (offset === 0 || this.#listed === undefined) this.#listed = await this.#snapshots(signal);
@@ -156,21 +163,22 @@ class EngineServer {
         signal,
       );
     });
-    this.#answer(engine.restore, (order, signal) => this.#restore(order, signal));
+    this.#answer(engine.restore, (order, signal) => this.#asJob(() => this.#restore(order, signal)));
     this.#answer(engine.verify, async (order, signal) => {
       const session = this.#opened();
       const { randomBytes } = this.#options;
-      return runVerify({ ...session, ...order, randomBytes, signal, onProgress: step => this.#report(step) });
+      const onProgress = (step: engine.EngineProgress): void => this.#report(step);
+      return this.#asJob(() => runVerify({ ...session, ...order, randomBytes, signal, onProgress }));
     });
-    this.#answer(engine.copyTo, (order, signal) => this.#copyTo(order, signal));
+    this.#answer(engine.copyTo, (order, signal) => this.#asJob(() => this.#copyTo(order, signal)));
     this.#answer(engine.useMirrors, async ({ mirrors }) => {
-      this.#mirrors = mirrors.map(spec => onceItWorks(() => places.remote(spec, {})));
+      this.#mirrors = mirrors.map(spec => () => places.remote(spec));
       return null;
     });
-    this.#answer(engine.heal, async ({ mirror, witness, suspects }, signal) => {
+    this.#answer(engine.heal, async ({ remote, witness, suspects }, signal) => {
       const { headsKey } = this.#opened();
       const context = { ...this.#copyContext(signal), headsKey, witness, suspects };
-      return healFrom(await places.remote(mirror, { signal }), context);
+      return this.#asJob(async () => healFrom(await places.remote(remote, { signal }), context));
     });
     this.#answer(engine.findings, async ({ witness }, signal) => {
       const { findings } = await readHistory({ ...this.#opened(), witness, signal });
@@ -189,7 +197,7 @@ class EngineServer {
     });
     this.#answer(engine.reachable, async ({ remote }, signal) => {
       try {
-        return (await inspectPlace(await places.remote(remote, { signal }), { signal })) === 'repository';
+        return await holdsRepository(await places.remote(remote, { signal }), { signal });
       } catch (error) {
         if (toSignetError(error).code === 'E_UNREACHABLE') return false;
         throw error;
@@ -342,6 +350,7 @@ class EngineServer {
     if (config !== null) await this.#refuseUsed(remote, config, signal);
     const deleted = await deletePlace(remote, config ?? undefined, { signal });
     await place.removeEmpty({ signal });
+    places.drop(spec);
     return deleted;
   }
 
@@ -355,17 +364,18 @@ class EngineServer {
   }
 
   async #copyTo(
-    { to, isNew }: { readonly to: string; readonly isNew: boolean },
+    { remote: spec, isNew }: { readonly remote: string; readonly isNew: boolean },
     signal: AbortSignal,
   ): Promise<CopyOutcome> {
     const context = this.#copyContext(signal);
     const { places } = this.#options;
     if (isNew) {
-      const place = await places.place(to);
+      const place = await places.place(spec);
       await place.check({ signal });
-      await place.prepare({ signal });
+      if (await place.isMissing({ signal })) await place.prepare({ signal });
     }
-    return copyTo(await places.remote(to, { signal }), context, { isNew, place: placeLabel(parsePlace(to)) });
+    const other = await places.remote(spec, { signal });
+    return copyTo(other, context, { isNew, place: placeLabel(parsePlace(spec)) });
   }
 
   #copyContext(signal: AbortSignal): CopyContext {
@@ -412,8 +422,9 @@ class EngineServer {
 
   async #readHistory(signal: AbortSignal): Promise<SnapshotHistory> {
     const { remote, repository, headsKey } = this.#opened();
-    await repository.readIndex({ signal });
-    this.#history = await readHistory({ remote, repository, headsKey, signal });
+    const shown = oneLook(remote, ['index', ...historyFolders], { signal });
+    await repository.readIndex({ shown, signal });
+    this.#history = await readHistory({ remote, repository, headsKey, shown, signal });
     return this.#history;
   }
 
@@ -461,8 +472,31 @@ class EngineServer {
   #report(step: engine.EngineProgress): void {
     const now = this.#options.clock.monotonic();
     if (step.phase === this.#reported?.phase && now - this.#reported.at < reportEveryMs) return;
-    this.#reported = { phase: step.phase, at: now };
-    void this.#connection.sendProgress(engine.progress, engine.progressToken, step);
+    this.#reported = { phase: step.phase, at: now, step };
+    const waiting = this.#waitingUntil === undefined ? {} : { waitingUntil: this.#waitingUntil };
+    void this.#connection.sendProgress(engine.progress, engine.progressToken, { ...step, ...waiting });
+  }
+
+  /** Told at once, and with every step until it is over. */
+  #waits(until: number | undefined): void {
+    this.#waitingUntil = until === undefined ? undefined : new Date(until).toISOString();
+    const last = this.#reported?.step;
+    if (last === undefined || this.#options.places.jobs === 0) return;
+    this.#reported = undefined;
+    this.#report(last);
+  }
+
+  /** Work that has time to wait for a place. */
+  async #asJob<Result>(work: () => Promise<Result>): Promise<Result> {
+    const { places } = this.#options;
+    places.jobs += 1;
+    this.#reported = undefined;
+    try {
+      return await work();
+    } finally {
+      places.jobs -= 1;
+      this.#waitingUntil = undefined;
+    }
   }
 
   /** What comes with orders that name a place. */
@@ -498,16 +532,4 @@ class EngineServer {
     };
     this.#connection.onRequest(type.method, answer);
   }
-}
-
-/** What was opened once is used again; what failed is tried anew by the next who asks. */
-function onceItWorks<Value>(open: () => Promise<Value>): () => Promise<Value> {
-  let opened: Promise<Value> | undefined;
-  return () => {
-    opened ??= open().catch((error: unknown) => {
-      opened = undefined;
-      throw error;
-    });
-    return opened;
-  };
 }
