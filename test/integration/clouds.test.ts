@@ -6,6 +6,7 @@ import test, { type ExecutionContext } from 'ava';
 import type { BackupResult, RestoreResult, SetupResult, Status } from '../../protocol/status.ts';
 import { type DaemonClient, daemonClient } from '../support/daemon-client.ts';
 import { type DriveFake, startDriveFake } from '../support/drive-fake/drive-fake.ts';
+import { signIn } from '../support/drive-owner.ts';
 import { type Installation, installation, password, phone } from '../support/installation.ts';
 import { type S3Server, startS3Server } from '../support/s3-server.ts';
 
@@ -61,16 +62,6 @@ async function drive(t: ExecutionContext): Promise<Cloud & { readonly google: Dr
     requests: () => google.log.length,
     objects: async () => google.paths(),
   };
-}
-
-/** As the owner of the account does: opens the page in a browser of this computer, and agrees. */
-async function signIn(client: DaemonClient, google: DriveFake, remote: string): Promise<void> {
-  const secret = Buffer.from(google.client.secret);
-  const visits: Promise<unknown>[] = [];
-  await client.connectRemote({ remote, clientId: google.client.id }, [['clientSecret', secret]], url => {
-    visits.push(fetch(url).then(page => page.text()));
-  });
-  await Promise.all(visits);
 }
 
 const clouds = { S3: bucket, 'Google Drive': drive };
