@@ -47,6 +47,7 @@ const codes: { readonly [meaning in Meaning]?: readonly string[] } = {
   'sign-in': [
     ...['InvalidAccessKeyId', 'SignatureDoesNotMatch', 'ExpiredToken', 'InvalidToken', 'TokenRefreshRequired'],
     ...['InvalidSecurity', 'NotSignedUp', 'Unauthorized', 'CredentialsProviderError', 'ExpiredTokenException'],
+    'ERR_INVALID_CHAR', // a key with a line break in it fits into no header
   ],
   patience: [
     ...['SlowDown', 'SlowDownRead', 'SlowDownWrite', 'ServiceUnavailable', 'Throttling', 'ThrottlingException', 'Busy'],
