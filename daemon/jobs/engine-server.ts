@@ -25,6 +25,7 @@ import type { PackJournal, PreparedKeyFile, Repository, Snapshot, SnapshotId } f
 import {
   configDigest,
   deletePlace,
+  holdsRepository,
   inspectPlace,
   openRepository,
   type PreparedRepository,
@@ -39,7 +40,8 @@ import { askFacts, connectPlace, disconnectPlace, type Grants } from './connect.
 import { type CopyContext, type CopyOutcome, copyTo, healFrom, isSamePlace } from './copying.ts';
 import * as engine from './engine-messages.ts';
 import type { EnginePlaces } from './engine-places.ts';
-import { readHistory, resolveSnapshot, type SnapshotHistory } from './history.ts';
+import { historyFolders, readHistory, resolveSnapshot, type SnapshotHistory } from './history.ts';
+import { oneLook } from './one-look.ts';
 import { runVerify } from './verify.ts';
 
 /** Everything the engine reaches outside itself. */
@@ -170,13 +172,13 @@ class EngineServer {
     });
     this.#answer(engine.copyTo, (order, signal) => this.#asJob(() => this.#copyTo(order, signal)));
     this.#answer(engine.useMirrors, async ({ mirrors }) => {
-      this.#mirrors = mirrors.map(spec => onceItWorks(() => places.remote(spec, {})));
+      this.#mirrors = mirrors.map(spec => () => places.remote(spec));
       return null;
     });
-    this.#answer(engine.heal, async ({ mirror, witness, suspects }, signal) => {
+    this.#answer(engine.heal, async ({ remote, witness, suspects }, signal) => {
       const { headsKey } = this.#opened();
       const context = { ...this.#copyContext(signal), headsKey, witness, suspects };
-      return this.#asJob(async () => healFrom(await places.remote(mirror, { signal }), context));
+      return this.#asJob(async () => healFrom(await places.remote(remote, { signal }), context));
     });
     this.#answer(engine.findings, async ({ witness }, signal) => {
       const { findings } = await readHistory({ ...this.#opened(), witness, signal });
@@ -195,7 +197,7 @@ class EngineServer {
     });
     this.#answer(engine.reachable, async ({ remote }, signal) => {
       try {
-        return (await inspectPlace(await places.remote(remote, { signal }), { signal })) === 'repository';
+        return await holdsRepository(await places.remote(remote, { signal }), { signal });
       } catch (error) {
         if (toSignetError(error).code === 'E_UNREACHABLE') return false;
         throw error;
@@ -348,6 +350,7 @@ class EngineServer {
     if (config !== null) await this.#refuseUsed(remote, config, signal);
     const deleted = await deletePlace(remote, config ?? undefined, { signal });
     await place.removeEmpty({ signal });
+    places.drop(spec);
     return deleted;
   }
 
@@ -361,17 +364,18 @@ class EngineServer {
   }
 
   async #copyTo(
-    { to, isNew }: { readonly to: string; readonly isNew: boolean },
+    { remote: spec, isNew }: { readonly remote: string; readonly isNew: boolean },
     signal: AbortSignal,
   ): Promise<CopyOutcome> {
     const context = this.#copyContext(signal);
     const { places } = this.#options;
     if (isNew) {
-      const place = await places.place(to);
+      const place = await places.place(spec);
       await place.check({ signal });
-      await place.prepare({ signal });
+      if (await place.isMissing({ signal })) await place.prepare({ signal });
     }
-    return copyTo(await places.remote(to, { signal }), context, { isNew, place: placeLabel(parsePlace(to)) });
+    const other = await places.remote(spec, { signal });
+    return copyTo(other, context, { isNew, place: placeLabel(parsePlace(spec)) });
   }
 
   #copyContext(signal: AbortSignal): CopyContext {
@@ -418,8 +422,9 @@ class EngineServer {
 
   async #readHistory(signal: AbortSignal): Promise<SnapshotHistory> {
     const { remote, repository, headsKey } = this.#opened();
-    await repository.readIndex({ signal });
-    this.#history = await readHistory({ remote, repository, headsKey, signal });
+    const shown = oneLook(remote, ['index', ...historyFolders], { signal });
+    await repository.readIndex({ shown, signal });
+    this.#history = await readHistory({ remote, repository, headsKey, shown, signal });
     return this.#history;
   }
 
@@ -527,16 +532,4 @@ class EngineServer {
     };
     this.#connection.onRequest(type.method, answer);
   }
-}
-
-/** What was opened once is used again; what failed is tried anew by the next who asks. */
-function onceItWorks<Value>(open: () => Promise<Value>): () => Promise<Value> {
-  let opened: Promise<Value> | undefined;
-  return () => {
-    opened ??= open().catch((error: unknown) => {
-      opened = undefined;
-      throw error;
-    });
-    return opened;
-  };
 }
