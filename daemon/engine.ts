@@ -1,97 +1,148 @@
 // The engine thread's entry: the one place that names the adapters of remotes and builds what reaches outside; then it serves the main thread.
 
 import { randomFillSync } from 'node:crypto';
-import { stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { dirname } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
+import { productVersion } from '../protocol/version.ts';
 import { secretBytes } from './base/bytes.ts';
 import { systemClock } from './base/clock.ts';
-import { SignetError, systemCode } from './base/errors.ts';
+import { SignetError } from './base/errors.ts';
 import { startDatabaseCapture } from './capture/capture.ts';
+import { grantsOf } from './cloud-grants.ts';
+import type { EngineWorld } from './jobs/engine.ts';
+import { type CloudContext, EnginePlaces, type Place } from './jobs/engine-places.ts';
 import { serveEngine } from './jobs/engine-server.ts';
 import { freeDiskBytes } from './platform/platform.ts';
 import { cached } from './remotes/cached.ts';
+import { cloudPlace } from './remotes/cloud-place.ts';
+import type { DriveConnection } from './remotes/connection.ts';
 import { counted } from './remotes/counted.ts';
-import { createFolderRemote, prepareFolder, refuseLinkedFolder, removeEmptyFolders } from './remotes/folder.ts';
-import type { Remote } from './remotes/remote.ts';
+import { createFolderRemote } from './remotes/folder.ts';
+import { folderPlace } from './remotes/folder-place.ts';
+import { mirrored } from './remotes/mirrored.ts';
+import type { NetworkRemote } from './remotes/remote.ts';
+import { patience, retrying } from './remotes/retrying.ts';
+import { type PlaceSpec, placeLabel } from './remotes/spec.ts';
+import { driveRates, type Throttling, throttled } from './remotes/throttled.ts';
 import type { PackId } from './repository/model.ts';
-import type { Home } from './state/model.ts';
-import { openPackJournal } from './state/state.ts';
-
-const folderPrefix = 'folder:';
+import { openObjectTables, openPackJournal } from './state/state.ts';
 
 if (parentPort === null) throw new SignetError('E_INTERNAL', 'the engine runs as a thread of the daemon only');
 // The daemon's own main thread passes exactly this.
-const { home } = workerData as { readonly home: Home };
+const { home, googleRoot } = workerData as EngineWorld;
+const randomBytes = (count: number): Uint8Array => randomFillSync(secretBytes(count));
+const random = (): number => new DataView(randomBytes(4).buffer).getUint32(0) / 2 ** 32;
 
 serveEngine({
   port: parentPort,
   home,
-  openRemote,
+  places: new EnginePlaces({
+    home,
+    placeOf,
+    tables: openObjectTables(home).of,
+    folder: createFolderRemote,
+    randomBytes,
+  }),
   keepCopies: remote => cached(remote, home.cache),
-  prepareRemote,
-  checkPlace,
-  isMissing,
-  checkDeletable: spec => refuseLinkedFolder(folderOf(spec)),
-  removeEmpty: spec => removeEmptyFolders(folderOf(spec)),
+  withMirrors: mirrored,
+  grants: grantsOf({ googleRoot, clock: systemClock, randomBytes }),
   journal: openPackJournal<PackId>(home),
   startCapture: () => startDatabaseCapture({ stagingFolder: home.staging, nodePath: process.execPath }),
   freeBytes: freeDiskBytes,
   clock: systemClock,
-  randomBytes: count => randomFillSync(secretBytes(count)),
+  randomBytes,
   host: { hostname: hostname(), pid: process.pid },
 });
 
-/** @throws E_USAGE for a kind that this version has no adapter for · E_UNREACHABLE */
-async function openRemote(spec: string): Promise<Remote> {
-  return counted(createFolderRemote(folderOf(spec)));
-}
-
-/**
- * Whether the place is only missing: a folder that is not there inside one that is. A missing parent is more likely an unmounted disk, on
- * whose mount point nothing must be created.
- */
-async function isMissing(spec: string): Promise<boolean> {
-  const folder = folderOf(spec);
-  const isThere = async (path: string): Promise<boolean> => {
-    try {
-      return (await stat(path)).isDirectory();
-    } catch (error) {
-      if (systemCode(error) === 'ENOENT') return false;
-      throw error;
-    }
-  };
-  return !(await isThere(folder)) && (await isThere(dirname(folder)));
-}
-
-/**
- * A place that set-up cannot use and that no waiting will make usable.
- * @throws E_USAGE
- */
-async function checkPlace(spec: string): Promise<void> {
-  const folder = folderOf(spec);
-  const [own, above] = await Promise.all([folder, dirname(folder)].map(path => stat(path).catch(() => undefined)));
-  const detail =
-    own !== undefined && !own.isDirectory()
-      ? `${folder} is a file: give a folder`
-      : own === undefined && above?.isDirectory() !== true
-        ? `there is no folder ${dirname(folder)}: connect its disk, or make it first`
-        : undefined;
-  if (detail === undefined) return;
-  throw new SignetError('E_USAGE', 'the place for the copies cannot be a folder', { params: { detail, path: folder } });
-}
-
-/** Makes the place ready for a new repository: creates the folder when only it is missing. @throws E_UNREACHABLE · E_REMOTE_DENIED */
-async function prepareRemote(spec: string): Promise<void> {
-  if (await isMissing(spec)) await prepareFolder(folderOf(spec));
-}
-
-function folderOf(spec: string): string {
-  if (!spec.startsWith(folderPrefix)) {
-    throw new SignetError('E_USAGE', 'the remote is not of a kind that is known', {
-      params: { option: '--remote', expected: 'folder:<path>' },
-    });
+/** Adapters of clouds are loaded when there is one, so that nobody else's memory holds them. */
+async function placeOf(place: PlaceSpec, context: CloudContext | undefined): Promise<Place> {
+  if (place.kind === 'folder') {
+    return { ...folderPlace(place.path), open: async () => counted(createFolderRemote(place.path)) };
   }
-  return spec.slice(folderPrefix.length);
+  if (context === undefined) throw new SignetError('E_INTERNAL', 'a cloud is opened by what connects it');
+  const connection = context.connection();
+  if (place.kind === 'drive') return drivePlaceOf(place.folder, context);
+  if (place.kind === 's3' && connection.kind === 's3') {
+    const { createS3Remote } = await import('./remotes/s3/s3.ts');
+    const adapter = createS3Remote({ place, connection, clock: systemClock, randomBytes });
+    const network = polite(adapter, context);
+    return {
+      ...cloudPlace,
+      open: async () => counted(network),
+      about: options => network.about(options),
+      check: options => adapter.check(options),
+    };
+  }
+  throw new SignetError('E_INTERNAL', `a place of kind ${place.kind} is opened with something else`);
+}
+
+async function drivePlaceOf(folder: string, context: CloudContext): Promise<Place> {
+  const [{ drivePlace }, { DriveAuth }, { googleEndpoints }] = await Promise.all([
+    import('./remotes/drive/place.ts'),
+    import('./remotes/drive/auth.ts'),
+    import('./remotes/drive/endpoints.ts'),
+  ]);
+  const connection = driveConnection(context);
+  const endpoints = googleEndpoints(googleRoot);
+  const auth = new DriveAuth({
+    connection,
+    endpoints,
+    clock: systemClock,
+    place: placeLabel({ kind: 'drive', folder }),
+  });
+  const place = drivePlace({
+    folder,
+    connection: () => driveConnection(context),
+    saveConnection: context.changed,
+    auth,
+    objects: context.rows(),
+    sealSession: context.seal,
+    openSession: context.unseal,
+    endpoints,
+    clock: systemClock,
+    randomBytes,
+    userAgent: `signet/${productVersion}`,
+  });
+  let network: NetworkRemote | undefined;
+  const wire = (): NetworkRemote => {
+    network ??= polite(place.remote(), context, driveRates);
+    return network;
+  };
+  return {
+    ...place,
+    async prepare(options) {
+      await place.prepare(options);
+      network = undefined; // it has its folder now
+    },
+    open: async () => counted(wire()),
+    about: options => wire().about(options),
+  };
+}
+
+function driveConnection(context: CloudContext): DriveConnection {
+  const connection = context.connection();
+  if (connection.kind === 'drive') return connection;
+  throw new SignetError('E_INTERNAL', `google drive is opened with what connects a place of kind ${connection.kind}`);
+}
+
+/** Tries again what passes, as fast as the place likes and its owner allows. */
+function polite(
+  adapter: NetworkRemote,
+  { limits, isJob, onWait }: CloudContext,
+  rates: Pick<Throttling, 'requests' | 'puts'> = {},
+): NetworkRemote {
+  return retrying(
+    throttled(adapter, {
+      clock: systemClock,
+      ...rates,
+      uploadBytesPerSecond: () => limits().maxUploadBytesPerSecond,
+      downloadBytesPerSecond: () => limits().maxDownloadBytesPerSecond,
+    }),
+    {
+      clock: systemClock,
+      random,
+      patienceMs: () => (isJob() ? patience.jobMs : patience.personMs),
+      onWait,
+    },
+  );
 }

@@ -3,6 +3,7 @@
 
 import type { ErrorCode, ErrorParams, WireError } from './errors.ts';
 import { ago, counted, duration, type Locale, size } from './formats.ts';
+import { deniedWords, placeNamed, signInWords } from './place-words.ts';
 
 /** What happened, and what the person can do; the advice is empty where the message says it all. */
 export interface Words {
@@ -65,7 +66,20 @@ const sentences: { readonly [code in ErrorCode]: Sentence } = {
             text('what', '') === '' ? 'What you asked for was not found.' : `“${text('what', '')}” was not found.`,
           advice: 'Look at the list of backups for what there is.',
         },
-  E_TARGET_NOT_EMPTY: ({ text }) => {
+  E_TARGET_NOT_EMPTY: ({ text, place }) => {
+    // Where a whole backup was to be copied to.
+    if (text('what', '') === 'another') {
+      return {
+        message: `${capital(place)} holds another backup. Nothing was written there.`,
+        advice: 'Choose another place, or an empty one.',
+      };
+    }
+    if (text('what', '') === 'others') {
+      return {
+        message: `${capital(place)} holds other things. Nothing was written there.`,
+        advice: 'Choose another place, or an empty one.',
+      };
+    }
     const folder = text('path', '') === '' ? 'The folder' : `The folder ${text('path', '')}`;
     if (text('what', '') === 'repository') {
       return { message: `${folder} holds a backup already.`, advice: 'Join that backup, or choose another folder.' };
@@ -83,10 +97,7 @@ const sentences: { readonly [code in ErrorCode]: Sentence } = {
     message: `The program that runs ${text('when', 'before')} each backup ${text('problem', 'failed')}, so no backup was made.`,
     advice: 'It is named in the settings file, under beforeBackup. See what it says, then try again.',
   }),
-  E_REMOTE_DENIED: ({ place }) => ({
-    message: `${capital(place)} does not let Signet read or write there.`,
-    advice: 'Check the permissions of the place, then try again.',
-  }),
+  E_REMOTE_DENIED: ({ place, text }) => deniedWords(text('reason', ''), capital(place), text('account', '')),
   E_OBJECT_AUTH: damaged,
   E_OBJECT_ID: damaged,
   E_OBJECT_TYPE: notWhatItClaims,
@@ -198,10 +209,7 @@ const sentences: { readonly [code in ErrorCode]: Sentence } = {
     message: "This computer's disk is full.",
     advice: `Signet needs ${sized('need') ?? 'some room'} for a safe copy. Backups go on when there is room.`,
   }),
-  E_SIGN_IN: ({ place }) => ({
-    message: `${capital(place)} needs you to sign in again.`,
-    advice: 'Backups wait until then.',
-  }),
+  E_SIGN_IN: ({ place, text }) => signInWords(text('why', ''), capital(place)),
   E_ROLLBACK: hidden,
   E_WITHHELD: hidden,
   E_FORK: say(
@@ -266,7 +274,7 @@ export function filled(params: ErrorParams, now: number, locale: Locale): Params
     text,
     size: name => (typeof params[name] === 'number' ? size(params[name], locale) : undefined),
     time: name => (typeof params[name] === 'string' ? ago(params[name], now, locale) : undefined),
-    place: text('place', text('remote', 'the place of your backups')),
+    place: placeNamed(text('place', text('remote', 'the place of your backups'))),
     detail: params['detail'] === undefined ? '' : `: ${params['detail']}`,
   };
 }
@@ -288,6 +296,7 @@ const phoneProblems: { readonly [problem: string]: string } = {
 const leftBehind: { readonly [job: string]: string } = {
   question: 'Nothing was changed.',
   verify: 'Nothing was changed.',
+  'remote/connect': 'Nothing was changed.',
   restore: 'The chats you had are as they were.',
 };
 

@@ -253,20 +253,26 @@ export const signInAsked = new NotificationType<{
   /** RFC 3339. */
   readonly expiresAt: string;
 }>('signet/remote/signInAsked');
-/** From the client to the daemon: end the grant and forget it here; the copies stay. Without a name: the place in use. */
-export const disconnectRemote = new RequestType<{ readonly remote?: string }, Record<string, never>, WireError>(
-  'signet/remote/disconnect',
-);
+/**
+ * From the client to the daemon: end the grant and forget it here; the copies stay. Without a name: the place in use. `isRevoked` is false
+ * where the place could not be told, or cannot be: its owner ends the grant there.
+ */
+export const disconnectRemote = new RequestType<
+  { readonly remote?: string },
+  { readonly isRevoked: boolean },
+  WireError
+>('signet/remote/disconnect');
 /** From the client to the daemon: the places in use and what they tell about themselves. */
 export const showRemote = new RequestType0<{ readonly places: readonly PlaceStatus[] }, WireError>(
   'signet/remote/show',
 );
 /**
  * From the client to the daemon: from now on the copies go there. Everything is copied as it is, and compared; the old place stays until
- * `deleteOldBackup`. `lost`: the old place is gone, and what the new one (a mirror) holds is what there is.
+ * `deleteOldBackup`. `lost`: the old place is gone, and what the new one (a mirror) holds is what there is; what this computer knows to be
+ * missing there is among the problems. Secrets, with `lost` while locked: password (and phone on a computer that does not remember it) or recoveryKey.
  */
 export const moveRemote = new RequestType<
-  WithProgress & { readonly to: string; readonly lost?: boolean },
+  WithProgress & { readonly to: string; readonly lost?: boolean; readonly secrets?: SealedSecrets },
   CopyResult & { readonly left: string | null },
   WireError
 >('signet/remote/move');

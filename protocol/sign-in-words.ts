@@ -1,6 +1,41 @@
 // What a person reads on the way into Google Drive: the page on which the browser ends, and the steps to a client id of one's own. The
 // command line and the extension share the steps; the page is sent by the background part.
 
+/** Which kind of client fits a way to sign in: the redirect of the one goes to this computer, the other is a code typed anywhere. */
+const clientKinds = { browser: 'Desktop app', device: 'TVs and Limited Input devices' } as const;
+
+/** Why there are steps at all. */
+export const ownClientWhy =
+  'Google Drive asks for a client id of your own: the name under which Google knows your Signet. It is free, takes some ten minutes, and is done once. Nobody else uses it or can take it away from you, and with it Signet sees only the files it made.';
+
+/** Each step with the page where it is done; signed in there with any Google account. */
+export function ownClientSteps(
+  flow: 'browser' | 'device',
+): readonly { readonly page: string; readonly text: string }[] {
+  return [
+    {
+      page: 'https://console.cloud.google.com/projectcreate',
+      text: 'Create a project; any name will do, such as Signet. Wait until it is made, and see that it is the one chosen at the top.',
+    },
+    {
+      page: 'https://console.cloud.google.com/apis/library/drive.googleapis.com',
+      text: 'Enable the Google Drive API.',
+    },
+    {
+      page: 'https://console.cloud.google.com/auth/overview',
+      text: 'Get started: app name Signet, your own address for support and contact, audience External.',
+    },
+    {
+      page: 'https://console.cloud.google.com/auth/audience',
+      text: 'Publish app, so that it says “In production”. Nothing is reviewed for that. In testing, Google would end the sign-in every 7 days.',
+    },
+    {
+      page: 'https://console.cloud.google.com/auth/clients',
+      text: `Create client, of the type “${clientKinds[flow]}”. Copy the client id and the client secret: Google shows the secret this once.`,
+    },
+  ];
+}
+
 /** How the visit of the browser ended. */
 export type SignInPage =
   | { readonly outcome: 'connected'; readonly account: string }

@@ -151,7 +151,8 @@ export type NoticeKind =
   | 'missing-source'
   | 'fewer-messages'
   | 'password-reminder'
-  | 'no-keychain';
+  | 'no-keychain'
+  | 'mirror-behind';
 
 /** Something a person should look at; no alarm. One per incident: `id` stays the same as long as it stands. */
 export interface Notice {
@@ -188,7 +189,17 @@ export interface Status {
   readonly lastError: (WireError & { readonly at: string }) | null;
   /** A backup that is due but held back, and why; null when none is. */
   readonly waiting: {
-    readonly reason: 'locked' | 'quiet' | 'interval' | 'retry' | 'paused' | 'network' | 'battery' | 'metered' | 'limit';
+    readonly reason:
+      | 'locked'
+      | 'quiet'
+      | 'interval'
+      | 'retry'
+      | 'paused'
+      | 'network'
+      | 'battery'
+      | 'metered'
+      | 'limit'
+      | 'sign-in';
     /** Changes seen since the last backup. */
     readonly changes: number;
     readonly until?: string;
@@ -250,6 +261,8 @@ export interface PlaceStatus {
   readonly folderId?: string;
   readonly quota?: { readonly limit: number | null; readonly used: number; readonly inTrash?: number };
   readonly signIn?: 'needed';
+  /** What lay there when it was connected or last looked at; absent: not known, and for a place in use, which holds the backup. */
+  readonly holds?: 'empty' | 'repository' | 'other';
   readonly syncedAt?: string | null;
   /** What would make the copies safer: 'versioning-off', 'object-lock-off', 'no-mirror', 'project-in-testing'; more may follow. */
   readonly advice: readonly string[];

@@ -5,6 +5,7 @@ import { capital, reasonWords, wordsFor } from './error-words.ts';
 import type { ErrorCode } from './errors.ts';
 import { ago, counted, dayOf, duration, type Locale, listed, percent, size } from './formats.ts';
 import { causeWords, noGoodBackup, noticeWords } from './notice-words.ts';
+import { patienceWords, placeFactWords, signInWords } from './place-words.ts';
 import { isHeldBack, isSource, newMessagesWords } from './source-words.ts';
 import type { Alarm, JobProgress, Overdue, Schedule, Status } from './status.ts';
 
@@ -41,7 +42,7 @@ export function sentenceFor(status: Status | null, now: number, locale: Locale =
     };
   }
   const good = lastGood(status, now, locale);
-  if (status.job !== null) return { state: 'running', ...runningWords(status.job, good, locale) };
+  if (status.job !== null) return { state: 'running', ...runningWords(status.job, status, now, locale) };
   if (status.overdue !== null) return { state: 'overdue', ...overdueWords(status, status.overdue, now, locale) };
   if (status.vault === 'locked') {
     const changes = status.waiting?.reason === 'locked' ? status.waiting.changes : 0;
@@ -109,19 +110,29 @@ export function shareOf(job: JobProgress): number | undefined {
   return job.filesTotal > 0 ? job.filesDone / job.filesTotal : undefined;
 }
 
-function runningWords(job: JobProgress, good: string, locale: Locale): Omit<StateWords, 'state'> {
+function runningWords(job: JobProgress, status: Status, now: number, locale: Locale): Omit<StateWords, 'state'> {
+  const good = lastGood(status, now, locale);
   if (job.phase === 'cancelling') {
     return { sentence: 'Stopping', below: 'What is already uploaded is kept and need not be sent again.' };
   }
   const share = shareOf(job);
+  const sentence = share === undefined ? jobVerbs[job.kind] : `${jobVerbs[job.kind]} ${percent(share, locale)}`;
+  if (job.waitingUntil !== undefined) {
+    return { sentence, ...patienceWords(job.waitingUntil, placeOf(status), now, locale) };
+  }
   const left =
     job.etaSeconds === undefined || job.etaSeconds < 1 ? [] : [`About ${duration(job.etaSeconds * 1000, locale)} left`];
   const item = job.item === undefined ? [] : [job.item];
   const sent = job.bytesUploaded > 0 ? [`${size(job.bytesUploaded, locale)} uploaded`] : [];
   return {
-    sentence: share === undefined ? jobVerbs[job.kind] : `${jobVerbs[job.kind]} ${percent(share, locale)}`,
+    sentence,
     below: capital([...left, ...(job.kind === 'backup' ? [good] : []), ...item, ...sent].join(' · ')),
   };
+}
+
+/** The place of the copies, for the beginning of a sentence. */
+function placeOf({ remote }: Status): string {
+  return capital(remote?.label ?? 'the place of your backups');
 }
 
 /** Whole days since the last good backup; undefined when there never was one. */
@@ -175,18 +186,20 @@ export function scheduleWords({ kind, at, onChange }: Schedule): string {
 }
 
 function needsYou(status: Status, good: string, locale: Locale): StateWords | undefined {
+  const place = placeOf(status);
+  const signedOut = (why: string): StateWords => ({
+    state: 'needs you',
+    sentence: `${place} needs you to sign in again`,
+    below: `${why === 'weekly' ? signInWords(why, place).message : 'Backups wait until then.'} ${capital(good)}.`,
+  });
   const error = status.lastError;
+  if (status.remote?.signIn === 'needed' && error?.code !== 'E_SIGN_IN') return signedOut('');
   if (error === null || (status.lastGoodAt !== null && Date.parse(error.at) < Date.parse(status.lastGoodAt)))
     return undefined;
-  const place = capital(status.remote?.label ?? 'the place of your backups');
   const need = typeof error.params['need'] === 'number' ? size(error.params['need'], locale) : 'More room';
   switch (error.code) {
     case 'E_SIGN_IN':
-      return {
-        state: 'needs you',
-        sentence: `${place} needs you to sign in again`,
-        below: `Backups wait until then. ${capital(good)}.`,
-      };
+      return signedOut(String(error.params['why'] ?? ''));
     case 'E_REMOTE_FULL':
       return { state: 'needs you', sentence: `${place} is full`, below: `${need} is needed. Free some space there.` };
     case 'E_DISK_FULL':
@@ -213,6 +226,7 @@ const waitWords: { readonly [reason in NonNullable<Status['waiting']>['reason']]
   battery: 'when the computer is plugged in',
   metered: 'when the connection is not paid by volume',
   locked: 'after you unlock Signet',
+  'sign-in': 'after you sign in again',
 };
 
 function goodWords(status: Status, good: string, now: number, locale: Locale): Omit<StateWords, 'state'> {
@@ -235,6 +249,9 @@ function goodWords(status: Status, good: string, now: number, locale: Locale): O
   if (offline) {
     const place = capital(status.remote?.label ?? 'the place of your backups');
     return { sentence: upTo, below: `${place} cannot be reached. Signet tries again by itself.` };
+  }
+  if (status.waiting?.reason === 'limit' && status.waiting.until !== undefined) {
+    return { sentence: upTo, ...patienceWords(status.waiting.until, placeOf(status), now, locale) };
   }
   const files = last?.filesUnreadable.filter(each => !isSource(each)) ?? [];
   const [unreadable] = files;
@@ -339,7 +356,7 @@ export function statusBarText(status: Status | null, now: number, locale: Locale
     case 'locked':
       return { ...item, text: '$(lock) Signet: Locked' };
     case 'needs you':
-      return { ...item, text: needName(status?.lastError?.code) };
+      return { ...item, text: needName(status?.remote?.signIn === 'needed' ? 'E_SIGN_IN' : status?.lastError?.code) };
     case 'good':
       return { ...item, text: '$(check) Signet' };
   }
@@ -353,7 +370,12 @@ function tooltipFacts(status: Status, now: number, locale: Locale): string[] {
       : status.nextRun === null
         ? []
         : [`Next: ${when(status.nextRun)}`];
-  return [...next, ...(status.remote === null ? [] : [capital(status.remote.label)])];
+  return [
+    ...next,
+    ...(status.remote === null
+      ? []
+      : [[capital(status.remote.label), ...placeFactWords(status.remote, locale)].join(' · ')]),
+  ];
 }
 
 function alarmName(code: ErrorCode | undefined): string {

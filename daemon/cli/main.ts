@@ -41,6 +41,7 @@ Begin with:
   signet setup --source ~/Chats --remote folder:/media/disk/Backup
   signet backup
   signet status
+A cloud is connected first: signet remote connect drive:Signet
 
 Exit codes: 0 done, 1 failed, 2 wrong use, 3 done with gaps, 10 not set up,
 11 in use by another computer, 12 wrong password or phone number, 13 locked,
@@ -54,7 +55,10 @@ function command(words: string, description: string, parent: Command = program):
 
 const setup = command('setup', 'create a backup, or join the one that is there')
   .option('--source <dir>', 'folder with chats, <profile> or <profile>:<dir>; may be given several times', gather)
-  .requiredOption('--remote <spec>', 'where the copies go: folder:<path>')
+  .requiredOption(
+    '--remote <spec>',
+    'where the copies go: folder:<path>, or once it is connected drive:<folder name> or s3:<endpoint>/<bucket>[/<prefix>]',
+  )
   .addOption(new Option('--schedule <kind>', 'when to back up by itself; default daily').choices(scheduleKinds))
   .addOption(atOption())
   .addOption(onChangeOption())
@@ -171,6 +175,27 @@ command('discover', 'look for chats on this computer', sources).action(async opt
 );
 command('accept <source>', 'that it shrank was meant: back it up as it is', sources).action(async (source, options) =>
   (await import('./sources.ts')).accept(source, options),
+);
+
+const remote = program.command('remote').description('the places where the copies go');
+command(
+  'connect [place]',
+  'sign in to drive:<folder name>, or give the keys of s3:<endpoint>/<bucket>[/<prefix>]',
+  remote,
+)
+  .option('--client-id <id>', 'Google Drive: the client id of your own Google project')
+  .option('--device', 'Google Drive: agree with a code on any other device')
+  .option('--no-browser', 'Google Drive: print the address to open, and open nothing')
+  .option('--access-key-id <id>', 'S3: whose secret key is asked for; without it the keys that this system has')
+  .option('--region <name>', 'S3: where the storage wants to be told')
+  .option('--path-style', 'S3: the bucket in the path rather than in the host name')
+  .option('--secrets-stdin', 'read {"clientSecret"} or {"s3Secret"} as JSON from standard input')
+  .action(async (place, options) => (await import('./remote.ts')).connect(place, options));
+command('disconnect [place]', 'end what gives access to it; the copies stay', remote).action(async (place, options) =>
+  (await import('./remote.ts')).disconnect(place, options),
+);
+command('show', 'show them, with account and room', remote).action(async options =>
+  (await import('./remote.ts')).show(options),
 );
 
 const daemon = program.command('daemon').description("Signet's background part");

@@ -8,11 +8,18 @@ import {
   ResponseError,
 } from 'vscode-jsonrpc/node';
 import { wordsFor } from '../../protocol/error-words.ts';
-import { type ErrorCode, exitCode, PeerError, type WireError, wireErrorOf } from '../../protocol/errors.ts';
+import {
+  type ErrorCode,
+  type ErrorParams,
+  exitCode,
+  PeerError,
+  type WireError,
+  wireErrorOf,
+} from '../../protocol/errors.ts';
 import { resolveHome } from '../../protocol/home.ts';
 import { type Connected, connect, connectOrLaunch } from '../../protocol/launch.ts';
 import { progress, type WithProgress } from '../../protocol/messages.ts';
-import { harmless, note, progressView } from './terminal.ts';
+import { harmless, note, type ProgressView, progressView } from './terminal.ts';
 
 export interface CommonOptions {
   readonly json?: boolean;
@@ -36,14 +43,16 @@ function notRunning(error: unknown): never {
   throw new PeerError('E_DAEMON_MISSING', 'the daemon does not run', { params: { advice }, cause: error });
 }
 
-/** A request whose progress is shown, and which Ctrl-C cancels or, with `detach`, leaves to the daemon. */
+const silent: ProgressView = { show: () => {}, end: () => {} };
+
+/** A request whose progress is shown unless it `isQuiet`, and which Ctrl-C cancels or, with `detach`, leaves to the daemon. */
 export async function longRequest<P extends WithProgress, R>(
   daemon: Connected,
   type: RequestType<P, R, WireError>,
   params: Omit<P, 'progressToken'>,
-  options: CommonOptions & { readonly detach?: string },
+  options: CommonOptions & { readonly detach?: string; readonly isQuiet?: boolean },
 ): Promise<R> {
-  const view = progressView(options.json === true);
+  const view = options.isQuiet === true ? silent : progressView(options.json === true);
   const progressToken = 'p';
   const listener = daemon.connection.onProgress(progress, progressToken, job => view.show(job));
   const source = new CancellationTokenSource();
@@ -158,6 +167,15 @@ export function inCommands(wire: WireError): { readonly message: string; readonl
     E_NOT_FOUND: 'See `signet snapshots` and `signet ls` for what there is.',
     E_ALREADY_SET_UP: 'Nothing was changed. `signet status` shows how things are.',
   };
+  if (wire.code === 'E_SIGN_IN') return { message: words.message, advice: connectAdvice(wire.params) ?? words.advice };
   const inWords = words.advice.replace('Verify the backups', 'Run `signet verify`');
   return { message: words.message, advice: advice[wire.code] ?? inWords };
+}
+
+/** Whoever never connected is told of the very place; to sign in again takes no name. Undefined where the shared words say it all. */
+function connectAdvice({ why, remote }: ErrorParams): string | undefined {
+  if (why === 'declined' || why === 'late' || why === 'refused' || why === 'client') return undefined; // it was just tried
+  if (why === 'never')
+    return `Run \`signet remote connect ${typeof remote === 'string' ? remote : 'drive:Signet'}\` first.`;
+  return 'Run `signet remote connect`; backups wait until then.';
 }

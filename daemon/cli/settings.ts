@@ -1,8 +1,9 @@
 // What can be chosen: shown, and changed one at a time. How a value is meant is told by what the setting holds now.
 
-import { duration } from '../../protocol/formats.ts';
+import { duration, size } from '../../protocol/formats.ts';
 import * as messages from '../../protocol/messages.ts';
 import { type CommonOptions, usage, withDaemon } from './session.ts';
+import { bytesIn } from './source-spec.ts';
 import { harmless, print, printJson, table } from './terminal.ts';
 
 type Values = Readonly<Record<string, unknown>>;
@@ -23,7 +24,12 @@ export const meanings: Readonly<Record<string, string>> = {
   passwordReminder: 'ask whether the password is still known',
   desktopNotices: 'show what needs you on the desktop',
   watch: 'notice changes at once',
+  maxUploadBytesPerSecond: 'at most so much to a cloud in a second',
+  maxDownloadBytesPerSecond: 'at most so much from a cloud in a second',
+  packTargetBytes: 'size of the objects that data is collected in',
 };
+
+const sizes: ReadonlySet<string> = new Set(['maxUploadBytesPerSecond', 'maxDownloadBytesPerSecond', 'packTargetBytes']);
 
 export async function get(key: string | undefined, options: CommonOptions): Promise<void> {
   const values = await withDaemon(({ connection }) => connection.sendRequest(messages.getSettings));
@@ -57,6 +63,11 @@ export function parsedValue(key: string, text: string, before: unknown): boolean
     if (['off', 'false', 'no'].includes(text)) return false;
     throw usage(`the setting ${key} is on or off`);
   }
+  if (sizes.has(key)) {
+    const bytes = bytesIn(text);
+    if (!(bytes >= 0)) throw usage(`the setting ${key} takes a size, such as 500kB, 2MB, 16MiB, or 0`);
+    return bytes;
+  }
   if (typeof before === 'number') {
     const units = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
     const [, digits, unit = 'ms'] = /^(\d{1,10})(ms|s|m|h|d)?$/.exec(text) ?? [];
@@ -69,6 +80,7 @@ export function parsedValue(key: string, text: string, before: unknown): boolean
 function shown(key: string, value: unknown): string {
   if (typeof value === 'boolean') return value ? 'on' : 'off';
   if (key === 'watch') return value === 'off' ? 'off' : 'on';
+  if (sizes.has(key) && typeof value === 'number') return value === 0 ? 'as usual' : size(value);
   if (typeof value === 'number') return value === 0 && /^(?:lock|rescan)/.test(key) ? 'never' : duration(value);
   return harmless(String(value));
 }

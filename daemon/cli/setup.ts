@@ -5,9 +5,16 @@ import { join } from 'node:path';
 import { onlyHereWords } from '../../protocol/choice-words.ts';
 import { PeerError } from '../../protocol/errors.ts';
 import { counted } from '../../protocol/formats.ts';
-import { type SetupParams, setup as setupRequest, status as statusRequest } from '../../protocol/messages.ts';
+import type { Connected } from '../../protocol/launch.ts';
+import {
+  type SetupParams,
+  setup as setupRequest,
+  showRemote,
+  status as statusRequest,
+} from '../../protocol/messages.ts';
 import type { ScheduleKind } from '../../protocol/status.ts';
 import { askedAgainWords } from '../../protocol/words.ts';
+import { cloudOf } from './cloud-wish.ts';
 import { printKey } from './keys.ts';
 import {
   givenForSetup,
@@ -21,7 +28,7 @@ import {
 import { type CommonOptions, longRequest, usage, withDaemon } from './session.ts';
 import { absolute, type ChoiceOptions, choicesOf, sourceOf } from './source-spec.ts';
 import { scheduleOf } from './state.ts';
-import { canAsk, harmless, note, printJson } from './terminal.ts';
+import { canAsk, harmless, note, printJson, Questions } from './terminal.ts';
 
 export interface SetupOptions extends CommonOptions, SecretOptions, ChoiceOptions {
   readonly source?: readonly string[];
@@ -40,8 +47,12 @@ export async function setup(options: SetupOptions): Promise<void> {
   if (options.readOnly && options.new) throw usage('--new and --read-only exclude each other');
   if (options.readOnly && sources.length > 0) throw usage('--read-only takes no --source');
   const schedule = scheduleOf(options.schedule, options);
-  const joins = !options.new && looksLikeBackup(remote);
-  if (!joins && !options.readOnly && sources.length === 0) throw usage('--source is missing: name a folder with chats');
+  const isCloud = /^(?:drive|s3):/.test(remote);
+  const sourcesFor = (joins: boolean): void => {
+    if (joins || options.readOnly || sources.length > 0) return;
+    throw usage('--source is missing: name a folder with chats');
+  };
+  if (!isCloud) sourcesFor(!options.new && looksLikeBackup(remote));
   const given = await givenForSetup(options);
   if (given.recoveryKey !== undefined && options.new) throw usage('--new makes a recovery key; none can be given');
   neededForSetup(options, given); // before a daemon is started for nothing
@@ -51,6 +62,10 @@ export async function setup(options: SetupOptions): Promise<void> {
   await withDaemon(async daemon => {
     const { vault } = await daemon.connection.sendRequest(statusRequest, {});
     if (vault !== 'absent') throw new PeerError('E_ALREADY_SET_UP', 'this computer is set up already');
+    const holds = isCloud ? await heldBy(daemon, remote) : looksLikeBackup(remote);
+    const joins = holds && !options.new;
+    sourcesFor(joins);
+    const createOnly = options.new === true || (await createsUnseen(remote, { ...options, joins, given }));
     const tools = { judge: judgeBy(daemon), suggest: suggestBy(daemon) };
     const { secrets, suggested } = await secretsForSetup(options, given, joins, tools);
     try {
@@ -58,7 +73,7 @@ export async function setup(options: SetupOptions): Promise<void> {
         sources,
         remote,
         ...(Object.keys(schedule).length === 0 ? {} : { schedule }),
-        ...(options.new ? { createOnly: true } : {}),
+        ...(createOnly ? { createOnly: true } : {}),
         ...(options.readOnly ? { readOnly: true } : {}),
         secrets: daemon.secrets.seal(setupRequest.method, secrets),
       };
@@ -98,15 +113,49 @@ function showKey(recoveryKey: string): void {
   printKey(recoveryKey);
 }
 
+/** Whether a backup lies in the cloud, as it was seen when it was connected. @throws E_SIGN_IN for one that is not */
+async function heldBy(daemon: Connected, remote: string): Promise<boolean> {
+  const { places } = await daemon.connection.sendRequest(showRemote);
+  const place = places.find(each => each.remote === remote);
+  if (place === undefined) {
+    throw new PeerError('E_SIGN_IN', 'this cloud is not connected', { params: { why: 'never', remote } });
+  }
+  return place.holds === 'repository';
+}
+
+/**
+ * Google shows a client id nothing that another one made, so that a place which looks empty may hold a backup. Whoever wants a new one there
+ * says so: by --new, or when asked.
+ */
+async function createsUnseen(
+  remote: string,
+  { joins, readOnly, given }: Pick<SetupOptions, 'readOnly'> & { readonly joins: boolean; readonly given: object },
+): Promise<boolean> {
+  if (!remote.startsWith('drive:') || joins || readOnly || 'recoveryKey' in given) return false;
+  const unseen = 'With this client id no backup can be seen in Google Drive.';
+  const other = 'One that was made with another client id can be seen once that is connected.';
+  if (!canAsk()) throw usage(`${unseen.replace(/\.$/, '')}: add --new to create one`, other);
+  note(`${unseen} ${other}`);
+  const questions = new Questions();
+  try {
+    const typed = await questions.ask('Type new to create a backup there:', { hidden: false });
+    if (typed.toString('utf8').trim().toLowerCase() === 'new') return true;
+  } finally {
+    questions.close();
+  }
+  throw new PeerError('E_CANCELLED', 'no new backup was wanted', { params: { job: 'question' } });
+}
+
 /** Only to ask the fitting questions; whether a backup is there is for the daemon to say. */
 function looksLikeBackup(remote: string): boolean {
   return remote.startsWith('folder:') && existsSync(join(remote.slice('folder:'.length), 'config'));
 }
 
-/** `folder:` paths become absolute, with `~` for the home folder as a shell would do at the start of a word. */
+/** The place as the daemon writes it: `folder:` paths become absolute, with `~` for the home folder as a shell would do at the start of a word. */
 function remoteOf(spec: string): string {
-  const [, kind, place] = /^([a-z0-9]{2,16}):(.+)$/.exec(spec) ?? [];
-  if (kind === undefined || place === undefined)
-    throw usage('--remote names a kind and a place, such as folder:/media/disk/Backup');
-  return kind === 'folder' ? `folder:${absolute(place)}` : spec;
+  const [, kind, place = ''] = /^([a-z0-9]{2,16}):(.*)$/.exec(spec) ?? [];
+  if (kind === undefined || (place === '' && kind !== 'drive'))
+    throw usage('--remote names a kind and a place, such as folder:/media/disk/Backup or drive:Signet');
+  if (kind === 'folder') return `folder:${absolute(place)}`;
+  return kind === 'drive' || kind === 's3' ? cloudOf(spec).remote : spec;
 }

@@ -75,10 +75,14 @@ function kindsOf(text: string): readonly MediaClass[] {
 
 const units = { '': 1, K: 1e3, M: 1e6, G: 1e9, T: 1e12, KI: 2 ** 10, MI: 2 ** 20, GI: 2 ** 30, TI: 2 ** 40 } as const;
 
-function bytesOf(text: string): number {
+/** Of "100MB" or "1.5 GiB"; NaN for what is no size. */
+export function bytesIn(text: string): number {
   const [, digits, unit = ''] = /^(\d{1,9}(?:\.\d{1,3})?) ?([KMGT]?i?)B?$/i.exec(text) ?? [];
-  const factor = units[unit.toUpperCase() as keyof typeof units];
-  const bytes = Math.floor(Number(digits) * factor);
+  return Math.floor(Number(digits) * units[unit.toUpperCase() as keyof typeof units]);
+}
+
+function bytesOf(text: string): number {
+  const bytes = bytesIn(text);
   if (!(bytes >= 1)) throw usage('--max-size takes a size such as 100MB or 1.5GB');
   return bytes;
 }

@@ -5,6 +5,7 @@ import { exitCode, PeerError } from '../../protocol/errors.ts';
 import { ago, counted, moment, size } from '../../protocol/formats.ts';
 import * as messages from '../../protocol/messages.ts';
 import { noticeWords } from '../../protocol/notice-words.ts';
+import { placeFactWords } from '../../protocol/place-words.ts';
 import { Secrets } from '../../protocol/secrets.ts';
 import { sourceWords } from '../../protocol/source-words.ts';
 import type {
@@ -68,7 +69,9 @@ export function statusWords(found: Status, now: number): string {
   const { state, sentence, below } = sentenceFor(found, now);
   const facts: string[][] = [];
   if (found.vault !== 'absent') {
-    if (found.remote !== null) facts.push(['Place', harmless(found.remote.label)]);
+    if (found.remote !== null) {
+      facts.push(['Place', harmless([found.remote.label, ...placeFactWords(found.remote)].join(', '))]);
+    }
     if (found.repository?.snapshots != null) {
       const stored = found.repository.sizeBytes === null ? '' : `, ${size(found.repository.sizeBytes)}`;
       facts.push(['Backups', found.repository.snapshots === 0 ? 'none yet' : `${found.repository.snapshots}${stored}`]);
@@ -92,8 +95,10 @@ export function statusWords(found: Status, now: number): string {
   const isFirst =
     state === 'good' && found.sources.length > 0 && found.lastGoodAt === null && found.lastBackup === null;
   const overdue = state === 'overdue' && found.overdue !== null ? [overdueAdvice(found, found.overdue)] : undefined;
+  const signsIn = state === 'needs you' && (found.remote?.signIn === 'needed' || found.lastError?.code === 'E_SIGN_IN');
   const next =
     overdue ??
+    (signsIn ? [signInCommand] : undefined) ??
     { 'not set up': ['Run `signet setup`.'], locked: ['Run `signet unlock`.'] }[state as string] ??
     (isFirst ? ['Run `signet backup`.'] : []);
   // What is overdue or failed stands in the heading, a missing keychain in the table.
@@ -112,10 +117,13 @@ export function statusWords(found: Status, now: number): string {
   return [folded(heading.join('\n'), process.stdout), ...(facts.length === 0 ? [] : ['', table(facts)])].join('\n');
 }
 
+const signInCommand = 'Run `signet remote connect`.';
+
 /** What ends the delay, by its cause. */
 function overdueAdvice({ vault }: Status, { cause }: Overdue): string {
   if (vault === 'locked') return 'Run `signet unlock`.';
   const commands: { readonly [cause in OverdueCause]?: string } = {
+    'sign-in': signInCommand,
     paused: 'Run `signet pause --resume`, or `signet backup` for one now.',
     'not-running': 'Run `signet backup`; `signet daemon install` has Signet started at each login.',
     full: 'Free some space there, then run `signet backup`.',

@@ -3,6 +3,7 @@
 
 import { PeerError } from '../../protocol/errors.ts';
 import { duration, percent, size } from '../../protocol/formats.ts';
+import { patienceWords, shortPauseMs } from '../../protocol/place-words.ts';
 import type { JobProgress } from '../../protocol/status.ts';
 import { jobVerbs, shareOf } from '../../protocol/words.ts';
 
@@ -190,9 +191,11 @@ function plain(): ProgressView {
   return {
     show(job) {
       const share = shareOf(job);
-      const key = `${job.phase} ${share === undefined ? '' : Math.floor(share * 10)}`;
+      const isPaused = Date.parse(job.waitingUntil ?? '') - Date.now() > shortPauseMs;
+      const key = `${job.phase} ${share === undefined ? '' : Math.floor(share * 10)} ${isPaused}`;
       if (key === last) return;
       last = key;
+      if (isPaused) return note(progressLine(job, 0, 200));
       note(`${jobVerbs[job.kind]}: ${phases[job.phase]}${share === undefined ? '' : `, ${percent(share)}`}`);
     },
     end: () => {},
@@ -200,11 +203,16 @@ function plain(): ProgressView {
 }
 
 /** `Backing up  [#######-------]  43%  31 MB of 73 MB  5.2 MB/s  about 2 minutes left  WhatsApp`, cut to the width. */
-export function progressLine(job: JobProgress, elapsedMs: number, width: number): string {
+export function progressLine(job: JobProgress, elapsedMs: number, width: number, now = Date.now()): string {
   const share = shareOf(job);
   const cells = Math.max(5, Math.min(24, width - 60));
   const filled = share === undefined ? 0 : Math.floor(Math.min(1, share) * cells);
   const rate = elapsedMs > 1000 && job.bytesDone > 0 ? `${size((job.bytesDone / elapsedMs) * 1000)}/s` : '';
+  if (job.waitingUntil !== undefined) {
+    const { sentence, below } = patienceWords(job.waitingUntil, 'The place', now);
+    const done = share === undefined ? '' : ` ${percent(share)}`;
+    return cut(`${sentence === undefined ? `${jobVerbs[job.kind]}${done}` : sentence}: ${below}`, width);
+  }
   const parts = [
     jobVerbs[job.kind],
     share === undefined ? phases[job.phase] : `[${'#'.repeat(filled)}${'-'.repeat(cells - filled)}] ${percent(share)}`,
@@ -213,7 +221,10 @@ export function progressLine(job: JobProgress, elapsedMs: number, width: number)
     job.etaSeconds === undefined || job.etaSeconds < 1 ? '' : `about ${duration(job.etaSeconds * 1000)} left`,
     harmless(job.item ?? ''),
   ];
-  const line = parts.filter(part => part !== '').join('  ');
+  return cut(parts.filter(part => part !== '').join('  '), width);
+}
+
+function cut(line: string, width: number): string {
   return line.length <= width ? line : `${line.slice(0, Math.max(0, width - 1))}…`;
 }
 

@@ -7,6 +7,7 @@ import * as v from 'valibot';
 import {
   type CancellationToken,
   ErrorCodes,
+  type NotificationType,
   type RequestType,
   type RequestType0,
   ResponseError,
@@ -56,6 +57,13 @@ export const requests = {
   writeRecoverySheet: messages.writeRecoverySheet,
   startAfresh: messages.startAfresh,
   deleteOldBackup: messages.deleteOldBackup,
+  connectRemote: messages.connectRemote,
+  disconnectRemote: messages.disconnectRemote,
+  showRemote: messages.showRemote,
+  moveRemote: messages.moveRemote,
+  addMirror: messages.addMirror,
+  removeMirror: messages.removeMirror,
+  syncMirrors: messages.syncMirrors,
   suggestPassword: messages.suggestPassword,
   daemonInfo: messages.daemonInfo,
   stopDaemon: messages.stopDaemon,
@@ -75,12 +83,16 @@ type ParamsOf<M> =
 type ResultOf<M> =
   M extends RequestType<infer _P, infer R, infer _E> ? R : M extends RequestType0<infer R, infer _E> ? R : never;
 
+type ParamsOfNotification<M> = M extends NotificationType<infer P> ? P : never;
+
 /** What comes with a request beside its parameters. */
 export interface Call {
   /** Opened for this call and wiped when it ends, whatever the end; a handler that needs them longer copies them. */
   readonly secrets: Secrets;
   /** At most every 100 ms reaches the client, the newest value; without a listener it goes nowhere. */
   readonly progress: (value: JobProgress) => void;
+  /** Reaches the client of this request alone. */
+  readonly signInAsked: (asked: ParamsOfNotification<typeof messages.signInAsked>) => void;
   /** Aborts when the client cancels the request or is gone. For `backup` it never does: the job ends by `cancel` alone. */
   readonly signal: AbortSignal;
 }
@@ -382,6 +394,9 @@ class Client {
       if (progressToken === undefined) return;
       this.#peer.connection.sendProgress(messages.progress, progressToken, value).catch(() => this.#peer.close());
     });
+    const signInAsked: Call['signInAsked'] = asked => {
+      this.#peer.connection.sendNotification(messages.signInAsked, asked).catch(() => this.#peer.close());
+    };
     const cancelled = Promise.withResolvers<never>();
     cancelled.promise.catch(() => {}); // nobody may be waiting for it any more
     const detached = detachable.includes(name);
@@ -395,7 +410,7 @@ class Client {
       given = secrets.copy(); // a handler may wipe its own before it fails
       // The parameters were parsed by the schema of this very name; the compiler cannot follow a name through two tables.
       const handler = this.#options.handlers[name] as (params: object, call: Call) => Promise<unknown>;
-      const work = handler(rest, { secrets, progress: progress.offer, signal });
+      const work = handler(rest, { secrets, progress: progress.offer, signInAsked, signal });
       if (detached) work.catch(() => {}); // when nobody waits any more, the job's own record tells how it ended
       const result = await (detached ? Promise.race([work, cancelled.promise]) : work);
       if (keyed.includes(name)) return this.#bounded(this.#sealKey(method, result as Partial<WithKey>));

@@ -12,6 +12,7 @@ const path = v.pipe(
   v.check(text => !text.includes('\0'), 'no NUL'),
 );
 const absolutePath = v.pipe(path, v.check(isAbsolute, 'an absolute path'));
+const place = v.pipe(path, v.regex(/^[a-z0-9]{2,16}:/, 'a kind, a colon, and a place'));
 /** Inside a snapshot; empty means its root. */
 const innerPath = v.pipe(
   v.string(),
@@ -51,6 +52,8 @@ const schedule = {
   onChange: v.optional(v.boolean()),
 };
 const longestPauseMs = 30 * 86_400_000;
+/** Of another service: its own form. */
+const identifier = v.pipe(v.string(), v.regex(/^[\x21-\x7e]{1,512}$/, '1 to 512 printable characters without spaces'));
 const nothing = v.strictObject({});
 /** Which keys there are, and what fits each, is the state's to say. */
 const settingValues = v.pipe(
@@ -65,7 +68,7 @@ const settingValues = v.pipe(
 export const paramsOf = {
   setup: v.strictObject({
     sources: v.pipe(v.array(source), v.maxLength(64)),
-    remote: v.pipe(path, v.regex(/^[a-z0-9]{2,16}:/, 'a kind, a colon, and a place')),
+    remote: place,
     schedule: v.optional(v.strictObject(schedule)),
     createOnly: v.optional(v.boolean()),
     readOnly: v.optional(v.boolean()),
@@ -128,6 +131,22 @@ export const paramsOf = {
   writeRecoverySheet: v.strictObject({ to: absolutePath, secrets }),
   startAfresh: v.strictObject({ secrets, progressToken }),
   deleteOldBackup: v.strictObject({ name: v.pipe(path, v.maxLength(1024)), secrets }),
+  connectRemote: v.strictObject({
+    remote: place,
+    clientId: v.exactOptional(identifier),
+    flow: v.exactOptional(v.picklist(['browser', 'device'])),
+    accessKeyId: v.exactOptional(identifier),
+    region: v.exactOptional(identifier),
+    pathStyle: v.exactOptional(v.boolean()),
+    secrets,
+    progressToken,
+  }),
+  disconnectRemote: v.strictObject({ remote: v.exactOptional(place) }),
+  showRemote: nothing,
+  moveRemote: v.strictObject({ to: place, lost: v.optional(v.boolean()), secrets: v.optional(secrets), progressToken }),
+  addMirror: v.strictObject({ remote: place, progressToken }),
+  removeMirror: v.strictObject({ remote: place }),
+  syncMirrors: v.strictObject({ progressToken }),
   suggestPassword: nothing,
   daemonInfo: nothing,
   stopDaemon: nothing,

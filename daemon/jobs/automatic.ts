@@ -61,6 +61,8 @@ export interface AutomaticOptions {
   readonly power: () => Promise<PowerState>;
   /** Whether the place of the copies answers. */
   readonly isReachable: () => Promise<boolean>;
+  /** Since when the place lets nobody in before its owner signs in; undefined when it does. */
+  readonly signInSince: () => number | undefined;
   /** From 0 up to 1. */
   readonly random: () => number;
   /** IANA name; default the computer's. */
@@ -92,6 +94,8 @@ export class AutomaticBackups {
   #ranAt: number | undefined;
   #failures = 0;
   #retryAt: number | undefined;
+  /** Until when the place takes no more, by its own word. */
+  #limitUntil: number | undefined;
   #jitterUntil: number | undefined;
   #slotJitter: { readonly slot: number; readonly ms: number } | undefined;
   /** On the monotonic clock: until when to rest after sleep, and until when to wait for the network after sleep and after a start. */
@@ -144,6 +148,7 @@ export class AutomaticBackups {
       pausedSince: this.#calendar.paused(now)?.since,
       lockedSince: this.#calendar.lockedSince,
       powerSince: isPower ? this.#world?.since : undefined,
+      signInSince: this.#options.signInSince(),
       tries: past.tries(),
       heldBack: this.#options.heldBack(),
     });
@@ -314,6 +319,7 @@ export class AutomaticBackups {
     try {
       await (isSlot ? this.#options.backUp('schedule', undefined) : this.#options.backUp('change', pending?.sourceIds));
       this.#failures = 0;
+      this.#limitUntil = undefined;
       if (isSlot) this.#ranAt = this.#options.clock.now();
       return true;
     } catch (thrown) {
@@ -325,6 +331,11 @@ export class AutomaticBackups {
         // Stopped on purpose: the next change, rescan or slot takes it up again.
         this.#isStopped = true;
         this.#ranAt = this.#options.clock.now();
+        return false;
+      }
+      const until = error.code === 'E_REMOTE_LIMIT' ? Date.parse(String(error.params['until'])) : Number.NaN;
+      if (until > this.#options.clock.now()) {
+        this.#limitUntil = until;
         return false;
       }
       const wait = retryMs[Math.min(this.#failures, retryMs.length - 1)] ?? retryMs[0];
@@ -373,6 +384,8 @@ export class AutomaticBackups {
       isUnlocked: isUnlocked(),
       pausedUntil: this.#calendar.paused(now)?.until,
       retryAt: this.#retryAt,
+      limitUntil: this.#limitUntil,
+      isSignInNeeded: this.#options.signInSince() !== undefined,
       restUntil: now + this.#restUntil - clock.monotonic(),
       jitterUntil: this.#jitterUntil,
     });

@@ -19,6 +19,9 @@ const settable = [
   'passwordReminder',
   'desktopNotices',
   'watch',
+  'maxUploadBytesPerSecond',
+  'maxDownloadBytesPerSecond',
+  'packTargetBytes',
 ] as const satisfies readonly (keyof Settings)[];
 
 /** Chosen by the file alone. */
@@ -26,7 +29,8 @@ const fileOnly = ['beforeBackup', 'afterBackup', 'healthCheckUrl'] as const sati
 
 /** Have commands of their own, with checks of their own. */
 const elsewhere: Readonly<Record<string, string>> = {
-  remote: '`signet setup` chooses the place of the copies',
+  remote: '`signet setup` chooses the place of the copies, `signet remote move` another one',
+  mirrors: '`signet remote mirror` changes them',
   sources: '`signet sources` changes them',
   schedule: '`signet schedule` changes it',
   syncedBy: 'Signet finds it out',

@@ -4,6 +4,7 @@
 import { ProgressType, RequestType } from 'vscode-jsonrpc/node';
 import type { WireError } from '../../protocol/errors.ts';
 import type {
+  Alarm,
   BackupReason,
   BackupResult,
   ListEntry,
@@ -14,7 +15,10 @@ import type {
 } from '../../protocol/status.ts';
 import type { ArchiveSource, CaptureMemory, FileProgress, ManifestSource, SourceNews } from '../archive/model.ts';
 import { copySecret } from '../base/bytes.ts';
+import { maxConnectionBytes } from '../remotes/connection.ts';
+import type { PlaceFacts } from '../remotes/remote.ts';
 import type { SourceSetting, Witness } from '../state/model.ts';
+import type { CopyOutcome, HealOutcome } from './copying.ts';
 
 /** What an opened repository tells about itself. */
 export interface OpenedRepository {
@@ -25,8 +29,22 @@ export interface OpenedRepository {
   readonly stateKey: Uint8Array;
 }
 
-export interface OpenOrder {
+/** What the settings say of traffic with clouds; 0 for the usual. */
+export interface PlaceLimits {
+  readonly packTargetBytes: number;
+  readonly maxUploadBytesPerSecond: number;
+  readonly maxDownloadBytesPerSecond: number;
+}
+
+/** What every order brings along that names a place. */
+export interface PlaceOrder {
   readonly remote: string;
+  /** What opens clouds that nothing is sealed of yet (`connectionsBytes`); the engine wipes its copy. */
+  readonly connections?: Uint8Array;
+  readonly limits?: PlaceLimits;
+}
+
+export interface OpenOrder extends PlaceOrder {
   /** 32 bytes; the engine wipes its copy. */
   readonly recoveryKey: Uint8Array;
   /** The key file this machine knows, tried first. */
@@ -47,6 +65,8 @@ export interface BackupOrder {
 export interface EngineProgress
   extends FileProgress<'preparing' | 'scanning' | 'capturing' | 'storing' | 'finishing' | 'restoring' | 'checking'> {
   readonly bytesUploaded: number;
+  /** RFC 3339: the place asked for patience until then. */
+  readonly waitingUntil?: string;
 }
 
 /** What a backup tells its caller, and what the main thread keeps of it. */
@@ -78,17 +98,45 @@ export interface RemoteVault {
   readonly bytes: Uint8Array;
 }
 
+/** Signing in to a cloud, or its keys. */
+export interface ConnectOrder extends PlaceOrder {
+  readonly flow: 'browser' | 'device';
+  /** Google Drive; without them those of the present connection. */
+  readonly clientId?: string;
+  readonly clientSecret?: Uint8Array;
+  /** S3; without keys the system's own chain is used. */
+  readonly accessKeyId?: string;
+  readonly s3Secret?: Uint8Array;
+  readonly region?: string;
+  readonly pathStyle?: boolean;
+}
+
+export interface Connected extends PlaceFacts {
+  readonly holds: 'empty' | 'repository' | 'other';
+  readonly clientId?: string;
+  /** What opens the place, for the main thread to keep as long as no repository is open; absent once it is sealed. */
+  readonly connections?: Uint8Array;
+}
+
+/** Where the owner of an account agrees. */
+export interface SignInAsked {
+  readonly url: string;
+  readonly userCode?: string;
+  /** RFC 3339. */
+  readonly expiresAt: string;
+}
+
 type Nothing = Record<string, never>;
 const request = <Params, Result>(method: string) => new RequestType<Params, Result, WireError>(method);
 
-export const inspect = request<{ readonly remote: string }, 'empty' | 'repository' | 'other'>('inspect');
+export const inspect = request<PlaceOrder, 'empty' | 'repository' | 'other'>('inspect');
 /** Draws the keys of a new repository without writing anything, so that its vault can be in the place before it is. */
 export const prepare = request<OpenOrder, Omit<OpenedRepository, 'stateKey'>>('prepare');
 /** Writes the repository that was prepared. */
 export const create = request<Nothing, OpenedRepository>('create');
 export const open = request<OpenOrder, OpenedRepository>('open');
 export const putVault = request<RemoteVault, null>('putVault');
-export const vaults = request<{ readonly remote: string }, readonly RemoteVault[]>('vaults');
+export const vaults = request<PlaceOrder, readonly RemoteVault[]>('vaults');
 /** Removes one vault of the opened place; other names than a vault's are refused. */
 export const removeVault = request<{ readonly name: string }, null>('removeVault');
 /** Draws a second key file of the opened repository without writing it. */
@@ -99,10 +147,10 @@ export const writeKey = request<Nothing, null>('writeKey');
 export const useKey = request<{ readonly recoveryKey: Uint8Array; readonly keyFileId: string }, null>('useKey');
 export const removeKey = request<{ readonly keyFileId: string }, null>('removeKey');
 /** Says which repository lies in a place, without a key. */
-export const digest = request<{ readonly remote: string }, { readonly config: string }>('digest');
+export const digest = request<PlaceOrder, { readonly config: string }>('digest');
 /** Deletes a repository that is not open here, and the folders that are empty then. */
 export const deletePlace = request<
-  { readonly remote: string; readonly config: string | null },
+  PlaceOrder & { readonly config: string | null },
   { readonly objects: number; readonly bytes: number }
 >('deletePlace');
 export const backup = request<BackupOrder, BackupOutcome>('backup');
@@ -118,13 +166,35 @@ export const read = request<
 export const restore = request<RestoreOrder, RestoreResult>('restore');
 export const verify = request<{ readonly readDataPercent: number; readonly witness: Witness }, VerifyResult>('verify');
 export const measure = request<Nothing, { readonly snapshots: number; readonly sizeBytes: number }>('measure');
-export const reachable = request<{ readonly remote: string }, boolean>('reachable');
+/** Of a folder; a cloud is asked what it tells of itself. */
+export const reachable = request<PlaceOrder, boolean>('reachable');
+/** What a cloud tells of itself, asked now: one request; null for a folder. */
+export const about = request<PlaceOrder, (PlaceFacts & { readonly clientId?: string }) | null>('about');
+/** Signs in, or checks keys, and takes them into use: the repository of an open place must be the same there. */
+export const connect = request<ConnectOrder, Connected>('connect');
+/** Ends the grant where the place can, and forgets what opens it. */
+export const disconnect = request<PlaceOrder, { readonly isRevoked: boolean }>('disconnect');
+/** What opens all clouds that are connected, for another engine; the caller wipes it. */
+export const lend = request<Nothing, { readonly connections: Uint8Array }>('lend');
+/** From now on, for all places. */
+export const setLimits = request<{ readonly limits: PlaceLimits }, null>('setLimits');
+/** Copies the opened repository to another place, whole; `isNew` while nothing is known of that place. */
+export const copyTo = request<{ readonly to: string; readonly isNew: boolean }, CopyOutcome>('copyTo');
+/** From now on these places may be read from what the opened one cannot give. */
+export const useMirrors = request<{ readonly mirrors: readonly string[] }, null>('useMirrors');
+/** Puts back into the opened place what it lost or holds damaged and the mirror has whole. */
+export const heal = request<
+  { readonly mirror: string; readonly witness: Witness; readonly suspects: readonly string[] },
+  HealOutcome
+>('heal');
+/** What an honest place would not show. */
+export const findings = request<{ readonly witness: Witness }, readonly Pick<Alarm, 'code' | 'detail'>[]>('findings');
 
 /** Forgets the repository and wipes its keys; the thread is ended afterwards. */
 export const close = request<Nothing, null>('close');
 
-/** Keys are among the fields of a message itself, and no longer than this. */
-const longestKeyBytes = 64;
+/** Keys are among the fields of a message itself, and no longer than this: what opens some clouds is the longest. */
+const longestKeyBytes = 16 * maxConnectionBytes;
 
 /**
  * The message with its keys in shared memory: a port copies other bytes into memory of its own, which it gives back unwiped. The keys
@@ -162,3 +232,6 @@ function isKey(value: unknown): value is Uint8Array {
 /** One job runs at a time, so one token is enough. */
 export const progressToken = 'job';
 export const progress = new ProgressType<EngineProgress>();
+/** From the engine while it connects a place. */
+export const signInToken = 'sign-in';
+export const signInAsked = new ProgressType<SignInAsked>();

@@ -19,7 +19,8 @@ import { toHex, wipe } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { SignetError, toSignetError } from '../base/errors.ts';
 import type { DatabaseCapture } from '../capture/capture.ts';
-import type { Remote } from '../remotes/remote.ts';
+import type { Remote, RemoteKind } from '../remotes/remote.ts';
+import { parsePlace, placeLabel } from '../remotes/spec.ts';
 import type { PackJournal, PreparedKeyFile, Repository, Snapshot, SnapshotId } from '../repository/model.ts';
 import {
   configDigest,
@@ -35,7 +36,10 @@ import type { Home } from '../state/model.ts';
 import { isVaultKey, listVaults } from '../vault/vault.ts';
 import { runBackup } from './backup.ts';
 import { bounded, inAnswer, moreOf } from './bounded.ts';
+import { askFacts, connectPlace, disconnectPlace, type Grants } from './connect.ts';
+import { type CopyContext, type CopyOutcome, copyTo, healFrom, isSamePlace } from './copying.ts';
 import * as engine from './engine-messages.ts';
+import type { EnginePlaces } from './engine-places.ts';
 import { historyFolders, readHistory, resolveSnapshot, type SnapshotHistory } from './history.ts';
 import { oneLook } from './one-look.ts';
 import { runVerify } from './verify.ts';
@@ -44,18 +48,12 @@ import { runVerify } from './verify.ts';
 export interface EngineOptions {
   readonly port: MessagePort;
   readonly home: Home;
-  readonly openRemote: (spec: string) => Promise<Remote>;
+  readonly places: EnginePlaces;
+  readonly grants: Grants;
   /** The same place with copies kept on this computer: for the repository in use, never for another. */
   readonly keepCopies: (remote: Remote) => Promise<Remote>;
-  readonly prepareRemote: (spec: string) => Promise<void>;
-  /** Before set-up. @throws E_USAGE when the place can never be one */
-  readonly checkPlace: (spec: string) => Promise<void>;
-  /** Whether set-up could make the place. */
-  readonly isMissing: (spec: string) => Promise<boolean>;
-  /** Before a place is deleted. @throws E_REMOTE_DENIED for one that only a link leads to */
-  readonly checkDeletable: (spec: string) => Promise<void>;
-  /** Takes the folders away that a deleted repository left empty, and the place itself when nothing else is in it. */
-  readonly removeEmpty: (spec: string) => Promise<void>;
+  /** The place, with others to read from what it cannot give. */
+  readonly withMirrors: (main: Remote, mirrors: () => readonly (() => Promise<Remote>)[]) => Remote;
   readonly journal: PackJournal;
   readonly startCapture: () => DatabaseCapture;
   readonly freeBytes: (folder: string) => Promise<number>;
@@ -65,8 +63,11 @@ export interface EngineOptions {
 }
 
 const reportEveryMs = 100;
+/** Few large objects suit a cloud that takes two or three new ones a second. */
+const packTargetBytes: { readonly [kind in RemoteKind]?: number } = { drive: 32 * 1024 * 1024 };
 
 interface Session {
+  readonly spec: string;
   readonly remote: Remote;
   readonly repository: Repository;
   readonly headsKey: Uint8Array;
@@ -87,25 +88,34 @@ class EngineServer {
   #session: Session | undefined;
   #history: SnapshotHistory | undefined;
   #listed: readonly SnapshotEntry[] | undefined;
-  #reported: { readonly phase: engine.EngineProgress['phase']; readonly at: number } | undefined;
+  /** Of the opened place; opened when they are needed. */
+  #mirrors: readonly (() => Promise<Remote>)[] = [];
+  #reported:
+    | { readonly phase: engine.EngineProgress['phase']; readonly at: number; readonly step: engine.EngineProgress }
+    | undefined;
+  /** RFC 3339: the place asked for patience until then. */
+  #waitingUntil: string | undefined;
 
   constructor(options: EngineOptions, connection: MessageConnection) {
     this.#options = options;
     this.#connection = connection;
+    options.places.onWait = until => this.#waits(until);
   }
 
   listen(): void {
+    const { places, grants } = this.#options;
     this.#answer(engine.inspect, async ({ remote }, signal) => {
-      await this.#options.checkPlace(remote);
-      if (await this.#options.isMissing(remote)) return 'empty';
-      return inspectPlace(await this.#options.openRemote(remote), { signal });
+      const place = await places.place(remote);
+      await place.check({ signal });
+      if (await place.isMissing({ signal })) return 'empty';
+      return inspectPlace(await places.remote(remote, { signal }), { signal });
     });
-    this.#answer(engine.prepare, order => this.#prepare(order));
+    this.#answer(engine.prepare, (order, signal) => this.#prepare(order, signal));
     this.#answer(engine.create, () => this.#create());
     this.#answer(engine.open, (order, signal) => this.#open(order, signal));
     this.#answer(engine.putVault, (vault, signal) => this.#putVault(vault, signal));
     this.#answer(engine.vaults, async ({ remote }, signal) =>
-      listVaults(await this.#options.openRemote(remote), { signal }),
+      listVaults(await places.remote(remote, { signal }), { signal }),
     );
     this.#answer(engine.removeVault, async ({ name }, signal) => {
       if (!isVaultKey(name)) throw new SignetError('E_INTERNAL', 'only vaults are removed so');
@@ -116,7 +126,9 @@ class EngineServer {
     this.#answer(engine.writeKey, (_, signal) => this.#writeKey(signal));
     this.#answer(engine.useKey, async ({ recoveryKey, keyFileId }, signal) => {
       try {
-        await this.#opened().repository.useKeyFile(keyFileId, recoveryKey, { signal });
+        const { spec, repository } = this.#opened();
+        await repository.useKeyFile(keyFileId, recoveryKey, { signal });
+        await places.keyFileUsed(spec, keyFileId);
       } finally {
         wipe(recoveryKey);
       }
@@ -127,10 +139,10 @@ class EngineServer {
       return null;
     });
     this.#answer(engine.digest, async ({ remote }, signal) => ({
-      config: await configDigest(await this.#options.openRemote(remote), { signal }),
+      config: await configDigest(await places.remote(remote, { signal }), { signal }),
     }));
-    this.#answer(engine.deletePlace, (order, signal) => this.#deletePlace(order, signal));
-    this.#answer(engine.backup, (order, signal) => this.#backup(order, signal));
+    this.#answer(engine.deletePlace, (order, signal) => this.#asJob(() => this.#deletePlace(order, signal)));
+    this.#answer(engine.backup, (order, signal) => this.#asJob(() => this.#backup(order, signal)));
     this.#answer(engine.snapshots, async ({ offset, limit }, signal) => {
       // Later pages are of the list that the first was cut from, whatever was backed up meanwhile.
       if (offset === 0 || this.#listed === undefined) this.#listed = await this.#snapshots(signal);
@@ -151,11 +163,26 @@ class EngineServer {
         signal,
       );
     });
-    this.#answer(engine.restore, (order, signal) => this.#restore(order, signal));
+    this.#answer(engine.restore, (order, signal) => this.#asJob(() => this.#restore(order, signal)));
     this.#answer(engine.verify, async (order, signal) => {
       const session = this.#opened();
       const { randomBytes } = this.#options;
-      return runVerify({ ...session, ...order, randomBytes, signal, onProgress: step => this.#report(step) });
+      const onProgress = (step: engine.EngineProgress): void => this.#report(step);
+      return this.#asJob(() => runVerify({ ...session, ...order, randomBytes, signal, onProgress }));
+    });
+    this.#answer(engine.copyTo, (order, signal) => this.#asJob(() => this.#copyTo(order, signal)));
+    this.#answer(engine.useMirrors, async ({ mirrors }) => {
+      this.#mirrors = mirrors.map(spec => onceItWorks(() => places.remote(spec, {})));
+      return null;
+    });
+    this.#answer(engine.heal, async ({ mirror, witness, suspects }, signal) => {
+      const { headsKey } = this.#opened();
+      const context = { ...this.#copyContext(signal), headsKey, witness, suspects };
+      return this.#asJob(async () => healFrom(await places.remote(mirror, { signal }), context));
+    });
+    this.#answer(engine.findings, async ({ witness }, signal) => {
+      const { findings } = await readHistory({ ...this.#opened(), witness, signal });
+      return findings.map(({ code, detail }) => ({ code, detail }));
     });
     this.#answer(engine.measure, async () => {
       const { repository } = this.#opened();
@@ -165,21 +192,31 @@ class EngineServer {
       await this.#closeSession();
       this.#prepared?.repository.forget();
       this.#prepared = undefined;
+      await places.close();
       return null;
     });
     this.#answer(engine.reachable, async ({ remote }, signal) => {
       try {
-        return await holdsRepository(await this.#options.openRemote(remote), { signal });
+        return await holdsRepository(await places.remote(remote, { signal }), { signal });
       } catch (error) {
         if (toSignetError(error).code === 'E_UNREACHABLE') return false;
         throw error;
       }
     });
+    this.#answer(engine.about, ({ remote }, signal) => askFacts(places, remote, signal));
+    this.#answer(engine.connect, (order, signal) => this.#connect(order, signal));
+    this.#answer(engine.disconnect, ({ remote }, signal) => disconnectPlace(remote, { places, grants, signal }));
+    this.#answer(engine.lend, async () => ({ connections: places.lend() }));
+    this.#answer(engine.setLimits, async () => null); // `#answer` takes them
   }
 
-  async #prepare({ remote: spec, recoveryKey }: engine.OpenOrder): Promise<Omit<engine.OpenedRepository, 'stateKey'>> {
-    await this.#options.prepareRemote(spec);
-    const remote = await this.#options.keepCopies(await this.#options.openRemote(spec));
+  async #prepare(
+    { remote: spec, recoveryKey }: engine.OpenOrder,
+    signal: AbortSignal,
+  ): Promise<Omit<engine.OpenedRepository, 'stateKey'>> {
+    const { places } = this.#options;
+    await (await places.place(spec)).prepare({ signal });
+    const remote = await this.#openWithMirrors(spec, signal);
     const repository = await prepareRepository({ ...this.#repositoryOptions(remote), recoveryKey });
     wipe(recoveryKey);
     this.#prepared = { remote, spec, repository };
@@ -191,25 +228,38 @@ class EngineServer {
     const prepared = this.#prepared;
     if (prepared === undefined) throw new SignetError('E_INTERNAL', 'no repository was prepared');
     this.#prepared = undefined;
-    return this.#begin(prepared.remote, await prepared.repository.create());
+    return this.#begin(prepared.spec, prepared.remote, await prepared.repository.create());
   }
 
   async #open(order: engine.OpenOrder, signal: AbortSignal): Promise<engine.OpenedRepository> {
-    const remote = await this.#options.keepCopies(await this.#options.openRemote(order.remote));
-    const { recoveryKey, keyFileId } = order;
+    const { places } = this.#options;
+    const { recoveryKey, keyFileId, remote: spec } = order;
     const known = keyFileId === undefined ? {} : { keyFileId };
     try {
+      await places.unseal(spec, recoveryKey, { signal });
+      const remote = await this.#openWithMirrors(spec, signal);
       const repository = await openRepository({ ...this.#repositoryOptions(remote), recoveryKey, ...known, signal });
       await repository.readIndex({ signal });
-      return this.#begin(remote, repository);
+      return await this.#begin(spec, remote, repository);
     } finally {
       wipe(recoveryKey);
     }
   }
 
-  async #begin(remote: Remote, repository: Repository): Promise<engine.OpenedRepository> {
+  async #openWithMirrors(spec: string, signal: AbortSignal): Promise<Remote> {
+    const { places, withMirrors, keepCopies } = this.#options;
+    return keepCopies(withMirrors(await places.remote(spec, { signal }), () => this.#mirrors));
+  }
+
+  async #begin(spec: string, remote: Remote, repository: Repository): Promise<engine.OpenedRepository> {
     await this.#closeSession();
-    this.#session = { remote, repository, headsKey: repository.deriveKey('signet/heads/v1') };
+    try {
+      await this.#options.places.opened(spec, repository);
+    } catch (error) {
+      await repository.close();
+      throw error;
+    }
+    this.#session = { spec, remote, repository, headsKey: repository.deriveKey('signet/heads/v1') };
     return {
       repositoryId: repository.id,
       keyFileId: repository.keyFileId,
@@ -228,8 +278,17 @@ class EngineServer {
   }
 
   #repositoryOptions(remote: Remote): Omit<RepositoryOptions, 'recoveryKey'> {
-    const { clock, randomBytes, home, journal, host } = this.#options;
-    return { remote, clock, randomBytes, journal, host, outboxFolder: home.outbox };
+    const { clock, randomBytes, home, journal, host, places } = this.#options;
+    const target = places.limits.packTargetBytes || packTargetBytes[remote.kind];
+    return {
+      remote,
+      clock,
+      randomBytes,
+      journal,
+      host,
+      outboxFolder: home.outbox,
+      ...(target !== undefined && { packTargetBytes: target }),
+    };
   }
 
   /** Stored, then read back: a vault that did not arrive whole would lock its owner out. */
@@ -257,18 +316,70 @@ class EngineServer {
     if (prepared === undefined) throw new SignetError('E_INTERNAL', 'no key file was prepared');
     this.#preparedKey = undefined;
     await prepared.write({ signal });
+    // Before anything counts on it: with the old copy alone, the new recovery key would not open what opens the cloud.
+    await this.#options.places.copyKeyFile(this.#opened().spec, prepared.id);
     return null;
+  }
+
+  async #connect(order: engine.ConnectOrder, signal: AbortSignal): Promise<engine.Connected> {
+    const { places, grants } = this.#options;
+    const session = this.#session;
+    try {
+      const connected = await connectPlace(order, {
+        places,
+        grants,
+        configInUse: async spec => (session?.spec === spec ? places.copiedConfig() : undefined),
+        onAsked: asked => void this.#connection.sendProgress(engine.signInAsked, engine.signInToken, asked),
+        signal,
+      });
+      return { ...connected, ...(session === undefined && { connections: places.lend() }) };
+    } finally {
+      wipe(order.clientSecret, order.s3Secret);
+    }
   }
 
   async #deletePlace(
     { remote: spec, config }: { readonly remote: string; readonly config: string | null },
     signal: AbortSignal,
   ): Promise<{ readonly objects: number; readonly bytes: number }> {
-    if (await this.#options.isMissing(spec)) return { objects: 0, bytes: 0 };
-    await this.#options.checkDeletable(spec);
-    const deleted = await deletePlace(await this.#options.openRemote(spec), config ?? undefined, { signal });
-    await this.#options.removeEmpty(spec);
+    const { places } = this.#options;
+    const place = await places.place(spec);
+    if (await place.isMissing({ signal })) return { objects: 0, bytes: 0 };
+    await place.checkDeletable();
+    const remote = await places.remote(spec, { signal });
+    if (config !== null) await this.#refuseUsed(remote, config, signal);
+    const deleted = await deletePlace(remote, config ?? undefined, { signal });
+    await place.removeEmpty({ signal });
     return deleted;
+  }
+
+  /** A place that was moved from holds the very backup that is open; under another name it may be the one in use. */
+  async #refuseUsed(remote: Remote, config: string, signal: AbortSignal): Promise<void> {
+    if ((await configDigest(this.#opened().remote, { signal })) !== config) return;
+    if (!(await isSamePlace(remote, this.#copyContext(signal)))) return;
+    throw new SignetError('E_USAGE', 'the place that is to be deleted is the one in use', {
+      params: { detail: `${remote.label} is the very place where the backup lies now: it is not deleted` },
+    });
+  }
+
+  async #copyTo(
+    { to, isNew }: { readonly to: string; readonly isNew: boolean },
+    signal: AbortSignal,
+  ): Promise<CopyOutcome> {
+    const context = this.#copyContext(signal);
+    const { places } = this.#options;
+    if (isNew) {
+      const place = await places.place(to);
+      await place.check({ signal });
+      await place.prepare({ signal });
+    }
+    return copyTo(await places.remote(to, { signal }), context, { isNew, place: placeLabel(parsePlace(to)) });
+  }
+
+  #copyContext(signal: AbortSignal): CopyContext {
+    const { remote, repository } = this.#opened();
+    const { staging: temporaryFolder } = this.#options.home;
+    return { remote, repository, temporaryFolder, signal, onProgress: step => this.#report(step) };
   }
 
   async #backup(order: engine.BackupOrder, signal: AbortSignal): Promise<engine.BackupOutcome> {
@@ -359,8 +470,44 @@ class EngineServer {
   #report(step: engine.EngineProgress): void {
     const now = this.#options.clock.monotonic();
     if (step.phase === this.#reported?.phase && now - this.#reported.at < reportEveryMs) return;
-    this.#reported = { phase: step.phase, at: now };
-    void this.#connection.sendProgress(engine.progress, engine.progressToken, step);
+    this.#reported = { phase: step.phase, at: now, step };
+    const waiting = this.#waitingUntil === undefined ? {} : { waitingUntil: this.#waitingUntil };
+    void this.#connection.sendProgress(engine.progress, engine.progressToken, { ...step, ...waiting });
+  }
+
+  /** Told at once, and with every step until it is over. */
+  #waits(until: number | undefined): void {
+    this.#waitingUntil = until === undefined ? undefined : new Date(until).toISOString();
+    const last = this.#reported?.step;
+    if (last === undefined || this.#options.places.jobs === 0) return;
+    this.#reported = undefined;
+    this.#report(last);
+  }
+
+  /** Work that has time to wait for a place. */
+  async #asJob<Result>(work: () => Promise<Result>): Promise<Result> {
+    const { places } = this.#options;
+    places.jobs += 1;
+    this.#reported = undefined;
+    try {
+      return await work();
+    } finally {
+      places.jobs -= 1;
+      this.#waitingUntil = undefined;
+    }
+  }
+
+  /** What comes with orders that name a place. */
+  #takeIn(order: unknown): void {
+    if (typeof order !== 'object' || order === null) return;
+    const { connections, limits } = order as Partial<engine.PlaceOrder>; // the main thread builds them
+    if (limits !== undefined) this.#options.places.limits = limits;
+    if (connections === undefined) return;
+    try {
+      this.#options.places.give(connections);
+    } finally {
+      wipe(connections);
+    }
   }
 
   #answer<Params, Result>(
@@ -373,7 +520,9 @@ class EngineServer {
         controller.abort(new SignetError('E_CANCELLED', 'stopped at the request of the user')),
       );
       try {
-        return engine.carried(await work(engine.landed(params), controller.signal));
+        const order = engine.landed(params);
+        this.#takeIn(order);
+        return engine.carried(await work(order, controller.signal));
       } catch (error) {
         const wire = toSignetError(controller.signal.aborted ? controller.signal.reason : error).toWire();
         return new ResponseError(1, wire.code, wire);
@@ -381,4 +530,16 @@ class EngineServer {
     };
     this.#connection.onRequest(type.method, answer);
   }
+}
+
+/** What was opened once is used again; what failed is tried anew by the next who asks. */
+function onceItWorks<Value>(open: () => Promise<Value>): () => Promise<Value> {
+  let opened: Promise<Value> | undefined;
+  return () => {
+    opened ??= open().catch((error: unknown) => {
+      opened = undefined;
+      throw error;
+    });
+    return opened;
+  };
 }

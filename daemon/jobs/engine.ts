@@ -16,7 +16,17 @@ import {
 import { type WireError, wireErrorOf } from '../../protocol/errors.ts';
 import { SignetError, toSignetError } from '../base/errors.ts';
 import type { Home } from '../state/model.ts';
-import { carried, close, type EngineProgress, landed, progress, progressToken } from './engine-messages.ts';
+import {
+  carried,
+  close,
+  type EngineProgress,
+  landed,
+  progress,
+  progressToken,
+  type SignInAsked,
+  signInAsked,
+  signInToken,
+} from './engine-messages.ts';
 
 /** Short-lived objects of a job are small; a larger nursery only raises the peak. */
 const youngGenerationMb = 8;
@@ -26,6 +36,7 @@ const farewellMs = 2000;
 export interface EngineCall {
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((step: EngineProgress) => void) | undefined;
+  readonly onSignInAsked?: ((asked: SignInAsked) => void) | undefined;
 }
 
 interface RunningEngine {
@@ -37,17 +48,28 @@ interface RunningEngine {
   failure?: SignetError;
 }
 
+/** What the thread is started with. */
+export interface EngineWorld {
+  readonly home: Home;
+  /** SIGNET_GOOGLE_ROOT: tests put a server on this computer in Google's place. */
+  readonly googleRoot: string | undefined;
+}
+
 export class Engine {
   readonly #program: URL;
-  readonly #home: Home;
+  readonly #world: EngineWorld;
   readonly #onFailure: (error: SignetError) => void;
   #running: RunningEngine | undefined;
 
   /** @param options.onFailure the thread died of something nobody caught; the next call starts a new one, with no repository open */
-  constructor(options: { program: URL; home: Home; onFailure: (error: SignetError) => void }) {
-    this.#program = options.program;
-    this.#home = options.home;
-    this.#onFailure = options.onFailure;
+  constructor({
+    program,
+    onFailure,
+    ...world
+  }: EngineWorld & { program: URL; onFailure: (error: SignetError) => void }) {
+    this.#program = program;
+    this.#world = world;
+    this.#onFailure = onFailure;
   }
 
   get isRunning(): boolean {
@@ -57,7 +79,7 @@ export class Engine {
   async ask<Params extends object, Result>(
     type: RequestType<Params, Result, WireError>,
     params: Params,
-    { signal, onProgress }: EngineCall = {},
+    { signal, onProgress, onSignInAsked }: EngineCall = {},
   ): Promise<Result> {
     signal?.throwIfAborted();
     const running = this.#start();
@@ -65,7 +87,10 @@ export class Engine {
     const cancellation = new CancellationTokenSource();
     const cancel = (): void => cancellation.cancel();
     signal?.addEventListener('abort', cancel, { once: true });
-    const listening = onProgress && connection.onProgress(progress, progressToken, onProgress);
+    const listening = [
+      ...(onProgress === undefined ? [] : [connection.onProgress(progress, progressToken, onProgress)]),
+      ...(onSignInAsked === undefined ? [] : [connection.onProgress(signInAsked, signInToken, onSignInAsked)]),
+    ];
     try {
       const answer = connection.sendRequest<Result>(type.method, carried(params), cancellation.token);
       running.asked.set(cancellation, answer);
@@ -83,7 +108,7 @@ export class Engine {
       throw toSignetError(error);
     } finally {
       signal?.removeEventListener('abort', cancel);
-      listening?.dispose();
+      for (const each of listening) each.dispose();
       running.asked.delete(cancellation);
       cancellation.dispose();
     }
@@ -118,8 +143,8 @@ export class Engine {
   /** A thread that was ended in the middle of a capture leaves a plain copy of a database behind. */
   #sweep(): void {
     try {
-      for (const name of readdirSync(this.#home.staging)) {
-        rmSync(join(this.#home.staging, name), { recursive: true, force: true });
+      for (const name of readdirSync(this.#world.home.staging)) {
+        rmSync(join(this.#world.home.staging, name), { recursive: true, force: true });
       }
     } catch {
       // Never made yet, or not to be read now: the next start of the daemon sweeps it too, and says so.
@@ -129,7 +154,7 @@ export class Engine {
   #start(): RunningEngine {
     if (this.#running !== undefined) return this.#running;
     const worker = new Worker(this.#program, {
-      workerData: { home: this.#home },
+      workerData: this.#world satisfies EngineWorld,
       name: 'signet engine',
       resourceLimits: { maxYoungGenerationSizeMb: youngGenerationMb },
     });

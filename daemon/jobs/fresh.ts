@@ -8,12 +8,14 @@ import type { Clock } from '../base/clock.ts';
 import { SignetError, toSignetError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Home, Settings, Witness } from '../state/model.ts';
-import { removeBeside, removeLeft, type State } from '../state/state.ts';
+import { removeBeside, type State } from '../state/state.ts';
 import { resticPassword, type Vault } from '../vault/vault.ts';
+import { limitsOf } from './clouds.ts';
 import type { KeySession } from './credentials.ts';
 import type { Engine } from './engine.ts';
 import * as engine from './engine-messages.ts';
 import type { JobCall } from './job-queue.ts';
+import { type LeftPlace, noteLeft } from './left-places.ts';
 import { pinFacts } from './opening.ts';
 import { checkFolders, remoteName, siblingOf } from './places.ts';
 import { saveMemory } from './recall.ts';
@@ -58,14 +60,6 @@ export interface FreshResult {
 
 const unfinishedFact = 'fresh.unfinished';
 const switchFact = 'fresh.switch';
-const leftFact = 'fresh.left';
-
-/** A backup that `start` left; `config` says which one it is, `beside` where its state was set aside. */
-interface LeftPlace {
-  readonly remote: string;
-  readonly config: string;
-  readonly beside: string;
-}
 
 interface NewSecrets {
   readonly password: Uint8Array;
@@ -76,7 +70,7 @@ interface Switch {
   readonly remote: string;
   readonly repositoryId: string;
   readonly masterKeyFingerprint: string;
-  readonly left: LeftPlace;
+  readonly left: LeftPlace & { readonly beside: string };
 }
 
 /**
@@ -91,12 +85,13 @@ export async function finishSwitch(state: State, home: Home): Promise<boolean> {
   await state.takeOver(left.beside);
   const settings = await state.settings.load();
   if (settings === undefined) throw new SignetError('E_STATE_CORRUPT', 'there are no settings to switch');
-  if (settings.remote !== to.remote) await state.settings.save({ ...settings, remote: to.remote });
+  // The second places hold copies of the old backup, which nobody brings up to date any more.
+  const copies = settings.mirrors.map(remote => ({ remote, config: left.config }));
+  state.setFacts(noteLeft(state, [left, ...copies]));
+  if (settings.remote !== to.remote) await state.settings.save({ ...settings, remote: to.remote, mirrors: [] });
   await removeBeside(home);
-  const others = leftPlaces(state).filter(({ remote }) => remote !== left.remote);
   state.setFacts({
     ...pinFacts(to),
-    [leftFact]: JSON.stringify([...others, left]),
     'vault.unfinished': undefined,
     [unfinishedFact]: undefined,
     [switchFact]: undefined,
@@ -214,7 +209,9 @@ export class Fresh {
   ): Promise<{ readonly opened: engine.OpenedRepository; readonly outcome: engine.BackupOutcome }> {
     const { vault, clock, deviceId } = this.#options;
     const { remote, settings, recoveryKey, password, phone } = to;
-    const identity = await worker.ask(engine.prepare, { remote, recoveryKey }, { signal });
+    const { connections } = await this.#options.engine.ask(engine.lend, {}, { signal });
+    const order = { remote, recoveryKey, connections, limits: limitsOf(settings) };
+    const identity = await worker.ask(engine.prepare, order, { signal }).finally(() => wipe(connections));
     const device = settings.deviceLabel;
     const file = await vault.create({ ...identity, password, phone, recoveryKey, device, isFirst: true, signal });
     try {
@@ -239,14 +236,14 @@ export class Fresh {
       ownHead: null,
       seen: {},
     };
-    const order: engine.BackupOrder = {
+    const backup: engine.BackupOrder = {
       reason: 'setup',
       device: { id: deviceId, label: device },
       sources: settings.sources.map(source => ({ ...source, captureNow: true, lossAccepted: false })),
       memory: null,
       witness,
     };
-    const outcome = await worker.ask(engine.backup, order, { signal, onProgress });
+    const outcome = await worker.ask(engine.backup, backup, { signal, onProgress });
     refuseGaps(outcome, settings);
     const checked = await worker.ask(engine.verify, { readDataPercent: 0, witness: outcome.witness }, { signal });
     const [problem] = checked.problems;
@@ -292,30 +289,6 @@ export class Fresh {
       log.warn('a fresh backup that was not finished is still to be removed', { code: toSignetError(error).code });
     }
   }
-
-  /**
-   * Deletes a backup that `start` left.
-   *
-   * @param name of its folder, as typed
-   * @throws E_USAGE for anything that was not left so · E_REPO_MISMATCH when another backup lies there now
-   */
-  async deleteOld(name: string, secrets: GivenSecrets): Promise<{ readonly objects: number; readonly bytes: number }> {
-    const { state, home, session, engine: worker } = this.#options;
-    needed(secrets.password, 'password');
-    await session.prove(secrets);
-    const never = new AbortController().signal;
-    return session.queue.run('fresh', { progress: () => undefined, signal: never }, async signal => {
-      const places = leftPlaces(state);
-      const meant = places.filter(({ remote }) => remoteName(remote) === name);
-      const [left] = meant;
-      if (left === undefined || meant.length > 1 || left.remote === session.settings().remote) throw notLeft(places);
-      const { remote, config, beside } = left;
-      const deleted = await worker.ask(engine.deletePlace, { remote, config }, { signal });
-      await removeLeft(home, beside);
-      state.facts.set(leftFact, JSON.stringify(places.filter(each => each !== left)));
-      return deleted;
-    });
-  }
 }
 
 /** What the old backup has and the new one would lack must not be left behind unnoticed. */
@@ -332,17 +305,4 @@ function refuseGaps({ snapshot, sources, filesUnreadable, alarms }: engine.Backu
   throw new SignetError('E_SOURCE_UNREADABLE', 'the first backup would lack what the old one may have', {
     params: { label, reason: gone?.carriedFrom?.reason ?? file?.reason ?? '' },
   });
-}
-
-function notLeft(places: readonly LeftPlace[]): SignetError {
-  const names = places.map(({ remote }) => `“${remoteName(remote)}”`).join(', ');
-  const detail =
-    places.length === 0
-      ? 'no old backup was left by a start afresh, so there is none to delete'
-      : `no old backup of this name was left: there ${places.length === 1 ? 'is' : 'are'} ${names}`;
-  return new SignetError('E_USAGE', 'no old backup of this name was left', { params: { detail } });
-}
-
-function leftPlaces(state: State): readonly LeftPlace[] {
-  return JSON.parse(state.facts.get(leftFact) ?? '[]') as readonly LeftPlace[]; // only this file writes it
 }

@@ -4,7 +4,7 @@ import type { Settings } from '../state/model.ts';
 
 /** What holds a due backup back, and until when where that is known (milliseconds since 1970). */
 export interface Hold {
-  readonly reason: 'locked' | 'quiet' | 'retry' | 'paused' | 'network' | 'battery' | 'metered';
+  readonly reason: 'locked' | 'quiet' | 'retry' | 'paused' | 'network' | 'battery' | 'metered' | 'limit' | 'sign-in';
   readonly until?: number;
 }
 
@@ -14,6 +14,10 @@ export interface HoldFacts {
   readonly isUnlocked: boolean;
   readonly pausedUntil: number | undefined;
   readonly retryAt: number | undefined;
+  /** Until when the place takes no more. */
+  readonly limitUntil: number | undefined;
+  /** The place lets nobody in before its owner has signed in. */
+  readonly isSignInNeeded: boolean;
   /** Until when the computer may take to find its network again after sleep. */
   readonly restUntil: number | undefined;
   /** The random delay of this run. */
@@ -21,9 +25,11 @@ export interface HoldFacts {
 }
 
 export function holdOf(facts: HoldFacts): Hold | undefined {
-  const { now, pausedUntil, retryAt, restUntil, jitterUntil } = facts;
+  const { now, pausedUntil, retryAt, limitUntil, restUntil, jitterUntil } = facts;
   if (pausedUntil !== undefined && now < pausedUntil) return { reason: 'paused', until: pausedUntil };
   if (!facts.isUnlocked) return { reason: 'locked' };
+  if (facts.isSignInNeeded) return { reason: 'sign-in' };
+  if (limitUntil !== undefined && now < limitUntil) return { reason: 'limit', until: limitUntil };
   if (retryAt !== undefined && now < retryAt) return { reason: 'retry', until: retryAt };
   if (restUntil !== undefined && now < restUntil) return { reason: 'network', until: restUntil };
   if (jitterUntil !== undefined && now < jitterUntil) return { reason: 'quiet', until: jitterUntil };

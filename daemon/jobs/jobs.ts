@@ -5,6 +5,7 @@ import { resolve } from 'node:path';
 import type {
   BackupReason,
   BackupResult,
+  PlaceStatus,
   RestoreResult,
   Schedule,
   SetupResult,
@@ -25,6 +26,7 @@ import { AutomaticBackups, type StartWatching } from './automatic.ts';
 import { Backups } from './backups.ts';
 import { Browsing } from './browsing.ts';
 import { type ChosenSettings, chosenSettings } from './chosen-settings.ts';
+import { Clouds, isCloud } from './clouds.ts';
 import { Credentials } from './credentials.ts';
 import type { Engine } from './engine.ts';
 import * as engine from './engine-messages.ts';
@@ -32,6 +34,9 @@ import { type Beside, Fresh } from './fresh.ts';
 import { type JobCall, JobQueue } from './job-queue.ts';
 import type { KeptPhone } from './kept-phone.ts';
 import type { KeptSession } from './kept-session.ts';
+import { LeftPlaces } from './left-places.ts';
+import { Mirrors } from './mirrors.ts';
+import { Moving } from './move.ts';
 import { backupNotices } from './overdue.ts';
 import { passwordProved, passwordReminder } from './password-reminder.ts';
 import { PastRuns } from './past-runs.ts';
@@ -74,6 +79,12 @@ export class Jobs {
   /** Passwords in use. */
   readonly credentials: Credentials;
   readonly fresh: Fresh;
+  /** Places in clouds. */
+  readonly clouds: Clouds;
+  /** From one place to another, further copies, and what was left. */
+  readonly moving: Moving;
+  readonly mirrors: Mirrors;
+  readonly left: LeftPlaces;
   readonly #options: JobsOptions;
   readonly #settings: SettingsInUse;
   readonly #automatic: AutomaticBackups;
@@ -89,18 +100,29 @@ export class Jobs {
   #repository: Status['repository'] = null;
   #reachable: boolean | null = null;
 
-  private constructor(options: JobsOptions, settings: Settings | undefined) {
-    this.#options = options;
+  private constructor(given: JobsOptions, settings: Settings | undefined) {
     this.#settings = new SettingsInUse(settings, {
-      file: options.state.settings,
-      hostLabel: options.hostLabel,
+      file: given.state.settings,
+      hostLabel: given.hostLabel,
       follow: next => this.#follow(next),
     });
-    this.#deviceId = options.state.device(options.machineId).id;
-    this.#queue = new JobQueue(options.clock, () => {
+    this.#queue = new JobQueue(given.clock, () => {
       this.#unlocking.used();
       this.#changed();
     });
+    this.clouds = new Clouds({
+      ...given,
+      facts: given.state.facts,
+      queue: this.#queue,
+      settings: () => this.#settings.orDefault,
+      isUnlocked: () => this.#unlocking.isUnlocked,
+      reopen: () => this.#reopen(),
+      onConnectedLocked: () => this.#unlocking.start(),
+      onChanged: () => this.#changed(),
+    });
+    const options = { ...given, engine: this.clouds.engine };
+    this.#options = options;
+    this.#deviceId = options.state.device(options.machineId).id;
     this.#past = new PastRuns(options.state.history);
     this.#unlocking = new Unlocking({
       ...options,
@@ -132,6 +154,10 @@ export class Jobs {
       power: options.power,
       // What keeps the question from being answered keeps the backup from being made.
       isReachable: () => this.#lookForPlace().catch(() => false),
+      signInSince: () => {
+        const { remote } = this.#settings.orDefault;
+        return remote === null ? undefined : this.clouds.signInSince(remote);
+      },
       random: () => new DataView(Uint8Array.from(options.randomBytes(4)).buffer).getUint32(0) / 2 ** 32,
       isUnlocked: () => this.#unlocking.isUnlocked,
       onProblem: code => options.log.warn('watching has a problem', { reason: code }),
@@ -145,7 +171,10 @@ export class Jobs {
       settings: () => this.#settings.current,
       stateKey: () => this.#assertUnlocked(),
       witness: stateKey => this.#witness(stateKey),
-      settle: () => this.credentials.settle(),
+      settle: async () => {
+        await this.credentials.settle();
+        await this.clouds.lookAgain(this.#remote());
+      },
       onPlace: (isReachable, stored) => {
         this.#reachable = isReachable;
         if (stored !== undefined && this.#repository !== null) this.#repository = { ...this.#repository, ...stored };
@@ -165,9 +194,16 @@ export class Jobs {
       rewriteSettings: (work: () => Promise<unknown>) => this.#settings.rewrite(work),
       switched: (outcome: engine.BackupOutcome | undefined) => this.#switched(outcome),
       forget: () => this.#unlocking.forget(),
+      ready: () => this.#ready(),
+      changeSettings: (make: (before: Settings) => Settings) => this.#settings.change(make),
+      reopen: () => this.#unlocking.reopen(),
+      openElsewhere: (...order: Parameters<Unlocking['openElsewhere']>) => this.#unlocking.openElsewhere(...order),
     };
     this.credentials = new Credentials({ ...options, session });
     this.fresh = new Fresh({ ...options, deviceId: this.#deviceId, session });
+    this.moving = new Moving({ ...options, session });
+    this.mirrors = new Mirrors({ ...options, session, onChanged: () => this.#changed() });
+    this.left = new LeftPlaces({ ...options, session });
     this.browsing = new Browsing({
       ...options,
       use: async () => {
@@ -226,8 +262,8 @@ export class Jobs {
       lastGood: past.lastGood(),
       waiting,
       sources: this.#backups.sources,
-      remote: remote === null ? null : { label: place, reachable: this.#reachable },
-      mirrors: [],
+      remote: remote === null ? null : { label: place, reachable: this.#reachable, ...this.clouds.status(remote) },
+      mirrors: this.mirrors.status(this.#settings.orDefault.mirrors),
       repository: this.#repository,
       deviceId: this.#deviceId,
       phoneEnding: phone.ending,
@@ -240,6 +276,7 @@ export class Jobs {
         ...backupNotices({ ...incidents, now: clock.now() }),
         ...this.#backups.notices,
         ...this.#unlocking.notices,
+        ...this.mirrors.notices(this.#settings.orDefault.mirrors),
         ...this.#reminders(),
       ],
     });
@@ -270,8 +307,9 @@ export class Jobs {
   /** Whether the place of the copies answers. */
   async #lookForPlace(): Promise<boolean> {
     const remote = this.#remote();
-    this.#reachable = await this.#options.engine.ask(engine.reachable, { remote });
-    return this.#reachable;
+    if (!isCloud(remote)) this.#reachable = await this.#options.engine.ask(engine.reachable, { remote });
+    else this.#reachable = this.#unlocking.isUnlocked ? await this.clouds.look(remote) : null;
+    return this.#reachable ?? false;
   }
 
   /**
@@ -319,6 +357,9 @@ export class Jobs {
 
   async #measure(opened: engine.OpenedRepository): Promise<void> {
     this.#reachable = true;
+    this.clouds.opened();
+    const { mirrors } = this.#settings.orDefault;
+    if (mirrors.length > 0) await this.mirrors.use(mirrors);
     const { snapshots, sizeBytes } = await this.#options.engine.ask(engine.measure, {});
     this.#repository = { id: opened.repositoryId, snapshots, sizeBytes };
   }
@@ -336,6 +377,7 @@ export class Jobs {
     } catch (error) {
       log.warn('the open backup still names its old key', { code: toSignetError(error).code });
     }
+    void this.mirrors.follow(true); // they are to open with the new keys too
   }
 
   /** After a switch to a fresh backup, whose first run was `outcome` where this process made it. */
@@ -359,6 +401,25 @@ export class Jobs {
     }
   }
 
+  /** The places of the copies: in use, mirrors, and those that hold an old backup. */
+  places(): readonly PlaceStatus[] {
+    const { remote, mirrors } = this.#settings.orDefault;
+    return this.clouds.places(this.left.remotes([...(remote === null ? [] : [remote]), ...mirrors]));
+  }
+
+  /** The place in use is opened in another way from now on. */
+  async #reopen(): Promise<void> {
+    const { vault, engine: worker } = this.#options;
+    const { keyFileId } = this.#unlocking.opened;
+    const recoveryKey = vault.recoveryKey();
+    try {
+      await this.#unlocking.takeOver(await worker.ask(engine.open, { remote: this.#remote(), recoveryKey, keyFileId }));
+    } finally {
+      wipe(recoveryKey);
+    }
+    this.#automatic.unlocked();
+  }
+
   lock(): Promise<void> {
     return this.#unlocking.lock();
   }
@@ -370,7 +431,9 @@ export class Jobs {
     call?: Pick<JobCall, 'progress'>,
   ): Promise<BackupResult> {
     await this.#ready();
-    return this.#backups.run(reason, sourceIds, call);
+    const result = await this.#backups.run(reason, sourceIds, call);
+    void this.mirrors.follow(result.snapshot !== undefined);
+    return result;
   }
 
   /** What this machine saw last of the open repository; a new memory begins now where there is none. */
@@ -386,6 +449,11 @@ export class Jobs {
     return { repositoryId, keyFileId, masterKeyFingerprint };
   }
 
+  /** Until what was asked for so far has ended. */
+  idle(): Promise<void> {
+    return this.#queue.idle();
+  }
+
   /** Stops the running job, which cleans up after itself; false when none runs. */
   cancel(): boolean {
     return this.#queue.cancel();
@@ -399,7 +467,8 @@ export class Jobs {
   async restore(order: engine.RestoreOrder, call: JobCall): Promise<RestoreResult> {
     const remote = await this.#ready();
     const target = resolve(order.target);
-    await checkFolders({ remote, sources: this.#settings.orDefault.sources, home: this.#options.homeFolders, target });
+    const { sources, mirrors: others } = this.#settings.orDefault;
+    await checkFolders({ remote, others, sources, home: this.#options.homeFolders, target });
     return this.#queue.run('restore', call, (signal, onProgress) => {
       this.#assertUnlocked(); // it may have been locked while others had their turn
       return this.#options.engine.ask(engine.restore, { ...order, target }, { signal, onProgress });
@@ -412,6 +481,7 @@ export class Jobs {
     return this.#queue.run('verify', call, async (signal, onProgress) => {
       const witness = await this.#witness(this.#assertUnlocked());
       const result = await worker.ask(engine.verify, { readDataPercent, witness }, { signal, onProgress });
+      this.mirrors.suspect(result.problems.map(({ object }) => object));
       const { known } = vault;
       if (known === undefined) return result;
       const lying = await worker.ask(engine.vaults, { remote }, { signal });
@@ -449,6 +519,8 @@ export class Jobs {
   async #follow(settings: Settings): Promise<void> {
     await this.#unlocking.follow(settings);
     await this.#automatic.follow(settings);
+    const places = [...(settings.remote === null ? [] : [settings.remote]), ...settings.mirrors];
+    if (this.#unlocking.isUnlocked && places.some(isCloud)) await this.clouds.follow(settings);
     this.#changed();
   }
 
@@ -458,6 +530,7 @@ export class Jobs {
     this.#options.around.end();
     await this.#unlocking.close();
     await this.#queue.idle();
+    this.clouds.stop();
   }
 
   /** The engine died of an unforeseen error: nothing is open any more, and the state says so. */

@@ -2,6 +2,7 @@
 // that does not open, or names a recovery key that was renewed on another device, is a newer vault of the cloud looked at, and taken over
 // when it is for the very repository that this computer knows.
 
+import type { ErrorCode } from '../../protocol/errors.ts';
 import { wipe } from '../base/bytes.ts';
 import { isCode, SignetError, toSignetError } from '../base/errors.ts';
 import type { State } from '../state/state.ts';
@@ -27,6 +28,17 @@ export function pinFacts({
   masterKeyFingerprint,
 }: Pick<VaultIdentity, 'repositoryId' | 'masterKeyFingerprint'>): Readonly<Record<string, string>> {
   return { [repositoryFact]: repositoryId, [masterKeyFact]: masterKeyFingerprint };
+}
+
+/**
+ * A place that opens with this computer's recovery key must hold the backup that this computer knows; where none was ever opened here,
+ * there is nothing to compare with.
+ *
+ * @throws E_REPO_MISMATCH
+ */
+export function checkPinned(facts: State['facts'], identity: Parameters<typeof pinFacts>[0]): void {
+  const isOther = Object.entries(pinFacts(identity)).some(([name, value]) => (facts.get(name) ?? value) !== value);
+  if (isOther) throw new SignetError('E_REPO_MISMATCH', 'the place holds another backup than the one of this computer');
 }
 
 /** To be called whenever this computer's repository was opened. */
@@ -81,13 +93,15 @@ async function takeOver(found: OpenedVault, { vault, facts }: KnownPlace): Promi
   await vault.adopt(found);
 }
 
+/** E_VAULT_LOCKED: what opens a cloud is sealed under the very keys that are wanted. */
+const silent: ReadonlySet<ErrorCode> = new Set(['E_UNREACHABLE', 'E_REMOTE_DENIED', 'E_SIGN_IN', 'E_VAULT_LOCKED']);
+
 /** None when the place cannot be asked: then it is this computer's own copy alone that says whether the password is right. */
 async function lyingVaults({ engine: worker, remote }: KnownPlace): Promise<readonly VaultCandidate[]> {
   try {
     return await worker.ask(engine.vaults, { remote });
   } catch (error) {
-    const { code } = toSignetError(error);
-    if (code === 'E_UNREACHABLE' || code === 'E_REMOTE_DENIED' || code === 'E_SIGN_IN') return [];
+    if (silent.has(toSignetError(error).code)) return [];
     throw error;
   }
 }

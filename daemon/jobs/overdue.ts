@@ -58,6 +58,8 @@ export interface OverdueFacts {
   readonly lockedSince: number | undefined;
   /** Since when the battery or a metered connection holds a due backup back. */
   readonly powerSince: number | undefined;
+  /** Since when nothing can be sent before the owner of the place signs in. */
+  readonly signInSince: number | undefined;
   readonly tries: FailedTries | undefined;
   /** A source that lost most of what it held, whose owner has not decided yet. */
   readonly heldBack: HeldBack | undefined;
@@ -77,11 +79,12 @@ export function overdueOf(facts: OverdueFacts): Overdue | null {
 }
 
 function causeOf(facts: OverdueFacts, { overdueAt }: Owed): Omit<Overdue, 'since'> {
-  const { pausedSince, lockedSince, powerSince, tries, heldBack } = facts;
+  const { pausedSince, lockedSince, powerSince, signInSince, tries, heldBack } = facts;
   const standing = (cause: OverdueCause, since: number) => ({ cause, causeSince: new Date(since).toISOString() });
   if (pausedSince !== undefined) return standing('paused', pausedSince);
   // Locked only after it was too late already, as at the first start after a holiday: that is not why.
   if (lockedSince !== undefined && lockedSince <= overdueAt) return standing('locked', lockedSince);
+  if (signInSince !== undefined) return standing('sign-in', signInSince);
   if (powerSince !== undefined) return standing('power', powerSince);
   if (tries === undefined) return { cause: 'not-running' };
   if (tries.code === 'E_SOURCE_UNREADABLE' && heldBack !== undefined) {

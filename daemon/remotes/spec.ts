@@ -127,3 +127,9 @@ export function siblingPlace(place: PlaceSpec, ending: string): PlaceSpec {
       return { ...place, prefix: beside(place.prefix === '' ? 'signet' : place.prefix) };
   }
 }
+
+/** Whether one is where a fresh backup beside the other goes, or both lie beside a third. */
+export function isBeside(one: PlaceSpec, other: PlaceSpec): boolean {
+  const [a, b] = [one, other].map(place => formatPlace(siblingPlace(place, '00000000-0000')));
+  return a === b;
+}

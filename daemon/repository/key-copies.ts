@@ -24,8 +24,7 @@ export async function keyFromCopies(
   // What is no key file any more is told by the error when no other opens.
   const { masterKey } = await openMasterKey(copies, recoveryKey, { ...options, report: () => undefined });
   try {
-    const stored = await copies.get('config', { maxBytes: limits.configBytes, ...options });
-    const { id } = openConfig(masterKey, stored);
+    const { id } = openConfig(masterKey, await copies.get('config', { maxBytes: limits.configBytes, ...options }));
     return derivedKey(masterKey, id, label);
   } finally {
     wipeSealKey(masterKey);

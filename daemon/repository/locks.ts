@@ -197,6 +197,9 @@ export class Locks {
 
     return {
       signal: lost.signal,
+      get key() {
+        return key;
+      },
       release: async () => {
         if (isReleased) return;
         isReleased = true;

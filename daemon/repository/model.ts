@@ -127,6 +127,8 @@ export interface PreparedKeyFile {
 export interface RepositoryLock {
   /** Aborts (with SignetError E_REPOSITORY_LOCKED) when the lock could not be refreshed in time or was removed. */
   readonly signal: AbortSignal;
+  /** Name of the object that is the lock at the moment. */
+  readonly key: string;
   release(): Promise<void>;
 }
 
@@ -233,6 +235,9 @@ export interface Repository {
 
   /** What a head vouches for, as of the last refreshIndex and the indexes written since. */
   extent(): RepositoryExtent;
+
+  /** Whether these bytes are a config, an index or a snapshot of this repository, sealed under its key; of other keys nothing is said. */
+  isGenuine(key: string, stored: Uint8Array): Promise<boolean>;
 
   /** Wipes the keys, closes the outbox files. */
   close(): Promise<void>;

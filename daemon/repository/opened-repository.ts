@@ -7,7 +7,7 @@ import { looksIncompressible } from '../kernel/entropy.ts';
 import { sha256Hex } from '../kernel/hash.ts';
 import { ivBytes, type SealKey, sealParts, wipeSealKey } from '../kernel/seal.ts';
 import { compressedFrame, rawFrameParts } from '../kernel/zstd.ts';
-import { isStored, type Remote, type TrafficCount } from '../remotes/remote.ts';
+import type { Remote, TrafficCount } from '../remotes/remote.ts';
 import { type BlobCopy, BlobIndex, type IndexedPack, packBytes } from './blob-index.ts';
 import { BlobReader } from './blob-reader.ts';
 import { checkPackBytes, checkPackSizes, checkSingleObjects } from './checks.ts';
@@ -16,7 +16,7 @@ import { decodeIndex, encodeIndex, groupForIndexes, type PackListing } from './i
 import { checkKeyFile, type KeyRing, keyFileKey, prepareKeyFile } from './key-files.ts';
 import { limits } from './limits.ts';
 import { Locks } from './locks.ts';
-import { derivedKey, fingerprintOf } from './master-key.ts';
+import { derivedKey, fingerprintOf, openConfig } from './master-key.ts';
 import type {
   BlobId,
   BlobType,
@@ -41,6 +41,7 @@ import type { PlacedBlob } from './pack-format.ts';
 import { problemFrom } from './problems.ts';
 import { decodeSnapshot, encodeSnapshot } from './snapshot-codec.ts';
 import { decodeTree, encodeTree, nameText } from './tree-codec.ts';
+import { openUnpacked } from './unpacked.ts';
 
 /** Compressions under way at once; each holds a blob and its frame. */
 const parallelSaves = 2;
@@ -131,7 +132,7 @@ export class OpenedRepository implements Repository {
       clock: options.clock,
       host: options.host,
       isAlive: options.isAlive,
-      write: async (json, signal) => (await this.#objects.save('locks', json, signal)).key,
+      write: (json, signal) => this.#objects.save('locks', json, signal),
       remove: key => this.#remote.remove(key),
       remote: options.remote,
       exists: async key => (await this.#remote.stat(key)) !== undefined,
@@ -357,11 +358,8 @@ export class OpenedRepository implements Repository {
     if (!this.#index.has('tree', snapshot.tree)) {
       throw new SignetError('E_MISSING', `snapshot: its tree ${snapshot.tree} is in no index`);
     }
-    const { key, sizeBytes } = await this.#objects.save('snapshots', encodeSnapshot(snapshot), options.signal);
+    const key = await this.#objects.save('snapshots', encodeSnapshot(snapshot), options.signal);
     const id = asSnapshotId(idInKey(key) ?? '');
-    if (!(await isStored(this.#remote, key, { sha256: id, sizeBytes }, options))) {
-      throw new SignetError('E_OBJECT_ID', `${key}: the remote gave back other bytes than were stored`);
-    }
     this.#snapshots.set(id, snapshot);
     return id;
   }
@@ -406,6 +404,19 @@ export class OpenedRepository implements Repository {
     const pack = this.#index.pack(id);
     const indexed = pack === undefined ? undefined : pack.compressed + pack.uncompressed;
     return checkPackBytes(this.#remote, this.#key, { key: packKey(id), indexed }, options);
+  }
+
+  async isGenuine(key: string, stored: Uint8Array): Promise<boolean> {
+    const id = idInKey(key);
+    try {
+      if (key === 'config') return openConfig(this.#key, stored).id === this.id;
+      if (id === undefined || !/^(?:index|snapshots)\//.test(key)) return true;
+      const { json } = await openUnpacked(this.#key, { key, id, stored }, this.#options.allowRawObjects);
+      return (key.startsWith('index/') ? decodeIndex(json) : decodeSnapshot(json)) !== undefined;
+    } catch (error) {
+      if (problemFrom(key, error) === undefined) throw error;
+      return false;
+    }
   }
 
   checkSingleObjects(options: Call = {}): Promise<readonly ObjectProblem[]> {
@@ -473,7 +484,7 @@ export class OpenedRepository implements Repository {
 
   async #writeIndex(packs: readonly PackListing[]): Promise<void> {
     for (const group of groupForIndexes(packs)) {
-      const { key } = await this.#objects.save('index', encodeIndex(group), this.#options.signal);
+      const key = await this.#objects.save('index', encodeIndex(group), this.#options.signal);
       const id = asIndexId(idInKey(key) ?? '');
       for (const { id: packId, blobs } of group) this.#index.add(packId, blobs, id).isPending = false;
       this.#indexIds.add(id);

@@ -25,6 +25,8 @@ export interface Settings {
   /** Bytes a second to and from a cloud at most; 0: as fast as it goes (default). */
   readonly maxUploadBytesPerSecond: number;
   readonly maxDownloadBytesPerSecond: number;
+  /** Size of the objects that data is collected in, 4 to 128 MiB; 0: 32 MiB on Google Drive, else 16 (default). */
+  readonly packTargetBytes: number;
   readonly sources: readonly SourceSetting[];
   readonly schedule: Schedule;
   /** Milliseconds; defaults 30 s, 10 min, 15 min (DESIGN §9). */

@@ -118,6 +118,19 @@ const bytesPerSecond = v.optional(
   0,
 );
 
+const mib = 1024 * 1024;
+const packTarget = v.optional(
+  v.pipe(
+    v.number('must be a number'),
+    v.integer('must be a whole number of bytes'),
+    v.check(
+      value => value === 0 || (value >= 4 * mib && value <= 128 * mib),
+      `must be 0 or from ${4 * mib} to ${128 * mib} (bytes)`,
+    ),
+  ),
+  0,
+);
+
 const schema = v.looseObject({
   v: v.literal(1, 'must be 1; another number means that another version of Signet wrote the file'),
   deviceLabel: v.pipe(
@@ -135,6 +148,7 @@ const schema = v.looseObject({
   ),
   maxUploadBytesPerSecond: bytesPerSecond,
   maxDownloadBytesPerSecond: bytesPerSecond,
+  packTargetBytes: packTarget,
   sources: v.optional(
     v.pipe(
       v.array(source, 'must be a list'),

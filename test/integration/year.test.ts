@@ -162,6 +162,7 @@ async function live(kind: Kind, at: string, timeZone: string, seed: string, star
       onChanged: () => undefined,
       past,
       heldBack: () => undefined,
+      signInSince: () => undefined,
       memory,
       power: async () => {
         isBusy = true;

@@ -3,7 +3,15 @@
 import { SignetError } from '../../daemon/base/errors.ts';
 import type { Call, Handlers, RequestName } from '../../daemon/endpoint/endpoint.ts';
 import { type SecretName, secretNames } from '../../protocol/secrets.ts';
-import type { BackupResult, RestoreResult, SnapshotEntry, Status, VerifyResult } from '../../protocol/status.ts';
+import type {
+  BackupResult,
+  CopyResult,
+  PlaceStatus,
+  RestoreResult,
+  SnapshotEntry,
+  Status,
+  VerifyResult,
+} from '../../protocol/status.ts';
 import { productVersion, protocolVersion } from '../../protocol/version.ts';
 
 export interface Asked {
@@ -69,6 +77,22 @@ export function someStatus(changes: Partial<Status> = {}): Status {
 
 export const someSettings = { deviceLabel: 'Laptop', watch: 'chokidar', quietMs: 30_000, waitOnBattery: false };
 
+export const signInPage = {
+  url: 'https://accounts.google.com/o/oauth2/v2/auth?client_id=example',
+  expiresAt: '2026-11-23T09:10:00.000Z',
+};
+
+export const connectedPlace: PlaceStatus = {
+  remote: 'drive:Signet',
+  kind: 'drive',
+  label: 'Google Drive',
+  role: 'main',
+  account: 'kim@example.org',
+  clientId: '1234.apps.googleusercontent.com',
+  quota: { limit: 16_000_000_000, used: 9_500_000_000 },
+  advice: [],
+};
+
 export const backupResult: BackupResult = {
   type: 'result',
   snapshot: snapshotId,
@@ -82,6 +106,14 @@ export const backupResult: BackupResult = {
   requests: 6,
   durationMs: 4200,
   alarms: [],
+};
+
+export const copyResult: CopyResult = {
+  type: 'result',
+  objects: 120,
+  bytes: 5_000_000,
+  healed: 0,
+  problems: [],
 };
 
 export const restoreResult: RestoreResult = {
@@ -177,6 +209,16 @@ export function fakeHandlers(changes: Partial<Handlers> = {}, asked: Asked[] = [
       recoveryKey: new Uint8Array(Buffer.from(recoveryKey)),
     }),
     deleteOldBackup: async () => ({ objects: 12, bytes: 5_000_000 }),
+    connectRemote: async ({ remote }, { signInAsked }) => {
+      if (remote.startsWith('drive:')) signInAsked({ remote, ...signInPage });
+      return { ...connectedPlace, remote, holds: 'empty' };
+    },
+    disconnectRemote: async () => ({ isRevoked: true }),
+    showRemote: async () => ({ places: [connectedPlace] }),
+    moveRemote: async ({ lost }) => ({ ...copyResult, left: lost ? null : 'Backup' }),
+    addMirror: async () => copyResult,
+    removeMirror: async () => ({}),
+    syncMirrors: async () => copyResult,
     suggestPassword: async () => ({ newPassword: new Uint8Array(Buffer.from(suggested)) }),
     daemonInfo: async () => ({ pid: process.pid, version: productVersion, protocolVersion, uptimeSeconds: 12 }),
     stopDaemon: async () => ({}),

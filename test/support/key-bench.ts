@@ -16,24 +16,23 @@ import { SignetError } from '../../daemon/base/errors.ts';
 import { startDatabaseCapture } from '../../daemon/capture/capture.ts';
 import type { Engine, EngineCall } from '../../daemon/jobs/engine.ts';
 import { carried, landed } from '../../daemon/jobs/engine-messages.ts';
+import { EnginePlaces } from '../../daemon/jobs/engine-places.ts';
 import { serveEngine } from '../../daemon/jobs/engine-server.ts';
 import { finishSwitch } from '../../daemon/jobs/fresh.ts';
 import { Jobs } from '../../daemon/jobs/jobs.ts';
 import type { GivenSecrets } from '../../daemon/jobs/setup.ts';
 import { cached } from '../../daemon/remotes/cached.ts';
 import { counted } from '../../daemon/remotes/counted.ts';
-import {
-  createFolderRemote,
-  prepareFolder,
-  refuseLinkedFolder,
-  removeEmptyFolders,
-} from '../../daemon/remotes/folder.ts';
+import { createFolderRemote } from '../../daemon/remotes/folder.ts';
+import { folderPlace } from '../../daemon/remotes/folder-place.ts';
+import { mirrored } from '../../daemon/remotes/mirrored.ts';
 import type { PackId } from '../../daemon/repository/model.ts';
 import type { Home } from '../../daemon/state/model.ts';
 import { besideHome, openPackJournal, openState, type State } from '../../daemon/state/state.ts';
 import { openVaultState, type Vault } from '../../daemon/vault/vault.ts';
 import { wireErrorOf } from '../../protocol/errors.ts';
 import { resolveHome } from '../../protocol/home.ts';
+import { noGrants } from './engine-places.ts';
 import { keptIn, MemoryKeychain } from './memory-keychain.ts';
 import { type DrivenClock, drivenClock } from './repository.ts';
 import { temporaryFolder } from './temporary-home.ts';
@@ -74,20 +73,32 @@ interface InlineEngine extends Pick<Engine, 'ask' | 'stop'> {
 
 function inlineEngine(home: Home, clock: DrivenClock): InlineEngine {
   let running: { readonly connection: MessageConnection; readonly end: () => void } | undefined;
-  const folderOf = (spec: string): string => spec.slice('folder:'.length);
   const start = (): NonNullable<typeof running> => {
     const { port1, port2 } = new MessageChannel();
     const journal = openPackJournal<PackId>(home);
     serveEngine({
       port: port2,
       home,
-      openRemote: async spec => counted(createFolderRemote(folderOf(spec))),
+      places: new EnginePlaces({
+        home,
+        placeOf: async place => {
+          if (place.kind !== 'folder') throw new Error(`no ${place.kind} here`);
+          return {
+            ...folderPlace(place.path),
+            open: async () => counted(createFolderRemote(place.path)),
+            check: async () => undefined,
+            isMissing: async () => !existsSync(place.path),
+          };
+        },
+        tables: () => {
+          throw new Error('no cloud here');
+        },
+        folder: createFolderRemote,
+        randomBytes: random,
+      }),
+      grants: noGrants,
       keepCopies: remote => cached(remote, home.cache),
-      prepareRemote: spec => prepareFolder(folderOf(spec)),
-      checkPlace: async () => undefined,
-      isMissing: async spec => !existsSync(folderOf(spec)),
-      checkDeletable: spec => refuseLinkedFolder(folderOf(spec)),
-      removeEmpty: spec => removeEmptyFolders(folderOf(spec)),
+      withMirrors: mirrored,
       journal,
       startCapture: () => startDatabaseCapture({ stagingFolder: home.staging, nodePath: process.execPath }),
       freeBytes: async () => 1e12,

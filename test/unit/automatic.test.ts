@@ -57,6 +57,7 @@ async function setUp(changes: Partial<AutomaticOptions> = {}) {
     onChanged: () => undefined,
     past: pastOf([]),
     heldBack: () => undefined,
+    signInSince: () => undefined,
     memory: textMemory(),
     power: async () => ({ onBattery: undefined, isMetered: undefined }),
     isReachable: async () => true,

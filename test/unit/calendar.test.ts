@@ -78,6 +78,7 @@ async function kit(options: Partial<AutomaticOptions> = {}, before: Past = {}): 
     },
     past,
     heldBack: () => undefined,
+    signInSince: () => undefined,
     memory,
     power: async () => ({ onBattery: undefined, isMetered: undefined }),
     isReachable: async () => true,

@@ -27,7 +27,7 @@ test('nothing that starts a program, names a host or a place can be chosen by a 
   const present = defaultSettings('bench');
   t.deepEqual(
     Object.keys(present).filter(key => !(key in chosenSettings(present))),
-    ['v', 'remote', 'sources', 'schedule', 'syncedBy', 'beforeBackup', 'afterBackup', 'healthCheckUrl'],
+    ['v', 'remote', 'mirrors', 'sources', 'schedule', 'syncedBy', 'beforeBackup', 'afterBackup', 'healthCheckUrl'],
   );
   for (const key of ['beforeBackup', 'afterBackup', 'healthCheckUrl', 'remote', 'sources', 'v', '__proto__', 'other']) {
     const values = JSON.parse(`{ "${key}": "x", "quietMs": 5 }`) as Record<string, unknown>;
@@ -93,6 +93,16 @@ test('a value is read as what the setting holds', t => {
   t.is(parsedValue('watch', 'off', 'chokidar'), 'off');
   const error = t.throws(() => parsedValue('watch', 'sometimes', 'chokidar'));
   t.is(inCommands(toWire(error)).message, 'The setting watch is on or off.');
+  t.is(parsedValue('maxUploadBytesPerSecond', '500kB', 0), 500_000);
+  t.is(parsedValue('packTargetBytes', '32MiB', 0), 32 * 2 ** 20);
+  t.is(parsedValue('packTargetBytes', '0', 32), 0);
+  for (const text of ['', 'soon', '-1', '2 seconds']) {
+    t.like(
+      t.throws(() => parsedValue('maxDownloadBytesPerSecond', text, 0)),
+      { code: 'E_USAGE' },
+      text,
+    );
+  }
   for (const text of ['', 'soon', '-1', '1.5h', '10 m', '1w']) {
     t.like(
       t.throws(() => parsedValue('quietMs', text, 1)),
@@ -113,8 +123,13 @@ test('every setting is described: in short by the command, with its default in t
   for (const key of Object.keys(settings)) t.regex(page, new RegExp(`\\x60${key}(?:\\[\\]|\\.[a-z]+)?\\x60`, 'i'), key);
   for (const [key, value] of Object.entries(chosenSettings(settings))) {
     if (key === 'deviceLabel') continue;
-    const wanted =
-      typeof value === 'number' ? (value === 0 ? '0 (never)' : duration(value)) : `\`${JSON.stringify(value)}\``;
+    const wanted = key.includes('Bytes')
+      ? '0 (as usual)'
+      : typeof value === 'number'
+        ? value === 0
+          ? '0 (never)'
+          : duration(value)
+        : `\`${JSON.stringify(value)}\``;
     t.true(page.includes(`| \`${key}\` | ${wanted} |`), `${key}: ${wanted}`);
   }
 });

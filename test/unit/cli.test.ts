@@ -24,7 +24,7 @@ const promised: { readonly [exit: number]: readonly ErrorCode[] } = {
   11: ['E_REPOSITORY_LOCKED'],
   12: ['E_WRONG_SECRET', 'E_TOO_MANY_TRIES'],
   13: ['E_VAULT_LOCKED'],
-  14: ['E_UNREACHABLE'],
+  14: ['E_UNREACHABLE', 'E_REMOTE_LIMIT'],
   15: ['E_REMOTE_FULL', 'E_DISK_FULL'],
   16: ['E_SIGN_IN'],
   17: [

@@ -35,6 +35,7 @@ const nothing = {
   pausedSince: undefined,
   lockedSince: undefined,
   powerSince: undefined,
+  signInSince: undefined,
   tries: undefined,
   heldBack: undefined,
 };
@@ -122,6 +123,13 @@ test('one incident is one notice: its id stays while it grows older and is tried
   t.is(first?.id, second?.id);
 });
 
+test('a sign-in that is needed is the cause, also where it was ended here and nothing failed', t => {
+  const facts = { ...nothing, owed, now: ms(50), signInSince: ms(20) };
+  t.like(overdueOf(facts), { cause: 'sign-in', causeSince: at(20) });
+  t.like(overdueOf({ ...facts, tries: offline }), { cause: 'sign-in' });
+  t.like(overdueOf({ ...facts, lockedSince: ms(15) }), { cause: 'locked' });
+});
+
 test('a computer that comes back makes up for what it missed before anybody is told that it was off', t => {
   const facts = {
     ...{ lastGoodAt: ms(0), place: 'the folder Backup', tries: undefined, lockedDue: undefined, now: ms(100) },
@@ -136,9 +144,12 @@ test('a computer that comes back makes up for what it missed before anybody is t
 test('of all that holds a backup back the first in the order is told', t => {
   const facts = {
     ...{ now: 10, isUnlocked: false, pausedUntil: 11, retryAt: 12, restUntil: 13, jitterUntil: 14 },
+    ...{ isSignInNeeded: false, limitUntil: 11 },
   };
   t.deepEqual(holdOf(facts), { reason: 'paused', until: 11 });
   t.deepEqual(holdOf({ ...facts, now: 11 }), { reason: 'locked' });
+  t.deepEqual(holdOf({ ...facts, now: 11, isUnlocked: true, isSignInNeeded: true }), { reason: 'sign-in' });
+  t.deepEqual(holdOf({ ...facts, now: 11, isUnlocked: true, limitUntil: 15 }), { reason: 'limit', until: 15 });
   t.deepEqual(holdOf({ ...facts, now: 11, isUnlocked: true }), { reason: 'retry', until: 12 });
   t.deepEqual(holdOf({ ...facts, now: 12, isUnlocked: true }), { reason: 'network', until: 13 });
   t.deepEqual(holdOf({ ...facts, now: 13, isUnlocked: true }), { reason: 'quiet', until: 14 });

@@ -1,8 +1,10 @@
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { normalisePhone } from '../../daemon/vault/phone.ts';
-import { examplePhone, wordsFor } from '../../protocol/error-words.ts';
+import { examplePhone, type Words, wordsFor } from '../../protocol/error-words.ts';
 import { type ErrorCode, type ErrorParams, errorKinds } from '../../protocol/errors.ts';
 import { ago, counted, duration, listed, percent, size } from '../../protocol/formats.ts';
+import { adviceWords, deniedWords, signInWords } from '../../protocol/place-words.ts';
+import { ownClientSteps, signInPageHtml } from '../../protocol/sign-in-words.ts';
 import type { JobProgress, LastBackup, Overdue, ScheduleKind, Status } from '../../protocol/status.ts';
 import { askedAgainWords, passwordWords, scheduleWords, sentenceFor, statusBarText } from '../../protocol/words.ts';
 import { someStatus } from '../support/fake-handlers.ts';
@@ -12,19 +14,22 @@ const utc = { timeZone: 'UTC' };
 const codes = Object.keys(errorKinds) as ErrorCode[];
 const places = { place: 'the folder Backup on NAS' };
 
+function calm(t: ExecutionContext, { message, advice }: Words): void {
+  t.regex(message, /^[“A-Z].*[.?]$/, message);
+  t.regex(advice, /^$|^[A-Z`].*[.?0-9]$/, advice);
+  t.notRegex(
+    `${message} ${advice}`,
+    /\b(vault|repository|blob|pack|head|daemon|kdf|remote|oops)\b|!|undefined|NaN|\{|\}|E_/i,
+  );
+}
+
 for (const code of codes) {
   test(`${code} has words that are whole, calm and plain, with and without parameters`, t => {
     for (const params of [
       {},
       { ...places, detail: 'a detail', need: 4_100_000_000, have: 12, what: 'nope', reason: 'no such file' },
     ]) {
-      const { message, advice } = wordsFor({ code, params }, now, utc);
-      t.regex(message, /^[“A-Z].*[.?]$/, message);
-      t.regex(advice, /^$|^[A-Z`].*[.?0-9]$/, advice);
-      t.notRegex(
-        `${message} ${advice}`,
-        /\b(vault|repository|blob|pack|head|daemon|kdf|remote|oops)\b|!|undefined|NaN|\{|\}|E_/i,
-      );
+      calm(t, wordsFor({ code, params }, now, utc));
     }
   });
 }
@@ -59,6 +64,44 @@ const asSaid: readonly (readonly [ErrorCode, ErrorParams, string])[] = [
     { detail: '/c/settings.json: "v" must be 1; the file was left as it is, correct or remove it' },
     'The settings file cannot be used: /c/settings.json: "v" must be 1. It was left as it is;',
   ],
+  ['E_SIGN_IN', { why: 'never', remote: 'drive:Signet' }, 'Google Drive is not connected to this computer. Connect it'],
+  ['E_SIGN_IN', { why: 'revoked', place: 'Google Drive' }, 'Google Drive needs you to sign in again. Backups wait'],
+  ['E_SIGN_IN', { why: 'weekly', place: 'Google Drive' }, 'Google ends this sign-in every 7 days, because the Google'],
+  ['E_SIGN_IN', { why: 'client', place: 'Google Drive' }, 'Google does not accept the client id or its secret.'],
+  [
+    'E_SIGN_IN',
+    { why: 'declined', place: 'Google Drive' },
+    'Google Drive was not connected: the sign-in was declined.',
+  ],
+  ['E_SIGN_IN', { why: 'late', place: 'Google Drive' }, 'Google Drive was not connected: nobody agreed in time.'],
+  [
+    'E_REMOTE_DENIED',
+    { reason: 'trashed', place: 'Google Drive' },
+    'The folder with the copies is in the trash of Google',
+  ],
+  [
+    'E_REMOTE_DENIED',
+    { reason: 'gone', place: 'Google Drive' },
+    'The folder with the copies is no longer in Google Drive.',
+  ],
+  [
+    'E_REMOTE_DENIED',
+    { reason: 'scope', place: 'Google Drive' },
+    'Google Drive was not connected: Signet was not allowed',
+  ],
+  [
+    'E_REMOTE_DENIED',
+    { reason: 'other-account', place: 'Google Drive', account: 'bo@example.org' },
+    'This is another account (bo@example.org) than the one that holds the copies. Nothing was changed.',
+  ],
+  ['E_REMOTE_DENIED', { reason: 'forgotten', place: 'Google Drive' }, 'Google Drive no longer shows Signet a file'],
+  [
+    'E_REMOTE_DENIED',
+    { reason: 'read-only', place: 'the bucket chats' },
+    'The bucket chats can be read, but lets Signet',
+  ],
+  ['E_REMOTE_DENIED', { reason: 'api-off', place: 'Google Drive' }, 'The Google Drive API is not switched on'],
+  ['E_REMOTE_LIMIT', { place: 'Google Drive' }, 'Google Drive takes no more today. What is uploaded stays;'],
   ['E_CANCELLED', { job: 'question' }, 'Stopped at your request. Nothing was changed.'],
   ['E_CANCELLED', { job: 'restore' }, 'Stopped at your request. The chats you had are as they were.'],
 ];
@@ -68,6 +111,42 @@ for (const [code, params, text] of asSaid) {
     t.true(`${message} ${advice}`.startsWith(text), `${message} ${advice}`);
   });
 }
+
+for (const why of ['', 'never', 'weekly', 'client', 'declined', 'late', 'refused']) {
+  test(`E_SIGN_IN has calm and plain words for “${why}”`, t => {
+    calm(t, signInWords(why, 'Google Drive'));
+  });
+}
+
+for (const reason of ['', 'trashed', 'gone', 'forgotten', 'scope', 'other-account', 'api-off', 'read-only']) {
+  test(`E_REMOTE_DENIED has calm and plain words for “${reason}”`, t => {
+    calm(t, deniedWords(reason, 'Google Drive', ''));
+  });
+}
+
+test('every advice about a place is a whole sentence, and one of a later version is left out', t => {
+  for (const code of ['versioning-off', 'object-lock-off', 'no-mirror', 'project-in-testing']) {
+    t.regex(adviceWords(code) ?? '', /^[A-Z].*\.$/, code);
+  }
+  t.is(adviceWords('known-later'), undefined);
+});
+
+test('the steps to a client id name pages of Google alone, and the kind of client that fits', t => {
+  for (const flow of ['browser', 'device'] as const) {
+    const steps = ownClientSteps(flow);
+    for (const { page, text } of steps) {
+      t.regex(page, /^https:\/\/console\.cloud\.google\.com\//);
+      t.regex(text, /^[A-Z].*\.$/);
+    }
+    t.regex(steps.at(-1)?.text ?? '', flow === 'device' ? /TVs and Limited Input devices/ : /Desktop app/);
+  }
+});
+
+test('the page at the end of a sign-in shows what it is given as text', t => {
+  const html = signInPageHtml({ outcome: 'connected', account: '<img src=x onerror=alert(1)>"&' });
+  t.false(html.includes('<img'));
+  t.true(html.includes('&lt;img src=x onerror=alert(1)&gt;&quot;&amp;'));
+});
 
 test('the phone number of the examples is one that Signet takes', t => {
   t.is(normalisePhone(examplePhone), '+12025550100');
@@ -81,7 +160,8 @@ test('a full place names both sizes', t => {
   t.is(message, 'The folder Backup on NAS is full: 4.1 GB needed, 812 MB free.');
 });
 
-const drive: Partial<Status> = { remote: { kind: 'drive', label: 'Google Drive', reachable: true } };
+const googleDrive = { kind: 'drive', label: 'Google Drive', reachable: true };
+const drive: Partial<Status> = { remote: googleDrive };
 const job: JobProgress = {
   kind: 'backup',
   phase: 'storing',
@@ -147,6 +227,39 @@ const cases: readonly (readonly [string, Partial<Status> | null, string, string]
     { job: { ...job, phase: 'cancelling' } },
     'Stopping',
     'What is already uploaded is kept and need not be sent again.',
+  ],
+  [
+    'waiting for the place',
+    { job: { ...job, waitingUntil: '2026-11-23T09:00:12Z' }, remote: googleDrive },
+    'Backing up 43%',
+    'Google Drive asked us to wait 12 seconds.',
+  ],
+  [
+    'waiting for tomorrow',
+    { job: { ...job, waitingUntil: '2026-11-23T20:00:00Z' }, remote: googleDrive },
+    'Backup paused until 20:00',
+    'Google Drive takes no more today. What is uploaded stays; the rest follows by itself.',
+  ],
+  [
+    'paused until the place takes more',
+    { waiting: { reason: 'limit', changes: 0, until: '2026-11-23T20:00:00Z' }, remote: googleDrive },
+    'Backup paused until 20:00',
+    'Google Drive takes no more today. What is uploaded stays; the rest follows by itself.',
+  ],
+  [
+    'signed out before any backup failed',
+    { remote: { ...googleDrive, signIn: 'needed' } },
+    'Google Drive needs you to sign in again',
+    'Backups wait until then. Last good backup 5 minutes ago.',
+  ],
+  [
+    'signed out because the project is in testing',
+    {
+      remote: { ...googleDrive, signIn: 'needed' },
+      lastError: { ...failure('E_SIGN_IN'), params: { why: 'weekly' } },
+    },
+    'Google Drive needs you to sign in again',
+    'Google ends this sign-in every 7 days, because the Google project is still in testing. Last good backup 5 minutes ago.',
   ],
   [
     'restoring',

@@ -1,0 +1,320 @@
+// Places in clouds, on the main thread: connecting and disconnecting them, what they told about themselves the last time they were asked, and
+// whether one needs its owner to sign in again. The grants themselves are the engine's: here they are only held as long as nothing of theirs
+// can be sealed, and lent to each order that names a place.
+
+import type { RequestType } from 'vscode-jsonrpc/node';
+import type { WireError } from '../../protocol/errors.ts';
+import type { PlaceStatus, Status } from '../../protocol/status.ts';
+import { wipe } from '../base/bytes.ts';
+import type { Clock } from '../base/clock.ts';
+import { isCode, SignetError, toSignetError } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import { parsePlace } from '../remotes/spec.ts';
+import type { Settings } from '../state/model.ts';
+import type { State } from '../state/state.ts';
+import type { Engine, EngineCall } from './engine.ts';
+import * as engine from './engine-messages.ts';
+import { HeldConnections } from './held-connections.ts';
+import type { JobCall, JobQueue } from './job-queue.ts';
+import { normaliseRemote, remoteLabel } from './places.ts';
+
+export interface ConnectWish {
+  readonly remote: string;
+  readonly clientId?: string | undefined;
+  readonly flow?: 'browser' | 'device' | undefined;
+  readonly accessKeyId?: string | undefined;
+  readonly region?: string | undefined;
+  readonly pathStyle?: boolean | undefined;
+}
+
+/** As bytes, the caller's to wipe. */
+export interface CloudSecrets {
+  readonly clientSecret?: Uint8Array | undefined;
+  readonly s3Secret?: Uint8Array | undefined;
+}
+
+export interface ConnectCall extends JobCall {
+  readonly signInAsked: (asked: engine.SignInAsked & { readonly remote: string }) => void;
+}
+
+export interface CloudsOptions {
+  readonly engine: Pick<Engine, 'ask' | 'stop'>;
+  readonly facts: State['facts'];
+  readonly clock: Clock;
+  readonly log: Pick<Log, 'info' | 'warn'>;
+  readonly queue: Pick<JobQueue, 'run'>;
+  readonly settings: () => Settings;
+  readonly isUnlocked: () => boolean;
+  /** The place in use is opened anew, with what opens it now. */
+  readonly reopen: () => Promise<void>;
+  /** A place that could not be opened can be tried again, while locked. */
+  readonly onConnectedLocked: () => void;
+  readonly onChanged: () => void;
+}
+
+/** What a place told the last time it was asked; no secret. */
+type Told = Pick<PlaceStatus, 'account' | 'clientId' | 'folderId' | 'quota' | 'advice'>;
+
+const toldFact = (remote: string): string => `cloud.told ${remote}`;
+const signInFact = (remote: string): string => `cloud.sign-in ${remote}`;
+
+export function isCloud(remote: string): boolean {
+  return parsePlace(remote).kind !== 'folder';
+}
+
+export class Clouds {
+  /** The engine, with what orders need that name a cloud; what it answers tells whether an owner has to sign in. */
+  readonly engine: Pick<Engine, 'ask' | 'stop'>;
+  readonly #options: CloudsOptions;
+  readonly #held: HeldConnections;
+
+  constructor(options: CloudsOptions) {
+    this.#options = options;
+    this.#held = new HeldConnections(options.clock);
+    this.engine = {
+      ask: (type, params, call) => this.#ask(type, params, call),
+      stop: () => options.engine.stop(),
+    };
+  }
+
+  /** Of the place of the copies, for the state. */
+  status(remote: string): Pick<NonNullable<Status['remote']>, 'account' | 'quota' | 'signIn'> {
+    if (!isCloud(remote)) return {};
+    const { account, quota } = this.#told(remote);
+    return {
+      ...(account !== undefined && { account }),
+      ...(quota !== undefined && { quota }),
+      ...(this.isSignInNeeded(remote) && { signIn: 'needed' }),
+    };
+  }
+
+  isSignInNeeded(remote: string): boolean {
+    return this.signInSince(remote) !== undefined;
+  }
+
+  /** Milliseconds since 1970: since when nothing can be sent before its owner signs in; undefined when nothing is wrong. */
+  signInSince(remote: string): number | undefined {
+    const since = this.#options.facts.get(signInFact(remote));
+    return since === undefined ? undefined : Date.parse(since);
+  }
+
+  /** What the owner can read to find the place again by other means. */
+  told(remote: string): Pick<PlaceStatus, 'account' | 'clientId' | 'folderId'> {
+    const { account, clientId, folderId } = isCloud(remote) ? this.#told(remote) : {};
+    return {
+      ...(account !== undefined && { account }),
+      ...(clientId !== undefined && { clientId }),
+      ...(folderId !== undefined && { folderId }),
+    };
+  }
+
+  /**
+   * Signs in to a place or takes its keys, and looks at it with them.
+   * @throws E_VAULT_LOCKED on a computer that is set up, unless the place cannot be opened before its owner signs in again
+   */
+  async connect(
+    wish: ConnectWish,
+    secrets: CloudSecrets,
+    call: ConnectCall,
+  ): Promise<PlaceStatus & Pick<engine.Connected, 'holds'>> {
+    const { settings, isUnlocked, queue, reopen } = this.#options;
+    const remote = normaliseRemote(wish.remote);
+    if (!isCloud(remote)) {
+      throw new SignetError('E_USAGE', 'a folder needs no connection', {
+        params: { detail: 'a folder needs no connection: give it to `signet setup` as it is', option: '--remote' },
+      });
+    }
+    const inUse = settings().remote;
+    const isWaiting = inUse === remote && this.isSignInNeeded(remote);
+    if (inUse !== null && !isUnlocked() && !isWaiting) throw new SignetError('E_VAULT_LOCKED', 'the vault is locked');
+    return queue.run('connect', call, async signal => {
+      const order: engine.ConnectOrder = {
+        ...defined(wish),
+        remote,
+        flow: wish.flow ?? 'browser',
+        ...defined(secrets),
+      };
+      const onSignInAsked = (asked: engine.SignInAsked): void => call.signInAsked({ ...asked, remote });
+      const { connections, holds, ...facts } = await this.#ask(engine.connect, order, { signal, onSignInAsked });
+      this.#remember(remote, facts);
+      this.#options.log.info('a cloud was connected');
+      if (connections !== undefined) this.#held.hold(connections);
+      // While locked it is the next unlock that proves whether this is the place.
+      if (isUnlocked() || inUse === null) this.#options.facts.remove(signInFact(remote));
+      if (inUse === remote && isUnlocked()) await reopen();
+      else if (isWaiting) this.#options.onConnectedLocked();
+      this.#options.onChanged();
+      return { ...this.#placeStatus(remote), holds };
+    });
+  }
+
+  /**
+   * Ends the grant where that is possible, and forgets it here; the copies stay. Answers whether it was ended where it was given.
+   * @throws E_VAULT_LOCKED on a computer that is set up
+   */
+  async disconnect(wanted: string | undefined): Promise<boolean> {
+    const { settings, isUnlocked, queue, facts, log, onChanged } = this.#options;
+    const inUse = settings().remote;
+    const remote = wanted === undefined ? inUse : normaliseRemote(wanted);
+    if (remote === null || !isCloud(remote)) {
+      const detail =
+        remote === null ? 'no cloud is connected yet' : 'a folder is not connected, so there is nothing to end';
+      throw new SignetError('E_USAGE', detail, { params: { detail } });
+    }
+    if (inUse !== null && !isUnlocked()) throw new SignetError('E_VAULT_LOCKED', 'the vault is locked');
+    const never = new AbortController().signal;
+    const isRevoked = await queue.run('connect', { progress: () => undefined, signal: never }, async signal => {
+      const ended = await this.#ask(engine.disconnect, { remote }, { signal });
+      if (!ended.isRevoked) log.warn('a grant could not be ended where it was given, and is forgotten here');
+      await this.#holdWhatIsLeft();
+      facts.remove(toldFact(remote));
+      if (settings().remote === remote) this.#noteSignIn(remote);
+      else facts.remove(signInFact(remote));
+      return ended.isRevoked;
+    });
+    onChanged();
+    return isRevoked;
+  }
+
+  /** The places in use. */
+  places(left: readonly string[]): readonly PlaceStatus[] {
+    const { remote, mirrors } = this.#options.settings();
+    const all = [...(remote === null ? [] : [remote]), ...mirrors, ...left];
+    return all.map(each => this.#placeStatus(each, left));
+  }
+
+  /**
+   * Asks a cloud about account and room: one request. Whether it answered; null for one that cannot be asked before its owner signs in.
+   * @throws what is neither of these
+   */
+  async look(remote: string): Promise<boolean | null> {
+    try {
+      const facts = await this.#ask(engine.about, { remote });
+      if (facts !== null) this.#remember(remote, facts);
+      return true;
+    } catch (error) {
+      if (isCode(error, 'E_UNREACHABLE')) return false;
+      if (isCode(error, 'E_SIGN_IN') || isCode(error, 'E_VAULT_LOCKED')) return null;
+      throw error;
+    }
+  }
+
+  /** As `look`, after work that does not depend on it. Never rejects. */
+  async lookAgain(remote: string): Promise<void> {
+    if (!isCloud(remote)) return;
+    await this.look(remote).catch((error: unknown) => {
+      this.#options.log.warn('a place did not tell about itself', { code: toSignetError(error).code });
+    });
+  }
+
+  /** The repository is open: what was held is sealed by now. */
+  opened(): void {
+    this.#held.forget();
+  }
+
+  stop(): void {
+    this.#held.forget();
+  }
+
+  /** Other limits from now on, also for what is open. Never rejects. */
+  async follow(settings: Settings): Promise<void> {
+    try {
+      await this.#options.engine.ask(engine.setLimits, { limits: limitsOf(settings) });
+    } catch (error) {
+      this.#options.log.warn('limits of traffic count later', { code: toSignetError(error).code });
+    }
+  }
+
+  async #ask<Params extends object, Result>(
+    type: RequestType<Params, Result, WireError>,
+    params: Params,
+    call?: EngineCall,
+  ): Promise<Result> {
+    const named = 'remote' in params && typeof params.remote === 'string' ? params.remote : undefined;
+    const remote = named ?? this.#options.settings().remote;
+    const connections = named === undefined ? undefined : this.#held.copy();
+    const more = named === undefined ? {} : { limits: limitsOf(this.#options.settings()), ...defined({ connections }) };
+    try {
+      const result = await this.#options.engine.ask(type, { ...params, ...more }, call);
+      if (answersFor.has(type.method) && remote !== null) this.#options.facts.remove(signInFact(remote));
+      return result;
+    } catch (error) {
+      if (type.method !== engine.connect.method && remote !== null && needsSignIn(error)) this.#noteSignIn(remote);
+      const isOther = isCode(error, 'E_REPO_MISMATCH') || isCode(error, 'E_NOT_FOUND');
+      // What was connected while locked turned out to lead elsewhere: what was sealed before counts again.
+      if (isOther && type.method === engine.open.method && this.#options.settings().remote !== null)
+        this.#held.forget();
+      throw error;
+    } finally {
+      wipe(connections);
+    }
+  }
+
+  async #holdWhatIsLeft(): Promise<void> {
+    const held = this.#held.copy();
+    if (held === undefined) return;
+    wipe(held);
+    const { connections } = await this.#options.engine.ask(engine.lend, {});
+    this.#held.hold(connections);
+  }
+
+  #noteSignIn(remote: string): void {
+    const { facts, clock, onChanged, settings } = this.#options;
+    if (settings().remote === null || !isCloud(remote) || this.isSignInNeeded(remote)) return;
+    facts.set(signInFact(remote), new Date(clock.now()).toISOString());
+    onChanged();
+  }
+
+  #placeStatus(remote: string, left: readonly string[] = []): PlaceStatus {
+    const settings = this.#options.settings();
+    const role = settings.mirrors.includes(remote) ? 'mirror' : left.includes(remote) ? 'left' : 'main';
+    const { quota, advice = [] } = isCloud(remote) ? this.#told(remote) : {};
+    return {
+      remote,
+      kind: parsePlace(remote).kind,
+      label: remoteLabel(remote),
+      role,
+      ...this.told(remote),
+      ...(quota !== undefined && { quota }),
+      ...(isCloud(remote) && this.isSignInNeeded(remote) && { signIn: 'needed' }),
+      advice,
+    };
+  }
+
+  #remember(remote: string, facts: Told): void {
+    const { account, clientId, folderId, quota, advice } = facts;
+    const told = JSON.stringify({ account, clientId, folderId, quota, advice } satisfies {
+      [key in keyof Told]: unknown;
+    });
+    if (this.#options.facts.get(toldFact(remote)) === told) return;
+    this.#options.facts.set(toldFact(remote), told);
+    this.#options.onChanged();
+  }
+
+  #told(remote: string): Partial<Told> {
+    const text = this.#options.facts.get(toldFact(remote));
+    return text === undefined ? {} : (JSON.parse(text) as Told); // only `#remember` writes it
+  }
+}
+
+/** Also where what is kept of the grant cannot be read any more. */
+export function needsSignIn(error: unknown): boolean {
+  return (
+    isCode(error, 'E_SIGN_IN') ||
+    (isCode(error, 'E_STATE_CORRUPT') && toSignetError(error).params['what'] === 'connection')
+  );
+}
+
+/** What cannot succeed without a grant that holds. */
+const answersFor: ReadonlySet<string> = new Set([engine.open.method, engine.backup.method, engine.about.method]);
+
+export function limitsOf(settings: Settings): engine.PlaceLimits {
+  const { packTargetBytes, maxUploadBytesPerSecond, maxDownloadBytesPerSecond } = settings;
+  return { packTargetBytes, maxUploadBytesPerSecond, maxDownloadBytesPerSecond };
+}
+
+type Defined<Fields> = { readonly [Name in keyof Fields]?: Exclude<Fields[Name], undefined> };
+
+function defined<Fields extends object>(fields: Fields): Defined<Fields> {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Defined<Fields>;
+}
