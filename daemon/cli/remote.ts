@@ -27,7 +27,9 @@ export async function connect(spec: string | undefined, options: ConnectOptions)
   const given = await givenSecrets(options.secretsStdin === true ? { secretsStdin: true } : {});
   const { answer, before } = await withDaemon(async daemon => {
     const before = await daemon.connection.sendRequest(messages.status, {});
-    if (before.vault === 'locked') throw new PeerError('E_VAULT_LOCKED', 'what opens the cloud is sealed');
+    // Where nothing opens before its owner signs in, it cannot be unlocked first.
+    if (before.vault === 'locked' && before.remote?.signIn === undefined)
+      throw new PeerError('E_VAULT_LOCKED', 'what opens the cloud is sealed');
     const { places } = await daemon.connection.sendRequest(messages.showRemote);
     const { kind, remote } = named ?? placeInUse(places);
     if (named === undefined) checkOptions(kind, options);
@@ -134,7 +136,12 @@ export async function show(options: CommonOptions): Promise<void> {
   else print(answer.places.map(place => placeWords(place, Date.now())).join('\n\n'));
 }
 
-const roles = { main: 'the copies go here', mirror: 'second copy', left: 'old copies, no longer used' } as const;
+const roles = {
+  main: 'the copies go here',
+  mirror: 'second copy',
+  left: 'old copies, no longer used',
+  unused: 'nothing yet',
+} as const;
 
 export function placeWords(place: PlaceStatus, now: number): string {
   const { remote, label, role, account, clientId, folderId, quota, signIn, syncedAt, advice } = place;

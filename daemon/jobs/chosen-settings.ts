@@ -30,7 +30,6 @@ const fileOnly = ['beforeBackup', 'afterBackup', 'healthCheckUrl'] as const sati
 /** Have commands of their own, with checks of their own. */
 const elsewhere: Readonly<Record<string, string>> = {
   remote: '`signet setup` chooses the place of the copies, `signet remote move` another one',
-  mirrors: '`signet remote mirror` changes them',
   sources: '`signet sources` changes them',
   schedule: '`signet schedule` changes it',
   syncedBy: 'Signet finds it out',

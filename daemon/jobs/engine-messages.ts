@@ -179,12 +179,12 @@ export const lend = request<Nothing, { readonly connections: Uint8Array }>('lend
 /** From now on, for all places. */
 export const setLimits = request<{ readonly limits: PlaceLimits }, null>('setLimits');
 /** Copies the opened repository to another place, whole; `isNew` while nothing is known of that place. */
-export const copyTo = request<{ readonly to: string; readonly isNew: boolean }, CopyOutcome>('copyTo');
+export const copyTo = request<PlaceOrder & { readonly isNew: boolean }, CopyOutcome>('copyTo');
 /** From now on these places may be read from what the opened one cannot give. */
 export const useMirrors = request<{ readonly mirrors: readonly string[] }, null>('useMirrors');
 /** Puts back into the opened place what it lost or holds damaged and the mirror has whole. */
 export const heal = request<
-  { readonly mirror: string; readonly witness: Witness; readonly suspects: readonly string[] },
+  PlaceOrder & { readonly witness: Witness; readonly suspects: readonly string[] },
   HealOutcome
 >('heal');
 /** What an honest place would not show. */

@@ -159,6 +159,11 @@ export class EnginePlaces {
     return this.#connections.get(spec) ?? this.#inherited(spec);
   }
 
+  /** Whoever asks for the place next opens it anew: what it was is gone. Not for the place in use. */
+  drop(spec: string): void {
+    this.#opened.delete(spec);
+  }
+
   /** All that is known, as bytes for `give` of another engine; the caller wipes them. */
   lend(): Uint8Array {
     return connectionsBytes(this.#connections);

@@ -172,13 +172,13 @@ class EngineServer {
     });
     this.#answer(engine.copyTo, (order, signal) => this.#asJob(() => this.#copyTo(order, signal)));
     this.#answer(engine.useMirrors, async ({ mirrors }) => {
-      this.#mirrors = mirrors.map(spec => onceItWorks(() => places.remote(spec, {})));
+      this.#mirrors = mirrors.map(spec => () => places.remote(spec));
       return null;
     });
-    this.#answer(engine.heal, async ({ mirror, witness, suspects }, signal) => {
+    this.#answer(engine.heal, async ({ remote, witness, suspects }, signal) => {
       const { headsKey } = this.#opened();
       const context = { ...this.#copyContext(signal), headsKey, witness, suspects };
-      return this.#asJob(async () => healFrom(await places.remote(mirror, { signal }), context));
+      return this.#asJob(async () => healFrom(await places.remote(remote, { signal }), context));
     });
     this.#answer(engine.findings, async ({ witness }, signal) => {
       const { findings } = await readHistory({ ...this.#opened(), witness, signal });
@@ -350,6 +350,7 @@ class EngineServer {
     if (config !== null) await this.#refuseUsed(remote, config, signal);
     const deleted = await deletePlace(remote, config ?? undefined, { signal });
     await place.removeEmpty({ signal });
+    places.drop(spec);
     return deleted;
   }
 
@@ -363,17 +364,18 @@ class EngineServer {
   }
 
   async #copyTo(
-    { to, isNew }: { readonly to: string; readonly isNew: boolean },
+    { remote: spec, isNew }: { readonly remote: string; readonly isNew: boolean },
     signal: AbortSignal,
   ): Promise<CopyOutcome> {
     const context = this.#copyContext(signal);
     const { places } = this.#options;
     if (isNew) {
-      const place = await places.place(to);
+      const place = await places.place(spec);
       await place.check({ signal });
-      await place.prepare({ signal });
+      if (await place.isMissing({ signal })) await place.prepare({ signal });
     }
-    return copyTo(await places.remote(to, { signal }), context, { isNew, place: placeLabel(parsePlace(to)) });
+    const other = await places.remote(spec, { signal });
+    return copyTo(other, context, { isNew, place: placeLabel(parsePlace(spec)) });
   }
 
   #copyContext(signal: AbortSignal): CopyContext {
@@ -530,16 +532,4 @@ class EngineServer {
     };
     this.#connection.onRequest(type.method, answer);
   }
-}
-
-/** What was opened once is used again; what failed is tried anew by the next who asks. */
-function onceItWorks<Value>(open: () => Promise<Value>): () => Promise<Value> {
-  let opened: Promise<Value> | undefined;
-  return () => {
-    opened ??= open().catch((error: unknown) => {
-      opened = undefined;
-      throw error;
-    });
-    return opened;
-  };
 }

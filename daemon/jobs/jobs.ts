@@ -190,13 +190,14 @@ export class Jobs {
       settings: () => ({ ...this.#settings.orDefault, remote: this.#remote() }),
       stateKey: () => this.#assertUnlocked(),
       witness: () => this.#witness(this.#assertUnlocked()),
+      told: (remote: string) => this.clouds.told(remote),
       keysChanged: () => this.#keysChanged(),
       rewriteSettings: (work: () => Promise<unknown>) => this.#settings.rewrite(work),
       switched: (outcome: engine.BackupOutcome | undefined) => this.#switched(outcome),
       forget: () => this.#unlocking.forget(),
       ready: () => this.#ready(),
       changeSettings: (make: (before: Settings) => Settings) => this.#settings.change(make),
-      reopen: () => this.#unlocking.reopen(),
+      reopen: () => this.#reopen(),
       openElsewhere: (...order: Parameters<Unlocking['openElsewhere']>) => this.#unlocking.openElsewhere(...order),
     };
     this.credentials = new Credentials({ ...options, session });
@@ -404,19 +405,13 @@ export class Jobs {
   /** The places of the copies: in use, mirrors, and those that hold an old backup. */
   places(): readonly PlaceStatus[] {
     const { remote, mirrors } = this.#settings.orDefault;
-    return this.clouds.places(this.left.remotes([...(remote === null ? [] : [remote]), ...mirrors]));
+    const places = this.clouds.places(this.left.remotes([...(remote === null ? [] : [remote]), ...mirrors]));
+    return places.map(place => (place.role === 'mirror' ? { ...place, ...this.mirrors.synced(place.remote) } : place));
   }
 
   /** The place in use is opened in another way from now on. */
   async #reopen(): Promise<void> {
-    const { vault, engine: worker } = this.#options;
-    const { keyFileId } = this.#unlocking.opened;
-    const recoveryKey = vault.recoveryKey();
-    try {
-      await this.#unlocking.takeOver(await worker.ask(engine.open, { remote: this.#remote(), recoveryKey, keyFileId }));
-    } finally {
-      wipe(recoveryKey);
-    }
+    await this.#unlocking.reopen();
     this.#automatic.unlocked();
   }
 

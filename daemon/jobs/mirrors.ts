@@ -74,6 +74,10 @@ export class Mirrors {
     });
   }
 
+  synced(mirror: string): { readonly syncedAt: string | null } {
+    return { syncedAt: this.#known()[mirror]?.syncedAt ?? null };
+  }
+
   notices(mirrors: readonly string[]): readonly Notice[] {
     const { clock } = this.#options;
     const known = this.#known();
@@ -178,7 +182,7 @@ export class Mirrors {
     let healed = 0;
     for (let round = 1; ; round++) {
       session.stateKey();
-      const order = { mirror, witness: await session.witness(), suspects: this.#suspects() };
+      const order = { remote: mirror, witness: await session.witness(), suspects: this.#suspects() };
       const outcome = await worker.ask(engine.heal, order, { signal, onProgress });
       healed += outcome.healed;
       if (outcome.healed === 0 || round === mostHealings) return { healed, problems: outcome.problems };
@@ -193,7 +197,7 @@ export class Mirrors {
     onProgress: (step: EngineProgress) => void,
   ): Promise<CopyOutcome> {
     this.#options.session.stateKey();
-    const copied = await this.#options.engine.ask(engine.copyTo, { to, isNew }, { signal, onProgress });
+    const copied = await this.#options.engine.ask(engine.copyTo, { remote: to, isNew }, { signal, onProgress });
     if (!isNew) this.#note(to);
     return copied;
   }

@@ -172,6 +172,19 @@ export function createFileCalls({ transport, apiRoot, userAgent }: FileCallsOpti
     for await (const page of pages(request)) yield arrayOf(page['files']).map(fileOf);
   }
 
+  async function* childrenOf(parents: readonly string[], options: CallOptions): AsyncGenerator<readonly DriveFile[]> {
+    try {
+      yield* list(`(${parents.map(id => `'${id}' in parents`).join(' or ')}) and trashed = false`, options);
+    } catch (error) {
+      if (!isRefused(error, 404)) throw error;
+      // One of them went away since it was found: not that an object is missing.
+      throw new SignetError('E_UNREACHABLE', 'a folder in google drive went away while it was listed', {
+        params: { remote: placeName },
+        cause: error,
+      });
+    }
+  }
+
   return {
     async generateIds(count, { signal } = {}) {
       const answer = objectOf(
@@ -202,17 +215,15 @@ export function createFileCalls({ transport, apiRoot, userAgent }: FileCallsOpti
 
     async *children(parents, options = {}) {
       for (let at = 0; at < parents.length; at += parentsPerList) {
-        const some = parents.slice(at, at + parentsPerList).map(id => `'${id}' in parents`);
-        try {
-          yield* list(`(${some.join(' or ')}) and trashed = false`, options);
-        } catch (error) {
-          if (!isRefused(error, 404)) throw error;
-          // One of them went away since it was found: not that an object is missing.
-          throw new SignetError('E_UNREACHABLE', 'a folder in google drive went away while it was listed', {
-            params: { remote: placeName },
-            cause: error,
-          });
+        const some = parents.slice(at, at + parentsPerList);
+        const unseen = new Set(some);
+        for await (const page of childrenOf(some, options)) {
+          for (const { parents: found } of page) for (const id of found) unseen.delete(id);
+          yield page;
         }
+        // Drive answers such a query at times without the content of some of its parents, or of all (rclone issues 3114, 4289, 9810):
+        // a folder with nothing in it is asked for by itself.
+        if (some.length > 1) for (const id of unseen) yield* childrenOf([id], options);
       }
     },
 

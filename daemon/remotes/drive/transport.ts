@@ -58,12 +58,16 @@ export interface Transport {
   count(): number;
 }
 
+export type ProxyVariables = Readonly<Record<string, string | undefined>>;
+
 export interface TransportOptions {
   readonly tokens: TokenSource;
   /** The origins that get the token. */
   readonly roots: readonly string[];
   readonly clock: Clock;
   readonly userAgent: string;
+  /** Where HTTPS_PROXY and its kin are looked up; absent: nowhere. */
+  readonly proxies?: ProxyVariables | undefined;
   readonly inactivityMs?: number | undefined;
 }
 
@@ -71,7 +75,7 @@ export function createTransport(options: TransportOptions): Transport {
   const { tokens, clock, userAgent, inactivityMs = defaultInactivityMs } = options;
   const origins = new Set(options.roots.map(root => new URL(root).origin));
   // Idle connections go after a minute, too: one that slept through a night would hang the next request.
-  const kept = { keepAlive: true, maxSockets: maxConnections, timeout: 60_000 };
+  const kept = { keepAlive: true, maxSockets: maxConnections, timeout: 60_000, proxyEnv: { ...options.proxies } };
   const plainAgent = new HttpAgent(kept);
   const tlsAgent = new HttpsAgent(kept);
   let requests = 0;
@@ -164,6 +168,7 @@ export function createTransport(options: TransportOptions): Transport {
         try {
           for await (const piece of incoming) {
             watch.progress();
+            await keepPace((piece as Uint8Array).length);
             yield piece as Uint8Array;
           }
         } catch (error) {
@@ -195,6 +200,13 @@ export function createTransport(options: TransportOptions): Transport {
       };
     }
 
+    /** Waiting for its turn is no silence of the place. */
+    async function keepPace(bytes: number): Promise<void> {
+      if (ask.pace === undefined) return;
+      watch.hold(true);
+      await ask.pace(bytes).finally(() => watch.hold(false));
+    }
+
     /** Ends early when the answer came before all was sent. */
     async function sendBody(): Promise<void> {
       if (body instanceof Uint8Array) {
@@ -204,6 +216,7 @@ export function createTransport(options: TransportOptions): Transport {
       if (body !== undefined) {
         for await (const piece of body.pieces()) {
           if (isOver || response !== undefined || request.destroyed) return;
+          await keepPace(piece.length);
           await new Promise<void>(written => request.write(piece, () => written()));
           watch.progress();
         }
@@ -253,6 +266,8 @@ export function jsonIn(bytes: Uint8Array): unknown {
 interface SilenceWatch {
   start(): void;
   progress(): void;
+  /** While held no silence counts. */
+  hold(isHeld: boolean): void;
   stop(): void;
 }
 
@@ -260,13 +275,15 @@ interface SilenceWatch {
 function silenceWatch(clock: Clock, ms: number, onSilence: () => void): SilenceWatch {
   let last = 0;
   let isStopped = false;
+  let isHeld = false;
   let cancel = (): void => undefined;
   const arm = (wait: number): void => {
     cancel = clock.timer(
       wait,
       () => {
         const silence = clock.monotonic() - last;
-        if (silence >= ms) onSilence();
+        if (isHeld) arm(ms);
+        else if (silence >= ms) onSilence();
         else arm(ms - silence);
       },
       { unref: true },
@@ -278,6 +295,10 @@ function silenceWatch(clock: Clock, ms: number, onSilence: () => void): SilenceW
       if (!isStopped) arm(ms);
     },
     progress: () => {
+      last = clock.monotonic();
+    },
+    hold: held => {
+      isHeld = held;
       last = clock.monotonic();
     },
     stop: () => {

@@ -336,7 +336,7 @@ async function sourceOf(body: RemoteBody): Promise<Source> {
     async *pieces() {
       const hash = createHash('sha256');
       let at = 0;
-      for await (const piece of body instanceof Uint8Array ? [body] : filePieces(body)) {
+      for await (const piece of body instanceof Uint8Array ? bytePieces(body) : filePieces(body)) {
         hash.update(piece);
         const start = Math.max(0, offset - at);
         at += piece.length;
@@ -371,6 +371,10 @@ async function checkSize(body: { readonly path: string; readonly sizeBytes: numb
 
 const otherSize = (size: number, told: number): SignetError =>
   new SignetError('E_INTERNAL', `the file to upload has ${size} bytes, ${told} were told`);
+
+function* bytePieces(bytes: Uint8Array): Generator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += pieceBytes) yield bytes.subarray(at, at + pieceBytes);
+}
 
 /** Each piece is valid until the next is asked for. */
 async function* filePieces(body: { readonly path: string; readonly sizeBytes: number }): AsyncGenerator<Uint8Array> {
