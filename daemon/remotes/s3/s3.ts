@@ -189,7 +189,7 @@ export function createS3Remote(options: S3RemoteOptions): S3Remote {
     }
   }
 
-  async function put(key: RemoteKey, body: RemoteBody, signal: AbortSignal | undefined): Promise<void> {
+  async function put(key: RemoteKey, body: RemoteBody, signal: AbortSignal | undefined): Promise<undefined> {
     signal?.throwIfAborted();
     checkKey(key);
     await store(key, body, signal);
@@ -239,6 +239,7 @@ export function createS3Remote(options: S3RemoteOptions): S3Remote {
   return {
     kind: 's3',
     label,
+    isCostlyToList: true,
     requests: wire.requests,
     put: (key, body, callOptions) => put(key, body, callOptions?.signal),
     get,
