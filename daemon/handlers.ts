@@ -99,10 +99,7 @@ export function handlersOf({ jobs, vault, clock, pid, stop, ...asGiven }: Handle
       const [clientSecret, s3Secret] = [secrets.get('clientSecret'), secrets.get('s3Secret')];
       return jobs.clouds.connect(wish, { clientSecret, s3Secret }, call);
     },
-    disconnectRemote: async ({ remote }) => {
-      await jobs.clouds.disconnect(remote);
-      return {};
-    },
+    disconnectRemote: ({ remote }) => jobs.clouds.disconnect(remote),
     showRemote: async () => ({ places: jobs.places() }),
     suggestPassword: async () => ({ newPassword: await vault.suggestPassword() }),
     daemonInfo: async () => ({

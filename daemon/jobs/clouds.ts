@@ -67,6 +67,8 @@ export class Clouds {
   readonly engine: Pick<Engine, 'ask' | 'stop'>;
   readonly #options: CloudsOptions;
   readonly #held: HeldConnections;
+  /** What lay in places that are connected and not in use yet, by their specs: means something as long as anything is held. */
+  readonly #waiting = new Map<string, engine.Connected['holds']>();
 
   constructor(options: CloudsOptions) {
     this.#options = options;
@@ -138,7 +140,11 @@ export class Clouds {
       const { connections, holds, ...facts } = await this.#ask(engine.connect, order, { signal, onSignInAsked });
       this.#remember(remote, facts);
       this.#options.log.info('a cloud was connected');
-      if (connections !== undefined) this.#held.hold(connections);
+      if (!this.#held.isHolding) this.#waiting.clear();
+      if (connections !== undefined) {
+        this.#held.hold(connections);
+        if (inUse === null) this.#waiting.set(remote, holds);
+      }
       // While locked it is the next unlock that proves whether this is the place.
       if (isUnlocked() || inUse === null) this.#options.facts.remove(signInFact(remote));
       if (inUse === remote && isUnlocked()) await reopen();
@@ -148,8 +154,11 @@ export class Clouds {
     });
   }
 
-  /** Ends the grant where that is possible, and forgets it here; the copies stay. @throws E_VAULT_LOCKED on a computer that is set up */
-  async disconnect(wanted: string | undefined): Promise<void> {
+  /**
+   * Ends the grant where that is possible, and forgets it here; the copies stay. `isRevoked` is false where the owner has to end it.
+   * @throws E_VAULT_LOCKED on a computer that is set up
+   */
+  async disconnect(wanted: string | undefined): Promise<{ readonly isRevoked: boolean }> {
     const { settings, isUnlocked, queue, facts, log, onChanged } = this.#options;
     const inUse = settings().remote;
     const remote = wanted === undefined ? inUse : normaliseRemote(wanted);
@@ -160,21 +169,25 @@ export class Clouds {
     }
     if (inUse !== null && !isUnlocked()) throw new SignetError('E_VAULT_LOCKED', 'the vault is locked');
     const never = new AbortController().signal;
-    await queue.run('connect', { progress: () => undefined, signal: never }, async signal => {
+    const ended = await queue.run('connect', { progress: () => undefined, signal: never }, async signal => {
       const { isRevoked } = await this.#ask(engine.disconnect, { remote }, { signal });
       if (!isRevoked) log.warn('a grant could not be ended where it was given, and is forgotten here');
       await this.#holdWhatIsLeft();
+      this.#waiting.delete(remote);
       facts.remove(toldFact(remote));
       if (settings().remote === remote) this.#noteSignIn(remote);
       else facts.remove(signInFact(remote));
+      return { isRevoked };
     });
     onChanged();
+    return ended;
   }
 
-  /** The places in use. */
+  /** The places in use; before there is one, those that are connected. */
   places(left: readonly string[]): readonly PlaceStatus[] {
     const { remote, mirrors } = this.#options.settings();
-    const all = [...(remote === null ? [] : [remote]), ...mirrors, ...left];
+    const waiting = remote === null && this.#held.isHolding ? [...this.#waiting.keys()] : [];
+    const all = [...(remote === null ? waiting : [remote]), ...mirrors, ...left];
     return all.map(each => this.#placeStatus(each, left));
   }
 
@@ -262,8 +275,9 @@ export class Clouds {
 
   #placeStatus(remote: string, left: readonly string[] = []): PlaceStatus {
     const settings = this.#options.settings();
-    const role = settings.mirrors.includes(remote) ? 'mirror' : left.includes(remote) ? 'left' : 'main';
+    const role = roleOf(remote, settings, left);
     const { quota, advice = [] } = isCloud(remote) ? this.#told(remote) : {};
+    const holds = role === 'connected' ? this.#waiting.get(remote) : undefined;
     return {
       remote,
       kind: parsePlace(remote).kind,
@@ -272,6 +286,7 @@ export class Clouds {
       ...this.told(remote),
       ...(quota !== undefined && { quota }),
       ...(isCloud(remote) && this.isSignInNeeded(remote) && { signIn: 'needed' }),
+      ...(holds !== undefined && { holds }),
       advice,
     };
   }
@@ -290,6 +305,12 @@ export class Clouds {
     const text = this.#options.facts.get(toldFact(remote));
     return text === undefined ? {} : (JSON.parse(text) as Told); // only `#remember` writes it
   }
+}
+
+function roleOf(remote: string, settings: Settings, left: readonly string[]): PlaceStatus['role'] {
+  if (settings.remote === remote) return 'main';
+  if (settings.mirrors.includes(remote)) return 'mirror';
+  return left.includes(remote) ? 'left' : 'connected';
 }
 
 /** Also where what is kept of the grant cannot be read any more. */

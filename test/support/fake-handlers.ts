@@ -204,7 +204,7 @@ export function fakeHandlers(changes: Partial<Handlers> = {}, asked: Asked[] = [
       if (remote.startsWith('drive:')) signInAsked({ remote, ...signInPage });
       return { ...connectedPlace, remote, holds: 'empty' };
     },
-    disconnectRemote: async () => ({}),
+    disconnectRemote: async () => ({ isRevoked: true }),
     showRemote: async () => ({ places: [connectedPlace] }),
     suggestPassword: async () => ({ newPassword: new Uint8Array(Buffer.from(suggested)) }),
     daemonInfo: async () => ({ pid: process.pid, version: productVersion, protocolVersion, uptimeSeconds: 12 }),
