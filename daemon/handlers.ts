@@ -94,13 +94,21 @@ export function handlersOf({ jobs, vault, clock, pid, stop, ...asGiven }: Handle
       return {};
     },
     startAfresh: (_, call) => jobs.fresh.start(given(call.secrets), call),
-    deleteOldBackup: ({ name }, { secrets }) => jobs.fresh.deleteOld(name, given(secrets)),
     connectRemote: (wish, { secrets, ...call }) => {
       const [clientSecret, s3Secret] = [secrets.get('clientSecret'), secrets.get('s3Secret')];
       return jobs.clouds.connect(wish, { clientSecret, s3Secret }, call);
     },
-    disconnectRemote: ({ remote }) => jobs.clouds.disconnect(remote),
+    disconnectRemote: async ({ remote }) => ({ isRevoked: await jobs.clouds.disconnect(remote) }),
     showRemote: async () => ({ places: jobs.places() }),
+    deleteOldBackup: ({ name }, { secrets }) => jobs.left.delete(name, given(secrets)),
+    moveRemote: ({ to, lost }, call) =>
+      lost ? jobs.moving.lost(to, given(call.secrets), call) : jobs.moving.move(to, call),
+    addMirror: ({ remote }, call) => jobs.mirrors.add(remote, call),
+    removeMirror: async ({ remote }) => {
+      await jobs.mirrors.remove(remote);
+      return {};
+    },
+    syncMirrors: (_, call) => jobs.mirrors.sync(call),
     suggestPassword: async () => ({ newPassword: await vault.suggestPassword() }),
     daemonInfo: async () => ({
       pid,

@@ -118,10 +118,12 @@ async function runDaemon(home: Home): Promise<void> {
     phone,
     memory,
   });
+  const googleRoot = process.env['SIGNET_GOOGLE_ROOT'];
   let announce: (status: Status) => void = () => undefined;
   const engine = new Engine({
     program: new URL('./engine.ts', import.meta.url),
     home,
+    googleRoot,
     onFailure: error => jobs.engineFailed(error),
   });
   const jobs = await Jobs.open({
@@ -132,7 +134,7 @@ async function runDaemon(home: Home): Promise<void> {
       const program = new URL('./engine.ts', import.meta.url);
       const onFailure = (error: SignetError): void =>
         log.error('the engine of a fresh backup failed', { code: error.code });
-      return { state: besideState, engine: new Engine({ program, home: beside, onFailure }) };
+      return { state: besideState, engine: new Engine({ program, home: beside, googleRoot, onFailure }) };
     },
     state,
     vault,

@@ -66,7 +66,20 @@ const sentences: { readonly [code in ErrorCode]: Sentence } = {
             text('what', '') === '' ? 'What you asked for was not found.' : `“${text('what', '')}” was not found.`,
           advice: 'Look at the list of backups for what there is.',
         },
-  E_TARGET_NOT_EMPTY: ({ text }) => {
+  E_TARGET_NOT_EMPTY: ({ text, place }) => {
+    // Where a whole backup was to be copied to.
+    if (text('what', '') === 'another') {
+      return {
+        message: `${capital(place)} holds another backup. Nothing was written there.`,
+        advice: 'Choose another place, or an empty one.',
+      };
+    }
+    if (text('what', '') === 'others') {
+      return {
+        message: `${capital(place)} holds other things. Nothing was written there.`,
+        advice: 'Choose another place, or an empty one.',
+      };
+    }
     const folder = text('path', '') === '' ? 'The folder' : `The folder ${text('path', '')}`;
     if (text('what', '') === 'repository') {
       return { message: `${folder} holds a backup already.`, advice: 'Join that backup, or choose another folder.' };

@@ -268,10 +268,11 @@ export const showRemote = new RequestType0<{ readonly places: readonly PlaceStat
 );
 /**
  * From the client to the daemon: from now on the copies go there. Everything is copied as it is, and compared; the old place stays until
- * `deleteOldBackup`. `lost`: the old place is gone, and what the new one (a mirror) holds is what there is.
+ * `deleteOldBackup`. `lost`: the old place is gone, and what the new one (a mirror) holds is what there is; what this computer knows to be
+ * missing there is among the problems. Secrets, with `lost` while locked: password (and phone on a computer that does not remember it) or recoveryKey.
  */
 export const moveRemote = new RequestType<
-  WithProgress & { readonly to: string; readonly lost?: boolean },
+  WithProgress & { readonly to: string; readonly lost?: boolean; readonly secrets?: SealedSecrets },
   CopyResult & { readonly left: string | null },
   WireError
 >('signet/remote/move');

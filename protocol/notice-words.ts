@@ -1,7 +1,7 @@
 // The sentences for notices, by their kind: what happened, what it means for the chats, what to do. In the panel and in commands they name the
 // app and the place; on the desktop, where others may look over a shoulder, they count and name nothing. What each is filled with:
 // overdue {days, cause, causeSince, place, code, tries} · locked-due {schedule} · failed {code, place, tries} · shrunk {app, of, count} · missing-source {app} ·
-// fewer-messages {app, count} · password-reminder, no-keychain {}.
+// fewer-messages {app, count} · password-reminder, no-keychain {} · mirror-behind {code, place}.
 
 import { capital, filled, type Words, wordsFor } from './error-words.ts';
 import { type ErrorParams, isErrorCode } from './errors.ts';
@@ -60,6 +60,16 @@ const sentences: { readonly [kind in NoticeKind]: (facts: Facts) => Words } = {
     message: 'This computer has no keychain that Signet can use.',
     advice: 'It will ask for the password each time it starts.',
   }),
+  'mirror-behind': ({ params, now, locale }) => {
+    const { code, place } = params;
+    const named = typeof place === 'string' && place !== '' ? place : 'a second place';
+    const known = isErrorCode(code) ? code : 'E_INTERNAL';
+    const { message, advice } = wordsFor({ code: known, params: { place: named } }, now, locale);
+    return {
+      message: `The second copy in ${named} is behind: ${message}`,
+      advice: `The backup itself is up to date. ${advice}`.trim(),
+    };
+  },
 };
 
 /** The sentences for a notice, with the names of app and place. */

@@ -151,7 +151,8 @@ export type NoticeKind =
   | 'missing-source'
   | 'fewer-messages'
   | 'password-reminder'
-  | 'no-keychain';
+  | 'no-keychain'
+  | 'mirror-behind';
 
 /** Something a person should look at; no alarm. One per incident: `id` stays the same as long as it stands. */
 export interface Notice {
@@ -253,15 +254,15 @@ export interface PlaceStatus {
   readonly remote: string;
   readonly kind: string;
   readonly label: string;
-  /** 'left': holds old copies; 'connected': could be used, and is not yet. */
-  readonly role: 'main' | 'mirror' | 'left' | 'connected';
+  /** 'unused': it is connected, and nothing of this computer is kept there yet. */
+  readonly role: 'main' | 'mirror' | 'left' | 'unused';
   readonly account?: string;
   readonly clientId?: string;
   /** The place's own id of the folder, as Google Drive has one. */
   readonly folderId?: string;
   readonly quota?: { readonly limit: number | null; readonly used: number; readonly inTrash?: number };
   readonly signIn?: 'needed';
-  /** What lay there when it was connected; absent for a place in use, and where it is not known. */
+  /** What lay there when it was connected or last looked at; absent: not known, and for a place in use, which holds the backup. */
   readonly holds?: 'empty' | 'repository' | 'other';
   readonly syncedAt?: string | null;
   /** What would make the copies safer: 'versioning-off', 'object-lock-off', 'no-mirror', 'project-in-testing'; more may follow. */

@@ -1,4 +1,5 @@
 #!/usr/bin/env node
 import { goOnWithNode24 } from './lib/runtime.mjs';
 
-await goOnWithNode24('scripts/lib/bench.ts');
+// With --index: how a repository of ten million blobs fits into memory (docs/scale.md). Else: side by side with restic.
+await goOnWithNode24(process.argv.includes('--index') ? 'scripts/lib/bench-index.ts' : 'scripts/lib/bench.ts');

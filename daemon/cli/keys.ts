@@ -85,8 +85,9 @@ export async function fresh(options: KeyOptions & { readonly deleteOld?: string 
   });
 }
 
-async function deleteOld(name: string, options: KeyOptions): Promise<void> {
-  if (name === '') throw usage('--delete-old is empty: name the folder of the old backup');
+/** What a start afresh or a move left. */
+export async function deleteOld(name: string, options: KeyOptions): Promise<void> {
+  if (name === '') throw usage('the name of the old backup is empty: give the one of its folder');
   await withSecrets(options, 'deleteOld', {}, async (daemon, secrets) => {
     const deleted = await send(daemon, messages.deleteOldBackup, { name }, secrets);
     if (options.json) printJson(deleted);

@@ -197,6 +197,29 @@ command('disconnect [place]', 'end what gives access to it; the copies stay', re
 command('show', 'show them, with account and room', remote).action(async options =>
   (await import('./remote.ts')).show(options),
 );
+const move = command('move <place>', 'copy everything to another place, and back up there from now on', remote).option(
+  '--lost',
+  'the old place is gone for good: take the copy that is in this one',
+);
+for (const option of secretOptions()) move.addOption(option);
+move.action(async (place, options) => (await import('./places.ts')).move(place, options));
+command(
+  'delete-old <name>',
+  'delete the old copies that a move or a start afresh left: the name of their folder',
+  remote,
+)
+  .addOption(keySecrets())
+  .action(async (name, options) => (await import('./keys.ts')).deleteOld(name, options));
+const mirror = remote.command('mirror').description('second places that hold a whole copy');
+command('add <place>', 'keep a whole copy there too, from now on', mirror).action(async (place, options) =>
+  (await import('./places.ts')).addMirror(place, options),
+);
+command('remove <place>', 'keep no copy there any longer; what is there stays', mirror).action(async (place, options) =>
+  (await import('./places.ts')).removeMirror(place, options),
+);
+command('sync', 'bring them up to date, and put back what the first place lost', mirror).action(async options =>
+  (await import('./places.ts')).syncMirrors(options),
+);
 
 const daemon = program.command('daemon').description("Signet's background part");
 command('run', 'run it in the foreground', daemon).action(async () => (await import('./service.ts')).run());

@@ -151,7 +151,7 @@ const roles = {
   main: 'the copies go here',
   mirror: 'second copy',
   left: 'old copies, no longer used',
-  connected: 'connected, holds no copies yet',
+  unused: 'connected, holds nothing yet',
 } as const;
 
 export function placeWords(place: PlaceStatus, now: number): string {

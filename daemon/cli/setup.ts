@@ -14,8 +14,8 @@ import {
 } from '../../protocol/messages.ts';
 import type { ScheduleKind } from '../../protocol/status.ts';
 import { askedAgainWords } from '../../protocol/words.ts';
-import { cloudOf } from './cloud-wish.ts';
 import { printKey } from './keys.ts';
+import { placeOf } from './places.ts';
 import {
   givenForSetup,
   judgeBy,
@@ -26,7 +26,7 @@ import {
   withSuggested,
 } from './secrets.ts';
 import { type CommonOptions, longRequest, usage, withDaemon } from './session.ts';
-import { absolute, type ChoiceOptions, choicesOf, sourceOf } from './source-spec.ts';
+import { type ChoiceOptions, choicesOf, sourceOf } from './source-spec.ts';
 import { scheduleOf } from './state.ts';
 import { canAsk, harmless, note, printJson, Questions } from './terminal.ts';
 
@@ -41,7 +41,7 @@ export interface SetupOptions extends CommonOptions, SecretOptions, ChoiceOption
 }
 
 export async function setup(options: SetupOptions): Promise<void> {
-  const remote = remoteOf(options.remote);
+  const remote = placeOf(options.remote);
   const choices = choicesOf(options);
   const sources = (options.source ?? []).map(spec => ({ ...sourceOf(spec), ...choices }));
   if (options.readOnly && options.new) throw usage('--new and --read-only exclude each other');
@@ -149,13 +149,4 @@ async function createsUnseen(
 /** Only to ask the fitting questions; whether a backup is there is for the daemon to say. */
 function looksLikeBackup(remote: string): boolean {
   return remote.startsWith('folder:') && existsSync(join(remote.slice('folder:'.length), 'config'));
-}
-
-/** The place as the daemon writes it: `folder:` paths become absolute, with `~` for the home folder as a shell would do at the start of a word. */
-function remoteOf(spec: string): string {
-  const [, kind, place = ''] = /^([a-z0-9]{2,16}):(.*)$/.exec(spec) ?? [];
-  if (kind === undefined || (place === '' && kind !== 'drive'))
-    throw usage('--remote names a kind and a place, such as folder:/media/disk/Backup or drive:Signet');
-  if (kind === 'folder') return `folder:${absolute(place)}`;
-  return kind === 'drive' || kind === 's3' ? cloudOf(spec).remote : spec;
 }

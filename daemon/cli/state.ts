@@ -4,6 +4,7 @@ import { reasonWords } from '../../protocol/error-words.ts';
 import { exitCode, PeerError } from '../../protocol/errors.ts';
 import { ago, counted, moment, size } from '../../protocol/formats.ts';
 import * as messages from '../../protocol/messages.ts';
+import { mirrorWords } from '../../protocol/move-words.ts';
 import { noticeWords } from '../../protocol/notice-words.ts';
 import { placeFactWords } from '../../protocol/place-words.ts';
 import { Secrets } from '../../protocol/secrets.ts';
@@ -71,6 +72,9 @@ export function statusWords(found: Status, now: number): string {
   if (found.vault !== 'absent') {
     if (found.remote !== null) {
       facts.push(['Place', harmless([found.remote.label, ...placeFactWords(found.remote)].join(', '))]);
+    }
+    for (const [index, mirror] of found.mirrors.entries()) {
+      facts.push([index === 0 ? 'Second copy' : '', harmless(mirrorWords(mirror, now))]);
     }
     if (found.repository?.snapshots != null) {
       const stored = found.repository.sizeBytes === null ? '' : `, ${size(found.repository.sizeBytes)}`;

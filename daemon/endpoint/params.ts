@@ -12,6 +12,7 @@ const path = v.pipe(
   v.check(text => !text.includes('\0'), 'no NUL'),
 );
 const absolutePath = v.pipe(path, v.check(isAbsolute, 'an absolute path'));
+const place = v.pipe(path, v.regex(/^[a-z0-9]{2,16}:/, 'a kind, a colon, and a place'));
 /** Inside a snapshot; empty means its root. */
 const innerPath = v.pipe(
   v.string(),
@@ -51,7 +52,6 @@ const schedule = {
   onChange: v.optional(v.boolean()),
 };
 const longestPauseMs = 30 * 86_400_000;
-const place = v.pipe(path, v.regex(/^[a-z0-9]{2,16}:/, 'a kind, a colon, and a place'));
 /** Of another service: its own form. */
 const identifier = v.pipe(v.string(), v.regex(/^[\x21-\x7e]{1,512}$/, '1 to 512 printable characters without spaces'));
 const nothing = v.strictObject({});
@@ -143,6 +143,10 @@ export const paramsOf = {
   }),
   disconnectRemote: v.strictObject({ remote: v.exactOptional(place) }),
   showRemote: nothing,
+  moveRemote: v.strictObject({ to: place, lost: v.optional(v.boolean()), secrets: v.optional(secrets), progressToken }),
+  addMirror: v.strictObject({ remote: place, progressToken }),
+  removeMirror: v.strictObject({ remote: place }),
+  syncMirrors: v.strictObject({ progressToken }),
   suggestPassword: nothing,
   daemonInfo: nothing,
   stopDaemon: nothing,

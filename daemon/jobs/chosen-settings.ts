@@ -29,11 +29,10 @@ const fileOnly = ['beforeBackup', 'afterBackup', 'healthCheckUrl'] as const sati
 
 /** Have commands of their own, with checks of their own. */
 const elsewhere: Readonly<Record<string, string>> = {
-  remote: '`signet setup` chooses the place of the copies',
+  remote: '`signet setup` chooses the place of the copies, `signet remote move` another one',
   sources: '`signet sources` changes them',
   schedule: '`signet schedule` changes it',
   syncedBy: 'Signet finds it out',
-  mirrors: '`signet remote mirror` changes them',
 };
 
 export type ChosenSettings = Pick<Settings, (typeof settable)[number]>;

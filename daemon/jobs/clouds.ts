@@ -56,6 +56,8 @@ export interface CloudsOptions {
 type Told = Pick<PlaceStatus, 'account' | 'clientId' | 'folderId' | 'quota' | 'advice'>;
 
 const toldFact = (remote: string): string => `cloud.told ${remote}`;
+/** Places that are connected, whether used or not, as JSON. */
+const connectedFact = 'cloud.connected';
 const signInFact = (remote: string): string => `cloud.sign-in ${remote}`;
 
 export function isCloud(remote: string): boolean {
@@ -67,8 +69,8 @@ export class Clouds {
   readonly engine: Pick<Engine, 'ask' | 'stop'>;
   readonly #options: CloudsOptions;
   readonly #held: HeldConnections;
-  /** What lay in places that are connected and not in use yet, by their specs: means something as long as anything is held. */
-  readonly #waiting = new Map<string, engine.Connected['holds']>();
+  /** What lay in places when they were connected by this process. */
+  readonly #holds = new Map<string, engine.Connected['holds']>();
 
   constructor(options: CloudsOptions) {
     this.#options = options;
@@ -139,12 +141,10 @@ export class Clouds {
       const onSignInAsked = (asked: engine.SignInAsked): void => call.signInAsked({ ...asked, remote });
       const { connections, holds, ...facts } = await this.#ask(engine.connect, order, { signal, onSignInAsked });
       this.#remember(remote, facts);
+      this.#holds.set(remote, holds);
       this.#options.log.info('a cloud was connected');
-      if (!this.#held.isHolding) this.#waiting.clear();
-      if (connections !== undefined) {
-        this.#held.hold(connections);
-        if (inUse === null) this.#waiting.set(remote, holds);
-      }
+      if (connections !== undefined) this.#held.hold(connections);
+      else this.#noteConnected([...this.#connected(), remote]);
       // While locked it is the next unlock that proves whether this is the place.
       if (isUnlocked() || inUse === null) this.#options.facts.remove(signInFact(remote));
       if (inUse === remote && isUnlocked()) await reopen();
@@ -155,10 +155,10 @@ export class Clouds {
   }
 
   /**
-   * Ends the grant where that is possible, and forgets it here; the copies stay. `isRevoked` is false where the owner has to end it.
+   * Ends the grant where that is possible, and forgets it here; the copies stay. Answers whether it was ended where it was given.
    * @throws E_VAULT_LOCKED on a computer that is set up
    */
-  async disconnect(wanted: string | undefined): Promise<{ readonly isRevoked: boolean }> {
+  async disconnect(wanted: string | undefined): Promise<boolean> {
     const { settings, isUnlocked, queue, facts, log, onChanged } = this.#options;
     const inUse = settings().remote;
     const remote = wanted === undefined ? inUse : normaliseRemote(wanted);
@@ -169,26 +169,26 @@ export class Clouds {
     }
     if (inUse !== null && !isUnlocked()) throw new SignetError('E_VAULT_LOCKED', 'the vault is locked');
     const never = new AbortController().signal;
-    const ended = await queue.run('connect', { progress: () => undefined, signal: never }, async signal => {
-      const { isRevoked } = await this.#ask(engine.disconnect, { remote }, { signal });
-      if (!isRevoked) log.warn('a grant could not be ended where it was given, and is forgotten here');
+    const isRevoked = await queue.run('connect', { progress: () => undefined, signal: never }, async signal => {
+      const ended = await this.#ask(engine.disconnect, { remote }, { signal });
+      if (!ended.isRevoked) log.warn('a grant could not be ended where it was given, and is forgotten here');
       await this.#holdWhatIsLeft();
-      this.#waiting.delete(remote);
       facts.remove(toldFact(remote));
+      this.#holds.delete(remote);
+      this.#noteConnected(this.#connected().filter(each => each !== remote));
       if (settings().remote === remote) this.#noteSignIn(remote);
       else facts.remove(signInFact(remote));
-      return { isRevoked };
+      return ended.isRevoked;
     });
     onChanged();
-    return ended;
+    return isRevoked;
   }
 
-  /** The places in use; before there is one, those that are connected. */
+  /** The places in use, and those that are connected. */
   places(left: readonly string[]): readonly PlaceStatus[] {
     const { remote, mirrors } = this.#options.settings();
-    const waiting = remote === null && this.#held.isHolding ? [...this.#waiting.keys()] : [];
-    const all = [...(remote === null ? waiting : [remote]), ...mirrors, ...left];
-    return all.map(each => this.#placeStatus(each, left));
+    const used = [...(remote === null ? [] : [remote]), ...mirrors, ...left];
+    return [...new Set([...used, ...this.#connected()])].map(each => this.#placeStatus(each, left));
   }
 
   /**
@@ -217,6 +217,7 @@ export class Clouds {
 
   /** The repository is open: what was held is sealed by now. */
   opened(): void {
+    if (this.#held.isHolding) this.#noteConnected([...this.#connected(), ...this.#holds.keys()]);
     this.#held.forget();
   }
 
@@ -266,6 +267,18 @@ export class Clouds {
     this.#held.hold(connections);
   }
 
+  /** Sealed, or held as long as nothing can be. */
+  #connected(): readonly string[] {
+    const { facts, settings } = this.#options;
+    if (settings().remote === null) return this.#held.isHolding ? [...this.#holds.keys()] : [];
+    return JSON.parse(facts.get(connectedFact) ?? '[]') as readonly string[]; // only `#noteConnected` writes it
+  }
+
+  #noteConnected(places: readonly string[]): void {
+    const { facts, settings } = this.#options;
+    if (settings().remote !== null) facts.set(connectedFact, JSON.stringify([...new Set(places)]));
+  }
+
   #noteSignIn(remote: string): void {
     const { facts, clock, onChanged, settings } = this.#options;
     if (settings().remote === null || !isCloud(remote) || this.isSignInNeeded(remote)) return;
@@ -275,9 +288,10 @@ export class Clouds {
 
   #placeStatus(remote: string, left: readonly string[] = []): PlaceStatus {
     const settings = this.#options.settings();
-    const role = roleOf(remote, settings, left);
+    const isMirror = settings.mirrors.includes(remote);
+    const role = settings.remote === remote ? 'main' : isMirror ? 'mirror' : left.includes(remote) ? 'left' : 'unused';
     const { quota, advice = [] } = isCloud(remote) ? this.#told(remote) : {};
-    const holds = role === 'connected' ? this.#waiting.get(remote) : undefined;
+    const holds = role === 'unused' ? this.#holds.get(remote) : undefined;
     return {
       remote,
       kind: parsePlace(remote).kind,
@@ -305,12 +319,6 @@ export class Clouds {
     const text = this.#options.facts.get(toldFact(remote));
     return text === undefined ? {} : (JSON.parse(text) as Told); // only `#remember` writes it
   }
-}
-
-function roleOf(remote: string, settings: Settings, left: readonly string[]): PlaceStatus['role'] {
-  if (settings.remote === remote) return 'main';
-  if (settings.mirrors.includes(remote)) return 'mirror';
-  return left.includes(remote) ? 'left' : 'connected';
 }
 
 /** Also where what is kept of the grant cannot be read any more. */

@@ -4,6 +4,7 @@
 import { ProgressType, RequestType } from 'vscode-jsonrpc/node';
 import type { WireError } from '../../protocol/errors.ts';
 import type {
+  Alarm,
   BackupReason,
   BackupResult,
   ListEntry,
@@ -17,6 +18,7 @@ import { copySecret } from '../base/bytes.ts';
 import { maxConnectionBytes } from '../remotes/connection.ts';
 import type { PlaceFacts } from '../remotes/remote.ts';
 import type { SourceSetting, Witness } from '../state/model.ts';
+import type { CopyOutcome, HealOutcome } from './copying.ts';
 
 /** What an opened repository tells about itself. */
 export interface OpenedRepository {
@@ -55,12 +57,16 @@ export interface BackupOrder {
   readonly sources: readonly (SourceSetting & Pick<ArchiveSource, 'captureNow' | 'lossAccepted'>)[];
   readonly memory: CaptureMemory | null;
   readonly witness: Witness;
+  /** When all packs were last looked through and found there (RFC 3339); absent for never. */
+  readonly packsListedAt?: string;
 }
 
 /** One step of a job, without what only the main thread knows. */
 export interface EngineProgress
   extends FileProgress<'preparing' | 'scanning' | 'capturing' | 'storing' | 'finishing' | 'restoring' | 'checking'> {
   readonly bytesUploaded: number;
+  /** RFC 3339: the place asked for patience until then. */
+  readonly waitingUntil?: string;
 }
 
 /** What a backup tells its caller, and what the main thread keeps of it. */
@@ -76,6 +82,7 @@ export interface BackupOutcome extends Omit<BackupResult, 'type'> {
   readonly witness: Witness;
   readonly snapshots: number;
   readonly repositoryBytes: number;
+  readonly packsListedAt?: string;
 }
 
 export interface RestoreOrder {
@@ -171,6 +178,17 @@ export const disconnect = request<PlaceOrder, { readonly isRevoked: boolean }>('
 export const lend = request<Nothing, { readonly connections: Uint8Array }>('lend');
 /** From now on, for all places. */
 export const setLimits = request<{ readonly limits: PlaceLimits }, null>('setLimits');
+/** Copies the opened repository to another place, whole; `isNew` while nothing is known of that place. */
+export const copyTo = request<PlaceOrder & { readonly isNew: boolean }, CopyOutcome>('copyTo');
+/** From now on these places may be read from what the opened one cannot give. */
+export const useMirrors = request<{ readonly mirrors: readonly string[] }, null>('useMirrors');
+/** Puts back into the opened place what it lost or holds damaged and the mirror has whole. */
+export const heal = request<
+  PlaceOrder & { readonly witness: Witness; readonly suspects: readonly string[] },
+  HealOutcome
+>('heal');
+/** What an honest place would not show. */
+export const findings = request<{ readonly witness: Witness }, readonly Pick<Alarm, 'code' | 'detail'>[]>('findings');
 
 /** Forgets the repository and wipes its keys; the thread is ended afterwards. */
 export const close = request<Nothing, null>('close');

@@ -39,13 +39,17 @@ export interface CloudContext {
   readonly connection: () => Connection;
   /** A folder was found or made, or a token replaced: on disk when it returns, once a repository is open. */
   readonly changed: (connection: Connection) => Promise<void>;
-  /** Rows about objects. @param id tells this place from others whatever it is called */
-  readonly rows: (id: string) => ObjectRows;
+  /** What this computer knows of its objects. */
+  readonly rows: () => ObjectRows;
   /** For addresses of uploads, which open the place to whoever has them. */
   readonly seal: (secret: Uint8Array) => Uint8Array;
   /** Undefined for what was sealed under another key. */
   readonly unseal: (box: Uint8Array) => Uint8Array | undefined;
   readonly limits: () => PlaceLimits;
+  /** Whether a job runs, which has time, or somebody waits for an answer. */
+  readonly isJob: () => boolean;
+  /** The place asked for patience until then, milliseconds since 1970; undefined: not any longer. */
+  readonly onWait: (until: number | undefined) => void;
 }
 
 export interface EnginePlacesOptions {
@@ -120,13 +124,16 @@ interface Opened {
 export class EnginePlaces {
   /** Of the last order that named any. */
   limits: PlaceLimits = noLimits;
+  /** Jobs that run. */
+  jobs = 0;
+  onWait: (until: number | undefined) => void = () => undefined;
   readonly #options: EnginePlacesOptions;
   readonly #files: SealedFiles;
   /** By the place's spec. */
   readonly #connections = new Map<string, Connection>();
   readonly #opened = new Map<string, Opened>();
-  /** Those that an order gave and that were not proved yet to lead to the repository. */
-  readonly #given = new Set<string>();
+  /** Whether more is known than what is sealed. */
+  #isUnsaved = false;
   #key: Uint8Array | undefined;
   /** Before there is a key of the repository. */
   readonly #ownKey: Uint8Array;
@@ -144,13 +151,17 @@ export class EnginePlaces {
     for (const [spec, connection] of connectionsFrom(bytes)) {
       if (isSame(this.#connections.get(spec), connection)) continue;
       this.#put(spec, connection);
-      this.#given.add(spec);
     }
   }
 
   /** What opens the place now; undefined for a folder and for a cloud that was never connected or is locked. */
   connection(spec: string): Connection | undefined {
     return this.#connections.get(spec) ?? this.#inherited(spec);
+  }
+
+  /** Whoever asks for the place next opens it anew: what it was is gone. Not for the place in use. */
+  drop(spec: string): void {
+    this.#opened.delete(spec);
   }
 
   /** All that is known, as bytes for `give` of another engine; the caller wipes them. */
@@ -160,7 +171,7 @@ export class EnginePlaces {
 
   /**
    * The place with its one adapter.
-   * @throws E_VAULT_LOCKED for a cloud as long as nothing is open · E_SIGN_IN for one that is not connected
+   * @throws E_VAULT_LOCKED for a cloud that may be connected, as long as nothing is open · E_SIGN_IN for one that is not
    */
   place(spec: string): Promise<Place> {
     return this.#open(spec).place;
@@ -195,7 +206,6 @@ export class EnginePlaces {
   /** From now on the place is opened so; sealed on disk when it returns, once a repository is open. */
   async use(spec: string, connection: Connection): Promise<void> {
     this.#put(spec, connection);
-    this.#given.delete(spec);
     await this.#save();
   }
 
@@ -204,9 +214,9 @@ export class EnginePlaces {
     for (const known of [...this.#connections.keys(), spec]) {
       if (!isBeside(parsePlace(known), parsePlace(spec))) continue;
       this.#connections.delete(known);
-      this.#given.delete(known);
       this.#opened.delete(known);
     }
+    this.#isUnsaved = true;
     await this.#save();
   }
 
@@ -246,8 +256,7 @@ export class EnginePlaces {
     if (parsePlace(spec).kind !== 'folder') {
       await renewCopies(await this.remote(spec), await this.#copies(), repository.keyFileId);
     }
-    if (this.#given.size > 0) await this.#save();
-    this.#given.clear();
+    if (this.#isUnsaved) await this.#save();
   }
 
   /** The key file is in the place and will soon be the one in use: with its copy either recovery key opens. */
@@ -273,7 +282,7 @@ export class EnginePlaces {
     wipe(this.#key);
     this.#key = undefined;
     this.#connections.clear();
-    this.#given.clear();
+    this.#isUnsaved = false;
     this.#opened.clear();
   }
 
@@ -285,6 +294,7 @@ export class EnginePlaces {
     }
     this.#connections.set(spec, connection);
     this.#opened.delete(spec);
+    this.#isUnsaved = true;
   }
 
   /** A fresh backup lies beside the one before it, in the same account. */
@@ -303,8 +313,8 @@ export class EnginePlaces {
     const place = parsePlace(spec);
     const connection = this.connection(spec);
     if (place.kind !== 'folder' && connection === undefined) {
-      if (this.#key === undefined) throw new SignetError('E_VAULT_LOCKED', 'what opens the cloud is locked');
-      throw notConnected(spec);
+      const isLocked = this.#key === undefined && this.#files.isThere(sealedName);
+      throw isLocked ? new SignetError('E_VAULT_LOCKED', 'what opens the cloud is locked') : notConnected(spec);
     }
     const context =
       connection === undefined
@@ -323,6 +333,7 @@ export class EnginePlaces {
   /** The adapter that tells of the change goes on: unlike `use` this does not replace it. */
   async #changed(spec: string, connection: Connection): Promise<void> {
     this.#connections.set(spec, connection);
+    this.#isUnsaved = true;
     await this.#save();
   }
 
@@ -334,10 +345,12 @@ export class EnginePlaces {
     return {
       connection,
       changed,
-      rows: id => this.#options.tables(`${parsePlace(spec).kind} ${id}`),
+      rows: () => this.#options.tables(spec),
       seal: secret => sealBox(this.#key ?? this.#ownKey, sessionName, secret),
       unseal: box => openBox(this.#key ?? this.#ownKey, sessionName, box),
       limits: () => this.limits,
+      isJob: () => this.jobs > 0,
+      onWait: until => this.onWait(until),
     };
   }
 
@@ -379,6 +392,7 @@ export class EnginePlaces {
       const bytes = this.lend();
       try {
         await this.#files.save(sealedName, this.#key, bytes);
+        this.#isUnsaved = false;
       } finally {
         wipe(bytes);
       }

@@ -20,10 +20,12 @@ import type { Clock } from '../base/clock.ts';
 import { SignetError, toSignetError } from '../base/errors.ts';
 import type { DatabaseCapture } from '../capture/capture.ts';
 import type { Remote, RemoteKind } from '../remotes/remote.ts';
+import { parsePlace, placeLabel } from '../remotes/spec.ts';
 import type { PackJournal, PreparedKeyFile, Repository, Snapshot, SnapshotId } from '../repository/model.ts';
 import {
   configDigest,
   deletePlace,
+  holdsRepository,
   inspectPlace,
   openRepository,
   type PreparedRepository,
@@ -35,9 +37,11 @@ import { isVaultKey, listVaults } from '../vault/vault.ts';
 import { runBackup } from './backup.ts';
 import { bounded, inAnswer, moreOf } from './bounded.ts';
 import { askFacts, connectPlace, disconnectPlace, type Grants } from './connect.ts';
+import { type CopyContext, type CopyOutcome, copyTo, healFrom, isSamePlace } from './copying.ts';
 import * as engine from './engine-messages.ts';
 import type { EnginePlaces } from './engine-places.ts';
-import { readHistory, resolveSnapshot, type SnapshotHistory } from './history.ts';
+import { historyFolders, readHistory, resolveSnapshot, type SnapshotHistory } from './history.ts';
+import { oneLook } from './one-look.ts';
 import { runVerify } from './verify.ts';
 
 /** Everything the engine reaches outside itself. */
@@ -48,6 +52,8 @@ export interface EngineOptions {
   readonly grants: Grants;
   /** The same place with copies kept on this computer: for the repository in use, never for another. */
   readonly keepCopies: (remote: Remote) => Promise<Remote>;
+  /** The place, with others to read from what it cannot give. */
+  readonly withMirrors: (main: Remote, mirrors: () => readonly (() => Promise<Remote>)[]) => Remote;
   readonly journal: PackJournal;
   readonly startCapture: () => DatabaseCapture;
   readonly freeBytes: (folder: string) => Promise<number>;
@@ -82,11 +88,18 @@ class EngineServer {
   #session: Session | undefined;
   #history: SnapshotHistory | undefined;
   #listed: readonly SnapshotEntry[] | undefined;
-  #reported: { readonly phase: engine.EngineProgress['phase']; readonly at: number } | undefined;
+  /** Of the opened place; opened when they are needed. */
+  #mirrors: readonly (() => Promise<Remote>)[] = [];
+  #reported:
+    | { readonly phase: engine.EngineProgress['phase']; readonly at: number; readonly step: engine.EngineProgress }
+    | undefined;
+  /** RFC 3339: the place asked for patience until then. */
+  #waitingUntil: string | undefined;
 
   constructor(options: EngineOptions, connection: MessageConnection) {
     this.#options = options;
     this.#connection = connection;
+    options.places.onWait = until => this.#waits(until);
   }
 
   listen(): void {
@@ -128,8 +141,8 @@ class EngineServer {
     this.#answer(engine.digest, async ({ remote }, signal) => ({
       config: await configDigest(await places.remote(remote, { signal }), { signal }),
     }));
-    this.#answer(engine.deletePlace, (order, signal) => this.#deletePlace(order, signal));
-    this.#answer(engine.backup, (order, signal) => this.#backup(order, signal));
+    this.#answer(engine.deletePlace, (order, signal) => this.#asJob(() => this.#deletePlace(order, signal)));
+    this.#answer(engine.backup, (order, signal) => this.#asJob(() => this.#backup(order, signal)));
     this.#answer(engine.snapshots, async ({ offset, limit }, signal) => {
       // Later pages are of the list that the first was cut from, whatever was backed up meanwhile.
       if (offset === 0 || this.#listed === undefined) this.#listed = await this.#snapshots(signal);
@@ -150,11 +163,26 @@ class EngineServer {
         signal,
       );
     });
-    this.#answer(engine.restore, (order, signal) => this.#restore(order, signal));
+    this.#answer(engine.restore, (order, signal) => this.#asJob(() => this.#restore(order, signal)));
     this.#answer(engine.verify, async (order, signal) => {
       const session = this.#opened();
       const { randomBytes } = this.#options;
-      return runVerify({ ...session, ...order, randomBytes, signal, onProgress: step => this.#report(step) });
+      const onProgress = (step: engine.EngineProgress): void => this.#report(step);
+      return this.#asJob(() => runVerify({ ...session, ...order, randomBytes, signal, onProgress }));
+    });
+    this.#answer(engine.copyTo, (order, signal) => this.#asJob(() => this.#copyTo(order, signal)));
+    this.#answer(engine.useMirrors, async ({ mirrors }) => {
+      this.#mirrors = mirrors.map(spec => () => places.remote(spec));
+      return null;
+    });
+    this.#answer(engine.heal, async ({ remote, witness, suspects }, signal) => {
+      const { headsKey } = this.#opened();
+      const context = { ...this.#copyContext(signal), headsKey, witness, suspects };
+      return this.#asJob(async () => healFrom(await places.remote(remote, { signal }), context));
+    });
+    this.#answer(engine.findings, async ({ witness }, signal) => {
+      const { findings } = await readHistory({ ...this.#opened(), witness, signal });
+      return findings.map(({ code, detail }) => ({ code, detail }));
     });
     this.#answer(engine.measure, async () => {
       const { repository } = this.#opened();
@@ -169,7 +197,7 @@ class EngineServer {
     });
     this.#answer(engine.reachable, async ({ remote }, signal) => {
       try {
-        return (await inspectPlace(await places.remote(remote, { signal }), { signal })) === 'repository';
+        return await holdsRepository(await places.remote(remote, { signal }), { signal });
       } catch (error) {
         if (toSignetError(error).code === 'E_UNREACHABLE') return false;
         throw error;
@@ -188,7 +216,7 @@ class EngineServer {
   ): Promise<Omit<engine.OpenedRepository, 'stateKey'>> {
     const { places } = this.#options;
     await (await places.place(spec)).prepare({ signal });
-    const remote = await this.#options.keepCopies(await places.remote(spec, { signal }));
+    const remote = await this.#openWithMirrors(spec, signal);
     const repository = await prepareRepository({ ...this.#repositoryOptions(remote), recoveryKey });
     wipe(recoveryKey);
     this.#prepared = { remote, spec, repository };
@@ -209,13 +237,18 @@ class EngineServer {
     const known = keyFileId === undefined ? {} : { keyFileId };
     try {
       await places.unseal(spec, recoveryKey, { signal });
-      const remote = await this.#options.keepCopies(await places.remote(spec, { signal }));
+      const remote = await this.#openWithMirrors(spec, signal);
       const repository = await openRepository({ ...this.#repositoryOptions(remote), recoveryKey, ...known, signal });
       await repository.readIndex({ signal });
       return await this.#begin(spec, remote, repository);
     } finally {
       wipe(recoveryKey);
     }
+  }
+
+  async #openWithMirrors(spec: string, signal: AbortSignal): Promise<Remote> {
+    const { places, withMirrors, keepCopies } = this.#options;
+    return keepCopies(withMirrors(await places.remote(spec, { signal }), () => this.#mirrors));
   }
 
   async #begin(spec: string, remote: Remote, repository: Repository): Promise<engine.OpenedRepository> {
@@ -313,9 +346,42 @@ class EngineServer {
     const place = await places.place(spec);
     if (await place.isMissing({ signal })) return { objects: 0, bytes: 0 };
     await place.checkDeletable();
-    const deleted = await deletePlace(await places.remote(spec, { signal }), config ?? undefined, { signal });
+    const remote = await places.remote(spec, { signal });
+    if (config !== null) await this.#refuseUsed(remote, config, signal);
+    const deleted = await deletePlace(remote, config ?? undefined, { signal });
     await place.removeEmpty({ signal });
+    places.drop(spec);
     return deleted;
+  }
+
+  /** A place that was moved from holds the very backup that is open; under another name it may be the one in use. */
+  async #refuseUsed(remote: Remote, config: string, signal: AbortSignal): Promise<void> {
+    if ((await configDigest(this.#opened().remote, { signal })) !== config) return;
+    if (!(await isSamePlace(remote, this.#copyContext(signal)))) return;
+    throw new SignetError('E_USAGE', 'the place that is to be deleted is the one in use', {
+      params: { detail: `${remote.label} is the very place where the backup lies now: it is not deleted` },
+    });
+  }
+
+  async #copyTo(
+    { remote: spec, isNew }: { readonly remote: string; readonly isNew: boolean },
+    signal: AbortSignal,
+  ): Promise<CopyOutcome> {
+    const context = this.#copyContext(signal);
+    const { places } = this.#options;
+    if (isNew) {
+      const place = await places.place(spec);
+      await place.check({ signal });
+      if (await place.isMissing({ signal })) await place.prepare({ signal });
+    }
+    const other = await places.remote(spec, { signal });
+    return copyTo(other, context, { isNew, place: placeLabel(parsePlace(spec)) });
+  }
+
+  #copyContext(signal: AbortSignal): CopyContext {
+    const { remote, repository } = this.#opened();
+    const { staging: temporaryFolder } = this.#options.home;
+    return { remote, repository, temporaryFolder, signal, onProgress: step => this.#report(step) };
   }
 
   async #backup(order: engine.BackupOrder, signal: AbortSignal): Promise<engine.BackupOutcome> {
@@ -356,8 +422,9 @@ class EngineServer {
 
   async #readHistory(signal: AbortSignal): Promise<SnapshotHistory> {
     const { remote, repository, headsKey } = this.#opened();
-    await repository.readIndex({ signal });
-    this.#history = await readHistory({ remote, repository, headsKey, signal });
+    const shown = oneLook(remote, ['index', ...historyFolders], { signal });
+    await repository.readIndex({ shown, signal });
+    this.#history = await readHistory({ remote, repository, headsKey, shown, signal });
     return this.#history;
   }
 
@@ -405,8 +472,31 @@ class EngineServer {
   #report(step: engine.EngineProgress): void {
     const now = this.#options.clock.monotonic();
     if (step.phase === this.#reported?.phase && now - this.#reported.at < reportEveryMs) return;
-    this.#reported = { phase: step.phase, at: now };
-    void this.#connection.sendProgress(engine.progress, engine.progressToken, step);
+    this.#reported = { phase: step.phase, at: now, step };
+    const waiting = this.#waitingUntil === undefined ? {} : { waitingUntil: this.#waitingUntil };
+    void this.#connection.sendProgress(engine.progress, engine.progressToken, { ...step, ...waiting });
+  }
+
+  /** Told at once, and with every step until it is over. */
+  #waits(until: number | undefined): void {
+    this.#waitingUntil = until === undefined ? undefined : new Date(until).toISOString();
+    const last = this.#reported?.step;
+    if (last === undefined || this.#options.places.jobs === 0) return;
+    this.#reported = undefined;
+    this.#report(last);
+  }
+
+  /** Work that has time to wait for a place. */
+  async #asJob<Result>(work: () => Promise<Result>): Promise<Result> {
+    const { places } = this.#options;
+    places.jobs += 1;
+    this.#reported = undefined;
+    try {
+      return await work();
+    } finally {
+      places.jobs -= 1;
+      this.#waitingUntil = undefined;
+    }
   }
 
   /** What comes with orders that name a place. */

@@ -48,17 +48,28 @@ interface RunningEngine {
   failure?: SignetError;
 }
 
+/** What the thread is started with. */
+export interface EngineWorld {
+  readonly home: Home;
+  /** SIGNET_GOOGLE_ROOT: tests put a server on this computer in Google's place. */
+  readonly googleRoot: string | undefined;
+}
+
 export class Engine {
   readonly #program: URL;
-  readonly #home: Home;
+  readonly #world: EngineWorld;
   readonly #onFailure: (error: SignetError) => void;
   #running: RunningEngine | undefined;
 
   /** @param options.onFailure the thread died of something nobody caught; the next call starts a new one, with no repository open */
-  constructor(options: { program: URL; home: Home; onFailure: (error: SignetError) => void }) {
-    this.#program = options.program;
-    this.#home = options.home;
-    this.#onFailure = options.onFailure;
+  constructor({
+    program,
+    onFailure,
+    ...world
+  }: EngineWorld & { program: URL; onFailure: (error: SignetError) => void }) {
+    this.#program = program;
+    this.#world = world;
+    this.#onFailure = onFailure;
   }
 
   get isRunning(): boolean {
@@ -132,8 +143,8 @@ export class Engine {
   /** A thread that was ended in the middle of a capture leaves a plain copy of a database behind. */
   #sweep(): void {
     try {
-      for (const name of readdirSync(this.#home.staging)) {
-        rmSync(join(this.#home.staging, name), { recursive: true, force: true });
+      for (const name of readdirSync(this.#world.home.staging)) {
+        rmSync(join(this.#world.home.staging, name), { recursive: true, force: true });
       }
     } catch {
       // Never made yet, or not to be read now: the next start of the daemon sweeps it too, and says so.
@@ -143,7 +154,7 @@ export class Engine {
   #start(): RunningEngine {
     if (this.#running !== undefined) return this.#running;
     const worker = new Worker(this.#program, {
-      workerData: { home: this.#home },
+      workerData: this.#world satisfies EngineWorld,
       name: 'signet engine',
       resourceLimits: { maxYoungGenerationSizeMb: youngGenerationMb },
     });

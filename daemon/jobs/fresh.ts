@@ -8,13 +8,14 @@ import type { Clock } from '../base/clock.ts';
 import { SignetError, toSignetError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Home, Settings, Witness } from '../state/model.ts';
-import { removeBeside, removeLeft, type State } from '../state/state.ts';
+import { removeBeside, type State } from '../state/state.ts';
 import { resticPassword, type Vault } from '../vault/vault.ts';
 import { limitsOf } from './clouds.ts';
 import type { KeySession } from './credentials.ts';
 import type { Engine } from './engine.ts';
 import * as engine from './engine-messages.ts';
 import type { JobCall } from './job-queue.ts';
+import { type LeftPlace, noteLeft } from './left-places.ts';
 import { pinFacts } from './opening.ts';
 import { checkFolders, remoteName, siblingOf } from './places.ts';
 import { saveMemory } from './recall.ts';
@@ -59,14 +60,6 @@ export interface FreshResult {
 
 const unfinishedFact = 'fresh.unfinished';
 const switchFact = 'fresh.switch';
-const leftFact = 'fresh.left';
-
-/** A backup that `start` left; `config` says which one it is, `beside` where its state was set aside. */
-interface LeftPlace {
-  readonly remote: string;
-  readonly config: string;
-  readonly beside: string;
-}
 
 interface NewSecrets {
   readonly password: Uint8Array;
@@ -77,7 +70,7 @@ interface Switch {
   readonly remote: string;
   readonly repositoryId: string;
   readonly masterKeyFingerprint: string;
-  readonly left: LeftPlace;
+  readonly left: LeftPlace & { readonly beside: string };
 }
 
 /**
@@ -92,12 +85,13 @@ export async function finishSwitch(state: State, home: Home): Promise<boolean> {
   await state.takeOver(left.beside);
   const settings = await state.settings.load();
   if (settings === undefined) throw new SignetError('E_STATE_CORRUPT', 'there are no settings to switch');
-  if (settings.remote !== to.remote) await state.settings.save({ ...settings, remote: to.remote });
+  // The second places hold copies of the old backup, which nobody brings up to date any more.
+  const copies = settings.mirrors.map(remote => ({ remote, config: left.config }));
+  state.setFacts(noteLeft(state, [left, ...copies]));
+  if (settings.remote !== to.remote) await state.settings.save({ ...settings, remote: to.remote, mirrors: [] });
   await removeBeside(home);
-  const others = leftPlaces(state).filter(({ remote }) => remote !== left.remote);
   state.setFacts({
     ...pinFacts(to),
-    [leftFact]: JSON.stringify([...others, left]),
     'vault.unfinished': undefined,
     [unfinishedFact]: undefined,
     [switchFact]: undefined,
@@ -177,11 +171,6 @@ export class Fresh {
     } finally {
       wipe(recoveryKey);
     }
-  }
-
-  /** The specs of places that hold an old backup. */
-  left(): readonly string[] {
-    return leftPlaces(this.#options.state).map(({ remote }) => remote);
   }
 
   /** Carries a switch through that this process or one before decided on. @param secrets open the new backup, where they are at hand */
@@ -300,30 +289,6 @@ export class Fresh {
       log.warn('a fresh backup that was not finished is still to be removed', { code: toSignetError(error).code });
     }
   }
-
-  /**
-   * Deletes a backup that `start` left.
-   *
-   * @param name of its folder, as typed
-   * @throws E_USAGE for anything that was not left so · E_REPO_MISMATCH when another backup lies there now
-   */
-  async deleteOld(name: string, secrets: GivenSecrets): Promise<{ readonly objects: number; readonly bytes: number }> {
-    const { state, home, session, engine: worker } = this.#options;
-    needed(secrets.password, 'password');
-    await session.prove(secrets);
-    const never = new AbortController().signal;
-    return session.queue.run('fresh', { progress: () => undefined, signal: never }, async signal => {
-      const places = leftPlaces(state);
-      const meant = places.filter(({ remote }) => remoteName(remote) === name);
-      const [left] = meant;
-      if (left === undefined || meant.length > 1 || left.remote === session.settings().remote) throw notLeft(places);
-      const { remote, config, beside } = left;
-      const deleted = await worker.ask(engine.deletePlace, { remote, config }, { signal });
-      await removeLeft(home, beside);
-      state.facts.set(leftFact, JSON.stringify(places.filter(each => each !== left)));
-      return deleted;
-    });
-  }
 }
 
 /** What the old backup has and the new one would lack must not be left behind unnoticed. */
@@ -340,17 +305,4 @@ function refuseGaps({ snapshot, sources, filesUnreadable, alarms }: engine.Backu
   throw new SignetError('E_SOURCE_UNREADABLE', 'the first backup would lack what the old one may have', {
     params: { label, reason: gone?.carriedFrom?.reason ?? file?.reason ?? '' },
   });
-}
-
-function notLeft(places: readonly LeftPlace[]): SignetError {
-  const names = places.map(({ remote }) => `“${remoteName(remote)}”`).join(', ');
-  const detail =
-    places.length === 0
-      ? 'no old backup was left by a start afresh, so there is none to delete'
-      : `no old backup of this name was left: there ${places.length === 1 ? 'is' : 'are'} ${names}`;
-  return new SignetError('E_USAGE', 'no old backup of this name was left', { params: { detail } });
-}
-
-function leftPlaces(state: State): readonly LeftPlace[] {
-  return JSON.parse(state.facts.get(leftFact) ?? '[]') as readonly LeftPlace[]; // only this file writes it
 }

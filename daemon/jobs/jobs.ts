@@ -34,6 +34,9 @@ import { type Beside, Fresh } from './fresh.ts';
 import { type JobCall, JobQueue } from './job-queue.ts';
 import type { KeptPhone } from './kept-phone.ts';
 import type { KeptSession } from './kept-session.ts';
+import { LeftPlaces } from './left-places.ts';
+import { Mirrors } from './mirrors.ts';
+import { Moving } from './move.ts';
 import { backupNotices } from './overdue.ts';
 import { passwordProved, passwordReminder } from './password-reminder.ts';
 import { PastRuns } from './past-runs.ts';
@@ -78,6 +81,10 @@ export class Jobs {
   readonly fresh: Fresh;
   /** Places in clouds. */
   readonly clouds: Clouds;
+  /** From one place to another, further copies, and what was left. */
+  readonly moving: Moving;
+  readonly mirrors: Mirrors;
+  readonly left: LeftPlaces;
   readonly #options: JobsOptions;
   readonly #settings: SettingsInUse;
   readonly #automatic: AutomaticBackups;
@@ -183,13 +190,21 @@ export class Jobs {
       settings: () => ({ ...this.#settings.orDefault, remote: this.#remote() }),
       stateKey: () => this.#assertUnlocked(),
       witness: () => this.#witness(this.#assertUnlocked()),
+      told: (remote: string) => this.clouds.told(remote),
       keysChanged: () => this.#keysChanged(),
       rewriteSettings: (work: () => Promise<unknown>) => this.#settings.rewrite(work),
       switched: (outcome: engine.BackupOutcome | undefined) => this.#switched(outcome),
       forget: () => this.#unlocking.forget(),
+      ready: () => this.#ready(),
+      changeSettings: (make: (before: Settings) => Settings) => this.#settings.change(make),
+      reopen: () => this.#reopen(),
+      openElsewhere: (...order: Parameters<Unlocking['openElsewhere']>) => this.#unlocking.openElsewhere(...order),
     };
     this.credentials = new Credentials({ ...options, session });
     this.fresh = new Fresh({ ...options, deviceId: this.#deviceId, session });
+    this.moving = new Moving({ ...options, session });
+    this.mirrors = new Mirrors({ ...options, session, onChanged: () => this.#changed() });
+    this.left = new LeftPlaces({ ...options, session });
     this.browsing = new Browsing({
       ...options,
       use: async () => {
@@ -249,7 +264,7 @@ export class Jobs {
       waiting,
       sources: this.#backups.sources,
       remote: remote === null ? null : { label: place, reachable: this.#reachable, ...this.clouds.status(remote) },
-      mirrors: [],
+      mirrors: this.mirrors.status(this.#settings.orDefault.mirrors),
       repository: this.#repository,
       deviceId: this.#deviceId,
       phoneEnding: phone.ending,
@@ -262,6 +277,7 @@ export class Jobs {
         ...backupNotices({ ...incidents, now: clock.now() }),
         ...this.#backups.notices,
         ...this.#unlocking.notices,
+        ...this.mirrors.notices(this.#settings.orDefault.mirrors),
         ...this.#reminders(),
       ],
     });
@@ -343,6 +359,8 @@ export class Jobs {
   async #measure(opened: engine.OpenedRepository): Promise<void> {
     this.#reachable = true;
     this.clouds.opened();
+    const { mirrors } = this.#settings.orDefault;
+    if (mirrors.length > 0) await this.mirrors.use(mirrors);
     const { snapshots, sizeBytes } = await this.#options.engine.ask(engine.measure, {});
     this.#repository = { id: opened.repositoryId, snapshots, sizeBytes };
   }
@@ -360,6 +378,7 @@ export class Jobs {
     } catch (error) {
       log.warn('the open backup still names its old key', { code: toSignetError(error).code });
     }
+    void this.mirrors.follow(true); // they are to open with the new keys too
   }
 
   /** After a switch to a fresh backup, whose first run was `outcome` where this process made it. */
@@ -385,19 +404,14 @@ export class Jobs {
 
   /** The places of the copies: in use, mirrors, and those that hold an old backup. */
   places(): readonly PlaceStatus[] {
-    return this.clouds.places(this.fresh.left());
+    const { remote, mirrors } = this.#settings.orDefault;
+    const places = this.clouds.places(this.left.remotes([...(remote === null ? [] : [remote]), ...mirrors]));
+    return places.map(place => (place.role === 'mirror' ? { ...place, ...this.mirrors.synced(place.remote) } : place));
   }
 
   /** The place in use is opened in another way from now on. */
   async #reopen(): Promise<void> {
-    const { vault, engine: worker } = this.#options;
-    const { keyFileId } = this.#unlocking.opened;
-    const recoveryKey = vault.recoveryKey();
-    try {
-      await this.#unlocking.takeOver(await worker.ask(engine.open, { remote: this.#remote(), recoveryKey, keyFileId }));
-    } finally {
-      wipe(recoveryKey);
-    }
+    await this.#unlocking.reopen();
     this.#automatic.unlocked();
   }
 
@@ -412,7 +426,9 @@ export class Jobs {
     call?: Pick<JobCall, 'progress'>,
   ): Promise<BackupResult> {
     await this.#ready();
-    return this.#backups.run(reason, sourceIds, call);
+    const result = await this.#backups.run(reason, sourceIds, call);
+    void this.mirrors.follow(result.snapshot !== undefined);
+    return result;
   }
 
   /** What this machine saw last of the open repository; a new memory begins now where there is none. */
@@ -428,6 +444,11 @@ export class Jobs {
     return { repositoryId, keyFileId, masterKeyFingerprint };
   }
 
+  /** Until what was asked for so far has ended. */
+  idle(): Promise<void> {
+    return this.#queue.idle();
+  }
+
   /** Stops the running job, which cleans up after itself; false when none runs. */
   cancel(): boolean {
     return this.#queue.cancel();
@@ -441,7 +462,8 @@ export class Jobs {
   async restore(order: engine.RestoreOrder, call: JobCall): Promise<RestoreResult> {
     const remote = await this.#ready();
     const target = resolve(order.target);
-    await checkFolders({ remote, sources: this.#settings.orDefault.sources, home: this.#options.homeFolders, target });
+    const { sources, mirrors: others } = this.#settings.orDefault;
+    await checkFolders({ remote, others, sources, home: this.#options.homeFolders, target });
     return this.#queue.run('restore', call, (signal, onProgress) => {
       this.#assertUnlocked(); // it may have been locked while others had their turn
       return this.#options.engine.ask(engine.restore, { ...order, target }, { signal, onProgress });
@@ -454,6 +476,7 @@ export class Jobs {
     return this.#queue.run('verify', call, async (signal, onProgress) => {
       const witness = await this.#witness(this.#assertUnlocked());
       const result = await worker.ask(engine.verify, { readDataPercent, witness }, { signal, onProgress });
+      this.mirrors.suspect(result.problems.map(({ object }) => object));
       const { known } = vault;
       if (known === undefined) return result;
       const lying = await worker.ask(engine.vaults, { remote }, { signal });

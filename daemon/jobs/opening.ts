@@ -30,6 +30,17 @@ export function pinFacts({
   return { [repositoryFact]: repositoryId, [masterKeyFact]: masterKeyFingerprint };
 }
 
+/**
+ * A place that opens with this computer's recovery key must hold the backup that this computer knows; where none was ever opened here,
+ * there is nothing to compare with.
+ *
+ * @throws E_REPO_MISMATCH
+ */
+export function checkPinned(facts: State['facts'], identity: Parameters<typeof pinFacts>[0]): void {
+  const isOther = Object.entries(pinFacts(identity)).some(([name, value]) => (facts.get(name) ?? value) !== value);
+  if (isOther) throw new SignetError('E_REPO_MISMATCH', 'the place holds another backup than the one of this computer');
+}
+
 /** To be called whenever this computer's repository was opened. */
 export function pinRepository(state: State, identity: VaultIdentity): void {
   const facts = pinFacts(identity);

@@ -47,6 +47,8 @@ export function siblingOf(remote: string, day: string, mark: string): string {
 /** @throws E_USAGE naming both paths when one lies inside the other */
 export async function checkFolders(places: {
   readonly remote: string;
+  /** Further places of copies. */
+  readonly others?: readonly string[];
   readonly sources: readonly Pick<SourceSetting, 'root'>[];
   readonly home: readonly string[];
   readonly target?: string;
@@ -62,6 +64,7 @@ export async function checkFolders(places: {
       places.sources.map(source => source.root),
     ),
     await named('the copies', [folderOfRemote(places.remote)]),
+    await named('other copies', (places.others ?? []).map(folderOfRemote)),
     await named('the restored files', [places.target]),
     await named('the recovery sheet', [places.sheet]),
     await named('Signet itself', places.home),

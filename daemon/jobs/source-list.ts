@@ -75,7 +75,7 @@ export class SourceList {
     const { newSource, homeFolders: home, change } = this.#options;
     const settings = await change(async before => {
       const source = await settingOf(wish, before.sources, newSource);
-      await checkFolders({ remote: before.remote ?? '', sources: [source], home });
+      await checkFolders({ remote: before.remote ?? '', others: before.mirrors, sources: [source], home });
       return { ...before, sources: [...before.sources, source] };
     });
     const id = settings.sources.at(-1)?.id ?? '';

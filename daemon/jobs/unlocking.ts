@@ -17,7 +17,7 @@ import * as engine from './engine-messages.ts';
 import type { JobQueue } from './job-queue.ts';
 import type { KeptPhone } from './kept-phone.ts';
 import type { KeptSession } from './kept-session.ts';
-import { followRenewal, type KnownPlace, pinRepository, provePassword } from './opening.ts';
+import { checkPinned, followRenewal, type KnownPlace, pinRepository, provePassword } from './opening.ts';
 import type { GivenSecrets } from './setup.ts';
 import type { UsableKeychain } from './usable-keychain.ts';
 
@@ -187,6 +187,42 @@ export class Unlocking {
     this.#options.onChanged();
   }
 
+  /** The open backup anew, from where the settings say that it lies now; the session goes on as it is. */
+  async reopen(): Promise<void> {
+    if (!this.isUnlocked) return;
+    const opened = await this.#openWithVault();
+    if (this.isUnlocked) await this.#adopt(opened, this.#givenAt);
+    else wipe(opened.stateKey); // it was locked meanwhile
+  }
+
+  /**
+   * Opens this computer's backup in another place than the settings name, where that one is gone. While locked the secrets are needed.
+   *
+   * @param decide makes it the place in use; when that fails, everything is locked
+   * @throws E_REPO_MISMATCH where another backup lies there · what opening throws
+   */
+  openElsewhere(remote: string, secrets: GivenSecrets, decide: () => Promise<void>): Promise<void> {
+    this.#stopResuming();
+    return this.#inOrder(async () => {
+      await this.#options.beforeSecret();
+      const place = { ...this.#place(), remote };
+      const wasUnlocked = this.isUnlocked;
+      const givenAt = wasUnlocked ? this.#givenAt : this.#options.clock.now();
+      if (!wasUnlocked) await this.#prove(secrets, place);
+      try {
+        const opened = await this.#openWithVault(place);
+        checkPinned(this.#options.state.facts, opened);
+        await decide();
+        await this.#adopt(opened, givenAt);
+      } catch (error) {
+        await this.forget();
+        throw error;
+      }
+      await this.#keep();
+      if (!wasUnlocked) await this.#options.onUnlocked();
+    });
+  }
+
   /** While unlocked it proves the secret again and changes nothing, but the limit on age begins anew. */
   unlock(secrets: GivenSecrets): Promise<void> {
     this.#stopResuming();
@@ -246,11 +282,11 @@ export class Unlocking {
     return { vault, engine: worker, facts: state.facts, remote };
   }
 
-  async #prove(secrets: GivenSecrets): Promise<void> {
+  async #prove(secrets: GivenSecrets, place = this.#place()): Promise<void> {
     const { vault } = this.#options;
     if (secrets.recoveryKey === undefined) {
       try {
-        await provePassword(secrets, this.#place());
+        await provePassword(secrets, place);
       } catch (error) {
         // A wrong password made the engine look at the place; it does not stay for that.
         if (!this.isUnlocked && this.#options.queue.progress === null) await this.#options.engine.stop();
@@ -285,8 +321,8 @@ export class Unlocking {
     }
   }
 
-  async #openWithVault(): Promise<engine.OpenedRepository> {
-    const { vault, engine: worker, remote } = this.#place();
+  async #openWithVault(place = this.#place()): Promise<engine.OpenedRepository> {
+    const { vault, engine: worker, remote } = place;
     const { identity } = vault;
     const known = identity === undefined ? {} : { keyFileId: identity.keyFileId };
     const recoveryKey = vault.recoveryKey();

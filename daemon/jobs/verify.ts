@@ -35,7 +35,14 @@ export async function runVerify(context: VerifyContext): Promise<VerifyResult> {
   await repository.readIndex({ signal });
   problems.push(...(await repository.checkPacks({ signal })).map(problemOf));
   problems.push(...(await repository.checkSingleObjects({ signal })).map(problemOf));
-  const history = await readHistory({ remote, repository, headsKey, witness: context.witness, signal });
+  const history = await readHistory({
+    remote,
+    repository,
+    headsKey,
+    witness: context.witness,
+    copies: 'remote',
+    signal,
+  });
   problems.push(...history.findings.map(({ code, detail }) => ({ object: 'signet/heads', code, detail })));
   problems.push(...history.heads.problems.map(problemOf));
 
@@ -76,8 +83,19 @@ function isReadHere(key: string): boolean {
   return /^(?:data|index|snapshots)\//.test(key);
 }
 
+/** Whether some snapshot names what cannot be read or what no index knows. */
+export async function findLostTrees(repository: Repository, signal: AbortSignal): Promise<boolean> {
+  const seen = new Set<BlobId>();
+  for (const { tree } of (await repository.snapshots({ signal })).values()) {
+    const problems: Problem[] = [];
+    await checkTree({ repository, signal }, tree, 'a snapshot', seen, problems);
+    if (problems.length > 0) return true;
+  }
+  return false;
+}
+
 async function checkTree(
-  context: VerifyContext,
+  context: Pick<VerifyContext, 'repository' | 'signal'>,
   tree: BlobId,
   where: string,
   seen: Set<BlobId>,

@@ -12,6 +12,7 @@ export function counted(remote: Remote | NetworkRemote): Remote & { readonly tra
     kind: remote.kind,
     label: remote.label,
     isCostlyToList: remote.isCostlyToList,
+    listsTogether: remote.listsTogether,
     local: remote.local,
     traffic: {
       get bytesUploaded() {

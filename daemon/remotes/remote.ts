@@ -6,6 +6,8 @@
 // - `put` is all or nothing: an object is listed and readable whole, or not at all, also after a crash, and durable on return.
 // - Order is the caller's: an adapter never reorders a `put` before one that was awaited.
 
+import { sha256Hex } from '../kernel/hash.ts';
+
 export type RemoteKey = string;
 
 export interface RemoteEntry {
@@ -53,8 +55,8 @@ export interface GetOptions extends CallOptions {
 
 /** Copies of objects on this computer. */
 export interface LocalCopies {
-  /** Gives up those below the folder that are not wanted any more. */
-  keepOnly(folder: string, isWanted: (key: RemoteKey) => boolean): Promise<void>;
+  /** Gives up those of the folder ('index', 'signet/heads') that are not wanted any more, by the hashes they are named for. */
+  keepOnly(folder: string, isWanted: (sha256: string) => boolean): Promise<void>;
 }
 
 /** What went to and from a place since it was opened; it grows. */
@@ -75,6 +77,11 @@ export interface Remote {
    * backup. Absent where a listing is cheap: a folder, or a place that tells what changed since the last one.
    */
   readonly isCostlyToList?: boolean | undefined;
+  /**
+   * Listings at the same time are one look at the place: together they cost what one costs (a feed of changes), and what they show
+   * belongs to one moment. Absent where each folder is listed by itself.
+   */
+  readonly listsTogether?: boolean | undefined;
   /** Absent where no copies are kept. */
   readonly local?: LocalCopies | undefined;
   /** Absent where nobody counts. */
@@ -101,6 +108,25 @@ export interface Remote {
 
   /** Removes the object; one that is not there is no error. */
   remove(key: RemoteKey, options?: CallOptions): Promise<void>;
+}
+
+/**
+ * Whether the place holds these very bytes. One that hashes what it stored and tells the hash has read it back itself; anywhere else it is
+ * read back, from the place and from no copy of it.
+ *
+ * @throws what `get` throws; E_MISSING when it is not there
+ */
+export async function isStored(
+  remote: Pick<Remote, 'get' | 'stat'>,
+  key: RemoteKey,
+  written: { readonly sha256: string; readonly sizeBytes: number },
+  options: CallOptions,
+): Promise<boolean> {
+  const entry = await remote.stat(key, options);
+  if (entry?.sha256 !== undefined) return entry.sha256 === written.sha256 && entry.sizeBytes === written.sizeBytes;
+  // One byte more than was written, so that a longer object is told as other bytes and not as one that is too large.
+  const back = await remote.get(key, { ...options, maxBytes: written.sizeBytes + 1, copies: 'remote' });
+  return sha256Hex(back) === written.sha256;
 }
 
 /** What a place tells about itself. */

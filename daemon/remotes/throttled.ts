@@ -72,6 +72,7 @@ export function throttled(remote: NetworkRemote, limits: Throttling): NetworkRem
     kind: remote.kind,
     label: remote.label,
     isCostlyToList: remote.isCostlyToList,
+    listsTogether: remote.listsTogether,
     requests: remote.requests,
     about: options => admitted(options?.signal, () => remote.about(options)),
     stat: (key, options) => admitted(options?.signal, () => remote.stat(key, options)),

@@ -6,17 +6,9 @@ import { SignetError } from '../base/errors.ts';
 import { sha256Hex } from '../kernel/hash.ts';
 import type { CallOptions, Remote, RemoteEntry } from '../remotes/remote.ts';
 import { limits } from './limits.ts';
+import { type OwnFolder, ownNames } from './own-objects.ts';
 
-const id = '[0-9a-f]{64}';
-const stages: readonly (readonly [folder: string, name: RegExp])[] = [
-  ['snapshots', new RegExp(`^snapshots/${id}$`)],
-  ['signet/heads', new RegExp(`^signet/heads/[0-9a-f]{16}/[0-9]{1,16}-${id}$`)],
-  ['index', new RegExp(`^index/${id}$`)],
-  ['data', new RegExp(`^data/[0-9a-f]{2}/${id}$`)],
-  ['locks', new RegExp(`^locks/${id}$`)],
-  ['keys', new RegExp(`^keys/${id}$`)],
-  ['signet/vault', new RegExp(`^signet/vault/${id}\\.json$`)],
-];
+const stages = ['snapshots', 'signet/heads', 'index', 'data', 'locks', 'keys', 'signet/vault'] as const;
 
 /** SHA-256 of config as it is stored: says which repository a place holds without a key of it. @throws E_MISSING */
 export async function configDigest(remote: Pick<Remote, 'get'>, options: CallOptions = {}): Promise<string> {
@@ -40,14 +32,14 @@ export async function deletePlace(
   // Our own deleting takes config last: what lies there without it is not what was left. And a first backup makes one snapshot and one head.
   const most = expected === undefined ? 1 : 0;
   const looked = expected === undefined ? stages.slice(0, 2) : config === undefined ? stages : [];
-  for (const [folder, name] of looked) {
-    if ((await listed(remote, folder, name, options)).length <= most) continue;
+  for (const folder of looked) {
+    if ((await listed(remote, folder, options)).length <= most) continue;
     throw new SignetError('E_REPO_MISMATCH', `${remote.label} holds more than what is to be deleted`);
   }
   let objects = 0;
   let bytes = 0;
-  for (const [folder, name] of stages) {
-    for (const { key, sizeBytes } of await listed(remote, folder, name, options)) {
+  for (const folder of stages) {
+    for (const { key, sizeBytes } of await listed(remote, folder, options)) {
       await remote.remove(key, options);
       objects += 1;
       bytes += sizeBytes;
@@ -64,11 +56,10 @@ export async function deletePlace(
 /** All of them at once: a listing must not be changed while it is read. */
 async function listed(
   remote: Pick<Remote, 'list'>,
-  folder: string,
-  name: RegExp,
+  folder: OwnFolder,
   options: CallOptions,
 ): Promise<readonly RemoteEntry[]> {
   const found: RemoteEntry[] = [];
-  for await (const entry of remote.list(folder, options)) if (name.test(entry.key)) found.push(entry);
+  for await (const entry of remote.list(folder, options)) if (ownNames[folder].test(entry.key)) found.push(entry);
   return found;
 }

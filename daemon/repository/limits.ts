@@ -8,6 +8,9 @@ export const limits = {
   unpackedPlainBytes: 256 * mebibyte,
   configBytes: 64 * 1024,
   keyFileBytes: 64 * 1024,
+  /** Of heads and vaults, which other units write, no more than this is carried. */
+  headBytes: 2 * mebibyte,
+  vaultBytes: 64 * 1024,
   /** restic's largest chunk. */
   dataBlobBytes: 8 * mebibyte,
   treeBlobBytes: 64 * mebibyte,

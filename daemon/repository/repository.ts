@@ -20,9 +20,25 @@ import {
 } from './master-key.ts';
 import type { ObjectProblem, PackJournal, Repository } from './model.ts';
 import { OpenedRepository } from './opened-repository.ts';
+import { isLitter } from './own-objects.ts';
+
+export {
+  type CopyPlan,
+  type CopyProgress,
+  copyObjects,
+  copyPlace,
+  inspectTarget,
+  isProven,
+  listPlace,
+  type PlaceListing,
+  planCopy,
+  type TargetState,
+} from './copy-place.ts';
 
 export { configDigest, deletePlace } from './delete-place.ts';
 export { copyKeyFile, keyFromCopies, renewCopies } from './key-copies.ts';
+
+export { maxObjectBytes } from './own-objects.ts';
 
 const defaultPackTargetBytes = 16 * 1024 * 1024;
 const defaultOutboxLimitBytes = 256 * 1024 * 1024;
@@ -64,9 +80,6 @@ function processLives(pid: number): boolean {
   }
 }
 
-/** Files that operating systems and sync apps leave in folders by themselves. */
-const litter = new Set(['.DS_Store', 'desktop.ini', 'Desktop.ini', 'Thumbs.db', '.dropbox', 'Icon\r']);
-
 /**
  * What a place holds, without any key: 'repository' also for a damaged one, so that nothing is ever created over it. Key files and
  * vaults alone are what a set-up that broke off leaves behind, and count as empty.
@@ -83,9 +96,17 @@ export async function inspectPlace(
       if (isId(key.slice(key.lastIndexOf('/') + 1))) return 'repository';
     }
     if ((folder === 'keys' && isId(name)) || key.startsWith('signet/vault/')) continue;
-    if (!litter.has(key)) isEmpty = false;
+    if (!isLitter(key)) isEmpty = false;
   }
   return isEmpty ? 'empty' : 'other';
+}
+
+/** Whether a repository is there, as `inspectPlace` finds it; a sound one costs one small listing. */
+export async function holdsRepository(remote: Pick<Remote, 'list' | 'stat'>, options: CallOptions): Promise<boolean> {
+  const isThere = (await remote.stat('config', options)) !== undefined;
+  // A place may know its own table by heart: that it answers is shown by a listing.
+  if (isThere) for await (const _ of remote.list('keys', options)) return true;
+  return (await inspectPlace(remote, options)) === 'repository';
 }
 
 /** A repository that is drawn but not written: its ids are known, the place is untouched. */

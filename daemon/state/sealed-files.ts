@@ -1,6 +1,7 @@
 // Files in the state folder that only a key of the repository opens: `state/sealed/<name>`, each bound to its name. Used by the main thread
 // (through State) and by the engine, each for names of its own.
 
+import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { SignetError } from '../base/errors.ts';
 import { ensurePrivateFolder, readBounded, replaceFile } from '../base/files.ts';
@@ -41,6 +42,10 @@ export class SealedFiles {
       throw new SignetError('E_STATE_CORRUPT', `${path}: does not open under its key`, { params: { path } });
     }
     return bytes;
+  }
+
+  isThere(name: string): boolean {
+    return existsSync(this.#path(name));
   }
 
   #path(name: string): string {

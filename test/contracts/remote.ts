@@ -30,7 +30,7 @@ export function remoteContract(name: string, make: (t: ExecutionContext) => Prom
     const bytes = randomBytes(300_001);
     await remote.put('data/3f/3fab', bytes);
     t.deepEqual(Buffer.from(await remote.get('data/3f/3fab', { maxBytes })), bytes);
-    t.deepEqual(await remote.stat('data/3f/3fab'), { key: 'data/3f/3fab', sizeBytes: 300_001 });
+    t.like(await remote.stat('data/3f/3fab'), { key: 'data/3f/3fab', sizeBytes: 300_001 }); // some places tell a hash, too
   });
 
   test(`${name}: an empty object is an object`, async t => {

@@ -202,7 +202,7 @@ const secrets = JSON.stringify({ password: 'correct horse battery', phone: '+120
 const setup = ['setup', '--source', '/', '--remote', 'drive:Signet', '--secrets-stdin'];
 const connected = (holds: string): Script => ({
   ...notYet,
-  showRemote: { result: { places: [{ ...connectedPlace, role: 'connected', holds }] } },
+  showRemote: { result: { places: [{ ...connectedPlace, role: 'unused', holds }] } },
 });
 
 test('a Google Drive in which no backup is seen is not taken for empty without a word', async t => {

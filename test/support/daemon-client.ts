@@ -2,13 +2,13 @@
 // without starting a process each time.
 
 import type { ExecutionContext } from 'ava';
-import { CancellationTokenSource } from 'vscode-jsonrpc/node';
+import { CancellationTokenSource, type RequestType } from 'vscode-jsonrpc/node';
 import { type ErrorCode, wireErrorOf } from '../../protocol/errors.ts';
 import { resolveHome } from '../../protocol/home.ts';
 import { connect } from '../../protocol/launch.ts';
 import * as messages from '../../protocol/messages.ts';
 import { Secrets } from '../../protocol/secrets.ts';
-import type { BackupResult, JobProgress, RestoreResult, Status } from '../../protocol/status.ts';
+import type { BackupResult, JobProgress, PlaceStatus, RestoreResult, Status } from '../../protocol/status.ts';
 
 export interface DaemonClient {
   readonly pid: number;
@@ -23,8 +23,20 @@ export interface DaemonClient {
   restore(target: string): Promise<RestoreResult>;
   unlock(recoveryKey: string): Promise<void>;
   lock(): Promise<void>;
+  /** @param onSignInAsked with the page that the owner of an account is to open */
+  connectRemote(
+    wish: ConnectWish,
+    given?: ConstructorParameters<typeof Secrets>[0],
+    onSignInAsked?: (url: string) => void,
+  ): Promise<Connected>;
+  disconnectRemote(remote?: string): Promise<void>;
+  showRemote(): Promise<readonly PlaceStatus[]>;
   close(): void;
 }
+
+type ParamsOf<Message> = Message extends RequestType<infer Params, infer _Result, infer _Error> ? Params : never;
+type ConnectWish = Omit<ParamsOf<typeof messages.connectRemote>, 'secrets' | 'progressToken'>;
+type Connected = PlaceStatus & { readonly holds: string };
 
 /** Connects to the daemon that runs on this SIGNET_HOME. */
 export async function daemonClient(t: ExecutionContext, home: string): Promise<DaemonClient> {
@@ -77,6 +89,19 @@ export async function daemonClient(t: ExecutionContext, home: string): Promise<D
     async lock() {
       await connection.sendRequest(messages.lock);
     },
+    async connectRemote(wish, given = [], onSignInAsked = () => undefined) {
+      const listener = connection.onNotification(messages.signInAsked, ({ url }) => onSignInAsked(url));
+      try {
+        const sealed = secrets.seal(messages.connectRemote.method, new Secrets(given));
+        return await connection.sendRequest(messages.connectRemote, { ...wish, secrets: sealed });
+      } finally {
+        listener.dispose();
+      }
+    },
+    async disconnectRemote(remote) {
+      await connection.sendRequest(messages.disconnectRemote, remote === undefined ? {} : { remote });
+    },
+    showRemote: async () => (await connection.sendRequest(messages.showRemote)).places,
     close,
   };
 }

@@ -5,6 +5,7 @@ import type { Call, Handlers, RequestName } from '../../daemon/endpoint/endpoint
 import { type SecretName, secretNames } from '../../protocol/secrets.ts';
 import type {
   BackupResult,
+  CopyResult,
   PlaceStatus,
   RestoreResult,
   SnapshotEntry,
@@ -107,6 +108,14 @@ export const backupResult: BackupResult = {
   alarms: [],
 };
 
+export const copyResult: CopyResult = {
+  type: 'result',
+  objects: 120,
+  bytes: 5_000_000,
+  healed: 0,
+  problems: [],
+};
+
 export const restoreResult: RestoreResult = {
   type: 'result',
   snapshot: snapshotId,
@@ -206,6 +215,10 @@ export function fakeHandlers(changes: Partial<Handlers> = {}, asked: Asked[] = [
     },
     disconnectRemote: async () => ({ isRevoked: true }),
     showRemote: async () => ({ places: [connectedPlace] }),
+    moveRemote: async ({ lost }) => ({ ...copyResult, left: lost ? null : 'Backup' }),
+    addMirror: async () => copyResult,
+    removeMirror: async () => ({}),
+    syncMirrors: async () => copyResult,
     suggestPassword: async () => ({ newPassword: new Uint8Array(Buffer.from(suggested)) }),
     daemonInfo: async () => ({ pid: process.pid, version: productVersion, protocolVersion, uptimeSeconds: 12 }),
     stopDaemon: async () => ({}),

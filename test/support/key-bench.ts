@@ -25,6 +25,7 @@ import { cached } from '../../daemon/remotes/cached.ts';
 import { counted } from '../../daemon/remotes/counted.ts';
 import { createFolderRemote } from '../../daemon/remotes/folder.ts';
 import { folderPlace } from '../../daemon/remotes/folder-place.ts';
+import { mirrored } from '../../daemon/remotes/mirrored.ts';
 import type { PackId } from '../../daemon/repository/model.ts';
 import type { Home } from '../../daemon/state/model.ts';
 import { besideHome, openPackJournal, openState, type State } from '../../daemon/state/state.ts';
@@ -97,6 +98,7 @@ function inlineEngine(home: Home, clock: DrivenClock): InlineEngine {
       }),
       grants: noGrants,
       keepCopies: remote => cached(remote, home.cache),
+      withMirrors: mirrored,
       journal,
       startCapture: () => startDatabaseCapture({ stagingFolder: home.staging, nodePath: process.execPath }),
       freeBytes: async () => 1e12,

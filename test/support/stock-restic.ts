@@ -10,10 +10,18 @@ export interface ResticRun {
   readonly out: string;
 }
 
-/** @param recoveryKey 64 hex digits: the repository's password */
-export async function restic(repository: string, recoveryKey: string, args: readonly string[]): Promise<ResticRun> {
+/**
+ * @param recoveryKey 64 hex digits: the repository's password
+ * @param more of the environment: keys of a cloud
+ */
+export async function restic(
+  repository: string,
+  recoveryKey: string,
+  args: readonly string[],
+  more: Readonly<Record<string, string>> = {},
+): Promise<ResticRun> {
   const child = spawn('restic', ['--no-cache', ...args], {
-    env: { ...process.env, RESTIC_PASSWORD: recoveryKey, RESTIC_REPOSITORY: repository },
+    env: { ...process.env, ...more, RESTIC_PASSWORD: recoveryKey, RESTIC_REPOSITORY: repository },
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: 120_000,
   });

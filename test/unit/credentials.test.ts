@@ -111,7 +111,7 @@ for (const [name, change] of [
   ['show the recovery key', ({ credentials }) => credentials.showRecoveryKey(given({ password: 'x' }))],
   ['renew the recovery key', ({ credentials }) => credentials.renewRecoveryKey(given({ password: 'x' }))],
   ['start afresh', ({ fresh }) => fresh.start(given({ password: 'x', newPassword }), call)],
-  ['delete an old backup', ({ fresh }) => fresh.deleteOld('copies', given({ password: 'x' }))],
+  ['delete an old backup', ({ left }) => left.delete('copies', given({ password: 'x' }))],
 ] as const satisfies readonly (readonly [string, (jobs: Machine['jobs']) => Promise<unknown>])[]) {
   test(`a wrong password does not ${name}, and nothing is changed`, async t => {
     const made = await machine(t);
@@ -505,7 +505,7 @@ test('a fresh backup lies beside the old one, under a new key and password; the 
   t.true(existsSync(join(old, 'config')));
 
   const deleteOld = (name: string): Promise<{ objects: number }> =>
-    made.jobs.fresh.deleteOld(name, given({ password: newPassword }));
+    made.jobs.left.delete(name, given({ password: newPassword }));
   for (const name of ['copies2', '', '..', old, made2.remote, made.remote().split('/').at(-1) ?? '']) {
     const error = await t.throwsAsync(deleteOld(name));
     t.true(isCode(error, 'E_USAGE'));
@@ -558,16 +558,16 @@ test('an old backup that is another one by now, or a link, is not deleted', asyn
   const config = readFileSync(join(old, 'config'));
   writeFileSync(join(old, 'config'), 'the config of another backup');
   const before = readdirSync(old, { recursive: true }).length;
-  await fails(t, 'E_REPO_MISMATCH', () => made.jobs.fresh.deleteOld('copies', given({ password: newPassword })));
+  await fails(t, 'E_REPO_MISMATCH', () => made.jobs.left.delete('copies', given({ password: newPassword })));
   t.is(readdirSync(old, { recursive: true }).length, before);
   writeFileSync(join(old, 'config'), config);
   renameSync(old, `${old} elsewhere`);
   symlinkSync(`${old} elsewhere`, old);
-  await fails(t, 'E_REMOTE_DENIED', () => made.jobs.fresh.deleteOld('copies', given({ password: newPassword })));
+  await fails(t, 'E_REMOTE_DENIED', () => made.jobs.left.delete('copies', given({ password: newPassword })));
   t.is(readdirSync(`${old} elsewhere`, { recursive: true }).length, before);
   rmSync(old);
   renameSync(`${old} elsewhere`, old);
-  await made.jobs.fresh.deleteOld('copies', given({ password: newPassword }));
+  await made.jobs.left.delete('copies', given({ password: newPassword }));
   t.false(existsSync(old));
 });
 
@@ -578,7 +578,7 @@ test('an old backup without its config is not deleted: nothing says that it is t
   await made.jobs.fresh.start(given({ password, newPassword }), call);
   rmSync(join(old, 'config'));
   const before = readdirSync(old, { recursive: true }).length;
-  await fails(t, 'E_REPO_MISMATCH', () => made.jobs.fresh.deleteOld('copies', given({ password: newPassword })));
+  await fails(t, 'E_REPO_MISMATCH', () => made.jobs.left.delete('copies', given({ password: newPassword })));
   t.is(readdirSync(old, { recursive: true }).length, before);
 });
 

@@ -16,6 +16,7 @@ import { serveEngine } from '../../daemon/jobs/engine-server.ts';
 import { cached } from '../../daemon/remotes/cached.ts';
 import { counted } from '../../daemon/remotes/counted.ts';
 import { createMemoryRemote, type MemoryRemote } from '../../daemon/remotes/memory.ts';
+import { mirrored } from '../../daemon/remotes/mirrored.ts';
 import { everyPage } from '../../protocol/pages.ts';
 import { noGrants, placeOver } from '../support/engine-places.ts';
 import { drivenClock, fixedRandom, memoryJournal } from '../support/repository.ts';
@@ -51,6 +52,7 @@ async function kit(t: ExecutionContext): Promise<Kit> {
     }),
     grants: noGrants,
     keepCopies: place => cached(place, home.cache),
+    withMirrors: mirrored,
     journal: memoryJournal(),
     startCapture: () => t.fail() as never,
     freeBytes: async () => 1e12,
@@ -156,3 +158,31 @@ for (const count of [0, 1, 2, 3, 4, 5]) {
     t.is(asked.length, Math.max(1, Math.ceil(count / 2)));
   });
 }
+
+test('a backup that another device ends while this one looks is no sign of tampering', async t => {
+  const { connection, remote, source, backUp } = await kit(t);
+  for (const name of ['one', 'two']) {
+    writeFileSync(join(source, name), name);
+    await backUp();
+  }
+  const newest = ['snapshots/', 'signet/heads/'].map(folder => {
+    const [key = '', bytes = new Uint8Array(0)] =
+      [...remote.objects].findLast(([name]) => name.startsWith(folder)) ?? [];
+    remote.objects.delete(key);
+    return { key, bytes };
+  });
+  // The check of single objects lists snapshots first; then heads and snapshots are held against each other.
+  let listings = 0;
+  const { list } = remote;
+  remote.list = async function* arriving(folder, options) {
+    yield* list(folder, options);
+    const isLook = folder === 'snapshots' || folder === 'signet/heads';
+    if (isLook && ++listings === 2) for (const { key, bytes } of newest) remote.objects.set(key, bytes);
+  };
+  const here = { repositoryId: '', keyFileId: '', masterKeyFingerprint: '', device: '8899aabbccddeeff' };
+  const nothing = { since: '2026-11-23T09:00:00Z', vaultSha256: null, vaultGeneration: 0, ownHead: null, seen: {} };
+  const witness = { v: 1, ...here, ...nothing } as const;
+  const { problems, snapshots } = await connection.sendRequest(engine.verify, { readDataPercent: 0, witness });
+  t.deepEqual(problems, []);
+  t.is(snapshots, 2);
+});

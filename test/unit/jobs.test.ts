@@ -299,7 +299,7 @@ test('an engine that dies fails what it was asked and leaves nothing staged; one
   const home = await temporaryHome(t);
   const failures: string[] = [];
   const program = new URL('../support/engine-that-dies.ts', import.meta.url);
-  const made = new Engine({ program, home, onFailure: error => failures.push(error.code) });
+  const made = new Engine({ googleRoot: undefined, program, home, onFailure: error => failures.push(error.code) });
   const died = await t.throwsAsync(made.ask(engine.measure, {}));
   t.true(isCode(died, 'E_INTERNAL'), String(died));
   t.deepEqual(failures, ['E_INTERNAL']);

@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -594,4 +595,29 @@ test('a certificate that does not fit is no passing failure', t => {
   t.truthy(failure);
   if (failure !== undefined) t.is(errorFor(failure, 'get x', 'the bucket b', 0).params['reason'], 'certificate');
   t.is(failureFrom(new TypeError('a bug of ours')), undefined);
+});
+
+test('the memory that an upload takes does not grow with its object', async t => {
+  const server = await serverFor(t);
+  const path = join(await temporaryFolder(t), 'pack');
+  await writeFile(path, '');
+  await truncate(path, 160 * mebibyte);
+  const { place: where, connection } = optionsOf(server);
+  // Another process, since the server of this one holds whole parts.
+  const script = `
+    const { createS3Remote } = await import(${JSON.stringify(new URL('../../daemon/remotes/s3/s3.ts', import.meta.url).href)});
+    const { systemClock } = await import(${JSON.stringify(new URL('../../daemon/base/clock.ts', import.meta.url).href)});
+    const remote = createS3Remote({ place: ${JSON.stringify(where)}, connection: ${JSON.stringify(connection)}, clock: systemClock });
+    await remote.put('data/aa/small', new Uint8Array(1 << 20));
+    const before = process.resourceUsage().maxRSS;
+    await remote.put('data/aa/large', { path: ${JSON.stringify(path)}, sizeBytes: 160 << 20 });
+    process.stdout.write(String(process.resourceUsage().maxRSS - before));`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let grownKiB = '';
+  for await (const chunk of child.stdout) grownKiB += chunk;
+  t.is((await server.keys()).length, 2);
+  t.log(`${grownKiB} KiB`);
+  t.true(grownKiB !== '' && Number(grownKiB) < 80 * 1024, `${grownKiB} KiB`);
 });

@@ -29,7 +29,8 @@ export function bodyBytes(body: RemoteBody): number {
 export async function pieceOf(body: RemoteBody, start: number, end: number, signal?: AbortSignal): Promise<Piece> {
   const md5 = createHash('md5'); // Content-MD5 is what every S3 server checks; SHA-256 is what authenticates
   const sha256 = createHash('sha256');
-  for await (const chunk of chunksOf(body, start, end)) {
+  const room = new Uint8Array(chunkBytes);
+  for await (const chunk of chunksOf(body, start, end, () => room)) {
     signal?.throwIfAborted();
     md5.update(chunk);
     sha256.update(chunk);
@@ -38,7 +39,14 @@ export async function pieceOf(body: RemoteBody, start: number, end: number, sign
     sizeBytes: end - start,
     md5: md5.digest(),
     sha256: sha256.digest('hex'),
-    stream: onChunk => Readable.from(watched(chunksOf(body, start, end), onChunk), { objectMode: false }),
+    stream: onChunk =>
+      Readable.from(
+        watched(
+          chunksOf(body, start, end, () => new Uint8Array(chunkBytes)),
+          onChunk,
+        ),
+        { objectMode: false },
+      ),
   };
 }
 
@@ -49,7 +57,13 @@ async function* watched(chunks: AsyncIterable<Uint8Array>, onChunk: () => void):
   }
 }
 
-async function* chunksOf(body: RemoteBody, start: number, end: number): AsyncGenerator<Uint8Array> {
+/** @param roomFor memory for the next chunk of a file */
+async function* chunksOf(
+  body: RemoteBody,
+  start: number,
+  end: number,
+  roomFor: () => Uint8Array,
+): AsyncGenerator<Uint8Array> {
   if (body instanceof Uint8Array) {
     for (let at = start; at < end; at += chunkBytes) yield body.subarray(at, Math.min(at + chunkBytes, end));
     return;
@@ -61,8 +75,8 @@ async function* chunksOf(body: RemoteBody, start: number, end: number): AsyncGen
       throw new SignetError('E_INTERNAL', `the file to upload has ${size} bytes, ${body.sizeBytes} were told`);
     }
     for (let at = start; at < end; ) {
-      const chunk = new Uint8Array(Math.min(chunkBytes, end - at));
-      const { bytesRead } = await file.read(chunk, 0, chunk.length, at);
+      const chunk = roomFor();
+      const { bytesRead } = await file.read(chunk, 0, Math.min(chunk.length, end - at), at);
       if (bytesRead === 0) throw new SignetError('E_INTERNAL', `the file to upload ended after ${at} of ${size} bytes`);
       yield chunk.subarray(0, bytesRead);
       at += bytesRead;

@@ -80,7 +80,8 @@ export function regionOf(endpoint: string): string {
 
 export function createWire({ place, connection, clock, chain }: WireOptions): Wire {
   const label = placeLabel({ kind: 's3', ...place });
-  const credentials = connection.keys ?? chain;
+  // A copy: the client adds notes of its own to the object that it is given.
+  const credentials = connection.keys === null ? chain : { ...connection.keys };
   const config: S3ClientConfig = {
     endpoint: place.endpoint,
     region: connection.region ?? regionOf(place.endpoint),

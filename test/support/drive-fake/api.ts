@@ -618,9 +618,11 @@ export class DriveApi {
       const file = this.#storage.byId(change.id);
       // Of several changes of one file only the last is told.
       if (file === undefined || last.get(change.id) !== change.seq) continue;
-      const state = file.versions.findLast(version => version.at <= change.at)?.state ?? null;
-      const before = file.versions.findLast(version => version.state !== null)?.state;
-      if (!before || !this.#storage.sees(caller, file, before)) continue;
+      const known = file.versions.findLast(version => version.at <= change.at)?.state ?? null;
+      // What the caller no longer sees is removed for it; what it never saw is not told.
+      const sees = (state: FileState | null): boolean => state !== null && this.#storage.sees(caller, file, state);
+      const state = sees(known) ? known : null;
+      if (!file.versions.some(version => sees(version.state))) continue;
       if (state === null && params.get('includeRemoved') === 'false') continue;
       rows.push({
         kind: 'drive#change',

@@ -4,6 +4,7 @@
 
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { gzipSync } from 'node:zlib';
 import { type Clock, pause, systemClock } from '../../../daemon/base/clock.ts';
 import type { DriveConnection } from '../../../daemon/remotes/connection.ts';
 import { type Account, Accounts, type Client, type Consent, type Lifetimes, scopePrefix } from './accounts.ts';
@@ -142,6 +143,8 @@ export interface DriveFakeOptions {
   /** 0: any free one. */
   readonly port?: number;
   readonly settings?: Partial<Settings>;
+  /** Told of each request as it comes in, before anything else. */
+  readonly onRequest?: (type: RequestType) => void;
 }
 
 export interface DriveFake {
@@ -157,6 +160,8 @@ export interface DriveFake {
   readonly log: readonly LoggedRequest[];
   readonly violations: readonly Violation[];
   readonly maxInFlight: number;
+  /** Requests are being worked on; those that wait for the clock, or for ever, are not. */
+  isBusy(): boolean;
   readonly settings: Settings;
   set(changes: Partial<Settings>): void;
   fault(...faults: readonly Fault[]): void;
@@ -243,6 +248,7 @@ export async function startDriveFake(options: DriveFakeOptions = {}): Promise<Dr
   let violations: Violation[] = [];
   let inFlight = 0;
   let maxInFlight = 0;
+  let idle = 0;
   const secondRedirects: number[] = [];
   /** By project: when it may ask again, and from when on asking earlier counts. */
   const told = new Map<string, { readonly since: number; readonly until: number }>();
@@ -287,6 +293,17 @@ export async function startDriveFake(options: DriveFakeOptions = {}): Promise<Dr
     }),
   });
 
+  /** Waits in a request that is under way; without `ms` until it is broken off. */
+  async function rest(ms: number, signal: AbortSignal): Promise<void> {
+    idle++;
+    try {
+      if (ms < Infinity) await pause(clock, ms, signal);
+      else await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+    } finally {
+      idle--;
+    }
+  }
+
   function looked(): void {
     const ready = waiting.filter(({ isSo }) => isSo());
     waiting = waiting.filter(each => !ready.includes(each));
@@ -298,6 +315,7 @@ export async function startDriveFake(options: DriveFakeOptions = {}): Promise<Dr
     const { socket } = request;
     const url = new URL(request.url ?? '/', root);
     const type = typeOf(request.method ?? '', url, header(request, 'content-range'));
+    options.onRequest?.(type);
     inFlight++;
     maxInFlight = Math.max(maxInFlight, inFlight);
     const entry: LoggedRequest = {
@@ -351,12 +369,14 @@ export async function startDriveFake(options: DriveFakeOptions = {}): Promise<Dr
     const { type } = entry;
     const plan = faults.plan(type, settings.rates);
     entry.hadFault = Object.keys(plan).length > 0;
-    if (plan.delayMs !== undefined) await pause(clock, plan.delayMs, signal);
+    if (plan.delayMs !== undefined) await rest(plan.delayMs, signal);
     if (plan.hangMs !== undefined) {
-      await pause(clock, Math.min(plan.hangMs, 2 ** 31 - 1), signal);
+      await rest(plan.hangMs, signal);
       throw new Broken();
     }
     if (plan.reset === 'before') throw new Broken();
+    const takesGzip =
+      /\bgzip\b/.test(header(request, 'accept-encoding') ?? '') && /gzip/.test(header(request, 'user-agent') ?? '');
     const apiRequest = { type, url, header: (name: string) => header(request, name) };
     if (early !== undefined && plan.reset !== undefined) throw new Broken();
     const { bytes, isWhole } = early ?? (await read(request, entry, plan, signal));
@@ -370,7 +390,7 @@ export async function startDriveFake(options: DriveFakeOptions = {}): Promise<Dr
     }
     entry.reason = answer.reason;
     if (plan.dropResponse === true) throw new Broken();
-    await send(response, answer, entry, plan, signal);
+    await send(response, takesGzip ? zipped(answer) : answer, entry, plan, signal);
   }
 
   /** The body, or what came of it before the connection broke. */
@@ -392,7 +412,7 @@ export async function startDriveFake(options: DriveFakeOptions = {}): Promise<Dr
         if (entry.bytesUp > largestBody) throw new Error('larger than the fake takes');
         if (entry.bytesUp >= stopAt) break;
         if (settings.upBytesPerSec !== undefined) {
-          await pause(clock, (part.length / settings.upBytesPerSec) * 1000, signal);
+          await rest((part.length / settings.upBytesPerSec) * 1000, signal);
         }
       }
       isWhole &&= request.complete;
@@ -533,7 +553,7 @@ export async function startDriveFake(options: DriveFakeOptions = {}): Promise<Dr
       await new Promise<void>(resolve => response.write(part, () => resolve()));
       entry.bytesDown += part.length;
       looked();
-      if (rate !== undefined) await pause(clock, (part.length / rate) * 1000, signal);
+      if (rate !== undefined) await rest((part.length / rate) * 1000, signal);
     }
     entry.status = answer.status;
     if (breaks) throw new Broken();
@@ -605,6 +625,7 @@ export async function startDriveFake(options: DriveFakeOptions = {}): Promise<Dr
     get maxInFlight() {
       return maxInFlight;
     },
+    isBusy: () => inFlight > idle,
     get settings() {
       return settings;
     },
@@ -699,6 +720,14 @@ export async function startDriveFake(options: DriveFakeOptions = {}): Promise<Dr
 function header(request: IncomingMessage, name: string): string | undefined {
   const value = request.headers[name];
   return Array.isArray(value) ? value.join(', ') : value;
+}
+
+/** As Google does for who says so in two places. */
+function zipped(answer: Answer): Answer {
+  const { body } = answer;
+  if (body === undefined || typeof body === 'string' || body instanceof Uint8Array) return answer;
+  const headers = { ...answer.headers, 'content-type': 'application/json; charset=UTF-8', 'content-encoding': 'gzip' };
+  return { ...answer, headers, body: gzipSync(JSON.stringify(body)) };
 }
 
 function makesFolder(body: Uint8Array): boolean {

@@ -1,0 +1,218 @@
+// A whole Signet with its copies in a cloud: connected, set up, backed up, locked, started again, restored, joined from another machine.
+
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import type { BackupResult, RestoreResult, SetupResult, Status } from '../../protocol/status.ts';
+import { type DaemonClient, daemonClient } from '../support/daemon-client.ts';
+import { type DriveFake, startDriveFake } from '../support/drive-fake/drive-fake.ts';
+import { type Installation, installation, password, phone } from '../support/installation.ts';
+import { type S3Server, startS3Server } from '../support/s3-server.ts';
+
+interface Cloud {
+  /** For `--remote`. */
+  readonly remote: string;
+  /** What must be in no file of this computer. */
+  readonly secret: string;
+  installation(): Promise<Installation>;
+  connect(signet: Installation): Promise<DaemonClient>;
+  /** Of all that was sent to it so far, sign-in included. */
+  requests(): number;
+  /** Paths of objects. */
+  objects(): Promise<readonly string[]>;
+}
+
+async function bucket(t: ExecutionContext): Promise<Cloud & { readonly server: S3Server }> {
+  const server = await startS3Server();
+  t.teardown(() => server.close());
+  const remote = `s3:${server.endpoint}/${server.bucket}/chats`;
+  const { accessKeyId, secretAccessKey } = server;
+  return {
+    server,
+    remote,
+    secret: secretAccessKey,
+    installation: () => installation(t),
+    async connect(signet) {
+      await signet.status(); // starts the daemon
+      const client = await daemonClient(t, signet.home);
+      await client.connectRemote({ remote, accessKeyId }, [['s3Secret', Buffer.from(secretAccessKey)]]);
+      return client;
+    },
+    requests: () => server.log.length,
+    objects: () => server.keys(),
+  };
+}
+
+async function drive(t: ExecutionContext): Promise<Cloud & { readonly google: DriveFake }> {
+  const google = await startDriveFake();
+  t.teardown(() => google.close());
+  const remote = 'drive:chats';
+  return {
+    google,
+    remote,
+    secret: google.client.secret,
+    installation: () => installation(t, { environment: { SIGNET_GOOGLE_ROOT: google.root } }),
+    async connect(signet) {
+      await signet.status();
+      const client = await daemonClient(t, signet.home);
+      await signIn(client, google, remote);
+      return client;
+    },
+    requests: () => google.log.length,
+    objects: async () => google.paths(),
+  };
+}
+
+/** As the owner of the account does: opens the page in a browser of this computer, and agrees. */
+async function signIn(client: DaemonClient, google: DriveFake, remote: string): Promise<void> {
+  const secret = Buffer.from(google.client.secret);
+  const visits: Promise<unknown>[] = [];
+  await client.connectRemote({ remote, clientId: google.client.id }, [['clientSecret', secret]], url => {
+    visits.push(fetch(url).then(page => page.text()));
+  });
+  await Promise.all(visits);
+}
+
+const clouds = { S3: bucket, 'Google Drive': drive };
+
+/** Each command is a process of its own. */
+const longestMs = 240_000;
+
+const chats = { 'one.txt': 'hello', 'more/two.txt': 'how are you' };
+
+function write(signet: Installation, files: Readonly<Record<string, string>> = chats): void {
+  mkdirSync(join(signet.source, 'more'), { recursive: true });
+  for (const [path, text] of Object.entries(files)) writeFileSync(join(signet.source, path), text);
+}
+
+const setUp = (signet: Installation, remote: string, ...more: readonly string[]): Promise<SetupResult> =>
+  signet.ok(['setup', '--source', signet.source, '--remote', remote, ...more], { password, phone });
+
+async function restored(signet: Installation, name: string): Promise<Record<string, string>> {
+  const target = join(signet.folder, name);
+  await signet.ok<RestoreResult>(['restore', 'latest', '--to', target]);
+  const [source = ''] = readdirSync(target);
+  return Object.fromEntries(Object.keys(chats).map(path => [path, readFileSync(join(target, source, path), 'utf8')]));
+}
+
+/** Every file of the home that is not a socket. */
+function filesBelow(folder: string): readonly string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter(entry => entry.isFile())
+    .map(entry => join(entry.parentPath, entry.name));
+}
+
+for (const [name, start] of Object.entries(clouds)) {
+  test(`${name}: connect, set up, back up, restart, lock, unlock, restore`, async t => {
+    t.timeout(longestMs);
+    const place = await start(t);
+    const { remote, connect } = place;
+    const signet = await place.installation();
+    write(signet);
+    await connect(signet);
+    await setUp(signet, remote, '--new');
+    await signet.ok<BackupResult>(['backup']);
+    t.deepEqual(await restored(signet, 'first'), chats);
+
+    // The keys of the storage are sealed: a new process knows them only after the password.
+    await signet.killDaemon();
+    t.is((await signet.status()).vault, 'locked');
+    const early = await signet.signet(['backup']);
+    t.is(early.errorCode(), 'E_VAULT_LOCKED');
+    await signet.ok(['unlock'], { password });
+    write(signet, { ...chats, 'one.txt': 'hello again' });
+    await signet.ok<BackupResult>(['backup']);
+    await signet.ok(['lock']);
+    await signet.ok(['unlock'], { password });
+    t.deepEqual(await restored(signet, 'second'), { ...chats, 'one.txt': 'hello again' });
+
+    for (const file of filesBelow(signet.home)) {
+      const bytes = readFileSync(file);
+      t.false(bytes.includes(place.secret), file);
+      t.is(statSync(file).mode & 0o077, 0, file);
+    }
+  });
+
+  test(`${name}: setting up in a cloud before it is connected says so, with its own exit status`, async t => {
+    t.timeout(longestMs);
+    const place = await start(t);
+    const { remote } = place;
+    const signet = await place.installation();
+    write(signet);
+    const ran = await signet.signet(['setup', '--source', signet.source, '--remote', remote], { password, phone });
+    t.is(ran.code, 16);
+    t.is(ran.errorCode(), 'E_SIGN_IN');
+    t.is(place.requests(), 0);
+  });
+
+  test(`${name}: a second machine joins by password and phone once it is connected`, async t => {
+    t.timeout(longestMs);
+    const place = await start(t);
+    const { remote, connect } = place;
+    const first = await place.installation();
+    write(first);
+    await connect(first);
+    await setUp(first, remote, '--new');
+    await first.ok(['backup']);
+
+    const second = await place.installation();
+    const client = await connect(second);
+    const result = await setUp(second, remote);
+    t.true(result.joined);
+    t.is((await client.status()).repository?.snapshots, 1);
+    t.deepEqual(await restored(second, 'back'), chats);
+  });
+
+  test(`${name}: while locked nothing is asked of the cloud, and the state says that it is not known`, async t => {
+    t.timeout(longestMs);
+    const place = await start(t);
+    const { remote, connect } = place;
+    const signet = await place.installation();
+    write(signet);
+    await connect(signet);
+    await setUp(signet, remote, '--new');
+    await signet.ok(['lock']);
+    const before = place.requests();
+    const ran = await signet.signet(['status', '--check']);
+    t.is(ran.json<Status>().remote?.reachable, null);
+    t.is(place.requests(), before);
+  });
+
+  test(`${name}: a renewed recovery key opens after a restart, and the old one does not`, async t => {
+    t.timeout(longestMs);
+    const place = await start(t);
+    const { remote, connect } = place;
+    const signet = await place.installation();
+    write(signet);
+    await connect(signet);
+    const { recoveryKey: old = '' } = await setUp(signet, remote, '--new');
+    const { recoveryKey } = await signet.ok<{ recoveryKey: string }>(['recovery-key', 'renew'], { password });
+    await signet.killDaemon();
+    t.is((await signet.signet(['unlock'], { recoveryKey: old })).errorCode(), 'E_WRONG_SECRET');
+    await signet.ok(['unlock'], { recoveryKey });
+    await signet.ok(['backup']);
+  });
+
+  test(`${name}: a fresh backup beside the old one, and the old one deleted`, async t => {
+    t.timeout(longestMs);
+    const place = await start(t);
+    const { remote, connect } = place;
+    const signet = await place.installation();
+    write(signet);
+    const client = await connect(signet);
+    await setUp(signet, remote, '--new');
+    await signet.ok(['backup']);
+    const newPassword = 'seven other words make another password';
+    const fresh = await signet.ok<{ remote: string; left: string }>(['fresh'], { password, newPassword, phone });
+    t.regex(fresh.remote, /[/:]chats-\d{8}-[0-9a-f]{4}$/);
+    await signet.killDaemon();
+    await signet.ok(['unlock'], { password: newPassword });
+    t.deepEqual(await restored(signet, 'fresh'), chats);
+    await signet.ok(['fresh', '--delete-old', fresh.left], { password: newPassword });
+    t.deepEqual(
+      (await place.objects()).filter(path => path.includes('chats/')),
+      [],
+    );
+    client.close();
+  });
+}
