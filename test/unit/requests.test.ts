@@ -11,12 +11,15 @@ import {
   PortMessageWriter,
 } from 'vscode-jsonrpc/node';
 import * as engine from '../../daemon/jobs/engine-messages.ts';
+import { EnginePlaces } from '../../daemon/jobs/engine-places.ts';
 import { serveEngine } from '../../daemon/jobs/engine-server.ts';
 import { sha256Hex } from '../../daemon/kernel/hash.ts';
 import { cached } from '../../daemon/remotes/cached.ts';
 import { counted } from '../../daemon/remotes/counted.ts';
 import { createMemoryRemote, type MemoryRemote } from '../../daemon/remotes/memory.ts';
+import { mirrored } from '../../daemon/remotes/mirrored.ts';
 import type { NetworkRemote, Remote } from '../../daemon/remotes/remote.ts';
+import { noGrants, placeOver } from '../support/engine-places.ts';
 import { networked } from '../support/network-remote.ts';
 import { type DrivenClock, drivenClock, fixedRandom, memoryJournal } from '../support/repository.ts';
 import { temporaryHome } from '../support/temporary-home.ts';
@@ -88,13 +91,16 @@ async function kit(t: ExecutionContext, place: (memory: MemoryRemote) => Remote 
   serveEngine({
     port: port2,
     home,
-    openRemote: async () => counted(called),
+    places: new EnginePlaces({
+      home,
+      placeOf: async () => placeOver(counted(called)),
+      tables: () => t.fail() as never,
+      folder: () => createMemoryRemote(),
+      randomBytes: fixedRandom(6),
+    }),
+    grants: noGrants,
     keepCopies: remote => cached(remote, home.cache),
-    prepareRemote: async () => undefined,
-    checkPlace: async () => undefined,
-    checkDeletable: async () => undefined,
-    removeEmpty: async () => undefined,
-    isMissing: async () => false,
+    withMirrors: mirrored,
     journal: memoryJournal(),
     startCapture: () => t.fail() as never,
     freeBytes: async () => 1e12,
@@ -111,7 +117,7 @@ async function kit(t: ExecutionContext, place: (memory: MemoryRemote) => Remote 
   let before = 0;
   const random = fixedRandom(5);
   const recoveryKey = (): Uint8Array => new Uint8Array(32).fill(7);
-  await connection.sendRequest(engine.prepare, { remote: 'memory', recoveryKey: recoveryKey() });
+  await connection.sendRequest(engine.prepare, { remote: 'folder:/memory', recoveryKey: recoveryKey() });
   const { repositoryId, keyFileId, masterKeyFingerprint } = await connection.sendRequest(engine.create, {});
   let packsListedAt: string | undefined;
   const device = { id: '0011223344556677', label: 'bench' };
@@ -213,7 +219,7 @@ test('a backup without anything new looks and writes nothing but its lock', asyn
 
 test('opening reads key file and config, and of index, snapshots and heads what it has no copy of', async t => {
   const { connection, calls, recoveryKey, save, backUp } = await backedUp(t, driveLike);
-  await connection.sendRequest(engine.open, { remote: 'memory', recoveryKey: recoveryKey() });
+  await connection.sendRequest(engine.open, { remote: 'folder:/memory', recoveryKey: recoveryKey() });
   t.deepEqual(calls().counts, { 'list keys': 1, 'get keys': 1, 'get config': 1, 'list index': 1 });
   await connection.sendRequest(engine.measure, {});
   t.deepEqual(calls(), { counts: { 'list snapshots': 1 }, requests: 1 });
@@ -229,7 +235,7 @@ test('looking what is there is one look, and whether the place answers is one re
   const { connection, calls } = await backedUp(t, driveLike);
   await connection.sendRequest(engine.snapshots, { offset: 0, limit: 10 });
   t.deepEqual(calls(), { counts: { 'list index': 1, 'list signet/heads': 1, 'list snapshots': 1 }, requests: 1 });
-  t.true(await connection.sendRequest(engine.reachable, { remote: 'memory' }));
+  t.true(await connection.sendRequest(engine.reachable, { remote: 'folder:/memory' }));
   t.deepEqual(calls(), { counts: { 'stat config': 1, 'list keys': 1 }, requests: 1 });
 });
 
