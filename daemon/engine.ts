@@ -44,6 +44,7 @@ serveEngine({
     tables: openObjectTables(home).of,
     folder: createFolderRemote,
     randomBytes,
+    now: () => systemClock.now(),
   }),
   keepCopies: remote => cached(remote, home.cache),
   withMirrors: mirrored,

@@ -49,6 +49,7 @@ async function kit(t: ExecutionContext): Promise<Kit> {
       tables: () => t.fail() as never,
       folder: () => createMemoryRemote(),
       randomBytes: fixedRandom(5),
+      now: () => clock.now(),
     }),
     grants: noGrants,
     keepCopies: place => cached(place, home.cache),

@@ -97,6 +97,7 @@ async function kit(t: ExecutionContext, place: (memory: MemoryRemote) => Remote 
       tables: () => t.fail() as never,
       folder: () => createMemoryRemote(),
       randomBytes: fixedRandom(6),
+      now: () => clock.now(),
     }),
     grants: noGrants,
     keepCopies: remote => cached(remote, home.cache),
