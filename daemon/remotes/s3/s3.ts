@@ -178,7 +178,7 @@ export function createS3Remote(options: S3RemoteOptions): S3Remote {
     }
   }
 
-  async function put(key: RemoteKey, body: RemoteBody, call: CallOptions): Promise<void> {
+  async function put(key: RemoteKey, body: RemoteBody, call: CallOptions): Promise<undefined> {
     call.signal?.throwIfAborted();
     checkKey(key);
     await store(key, body, call);
