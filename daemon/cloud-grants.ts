@@ -24,6 +24,7 @@ export function grantsOf({ googleRoot, clock, randomBytes }: GrantsOptions): Gra
       if (place.kind !== 'drive') throw new SignetError('E_USAGE', 'a folder needs no connection');
       const known = before?.kind === 'drive' ? before : undefined;
       const clientId = order.clientId ?? known?.clientId;
+      const accountId = known?.accountId ?? order.accountId;
       const given = order.clientSecret === undefined ? undefined : fromUtf8(order.clientSecret);
       // The secret of one client id says nothing to another.
       const clientSecret = given ?? (clientId === known?.clientId ? known?.clientSecret : undefined);
@@ -43,7 +44,8 @@ export function grantsOf({ googleRoot, clock, randomBytes }: GrantsOptions): Gra
         place: placeLabel(place),
         onAsked,
         signal,
-        ...(known !== undefined && { expectedAccountId: known.accountId, loginHint: known.account }),
+        ...(accountId !== undefined && { expectedAccountId: accountId }),
+        ...(known !== undefined && { loginHint: known.account }),
       });
     },
 

@@ -42,6 +42,7 @@ serveEngine({
     tables: openObjectTables(home).of,
     folder: createFolderRemote,
     randomBytes,
+    now: () => systemClock.now(),
   }),
   keepCopies: remote => cached(remote, home.cache),
   withMirrors: mirrored,
@@ -102,6 +103,7 @@ async function drivePlaceOf(folder: string, context: CloudContext): Promise<Plac
     clock: systemClock,
     randomBytes,
     userAgent: `signet/${productVersion}`,
+    proxies: googleRoot === undefined ? process.env : undefined, // a server on this computer is behind none
   });
   let network: NetworkRemote | undefined;
   const wire = (): NetworkRemote => {

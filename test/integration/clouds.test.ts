@@ -2,76 +2,10 @@
 
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import test, { type ExecutionContext } from 'ava';
+import test from 'ava';
 import type { BackupResult, RestoreResult, SetupResult, Status } from '../../protocol/status.ts';
-import { type DaemonClient, daemonClient } from '../support/daemon-client.ts';
-import { type DriveFake, startDriveFake } from '../support/drive-fake/drive-fake.ts';
-import { type Installation, installation, password, phone } from '../support/installation.ts';
-import { type S3Server, startS3Server } from '../support/s3-server.ts';
-
-interface Cloud {
-  /** For `--remote`. */
-  readonly remote: string;
-  /** What must be in no file of this computer. */
-  readonly secret: string;
-  installation(): Promise<Installation>;
-  connect(signet: Installation): Promise<DaemonClient>;
-  /** Of all that was sent to it so far, sign-in included. */
-  requests(): number;
-  /** Paths of objects. */
-  objects(): Promise<readonly string[]>;
-}
-
-async function bucket(t: ExecutionContext): Promise<Cloud & { readonly server: S3Server }> {
-  const server = await startS3Server();
-  t.teardown(() => server.close());
-  const remote = `s3:${server.endpoint}/${server.bucket}/chats`;
-  const { accessKeyId, secretAccessKey } = server;
-  return {
-    server,
-    remote,
-    secret: secretAccessKey,
-    installation: () => installation(t),
-    async connect(signet) {
-      await signet.status(); // starts the daemon
-      const client = await daemonClient(t, signet.home);
-      await client.connectRemote({ remote, accessKeyId }, [['s3Secret', Buffer.from(secretAccessKey)]]);
-      return client;
-    },
-    requests: () => server.log.length,
-    objects: () => server.keys(),
-  };
-}
-
-async function drive(t: ExecutionContext): Promise<Cloud & { readonly google: DriveFake }> {
-  const google = await startDriveFake();
-  t.teardown(() => google.close());
-  const remote = 'drive:chats';
-  return {
-    google,
-    remote,
-    secret: google.client.secret,
-    installation: () => installation(t, { environment: { SIGNET_GOOGLE_ROOT: google.root } }),
-    async connect(signet) {
-      await signet.status();
-      const client = await daemonClient(t, signet.home);
-      await signIn(client, google, remote);
-      return client;
-    },
-    requests: () => google.log.length,
-    objects: async () => google.paths(),
-  };
-}
-
-/** As the owner of the account does: opens the page in a browser of this computer, and agrees. */
-async function signIn(client: DaemonClient, google: DriveFake, remote: string): Promise<void> {
-  const secret = Buffer.from(google.client.secret);
-  const visits: Promise<unknown>[] = [];
-  await client.connectRemote({ remote, clientId: google.client.id }, [['clientSecret', secret]], url => {
-    visits.push(fetch(url).then(page => page.text()));
-  });
-  await Promise.all(visits);
-}
+import { bucket, drive } from '../support/clouds.ts';
+import { type Installation, password, phone } from '../support/installation.ts';
 
 const clouds = { S3: bucket, 'Google Drive': drive };
 
@@ -216,3 +150,58 @@ for (const [name, start] of Object.entries(clouds)) {
     client.close();
   });
 }
+
+test('Google Drive: an ended grant stops what runs by itself, and signing in again lets it go on', async t => {
+  t.timeout(longestMs);
+  const { google, remote, connect, ...place } = await drive(t);
+  const signet = await place.installation();
+  write(signet);
+  const client = await connect(signet);
+  await setUp(signet, remote, '--new');
+  await signet.ok(['backup']);
+  google.revokeRefreshTokens();
+  google.expireAccessTokens();
+  write(signet, { ...chats, 'one.txt': 'later' });
+  t.is((await signet.signet(['backup'])).code, 16);
+  const ended = await signet.status();
+  t.like(ended.remote, { signIn: 'needed', account: google.account.email });
+
+  // Nothing is asked of it any more, by no timer and no look at the state.
+  const before = google.log.length;
+  t.is((await signet.signet(['status', '--check'])).json<Status>().remote?.reachable, null);
+  t.is(google.log.length, before);
+
+  // Who is locked out meanwhile is not locked out for good.
+  await signet.ok(['lock']);
+  t.is((await signet.signet(['unlock'], { password })).code, 16);
+  google.set({ account: google.otherAccount.email });
+  await t.throwsAsync(signIn(client, google, remote));
+  google.set({ account: google.account.email });
+  await signIn(client, google, remote);
+  await signet.ok(['unlock'], { password });
+  await signet.ok(['backup']);
+  const after = await signet.status();
+  t.is(after.remote?.signIn, undefined);
+  t.deepEqual(await restored(signet, 'after'), { ...chats, 'one.txt': 'later' });
+  t.deepEqual(google.violations, []);
+});
+
+test('Google Drive: who disconnects keeps the copies, and can go on after signing in again', async t => {
+  t.timeout(longestMs);
+  const { google, remote, connect, ...place } = await drive(t);
+  const signet = await place.installation();
+  write(signet);
+  const client = await connect(signet);
+  await setUp(signet, remote, '--new');
+  await signet.ok(['backup']);
+  const copies = google.paths();
+  await client.disconnectRemote();
+  t.is((await client.status()).remote?.signIn, 'needed');
+  t.is((await signet.signet(['backup'])).code, 16);
+  t.deepEqual(google.paths(), copies);
+  await signIn(client, google, remote);
+  await signet.ok(['backup']);
+  const [main] = await client.showRemote();
+  t.like(main, { remote, role: 'main', account: google.account.email, clientId: google.client.id });
+  t.is(main?.signIn, undefined);
+});

@@ -58,6 +58,7 @@ export async function engineKit(
       tables: () => t.fail() as never,
       folder: () => createMemoryRemote(),
       randomBytes: fixedRandom(5),
+      now: () => clock.now(),
     }),
     grants: noGrants,
     keepCopies: inner => cached(inner, home.cache),
