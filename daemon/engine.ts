@@ -103,6 +103,7 @@ async function drivePlaceOf(folder: string, context: CloudContext): Promise<Plac
     clock: systemClock,
     randomBytes,
     userAgent: `signet/${productVersion}`,
+    proxies: googleRoot === undefined ? process.env : undefined, // a server on this computer is behind none
   });
   let network: NetworkRemote | undefined;
   const wire = (): NetworkRemote => {
