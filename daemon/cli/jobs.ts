@@ -155,11 +155,13 @@ export interface VerifyOptions extends CommonOptions {
 
 export async function verify(options: VerifyOptions): Promise<void> {
   const readDataPercent = percentOf(options.readData);
-  const result = await withDaemon(daemon =>
-    longRequest(daemon, messages.verify, readDataPercent === undefined ? {} : { readDataPercent }, options),
-  );
+  const { result, mirrors } = await withDaemon(async daemon => {
+    const params = readDataPercent === undefined ? {} : { readDataPercent };
+    const result = await longRequest(daemon, messages.verify, params, options);
+    return { result, mirrors: (await daemon.connection.sendRequest(messages.status, {})).mirrors.length };
+  });
   if (options.json) printJson(result);
-  else tell(verifyWords(result));
+  else tell(verifyWords(result, mirrors > 0));
   if (result.ok) return;
   throw new Exit(
     Math.max(1, ...result.problems.map(({ code }) => (exitCode(code) === exitCode('E_ROLLBACK') ? exitCode(code) : 1))),
@@ -179,7 +181,7 @@ function percentOf(given: string | true | undefined): number | undefined {
 const uploadsAfresh =
   'A backup uploads afresh what it needs of that and finds on this computer; earlier backups may lack it for good.';
 
-function verifyWords(result: VerifyResult): string {
+function verifyWords(result: VerifyResult, hasMirrors: boolean): string {
   const checked = `${counted(result.snapshots, 'backup', 'backups')} checked, ${size(result.bytesRead)} read.`;
   if (result.ok) return `No problems. ${checked}`;
   const more = result.more?.problems ?? 0;
@@ -192,6 +194,7 @@ function verifyWords(result: VerifyResult): string {
     // Whoever reads this has verified them already.
     lines.push(`${message} ${advice.replace(/Verify the backups to see what is affected(?:; .*)?\./, uploadsAfresh)}`);
   }
+  if (hasMirrors) lines.push('`signet remote mirror sync` puts back what the second place holds whole.');
   lines.push('Details:');
   for (const { object, code, detail } of result.problems) {
     lines.push(`  ${code}: ${harmless(object)}: ${harmless(detail)}`);
