@@ -254,7 +254,8 @@ export interface PlaceStatus {
   readonly remote: string;
   readonly kind: string;
   readonly label: string;
-  readonly role: 'main' | 'mirror' | 'left';
+  /** 'unused': it is connected, and nothing of this computer is kept there yet. */
+  readonly role: 'main' | 'mirror' | 'left' | 'unused';
   readonly account?: string;
   readonly clientId?: string;
   /** The place's own id of the folder, as Google Drive has one. */

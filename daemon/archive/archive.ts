@@ -319,7 +319,7 @@ async function saveManifest(context: ArchiveContext, manifest: Manifest, counts:
   for (let at = 0; at < bytes.length; at += 1 << 20) pieces.push(bytes.subarray(at, at + (1 << 20)));
   const content: BlobId[] = [];
   for (const piece of pieces) {
-    const saved = await repository.saveBlob('data', piece, { signal });
+    const saved = await repository.saveBlob('data', piece, { signal, keep: true }); // the next backup reads it
     content.push(saved.id);
     counts.dataBlobs += saved.isNew ? 1 : 0;
     counts.dataAddedPacked += saved.sealedBytes;

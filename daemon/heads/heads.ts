@@ -2,9 +2,8 @@
 // format cannot tell that newer snapshots were hidden; heads and this machine's memory of them can. This door writes and reads them;
 // what they mean together is in compare.ts, and what to do about it is decided by the jobs.
 
-import { compareBytes } from '../base/bytes.ts';
 import { SignetError } from '../base/errors.ts';
-import type { Remote, RemoteKey } from '../remotes/remote.ts';
+import { type Copies, putProven, type Remote, type RemoteKey } from '../remotes/remote.ts';
 import type { ObjectProblem, RepositoryExtent, SnapshotId } from '../repository/model.ts';
 import type { Witness } from '../state/model.ts';
 import {
@@ -37,8 +36,16 @@ const triedPerDevice = 16;
 
 /** The place, and what opens its heads. */
 export interface HeadsAccess extends HeadsKey {
-  readonly remote: Pick<Remote, 'put' | 'get' | 'list'>;
+  readonly remote: Pick<Remote, 'label' | 'put' | 'get'>;
   readonly signal?: AbortSignal | undefined;
+}
+
+export interface HeadsReading extends Omit<HeadsAccess, 'remote'> {
+  readonly remote: Pick<Remote, 'get' | 'list' | 'local'>;
+  /** What the place showed when it was looked at as a whole; without it the place is listed. */
+  readonly shown?: Pick<Remote, 'list'> | undefined;
+  /** 'remote' to read from the place what is at hand as well. */
+  readonly copies?: Copies | undefined;
 }
 
 /** What one backup adds to what was known before it. */
@@ -84,14 +91,7 @@ export async function writeHead(order: HeadOrder): Promise<WrittenHead> {
   const bytes = sealHead(key, repositoryId, head, order.randomBytes(nonceBytes));
   const sha256 = headSha256(bytes);
   const name = headKey(head.device, head.seq, sha256);
-  await remote.put(name, bytes, { signal });
-  const stored = await remote.get(name, { signal, maxBytes: maxHeadBytes });
-  if (compareBytes(stored, bytes) !== 0) {
-    throw new SignetError(
-      'E_OBJECT_ID',
-      `${name}: read back ${stored.length} bytes that are not the ${bytes.length} written`,
-    );
-  }
+  await putProven(remote, name, bytes, { keep: true, signal });
   return {
     stored: { key: name, sha256, head },
     witness: { ...order.witness, ownHead: { seq: head.seq, sha256 }, seen: highestSeen(order) },
@@ -159,11 +159,11 @@ function highestSeen({ heads, device, witness }: HeadOrder): Readonly<Record<str
  * @throws E_VERSION when an authenticated head demands a newer reader: then nothing may be done with this repository · what the
  *   remote throws
  */
-export async function readHeads(
-  access: Omit<HeadsAccess, 'remote'> & { readonly remote: Pick<Remote, 'get' | 'list'> },
-): Promise<HeadSet> {
+export async function readHeads(access: HeadsReading): Promise<HeadSet> {
   const problems: ObjectProblem[] = [];
   const listed = await listHeads(access, problems);
+  const names = new Set(listed.map(({ sha256 }) => sha256));
+  await access.remote.local?.keepOnly(headsFolder, sha256 => names.has(sha256));
   const byDevice = Map.groupBy(listed, ({ device }) => device);
   const heads: StoredHead[] = [];
   for (const [device, own] of [...byDevice].slice(0, mostDevices)) {
@@ -179,12 +179,13 @@ export async function readHeads(
   return new HeadSet({ heads, problems, listed });
 }
 
-type Reading = Parameters<typeof readHeads>[0];
-
-async function listHeads({ remote, signal }: Reading, problems: ObjectProblem[]): Promise<ListedHead[]> {
+async function listHeads(
+  { remote, shown = remote, signal }: HeadsReading,
+  problems: ObjectProblem[],
+): Promise<ListedHead[]> {
   const listed: ListedHead[] = [];
   let count = 0;
-  for await (const { key, sizeBytes } of remote.list(headsFolder, { signal })) {
+  for await (const { key, sizeBytes } of shown.list(headsFolder, { signal })) {
     if (++count > mostListed) {
       problems.push({ key: headsFolder, code: 'E_OBJECT_LIMIT', detail: `more than ${mostListed} objects` });
       break;
@@ -206,7 +207,10 @@ interface DeviceReading {
 }
 
 /** Reads down from the newest name until two numbers are known; all heads of one number are read, for two of them are a fork. */
-async function readDevice(access: Reading, { device, own, problems }: DeviceReading): Promise<readonly StoredHead[]> {
+async function readDevice(
+  access: HeadsReading,
+  { device, own, problems }: DeviceReading,
+): Promise<readonly StoredHead[]> {
   const heads: StoredHead[] = [];
   let tried = 0;
   for (const entry of own) {
@@ -228,11 +232,11 @@ async function readDevice(access: Reading, { device, own, problems }: DeviceRead
 }
 
 async function readOne(
-  { remote, key, repositoryId, signal }: Reading,
+  { remote, key, repositoryId, copies, signal }: HeadsReading,
   entry: ListedHead,
 ): Promise<StoredHead | ObjectProblem> {
   try {
-    const bytes = await remote.get(entry.key, { signal, maxBytes: maxHeadBytes });
+    const bytes = await remote.get(entry.key, { maxBytes: maxHeadBytes, copies, keep: true, signal });
     const sha256 = headSha256(bytes);
     if (sha256 !== entry.sha256)
       return { key: entry.key, code: 'E_OBJECT_ID', detail: `its bytes have the hash ${sha256.slice(0, 8)}…` };

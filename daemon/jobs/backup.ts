@@ -11,15 +11,18 @@ import type { DatabaseCapture } from '../capture/capture.ts';
 import { snapshotTags, writeHead } from '../heads/heads.ts';
 import type { StandingSnapshot } from '../heads/model.ts';
 import type { Remote } from '../remotes/remote.ts';
-import type { ObjectProblem, Repository, Snapshot, SnapshotId } from '../repository/model.ts';
+import type { ObjectProblem, Repository, RepositoryLock, Snapshot, SnapshotId } from '../repository/model.ts';
 import { rulesOf } from '../sources/sources.ts';
 import type { Witness } from '../state/model.ts';
 import { bounded, inStatus, moreOf } from './bounded.ts';
 import type { BackupOrder, BackupOutcome, EngineProgress } from './engine-messages.ts';
-import { ofDevice, readHistory, type SnapshotHistory } from './history.ts';
+import { historyFolders, ofDevice, readHistory, type SnapshotHistory } from './history.ts';
+import { oneLook, type Shown } from './one-look.ts';
 
 /** How often blobs that vanished under us are uploaded again before the backup is given up. */
 const triesToCommit = 3;
+/** How often packs are looked through where that is costly. */
+const packLookMs = 7 * 24 * 3600 * 1000;
 
 export interface BackupContext {
   readonly remote: Remote;
@@ -39,16 +42,18 @@ export async function runBackup(context: BackupContext): Promise<BackupOutcome> 
   const before = { ...repository.traffic };
   const report = progressTo(context);
   report({ phase: 'preparing' });
-  const lock = await repository.lock('shared', { signal: context.signal });
+  const { lock, shown } = await lockAndLook(context);
   const signal = AbortSignal.any([context.signal, lock.signal]);
   let capture: DatabaseCapture | undefined;
   try {
-    await repository.refreshIndex({ signal });
-    const history = await readHistory({ ...context, witness: order.witness, signal });
+    await repository.refreshIndex({ shown, signal });
+    const history = await readHistory({ ...context, witness: order.witness, shown, signal });
     if (!history.heads.isWritable) {
       throw new SignetError('E_VERSION', 'a newer version wrote here and asks older ones to read only');
     }
-    const missing = await repository.setAsideMissing({ signal });
+    const isDue = isPackLookDue(context);
+    const missing = isDue ? await repository.setAsideMissing({ shown, signal }) : [];
+    const packsListedAt = isDue ? rfc3339(clock.now()) : order.packsListedAt;
     const parent = await newestReadable(context, history, signal);
     const archive = async (): Promise<ArchiveOutcome> =>
       archiveSources({
@@ -102,12 +107,43 @@ export async function runBackup(context: BackupContext): Promise<BackupOutcome> 
       snapshots: history.snapshots.length + (written === undefined ? 0 : 1),
       repositoryBytes: repository.size().packBytes,
       alarms: alarms.listed,
+      ...(packsListedAt !== undefined && missing.length === 0 && { packsListedAt }),
       ...moreOf({ filesUnreadable: unread.more, notVerified: unsure.more, alarms: alarms.more }),
     };
   } finally {
     await capture?.stop();
     await lock.release();
   }
+}
+
+/**
+ * Where one look shows the whole place, it is taken while the lock is judged: index and packs are then as they were at a moment when our
+ * lock was there. Elsewhere they are listed once the lock is held.
+ */
+async function lockAndLook({ remote, repository, ...context }: BackupContext): Promise<{
+  readonly lock: RepositoryLock;
+  readonly shown: Shown;
+}> {
+  const { signal } = context;
+  if (remote.listsTogether !== true) return { lock: await repository.lock('shared', { signal }), shown: remote };
+  let shown: Shown = remote;
+  const look = (): Shown => {
+    const packs = isPackLookDue({ remote, ...context }) ? ['data'] : [];
+    shown = oneLook(remote, ['locks', 'index', ...historyFolders, ...packs], { signal });
+    return shown;
+  };
+  const lock = await repository.lock('shared', { signal, look });
+  return { lock, shown };
+}
+
+/**
+ * Packs are looked through at each backup, where that is costly once a week; and again and again while some are missing, as what is said of
+ * them is what the last backup found.
+ */
+function isPackLookDue({ remote, order, clock }: Pick<BackupContext, 'remote' | 'order' | 'clock'>): boolean {
+  if (remote.isCostlyToList !== true || order.packsListedAt === undefined) return true;
+  const age = clock.now() - Date.parse(order.packsListedAt);
+  return !(age >= 0 && age < packLookMs);
 }
 
 /** Stores and commits; when somebody pruned blobs that this backup counts on, stores them again (DESIGN D11). */

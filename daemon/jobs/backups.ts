@@ -18,6 +18,8 @@ import { acceptable, afterBackup, decodeKnown, encodeKnown, type KnownSources, s
 
 /** The fact that holds what is known of the sources. */
 const knownName = 'sources';
+/** When all packs of the place were last looked through and found there. */
+const packsListedName = 'packs.listed';
 /** Set when the user says that a source's loss was meant; taken away by the next backup that looks at it. */
 export const acceptedName = (sourceId: string): string => `source.accepted.${sourceId}`;
 
@@ -147,6 +149,7 @@ export class Backups {
     const accepted = settings.sources.map(({ id }) => id).filter(id => isDue(id) && this.#isAccepted(id));
     try {
       await this.#options.around.before(signal);
+      const packsListedAt = state.facts.get(packsListedName);
       const order: engine.BackupOrder = {
         reason,
         device: { id: deviceId, label: settings.deviceLabel },
@@ -158,6 +161,7 @@ export class Backups {
         })),
         memory: await loadMemory(state, stateKey),
         witness: await this.#options.witness(stateKey),
+        ...(packsListedAt !== undefined && { packsListedAt }),
       };
       const outcome = await this.#options.engine.ask(engine.backup, order, { signal, onProgress });
       await state.saveWitness(outcome.witness, stateKey);
@@ -195,7 +199,7 @@ export class Backups {
       return [source.id, afterBackup(standing, source, at)] as const;
     });
     this.#sources = new Map(known);
-    this.#keepKnown(accepted);
+    this.#keepKnown(accepted, outcome);
     const hasProblem = outcome.sources.some(({ id }) => this.#sources.get(id)?.problem !== undefined);
     const isPartial = hasProblem || outcome.filesUnreadable.length > 0;
     if (outcome.snapshot === undefined) {
@@ -237,11 +241,14 @@ export class Backups {
     });
   }
 
-  #keepKnown(accepted: readonly string[]): void {
-    const { facts } = this.#options.state;
+  #keepKnown(accepted: readonly string[], { packsListedAt }: engine.BackupOutcome): void {
+    const { state } = this.#options;
     try {
-      facts.set(knownName, encodeKnown(this.#sources));
-      for (const id of accepted) facts.remove(acceptedName(id));
+      state.setFacts({
+        [knownName]: encodeKnown(this.#sources),
+        [packsListedName]: packsListedAt,
+        ...Object.fromEntries(accepted.map(id => [acceptedName(id), undefined])),
+      });
     } catch (error) {
       // The backup is made: after a restart the next one finds out again what a full disk did not take.
       if (toSignetError(error).code !== 'E_DISK_FULL') throw error;
@@ -259,7 +266,7 @@ export class Backups {
 
 /** What the client is told: not what this machine keeps for itself. */
 function resultOf(outcome: engine.BackupOutcome): BackupResult {
-  const { at, bytesAdded, sources, memory, witness, snapshots, repositoryBytes, ...result } = outcome;
+  const { at, bytesAdded, sources, memory, witness, snapshots, repositoryBytes, packsListedAt, ...result } = outcome;
   return { type: 'result', ...result };
 }
 

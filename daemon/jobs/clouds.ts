@@ -53,9 +53,12 @@ export interface CloudsOptions {
 }
 
 /** What a place told the last time it was asked; no secret. */
-type Told = Pick<PlaceStatus, 'account' | 'clientId' | 'folderId' | 'quota' | 'advice'>;
+type Told = Pick<PlaceStatus, 'account' | 'clientId' | 'folderId' | 'quota' | 'advice'> &
+  Pick<engine.Connected, 'accountId'>;
 
 const toldFact = (remote: string): string => `cloud.told ${remote}`;
+/** Places that are connected, whether used or not, as JSON. */
+const connectedFact = 'cloud.connected';
 const signInFact = (remote: string): string => `cloud.sign-in ${remote}`;
 
 export function isCloud(remote: string): boolean {
@@ -67,6 +70,8 @@ export class Clouds {
   readonly engine: Pick<Engine, 'ask' | 'stop'>;
   readonly #options: CloudsOptions;
   readonly #held: HeldConnections;
+  /** What lay in places when they were connected by this process. */
+  readonly #holds = new Map<string, engine.Connected['holds']>();
 
   constructor(options: CloudsOptions) {
     this.#options = options;
@@ -130,6 +135,7 @@ export class Clouds {
     return queue.run('connect', call, async signal => {
       const order: engine.ConnectOrder = {
         ...defined(wish),
+        ...(inUse !== null && defined({ accountId: this.#told(remote).accountId })),
         remote,
         flow: wish.flow ?? 'browser',
         ...defined(secrets),
@@ -137,8 +143,10 @@ export class Clouds {
       const onSignInAsked = (asked: engine.SignInAsked): void => call.signInAsked({ ...asked, remote });
       const { connections, holds, ...facts } = await this.#ask(engine.connect, order, { signal, onSignInAsked });
       this.#remember(remote, facts);
+      this.#holds.set(remote, holds);
       this.#options.log.info('a cloud was connected');
       if (connections !== undefined) this.#held.hold(connections);
+      else this.#noteConnected([...this.#connected(), remote]);
       // While locked it is the next unlock that proves whether this is the place.
       if (isUnlocked() || inUse === null) this.#options.facts.remove(signInFact(remote));
       if (inUse === remote && isUnlocked()) await reopen();
@@ -168,6 +176,8 @@ export class Clouds {
       if (!ended.isRevoked) log.warn('a grant could not be ended where it was given, and is forgotten here');
       await this.#holdWhatIsLeft();
       facts.remove(toldFact(remote));
+      this.#holds.delete(remote);
+      this.#noteConnected(this.#connected().filter(each => each !== remote));
       if (settings().remote === remote) this.#noteSignIn(remote);
       else facts.remove(signInFact(remote));
       return ended.isRevoked;
@@ -176,11 +186,11 @@ export class Clouds {
     return isRevoked;
   }
 
-  /** The places in use. */
+  /** The places in use, and those that are connected. */
   places(left: readonly string[]): readonly PlaceStatus[] {
     const { remote, mirrors } = this.#options.settings();
-    const all = [...(remote === null ? [] : [remote]), ...mirrors, ...left];
-    return all.map(each => this.#placeStatus(each, left));
+    const used = [...(remote === null ? [] : [remote]), ...mirrors, ...left];
+    return [...new Set([...used, ...this.#connected()])].map(each => this.#placeStatus(each, left));
   }
 
   /**
@@ -209,6 +219,7 @@ export class Clouds {
 
   /** The repository is open: what was held is sealed by now. */
   opened(): void {
+    if (this.#held.isHolding) this.#noteConnected([...this.#connected(), ...this.#holds.keys()]);
     this.#held.forget();
   }
 
@@ -258,6 +269,18 @@ export class Clouds {
     this.#held.hold(connections);
   }
 
+  /** Sealed, or held as long as nothing can be. */
+  #connected(): readonly string[] {
+    const { facts, settings } = this.#options;
+    if (settings().remote === null) return this.#held.isHolding ? [...this.#holds.keys()] : [];
+    return JSON.parse(facts.get(connectedFact) ?? '[]') as readonly string[]; // only `#noteConnected` writes it
+  }
+
+  #noteConnected(places: readonly string[]): void {
+    const { facts, settings } = this.#options;
+    if (settings().remote !== null) facts.set(connectedFact, JSON.stringify([...new Set(places)]));
+  }
+
   #noteSignIn(remote: string): void {
     const { facts, clock, onChanged, settings } = this.#options;
     if (settings().remote === null || !isCloud(remote) || this.isSignInNeeded(remote)) return;
@@ -267,8 +290,10 @@ export class Clouds {
 
   #placeStatus(remote: string, left: readonly string[] = []): PlaceStatus {
     const settings = this.#options.settings();
-    const role = settings.mirrors.includes(remote) ? 'mirror' : left.includes(remote) ? 'left' : 'main';
+    const isMirror = settings.mirrors.includes(remote);
+    const role = settings.remote === remote ? 'main' : isMirror ? 'mirror' : left.includes(remote) ? 'left' : 'unused';
     const { quota, advice = [] } = isCloud(remote) ? this.#told(remote) : {};
+    const holds = role === 'unused' ? this.#holds.get(remote) : undefined;
     return {
       remote,
       kind: parsePlace(remote).kind,
@@ -277,13 +302,14 @@ export class Clouds {
       ...this.told(remote),
       ...(quota !== undefined && { quota }),
       ...(isCloud(remote) && this.isSignInNeeded(remote) && { signIn: 'needed' }),
+      ...(holds !== undefined && { holds }),
       advice,
     };
   }
 
   #remember(remote: string, facts: Told): void {
-    const { account, clientId, folderId, quota, advice } = facts;
-    const told = JSON.stringify({ account, clientId, folderId, quota, advice } satisfies {
+    const { account, accountId, clientId, folderId, quota, advice } = facts;
+    const told = JSON.stringify({ account, accountId, clientId, folderId, quota, advice } satisfies {
       [key in keyof Told]: unknown;
     });
     if (this.#options.facts.get(toldFact(remote)) === told) return;

@@ -7,6 +7,7 @@
 
 import { open, rm } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
+import type { PlaceStatus } from '../../protocol/status.ts';
 import { wipe } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { SignetError, systemCode, toSignetError } from '../base/errors.ts';
@@ -16,6 +17,7 @@ import type { Settings, Witness } from '../state/model.ts';
 import type { State } from '../state/state.ts';
 import type { VaultCandidate, VaultIdentity } from '../vault/model.ts';
 import { compareVaults, resticPassword, type Vault, vaultKey } from '../vault/vault.ts';
+import { isCloud } from './clouds.ts';
 import type { Engine } from './engine.ts';
 import * as engine from './engine-messages.ts';
 import type { JobQueue } from './job-queue.ts';
@@ -35,6 +37,8 @@ export interface KeySession {
   readonly settings: () => Settings & { readonly remote: string };
   /** @throws E_VAULT_LOCKED */
   readonly stateKey: () => Uint8Array;
+  /** Of a place in a cloud: what it is found by. */
+  readonly told: (remote: string) => Pick<PlaceStatus, 'account' | 'clientId' | 'folderId'>;
   readonly witness: () => Promise<Witness>;
   /** The recovery key in memory is another one, or the phone number is: whatever is kept of them elsewhere is renewed. */
   readonly keysChanged: () => Promise<void>;
@@ -149,6 +153,7 @@ export class Credentials {
       newest: ownHead?.seq ?? null,
       repositoryId,
       keyFileId,
+      ...(isCloud(remote) && { cloud: { remote, ...session.told(remote) } }),
     });
     try {
       await writeNew(to, sheet);

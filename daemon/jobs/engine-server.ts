@@ -25,6 +25,7 @@ import type { PackJournal, PreparedKeyFile, Repository, Snapshot, SnapshotId } f
 import {
   configDigest,
   deletePlace,
+  holdsRepository,
   inspectPlace,
   openRepository,
   type PreparedRepository,
@@ -39,7 +40,8 @@ import { askFacts, connectPlace, disconnectPlace, type Grants } from './connect.
 import { type CopyContext, type CopyOutcome, copyTo, healFrom, isSamePlace } from './copying.ts';
 import * as engine from './engine-messages.ts';
 import type { EnginePlaces } from './engine-places.ts';
-import { readHistory, resolveSnapshot, type SnapshotHistory } from './history.ts';
+import { historyFolders, readHistory, resolveSnapshot, type SnapshotHistory } from './history.ts';
+import { oneLook } from './one-look.ts';
 import { runVerify } from './verify.ts';
 
 /** Everything the engine reaches outside itself. */
@@ -195,7 +197,7 @@ class EngineServer {
     });
     this.#answer(engine.reachable, async ({ remote }, signal) => {
       try {
-        return (await inspectPlace(await places.remote(remote, { signal }), { signal })) === 'repository';
+        return await holdsRepository(await places.remote(remote, { signal }), { signal });
       } catch (error) {
         if (toSignetError(error).code === 'E_UNREACHABLE') return false;
         throw error;
@@ -420,8 +422,9 @@ class EngineServer {
 
   async #readHistory(signal: AbortSignal): Promise<SnapshotHistory> {
     const { remote, repository, headsKey } = this.#opened();
-    await repository.readIndex({ signal });
-    this.#history = await readHistory({ remote, repository, headsKey, signal });
+    const shown = oneLook(remote, ['index', ...historyFolders], { signal });
+    await repository.readIndex({ shown, signal });
+    this.#history = await readHistory({ remote, repository, headsKey, shown, signal });
     return this.#history;
   }
 

@@ -22,6 +22,10 @@ export class HeldConnections {
     this.#cancelTimer = this.#clock.timer(longestMs, () => this.forget(), { unref: true });
   }
 
+  get isHolding(): boolean {
+    return this.#bytes !== undefined;
+  }
+
   /** The caller wipes it. */
   copy(): Uint8Array | undefined {
     return this.#bytes === undefined ? undefined : copySecret(this.#bytes);

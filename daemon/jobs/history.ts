@@ -11,9 +11,13 @@ import {
   readHeads,
 } from '../heads/heads.ts';
 import type { HeadsKey, StandingSnapshot } from '../heads/model.ts';
-import type { Remote } from '../remotes/remote.ts';
+import type { Copies, Remote } from '../remotes/remote.ts';
 import type { Repository, Snapshot } from '../repository/model.ts';
 import type { Witness } from '../state/model.ts';
+import { oneLook, type Shown } from './one-look.ts';
+
+/** What `readHistory` lists. */
+export const historyFolders = ['signet/heads', 'snapshots'] as const;
 
 export interface SnapshotHistory {
   /** Newest first. */
@@ -25,21 +29,27 @@ export interface SnapshotHistory {
 }
 
 /**
- * Snapshots are listed before heads: a backup of another device that ends in between then looks unannounced, never withheld.
+ * Heads are listed before snapshots, against the order in which they are written: a backup of another device that ends in between then
+ * looks unannounced, never withheld.
  *
  * @param context.witness what this machine remembers; without it only contradictions inside the place are found
+ * @param context.shown what the place showed when it was looked at as a whole; without it that is done here
+ * @param context.copies 'remote' to read heads from the place that are at hand as well
  */
 export async function readHistory(context: {
   readonly remote: Remote;
   readonly repository: Pick<Repository, 'id' | 'snapshots'>;
   readonly headsKey: Uint8Array;
   readonly witness?: Witness | undefined;
+  readonly shown?: Shown | undefined;
+  readonly copies?: Copies | undefined;
   readonly signal: AbortSignal;
 }): Promise<SnapshotHistory> {
-  const { remote, repository, witness, signal } = context;
-  const stored = await repository.snapshots({ signal });
+  const { remote, repository, witness, copies, signal } = context;
+  const { shown = oneLook(remote, historyFolders, { signal }) } = context;
   const headsKey = { key: context.headsKey, repositoryId: repository.id };
-  const heads = await readHeads({ ...headsKey, remote, signal });
+  const heads = await readHeads({ ...headsKey, remote, shown, copies, signal });
+  const stored = await repository.snapshots({ shown, signal });
   const snapshots = [...stored].map(([id, snapshot]) => ({
     id,
     snapshot,

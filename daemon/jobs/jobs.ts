@@ -190,6 +190,7 @@ export class Jobs {
       settings: () => ({ ...this.#settings.orDefault, remote: this.#remote() }),
       stateKey: () => this.#assertUnlocked(),
       witness: () => this.#witness(this.#assertUnlocked()),
+      told: (remote: string) => this.clouds.told(remote),
       keysChanged: () => this.#keysChanged(),
       rewriteSettings: (work: () => Promise<unknown>) => this.#settings.rewrite(work),
       switched: (outcome: engine.BackupOutcome | undefined) => this.#switched(outcome),

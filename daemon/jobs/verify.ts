@@ -35,7 +35,14 @@ export async function runVerify(context: VerifyContext): Promise<VerifyResult> {
   await repository.readIndex({ signal });
   problems.push(...(await repository.checkPacks({ signal })).map(problemOf));
   problems.push(...(await repository.checkSingleObjects({ signal })).map(problemOf));
-  const history = await readHistory({ remote, repository, headsKey, witness: context.witness, signal });
+  const history = await readHistory({
+    remote,
+    repository,
+    headsKey,
+    witness: context.witness,
+    copies: 'remote',
+    signal,
+  });
   problems.push(...history.findings.map(({ code, detail }) => ({ object: 'signet/heads', code, detail })));
   problems.push(...history.heads.problems.map(problemOf));
 

@@ -1,5 +1,5 @@
 // A remote of which copies are kept on this computer, sealed as they are in the place, so that what did not change is not read again:
-// indexes, snapshots, and packs of trees. Its caller says what is worth keeping (PutOptions, GetOptions). Nothing here is trusted more
+// indexes, snapshots, heads, and packs of trees. Its caller says what is worth keeping (PutOptions, GetOptions). Nothing here is trusted more
 // than the place is: whole copies are checked by their names, parts by whoever opens them. What is damaged or missing is read from the
 // place, and a full disk fails nothing. Copies are not synced: a crash costs a download.
 
@@ -15,22 +15,21 @@ import type { GetOptions, Remote, RemoteBody, RemoteKey } from './remote.ts';
 /** Larger packs (other programs') are not copied when a part of them is wanted. */
 const maxKeptBytes = 40 * 1024 * 1024;
 
-/** Where copies lie, by the first part of the key; nothing else is kept. */
-const subfolders = new Map([
-  ['index', 'index'],
-  ['snapshots', 'snapshots'],
-  ['data', 'packs'],
+/** What is kept, by the folder of the place, and where: all that is named by the hash of its bytes and read more than once. */
+const kinds: ReadonlyMap<string, { readonly subfolder: string; readonly key: RegExp }> = new Map([
+  ['index', { subfolder: 'index', key: /^index\/([0-9a-f]{64})$/ }],
+  ['snapshots', { subfolder: 'snapshots', key: /^snapshots\/([0-9a-f]{64})$/ }],
+  ['data', { subfolder: 'packs', key: /^data\/[0-9a-f]{2}\/([0-9a-f]{64})$/ }],
+  ['signet/heads', { subfolder: 'heads', key: /^signet\/heads\/[0-9a-f]{16}\/[0-9]{1,16}-([0-9a-f]{64})$/ }],
 ]);
 
-const idForm = /^[0-9a-f]{64}$/;
-
-function idOf(key: RemoteKey): string {
-  return key.slice(key.lastIndexOf('/') + 1);
-}
-
-/** restic's path of an object of that id. */
-function keyOf(folder: string, id: string): RemoteKey {
-  return folder === 'data' ? `data/${id.slice(0, 2)}/${id}` : `${folder}/${id}`;
+/** Subfolder and hash of an object that may be kept. */
+function kindOf(key: RemoteKey): { readonly subfolder: string; readonly sha256: string } | undefined {
+  for (const { subfolder, key: form } of kinds.values()) {
+    const sha256 = form.exec(key)?.[1];
+    if (sha256 !== undefined) return { subfolder, sha256 };
+  }
+  return undefined;
 }
 
 /**
@@ -40,19 +39,17 @@ function keyOf(folder: string, id: string): RemoteKey {
 export async function cached(remote: Remote, folder: string): Promise<Remote> {
   try {
     await ensurePrivateFolder(folder);
-    for (const name of subfolders.values()) await mkdir(join(folder, name), { recursive: true, mode: privateFolder });
+    for (const { subfolder } of kinds.values()) {
+      await mkdir(join(folder, subfolder), { recursive: true, mode: privateFolder });
+    }
   } catch (error) {
     if (error instanceof SignetError || systemCode(error) === undefined) throw error; // else it goes without copies, as on a full disk
   }
 
   /** Undefined for what is never kept. */
-  function pathOf(key: RemoteKey): string | undefined {
-    const [top = ''] = key.split('/', 1);
-    const subfolder = subfolders.get(top);
-    const id = idOf(key);
-    return subfolder !== undefined && idForm.test(id) && key === keyOf(top, id)
-      ? join(folder, subfolder, id)
-      : undefined;
+  function copyPath(key: RemoteKey): string | undefined {
+    const kind = kindOf(key);
+    return kind && join(folder, kind.subfolder, kind.sha256);
   }
 
   /** The copy's bytes, or undefined when there is none that holds them: unreadable is as good as absent. */
@@ -65,7 +62,7 @@ export async function cached(remote: Remote, folder: string): Promise<Remote> {
   }
 
   async function get(key: RemoteKey, options: GetOptions): Promise<Uint8Array> {
-    const path = pathOf(key);
+    const path = copyPath(key);
     const { copies = 'any', keep = false, offset, length, signal } = options;
     if (path === undefined || copies === 'mirror') return remote.get(key, options);
     if (copies === 'any') {
@@ -77,7 +74,7 @@ export async function cached(remote: Remote, folder: string): Promise<Remote> {
     await rm(path, { force: true });
     if (offset === undefined && length === undefined) {
       const whole = await remote.get(key, options);
-      if (sha256Hex(whole) === idOf(key)) await write(path, whole);
+      if (path.endsWith(sha256Hex(whole))) await write(path, whole);
       return whole;
     }
     const whole = await remote.get(key, { copies, signal, maxBytes: maxKeptBytes }).catch(error => {
@@ -86,7 +83,7 @@ export async function cached(remote: Remote, folder: string): Promise<Remote> {
     });
     const from = offset ?? 0;
     const to = length === undefined ? whole?.length : from + length;
-    if (whole === undefined || to === undefined || to > whole.length || sha256Hex(whole) !== idOf(key)) {
+    if (whole === undefined || to === undefined || to > whole.length || !path.endsWith(sha256Hex(whole))) {
       return remote.get(key, options);
     }
     await write(path, whole);
@@ -97,27 +94,29 @@ export async function cached(remote: Remote, folder: string): Promise<Remote> {
     kind: remote.kind,
     label: remote.label,
     isCostlyToList: remote.isCostlyToList,
+    listsTogether: remote.listsTogether,
     traffic: remote.traffic,
     get,
     async put(key, body, options) {
-      await remote.put(key, body, options);
-      const path = options?.keep === true ? pathOf(key) : undefined;
+      const stored = await remote.put(key, body, options);
+      const path = options?.keep === true ? copyPath(key) : undefined;
       if (path !== undefined) await write(path, body);
+      return stored;
     },
     stat: (key, options) => remote.stat(key, options),
     list: (listed, options) => remote.list(listed, options),
     async remove(key, options) {
       await remote.remove(key, options);
-      const path = pathOf(key);
+      const path = copyPath(key);
       if (path !== undefined) await rm(path, { force: true });
     },
     local: {
       async keepOnly(top, isWanted) {
-        const subfolder = subfolders.get(top);
+        const subfolder = kinds.get(top)?.subfolder;
         if (subfolder === undefined) return;
         const names = await readdir(join(folder, subfolder)).catch(() => []); // where nothing can be kept nothing is given up
         for (const name of names) {
-          const isKept = idForm.test(name) && isWanted(keyOf(top, name));
+          const isKept = /^[0-9a-f]{64}$/.test(name) && isWanted(name);
           if (!isKept) await rm(join(folder, subfolder, name), { force: true });
         }
       },

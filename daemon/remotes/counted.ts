@@ -12,6 +12,7 @@ export function counted(remote: Remote | NetworkRemote): Remote & { readonly tra
     kind: remote.kind,
     label: remote.label,
     isCostlyToList: remote.isCostlyToList,
+    listsTogether: remote.listsTogether,
     local: remote.local,
     traffic: {
       get bytesUploaded() {
@@ -26,8 +27,9 @@ export function counted(remote: Remote | NetworkRemote): Remote & { readonly tra
     },
     async put(key, body, options) {
       calls++;
-      await remote.put(key, body, options);
+      const stored = await remote.put(key, body, options);
       bytesUploaded += body instanceof Uint8Array ? body.length : body.sizeBytes;
+      return stored;
     },
     async get(key, options) {
       calls++;

@@ -6,6 +6,9 @@
 // - `put` is all or nothing: an object is listed and readable whole, or not at all, also after a crash, and durable on return.
 // - Order is the caller's: an adapter never reorders a `put` before one that was awaited.
 
+import { SignetError } from '../base/errors.ts';
+import { sha256Hex } from '../kernel/hash.ts';
+
 export type RemoteKey = string;
 
 export interface RemoteEntry {
@@ -53,8 +56,8 @@ export interface GetOptions extends CallOptions {
 
 /** Copies of objects on this computer. */
 export interface LocalCopies {
-  /** Gives up those below the folder that are not wanted any more. */
-  keepOnly(folder: string, isWanted: (key: RemoteKey) => boolean): Promise<void>;
+  /** Gives up those of the folder ('index', 'signet/heads') that are not wanted any more, by the hashes they are named for. */
+  keepOnly(folder: string, isWanted: (sha256: string) => boolean): Promise<void>;
 }
 
 /** What went to and from a place since it was opened; it grows. */
@@ -75,17 +78,22 @@ export interface Remote {
    * backup. Absent where a listing is cheap: a folder, or a place that tells what changed since the last one.
    */
   readonly isCostlyToList?: boolean | undefined;
+  /**
+   * Listings at the same time are one look at the place: together they cost what one costs (a feed of changes), and what they show
+   * belongs to one moment. Absent where each folder is listed by itself.
+   */
+  readonly listsTogether?: boolean | undefined;
   /** Absent where no copies are kept. */
   readonly local?: LocalCopies | undefined;
   /** Absent where nobody counts. */
   readonly traffic?: TrafficCount | undefined;
 
   /**
-   * Stores the object.
+   * Stores the object. Answers what the place itself tells of what it stored; undefined where it tells nothing.
    * @throws SignetError E_UNREACHABLE (retryable; params.retryAfterMs where the place asked for patience, 0 when it named no time) ·
    *   E_REMOTE_FULL · E_REMOTE_LIMIT (params.until) · E_SIGN_IN · E_REMOTE_DENIED (read-only place, no permission; params.reason)
    */
-  put(key: RemoteKey, body: RemoteBody, options?: PutOptions): Promise<void>;
+  put(key: RemoteKey, body: RemoteBody, options?: PutOptions): Promise<RemoteEntry | undefined>;
 
   /**
    * The object's bytes, or `length` of them from `offset` on, in memory that is the caller's own. Checks the size against `maxBytes` before allocating.
@@ -101,6 +109,29 @@ export interface Remote {
 
   /** Removes the object; one that is not there is no error. */
   remove(key: RemoteKey, options?: CallOptions): Promise<void>;
+}
+
+/**
+ * Stores bytes and proves that the place holds them. One that hashes what it stored and answers with the hash has read it back itself;
+ * anywhere else it is read back here, from the place and from no copy of it.
+ *
+ * @throws SignetError E_OBJECT_ID when the place holds other bytes · what `put` and `get` throw
+ */
+export async function putProven(
+  remote: Pick<Remote, 'put' | 'get' | 'label'>,
+  key: RemoteKey,
+  bytes: Uint8Array,
+  options: PutOptions,
+): Promise<void> {
+  const sha256 = sha256Hex(bytes);
+  const { signal } = options;
+  const stored = await remote.put(key, bytes, options);
+  const found =
+    stored?.sha256 ??
+    // One byte more than was written, so that a longer object is told as other bytes and not as one that is too large.
+    sha256Hex(await remote.get(key, { maxBytes: bytes.length + 1, copies: 'remote', signal }));
+  if (found === sha256) return;
+  throw new SignetError('E_OBJECT_ID', `${key}: ${remote.label} holds other bytes than the ${bytes.length} written`);
 }
 
 /** What a place tells about itself. */

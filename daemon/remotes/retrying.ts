@@ -138,6 +138,7 @@ export function retrying(remote: NetworkRemote, policy: Retrying): NetworkRemote
     kind: remote.kind,
     label: remote.label,
     isCostlyToList: remote.isCostlyToList,
+    listsTogether: remote.listsTogether,
     requests: remote.requests,
     about: options => persist(options, () => remote.about(options)),
     put: (key, body, options) => persist(options, () => remote.put(key, body, options)),

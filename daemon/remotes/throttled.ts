@@ -72,6 +72,7 @@ export function throttled(remote: NetworkRemote, limits: Throttling): NetworkRem
     kind: remote.kind,
     label: remote.label,
     isCostlyToList: remote.isCostlyToList,
+    listsTogether: remote.listsTogether,
     requests: remote.requests,
     about: options => admitted(options?.signal, () => remote.about(options)),
     stat: (key, options) => admitted(options?.signal, () => remote.stat(key, options)),
@@ -80,7 +81,7 @@ export function throttled(remote: NetworkRemote, limits: Throttling): NetworkRem
     async put(key, body, options) {
       await puts.take(1, options?.signal);
       const sizeBytes = body instanceof Uint8Array ? body.length : body.sizeBytes;
-      await paced(
+      return paced(
         upload,
         options,
         pace => remote.put(key, body, { ...options, pace }),

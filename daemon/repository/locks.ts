@@ -4,6 +4,7 @@
 
 import { type Clock, pause } from '../base/clock.ts';
 import { SignetError } from '../base/errors.ts';
+import type { Remote } from '../remotes/remote.ts';
 import { goJsonString, parseGoTime } from './go-text.ts';
 import { idInKey } from './ids.ts';
 import { limits } from './limits.ts';
@@ -33,7 +34,7 @@ export interface LockOptions {
   /** Seals and stores; answers the key. */
   readonly write: (json: string, signal: AbortSignal | undefined) => Promise<string>;
   readonly remove: (key: string) => Promise<void>;
-  readonly list: (signal: AbortSignal | undefined) => AsyncIterable<{ readonly key: string }>;
+  readonly remote: Pick<Remote, 'list'>;
   readonly exists: (key: string) => Promise<boolean>;
   /** The object's JSON, or undefined when it cannot be read (then reported) or was just removed. */
   readonly read: (key: string, id: string, signal: AbortSignal | undefined) => Promise<unknown>;
@@ -62,18 +63,23 @@ export class Locks {
   }
 
   /**
-   * Takes a lock, after removing our own dead ones.
+   * Takes a lock, and removes our own dead ones.
    *
+   * @param options.look what the place shows once our lock is there, where one look serves for more than locks. It is the look that counts;
+   *   the one before, which only spares others the sight of a lock that cannot be, is left out then
    * @throws SignetError E_REPOSITORY_LOCKED (params: hostname, exclusive, ageMs) when another's lock forbids it
    */
-  async take(kind: 'shared' | 'exclusive', signal: AbortSignal | undefined): Promise<RepositoryLock> {
-    const { clock } = this.#options;
-    await this.#removeOwnDead(signal);
-    await this.#refuseConflict(kind, signal);
+  async take(
+    kind: 'shared' | 'exclusive',
+    options: { readonly signal?: AbortSignal | undefined; readonly look?: (() => Pick<Remote, 'list'>) | undefined },
+  ): Promise<RepositoryLock> {
+    const { clock, remote } = this.#options;
+    const { signal, look } = options;
+    if (look === undefined) await this.#judge(kind, remote, signal);
     const key = await this.#write(kind, signal);
     try {
       await pause(clock, settleMs, signal);
-      await this.#refuseConflict(kind, signal);
+      await this.#judge(kind, look?.() ?? remote, signal);
     } catch (error) {
       await this.#drop(key);
       throw error;
@@ -101,10 +107,10 @@ export class Locks {
   }
 
   /** The other locks. More lock files than anyone honest leaves are not read: a cloud must not be able to keep us busy. */
-  async #others(signal: AbortSignal | undefined): Promise<ReadonlyMap<string, LockInfo>> {
+  async #others(shown: Pick<Remote, 'list'>, signal: AbortSignal | undefined): Promise<Map<string, LockInfo>> {
     const found = new Map<string, LockInfo>();
     let count = 0;
-    for await (const { key } of this.#options.list(signal)) {
+    for await (const { key } of shown.list('locks', { signal })) {
       const id = idInKey(key);
       if (id === undefined || this.#held.has(key)) continue;
       count++;
@@ -127,16 +133,21 @@ export class Locks {
     return found;
   }
 
-  async #removeOwnDead(signal: AbortSignal | undefined): Promise<void> {
+  /** Removes our own dead locks. @throws E_REPOSITORY_LOCKED */
+  async #judge(
+    kind: 'shared' | 'exclusive',
+    shown: Pick<Remote, 'list'>,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
     const { clock, host, isAlive } = this.#options;
-    for (const [key, lock] of await this.#others(signal)) {
+    const others = await this.#others(shown, signal);
+    for (const [key, lock] of others) {
       if (lock.hostname !== host.hostname || lock.username !== ownName) continue;
-      if (!isAlive(lock.pid) || clock.now() - lock.timeMs > staleMs) await this.#options.remove(key);
+      if (isAlive(lock.pid) && clock.now() - lock.timeMs <= staleMs) continue;
+      await this.#options.remove(key);
+      others.delete(key);
     }
-  }
-
-  async #refuseConflict(kind: 'shared' | 'exclusive', signal: AbortSignal | undefined): Promise<void> {
-    for (const lock of (await this.#others(signal)).values()) {
+    for (const lock of others.values()) {
       if (kind === 'shared' && !lock.isExclusive) continue;
       const ageMs = this.#options.clock.now() - lock.timeMs;
       const form = lock.isExclusive ? 'an exclusive' : 'a';

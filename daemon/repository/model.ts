@@ -1,7 +1,7 @@
 // The nouns of restic's repository format v2 as Signet holds them in memory (doc/design.rst "Repository Format").
 // Stored JSON is parsed into these once, at the door; nothing else in the daemon sees restic's field names.
 
-import type { TrafficCount } from '../remotes/remote.ts';
+import type { CallOptions, Remote, TrafficCount } from '../remotes/remote.ts';
 
 declare const brand: unique symbol;
 type Id<Name extends string> = string & { readonly [brand]: Name };
@@ -132,6 +132,11 @@ export interface RepositoryLock {
   release(): Promise<void>;
 }
 
+export interface LookOptions extends CallOptions {
+  /** What the place showed when it was looked at as a whole; without it the place is listed. */
+  readonly shown?: Pick<Remote, 'list'> | undefined;
+}
+
 /**
  * An opened repository: the only door to restic's format. Not for use from two jobs at once.
  *
@@ -163,17 +168,31 @@ export interface Repository {
   /** Removes another key file than the session's own; the recovery key in it opens nothing from then on. */
   removeKeyFile(id: string, options?: { signal?: AbortSignal | undefined }): Promise<void>;
 
-  lock(kind: 'shared' | 'exclusive', options?: { signal?: AbortSignal | undefined }): Promise<RepositoryLock>;
+  /**
+   * Writes a lock and looks whether another's forbids it.
+   * @param options.look what the place shows once the lock is written: instead of a look before it and one after
+   */
+  lock(
+    kind: 'shared' | 'exclusive',
+    options?: CallOptions & { look?: (() => Pick<Remote, 'list'>) | undefined },
+  ): Promise<RepositoryLock>;
   /** Lists index/ and loads what is new. For looking: writes nothing, needs no lock, and may run beside a backup. */
-  readIndex(options?: { signal?: AbortSignal | undefined }): Promise<void>;
+  readIndex(options?: LookOptions): Promise<void>;
   /** Lists index/, loads what is new, drops entries whose index vanished, finishes journalled packs. Call under the lock. */
-  refreshIndex(options?: { signal?: AbortSignal | undefined }): Promise<void>;
+  refreshIndex(options?: LookOptions): Promise<void>;
 
   find(type: BlobType, id: BlobId): PackedBlob | undefined;
   /** Whether the blob need not be saved again: an index names it, and so far nothing says that the remote cannot give it. */
   has(type: BlobType, id: BlobId): boolean;
-  /** Compresses, seals and packs the blob unless it is known. The bytes may be reused once the promise settles. */
-  saveBlob(type: BlobType, plaintext: Uint8Array, options?: { signal?: AbortSignal | undefined }): Promise<SavedBlob>;
+  /**
+   * Compresses, seals and packs the blob unless it is known. The bytes may be reused once the promise settles.
+   * @param options.keep it will be loaded in this session, and is worth a place in memory
+   */
+  saveBlob(
+    type: BlobType,
+    plaintext: Uint8Array,
+    options?: { signal?: AbortSignal | undefined; keep?: boolean },
+  ): Promise<SavedBlob>;
   /** @throws E_MISSING · E_OBJECT_AUTH · E_OBJECT_ID · E_OBJECT_LIMIT; a second copy in another pack is tried first */
   loadBlob(type: BlobType, id: BlobId, options?: { signal?: AbortSignal | undefined }): Promise<Uint8Array>;
 
@@ -190,14 +209,14 @@ export interface Repository {
   confirmUsed(options?: { signal?: AbortSignal | undefined }): Promise<readonly BlobId[]>;
   saveSnapshot(snapshot: Snapshot, options?: { signal?: AbortSignal | undefined }): Promise<SnapshotId>;
   /** All readable snapshots; unreadable ones land in `problems`. Cached by id: a second call costs one listing. */
-  snapshots(options?: { signal?: AbortSignal | undefined }): Promise<ReadonlyMap<SnapshotId, Snapshot>>;
+  snapshots(options?: LookOptions): Promise<ReadonlyMap<SnapshotId, Snapshot>>;
 
   /**
    * Looks which packs are gone from data/ or have another size than the index says. `has` denies their blobs until the next
    * refreshIndex, so that saving them again uploads them; so it does blobs that loadBlob could not give. Answers the packs that hold
    * a blob which no other pack has.
    */
-  setAsideMissing(options?: { signal?: AbortSignal | undefined }): Promise<readonly ObjectProblem[]>;
+  setAsideMissing(options?: LookOptions): Promise<readonly ObjectProblem[]>;
   /** Every pack the index names, against the listing of data/: missing and wrongly sized ones. */
   checkPacks(options?: { signal?: AbortSignal | undefined }): Promise<readonly ObjectProblem[]>;
   /** Reads the pack whole and checks its name, header and every blob. */

@@ -3,11 +3,11 @@
 
 import { SignetError } from '../base/errors.ts';
 import type { SealKey } from '../kernel/seal.ts';
-import type { Remote } from '../remotes/remote.ts';
+import { putProven, type Remote } from '../remotes/remote.ts';
 import { readCopies } from './copies.ts';
 import { idInKey } from './ids.ts';
 import { limits } from './limits.ts';
-import type { ObjectProblem } from './model.ts';
+import type { LookOptions, ObjectProblem } from './model.ts';
 import { problemFrom } from './problems.ts';
 import { openUnpacked, sealUnpacked, type UnpackedObject } from './unpacked.ts';
 
@@ -31,12 +31,14 @@ export class ObjectStore {
     this.#options = options;
   }
 
-  /** Seals and stores; answers the key. */
+  /** Seals and stores; answers the key. A snapshot is what a backup is found by: it is proven to be in the place. */
   async save(folder: 'index' | 'snapshots' | 'locks', json: string, signal: AbortSignal | undefined): Promise<string> {
     const { masterKey, randomBytes, remote } = this.#options;
     const { id, bytes } = await sealUnpacked(masterKey, randomBytes, json);
     const key = `${folder}/${id}`;
-    await remote.put(key, bytes, { keep: folder !== 'locks', signal });
+    const options = { keep: folder !== 'locks', signal };
+    if (folder === 'snapshots') await putProven(remote, key, bytes, options);
+    else await remote.put(key, bytes, options);
     return key;
   }
 
@@ -70,9 +72,12 @@ export class ObjectStore {
    *
    * @throws SignetError E_OBJECT_LIMIT for more than a million, and what the remote throws
    */
-  async list(folder: 'index' | 'snapshots', signal: AbortSignal | undefined): Promise<ReadonlySet<string>> {
+  async list(
+    folder: 'index' | 'snapshots',
+    { shown = this.#options.remote, signal }: LookOptions,
+  ): Promise<ReadonlySet<string>> {
     const ids = new Set<string>();
-    for await (const { key } of this.#options.remote.list(folder, { signal })) {
+    for await (const { key } of shown.list(folder, { signal })) {
       const id = idInKey(key);
       if (id !== undefined && key === `${folder}/${id}`) ids.add(id);
       if (ids.size > limits.listedObjects) {

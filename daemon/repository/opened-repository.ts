@@ -21,6 +21,7 @@ import type {
   BlobId,
   BlobType,
   IndexId,
+  LookOptions,
   ObjectProblem,
   PackedBlob,
   PackId,
@@ -45,7 +46,7 @@ import { openUnpacked } from './unpacked.ts';
 /** Compressions under way at once; each holds a blob and its frame. */
 const parallelSaves = 2;
 const parallelLoads = 4;
-const treeCacheBytes = 8 * 1024 * 1024;
+const recentLimitBytes = 8 * 1024 * 1024;
 const noTraffic: TrafficCount = { bytesUploaded: 0, bytesDownloaded: 0, requests: 0 };
 
 export interface OpenedOptions {
@@ -87,9 +88,9 @@ export class OpenedRepository implements Repository {
   readonly #unusable = new Set<string>();
   readonly #indexIds = new Set<IndexId>();
   readonly #snapshots = new Map<SnapshotId, Snapshot>();
-  /** Plaintexts of trees, least recently used first. */
-  readonly #trees = new Map<BlobId, Uint8Array>();
-  #treeBytes = 0;
+  /** Plaintexts of blobs that are read again and again, least recently used first. */
+  readonly #recent = new Map<string, Uint8Array>();
+  #recentBytes = 0;
   #freeSlots = parallelSaves;
   readonly #slotQueue: (() => void)[] = [];
 
@@ -133,7 +134,7 @@ export class OpenedRepository implements Repository {
       isAlive: options.isAlive,
       write: (json, signal) => this.#objects.save('locks', json, signal),
       remove: key => this.#remote.remove(key),
-      list: signal => this.#remote.list('locks', { signal }),
+      remote: options.remote,
       exists: async key => (await this.#remote.stat(key)) !== undefined,
       read: (key, id, signal) => this.#objects.load(key, id, signal),
       report,
@@ -171,23 +172,23 @@ export class OpenedRepository implements Repository {
     return { remote: this.#remote, masterKey: this.#key, clock, randomBytes };
   }
 
-  lock(kind: 'shared' | 'exclusive', options: Call = {}): Promise<RepositoryLock> {
-    return this.#locks.take(kind, options.signal);
+  lock(kind: 'shared' | 'exclusive', options: Parameters<Repository['lock']>[1] = {}): Promise<RepositoryLock> {
+    return this.#locks.take(kind, options);
   }
 
-  readIndex(options: Call = {}): Promise<void> {
-    return this.#reconcileIndex(options.signal);
+  readIndex(options: LookOptions = {}): Promise<void> {
+    return this.#reconcileIndex(options);
   }
 
-  async refreshIndex(options: Call = {}): Promise<void> {
+  async refreshIndex(options: LookOptions = {}): Promise<void> {
     this.#index.clearUsed();
     this.#unusable.clear();
-    await this.#reconcileIndex(options.signal);
+    await this.#reconcileIndex(options);
     this.#index.drop(this.#unnamedPacks());
     await this.#outbox.recover(id => (this.#index.pack(id)?.indexes.size ?? 0) > 0);
     const { local } = this.#remote;
-    await local?.keepOnly('index', key => this.#indexIds.has(asIndexId(idInKey(key) ?? '')));
-    await local?.keepOnly('data', key => this.#index.pack(asPackId(idInKey(key) ?? '')) !== undefined);
+    await local?.keepOnly('index', id => this.#indexIds.has(asIndexId(id)));
+    await local?.keepOnly('data', id => this.#index.pack(asPackId(id)) !== undefined);
   }
 
   find(type: BlobType, id: BlobId): PackedBlob | undefined {
@@ -202,7 +203,7 @@ export class OpenedRepository implements Repository {
     return !this.#unusable.has(blobKey(type, id)) && this.#index.markUsed(type, id);
   }
 
-  async saveBlob(type: BlobType, plaintext: Uint8Array, options: Call = {}): Promise<SavedBlob> {
+  async saveBlob(type: BlobType, plaintext: Uint8Array, options: Call & { keep?: boolean } = {}): Promise<SavedBlob> {
     options.signal?.throwIfAborted();
     this.#outbox.throwIfFailed();
     const maxBytes = type === 'data' ? limits.dataBlobBytes : limits.treeBlobBytes;
@@ -211,6 +212,7 @@ export class OpenedRepository implements Repository {
     }
     const id = asBlobId(sha256Hex(plaintext));
     const name = blobKey(type, id);
+    if (options.keep === true) this.#keep(name, new Uint8Array(plaintext));
     if (this.has(type, id)) return { id, isNew: false, sealedBytes: 0 };
     const underWay = this.#unsealed.get(name);
     if (underWay !== undefined) {
@@ -258,12 +260,13 @@ export class OpenedRepository implements Repository {
   }
 
   async loadBlob(type: BlobType, id: BlobId, options: Call = {}): Promise<Uint8Array> {
-    const cached = type === 'tree' ? this.#trees.get(id) : undefined;
-    if (cached !== undefined) {
-      this.#keepTree(id, cached);
-      return new Uint8Array(cached);
+    const name = blobKey(type, id);
+    const known = this.#recent.get(name);
+    if (known !== undefined) {
+      this.#keep(name, known);
+      return new Uint8Array(known);
     }
-    if (this.#unsealed.has(blobKey(type, id))) await this.#outbox.commit();
+    if (this.#unsealed.has(name)) await this.#outbox.commit();
     const copies = this.#index.copies(type, id);
     if (copies.some(copy => copy.pack.isPending)) await this.#outbox.settle();
     let failure: unknown = new SignetError('E_MISSING', `${type} blob ${id}: no index names it`);
@@ -271,7 +274,7 @@ export class OpenedRepository implements Repository {
       try {
         const plaintext = await this.#reader.load(copy, options.signal);
         if (type !== 'tree') return plaintext;
-        this.#keepTree(id, plaintext);
+        this.#keep(name, plaintext);
         return new Uint8Array(plaintext);
       } catch (error) {
         const problem = problemFrom(packKey(copy.pack.id), error);
@@ -280,19 +283,19 @@ export class OpenedRepository implements Repository {
         failure = error;
       }
     }
-    this.#unusable.add(blobKey(type, id));
+    this.#unusable.add(name);
     throw failure;
   }
 
-  #keepTree(id: BlobId, plaintext: Uint8Array): void {
-    if (this.#trees.delete(id)) this.#treeBytes -= plaintext.length;
-    if (plaintext.length > treeCacheBytes / 4) return;
-    this.#trees.set(id, plaintext);
-    this.#treeBytes += plaintext.length;
-    for (const [oldest, bytes] of this.#trees) {
-      if (this.#treeBytes <= treeCacheBytes) break;
-      this.#trees.delete(oldest);
-      this.#treeBytes -= bytes.length;
+  #keep(name: string, plaintext: Uint8Array): void {
+    if (this.#recent.delete(name)) this.#recentBytes -= plaintext.length;
+    if (plaintext.length > recentLimitBytes / 4) return;
+    this.#recent.set(name, plaintext);
+    this.#recentBytes += plaintext.length;
+    for (const [oldest, bytes] of this.#recent) {
+      if (this.#recentBytes <= recentLimitBytes) break;
+      this.#recent.delete(oldest);
+      this.#recentBytes -= bytes.length;
     }
   }
 
@@ -320,7 +323,7 @@ export class OpenedRepository implements Repository {
 
   async confirmUsed(options: Call = {}): Promise<readonly BlobId[]> {
     await this.#outbox.commit();
-    await this.#reconcileIndex(options.signal);
+    await this.#reconcileIndex(options);
     const unnamed = this.#unnamedPacks();
     if (unnamed.size === 0) return [];
     const again: UploadedPack[] = [];
@@ -357,16 +360,12 @@ export class OpenedRepository implements Repository {
     }
     const key = await this.#objects.save('snapshots', encodeSnapshot(snapshot), options.signal);
     const id = asSnapshotId(idInKey(key) ?? '');
-    const back = { maxBytes: limits.unpackedSealedBytes, copies: 'remote', signal: options.signal } as const;
-    const stored = await this.#remote.get(key, back);
-    if (sha256Hex(stored) !== id)
-      throw new SignetError('E_OBJECT_ID', `${key}: the remote gave back other bytes than were stored`);
     this.#snapshots.set(id, snapshot);
     return id;
   }
 
-  async snapshots(options: Call = {}): Promise<ReadonlyMap<SnapshotId, Snapshot>> {
-    const listed = await this.#objects.list('snapshots', options.signal);
+  async snapshots(options: LookOptions = {}): Promise<ReadonlyMap<SnapshotId, Snapshot>> {
+    const listed = await this.#objects.list('snapshots', options);
     for (const id of this.#snapshots.keys()) if (!listed.has(id)) this.#snapshots.delete(id);
     const missing = [...listed].map(asSnapshotId).filter(id => !this.#snapshots.has(id));
     await inParallel(missing, parallelLoads, async id => {
@@ -378,13 +377,13 @@ export class OpenedRepository implements Repository {
       else this.#snapshots.set(id, snapshot);
     });
     if (missing.length > 0) {
-      await this.#remote.local?.keepOnly('snapshots', key => listed.has(idInKey(key) ?? ''));
+      await this.#remote.local?.keepOnly('snapshots', id => listed.has(id));
     }
     return new Map(this.#snapshots);
   }
 
-  async setAsideMissing(options: Call = {}): Promise<readonly ObjectProblem[]> {
-    const wrong = await checkPackSizes(this.#remote, this.#index.packs, options);
+  async setAsideMissing({ shown = this.#remote, signal }: LookOptions = {}): Promise<readonly ObjectProblem[]> {
+    const wrong = await checkPackSizes(shown, this.#index.packs, { signal });
     const packs = new Set(wrong.map(({ pack }) => pack));
     const lost = new Set<IndexedPack>();
     for (const [pack, blobs] of this.#index.blobsOf(packs)) {
@@ -449,15 +448,15 @@ export class OpenedRepository implements Repository {
       await this.#outbox.close();
     } finally {
       wipeSealKey(this.#key);
-      this.#trees.clear();
+      this.#recent.clear();
       this.#snapshots.clear();
     }
   }
 
   /** Loads new index files and takes the names of vanished ones off their packs. */
-  async #reconcileIndex(signal: AbortSignal | undefined): Promise<void> {
+  async #reconcileIndex({ shown, signal }: LookOptions): Promise<void> {
     const known = [...this.#indexIds]; // one that is written while the listing is under way is not missing
-    const listed = await this.#objects.list('index', signal);
+    const listed = await this.#objects.list('index', { shown, signal });
     for (const id of known) {
       if (listed.has(id)) continue;
       this.#indexIds.delete(id);

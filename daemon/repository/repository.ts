@@ -101,6 +101,12 @@ export async function inspectPlace(
   return isEmpty ? 'empty' : 'other';
 }
 
+/** Whether a repository is there, as `inspectPlace` finds it; a sound one costs one small call. */
+export async function holdsRepository(remote: Pick<Remote, 'list' | 'stat'>, options: CallOptions): Promise<boolean> {
+  const isThere = (await remote.stat('config', options)) !== undefined;
+  return isThere || (await inspectPlace(remote, options)) === 'repository';
+}
+
 /** A repository that is drawn but not written: its ids are known, the place is untouched. */
 export interface PreparedRepository {
   readonly id: string;

@@ -70,6 +70,13 @@ export interface SheetFacts {
   readonly newest: number | null;
   readonly repositoryId: string;
   readonly keyFileId: string;
+  /** For a place in a cloud: how it is written for `--remote`, and what its owner needs to find it again. */
+  readonly cloud?: {
+    readonly remote: string;
+    readonly account?: string;
+    readonly clientId?: string;
+    readonly folderId?: string;
+  };
 }
 
 /** Which repository a vault's recovery key belongs to. */

@@ -44,7 +44,7 @@ export function recoverySheet(facts: SheetFacts, recoveryKey: Uint8Array): strin
   </section>
 
   <dl>
-    <dt>Opens</dt><dd>${escaped(facts.place)}</dd>
+    <dt>Opens</dt><dd>${escaped(facts.place)}</dd>${cloudRows(facts.cloud)}
     <dt>Made by</dt><dd>${escaped(facts.device)}, ${facts.newest === null ? 'before the first backup' : `when backup ${facts.newest} was the newest`}</dd>
     <dt>Repository id</dt><dd class="mono">${inEights(facts.repositoryId)}</dd>
     <dt>Key file</dt><dd class="mono">${inEights(facts.keyFileId)}</dd>
@@ -57,8 +57,8 @@ export function recoverySheet(facts: SheetFacts, recoveryKey: Uint8Array): strin
       <h2>With Signet</h2>
       <ol>
         <li>Install Signet on a computer that can reach the copies.</li>
-        <li>Run the line below. It asks for the key: type the 16 groups, then the check group.
-          <code>signet setup --read-only --recovery-key --remote folder:…</code></li>
+        <li>Run the ${facts.cloud === undefined ? 'line' : 'lines'} below. ${facts.cloud === undefined ? 'It asks' : 'The last one asks'} for the key: type the 16 groups, then the check group.
+          ${setUpLines(facts.cloud)}</li>
         <li>Compare the repository id (<code class="inline">signet status --json</code>).${isOld}</li>
         <li>Bring the chats back into an empty folder. Nothing is overwritten.
           <code>signet restore latest --to chats</code></li>
@@ -92,6 +92,30 @@ export function recoverySheet(facts: SheetFacts, recoveryKey: Uint8Array): strin
 </body>
 </html>
 `;
+}
+
+/** Another client id of Google would not see the folder at all. */
+function cloudRows(cloud: SheetFacts['cloud']): string {
+  if (cloud === undefined) return '';
+  const { remote, account, clientId, folderId } = cloud;
+  const rows: readonly (readonly [string, string | undefined])[] = [
+    ['Place', remote],
+    ['Account', account],
+    ['Client id', clientId],
+    ['Folder id', folderId],
+  ];
+  return rows
+    .flatMap(([name, value]) =>
+      value === undefined ? [] : [`\n    <dt>${name}</dt><dd class="mono">${escaped(value)}</dd>`],
+    )
+    .join('');
+}
+
+function setUpLines(cloud: SheetFacts['cloud']): string {
+  if (cloud === undefined) return '<code>signet setup --read-only --recovery-key --remote folder:…</code>';
+  const place = escaped(shellWord(cloud.remote));
+  return `<code>signet remote connect ${place}</code>
+          <code>signet setup --read-only --recovery-key --remote ${place}</code>`;
 }
 
 function escaped(text: string): string {

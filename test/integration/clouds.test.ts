@@ -2,34 +2,12 @@
 
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import test, { type ExecutionContext } from 'ava';
+import test from 'ava';
 import type { BackupResult, RestoreResult, SetupResult, Status } from '../../protocol/status.ts';
-import { type DaemonClient, daemonClient } from '../support/daemon-client.ts';
-import { type Installation, installation, password, phone } from '../support/installation.ts';
-import { type S3Server, startS3Server } from '../support/s3-server.ts';
+import { bucket, drive, signIn } from '../support/clouds.ts';
+import { type Installation, password, phone } from '../support/installation.ts';
 
-interface Cloud {
-  readonly server: S3Server;
-  readonly remote: string;
-  connect(signet: Installation): Promise<DaemonClient>;
-}
-
-async function cloud(t: ExecutionContext): Promise<Cloud> {
-  const server = await startS3Server();
-  t.teardown(() => server.close());
-  const remote = `s3:${server.endpoint}/${server.bucket}/chats`;
-  return {
-    server,
-    remote,
-    async connect(signet) {
-      await signet.status(); // starts the daemon
-      const client = await daemonClient(t, signet.home);
-      const secret = Buffer.from(server.secretAccessKey);
-      await client.connectRemote({ remote, accessKeyId: server.accessKeyId }, [['s3Secret', secret]]);
-      return client;
-    },
-  };
-}
+const clouds = { S3: bucket, 'Google Drive': drive };
 
 /** Each command is a process of its own. */
 const longestMs = 240_000;
@@ -41,8 +19,8 @@ function write(signet: Installation, files: Readonly<Record<string, string>> = c
   for (const [path, text] of Object.entries(files)) writeFileSync(join(signet.source, path), text);
 }
 
-const setUp = (signet: Installation, remote: string): Promise<SetupResult> =>
-  signet.ok(['setup', '--source', signet.source, '--remote', remote], { password, phone });
+const setUp = (signet: Installation, remote: string, ...more: readonly string[]): Promise<SetupResult> =>
+  signet.ok(['setup', '--source', signet.source, '--remote', remote, ...more], { password, phone });
 
 async function restored(signet: Installation, name: string): Promise<Record<string, string>> {
   const target = join(signet.folder, name);
@@ -58,110 +36,172 @@ function filesBelow(folder: string): readonly string[] {
     .map(entry => join(entry.parentPath, entry.name));
 }
 
-test('a backup in a bucket: connect, set up, back up, restart, lock, unlock, restore', async t => {
+for (const [name, start] of Object.entries(clouds)) {
+  test(`${name}: connect, set up, back up, restart, lock, unlock, restore`, async t => {
+    t.timeout(longestMs);
+    const place = await start(t);
+    const { remote, connect } = place;
+    const signet = await place.installation();
+    write(signet);
+    await connect(signet);
+    await setUp(signet, remote, '--new');
+    await signet.ok<BackupResult>(['backup']);
+    t.deepEqual(await restored(signet, 'first'), chats);
+
+    // The keys of the storage are sealed: a new process knows them only after the password.
+    await signet.killDaemon();
+    t.is((await signet.status()).vault, 'locked');
+    const early = await signet.signet(['backup']);
+    t.is(early.errorCode(), 'E_VAULT_LOCKED');
+    await signet.ok(['unlock'], { password });
+    write(signet, { ...chats, 'one.txt': 'hello again' });
+    await signet.ok<BackupResult>(['backup']);
+    await signet.ok(['lock']);
+    await signet.ok(['unlock'], { password });
+    t.deepEqual(await restored(signet, 'second'), { ...chats, 'one.txt': 'hello again' });
+
+    for (const file of filesBelow(signet.home)) {
+      const bytes = readFileSync(file);
+      t.false(bytes.includes(place.secret), file);
+      t.is(statSync(file).mode & 0o077, 0, file);
+    }
+  });
+
+  test(`${name}: setting up in a cloud before it is connected says so, with its own exit status`, async t => {
+    t.timeout(longestMs);
+    const place = await start(t);
+    const { remote } = place;
+    const signet = await place.installation();
+    write(signet);
+    const ran = await signet.signet(['setup', '--source', signet.source, '--remote', remote], { password, phone });
+    t.is(ran.code, 16);
+    t.is(ran.errorCode(), 'E_SIGN_IN');
+    t.is(place.requests(), 0);
+  });
+
+  test(`${name}: a second machine joins by password and phone once it is connected`, async t => {
+    t.timeout(longestMs);
+    const place = await start(t);
+    const { remote, connect } = place;
+    const first = await place.installation();
+    write(first);
+    await connect(first);
+    await setUp(first, remote, '--new');
+    await first.ok(['backup']);
+
+    const second = await place.installation();
+    const client = await connect(second);
+    const result = await setUp(second, remote);
+    t.true(result.joined);
+    t.is((await client.status()).repository?.snapshots, 1);
+    t.deepEqual(await restored(second, 'back'), chats);
+  });
+
+  test(`${name}: while locked nothing is asked of the cloud, and the state says that it is not known`, async t => {
+    t.timeout(longestMs);
+    const place = await start(t);
+    const { remote, connect } = place;
+    const signet = await place.installation();
+    write(signet);
+    await connect(signet);
+    await setUp(signet, remote, '--new');
+    await signet.ok(['lock']);
+    const before = place.requests();
+    const ran = await signet.signet(['status', '--check']);
+    t.is(ran.json<Status>().remote?.reachable, null);
+    t.is(place.requests(), before);
+  });
+
+  test(`${name}: a renewed recovery key opens after a restart, and the old one does not`, async t => {
+    t.timeout(longestMs);
+    const place = await start(t);
+    const { remote, connect } = place;
+    const signet = await place.installation();
+    write(signet);
+    await connect(signet);
+    const { recoveryKey: old = '' } = await setUp(signet, remote, '--new');
+    const { recoveryKey } = await signet.ok<{ recoveryKey: string }>(['recovery-key', 'renew'], { password });
+    await signet.killDaemon();
+    t.is((await signet.signet(['unlock'], { recoveryKey: old })).errorCode(), 'E_WRONG_SECRET');
+    await signet.ok(['unlock'], { recoveryKey });
+    await signet.ok(['backup']);
+  });
+
+  test(`${name}: a fresh backup beside the old one, and the old one deleted`, async t => {
+    t.timeout(longestMs);
+    const place = await start(t);
+    const { remote, connect } = place;
+    const signet = await place.installation();
+    write(signet);
+    const client = await connect(signet);
+    await setUp(signet, remote, '--new');
+    await signet.ok(['backup']);
+    const newPassword = 'seven other words make another password';
+    const fresh = await signet.ok<{ remote: string; left: string }>(['fresh'], { password, newPassword, phone });
+    t.regex(fresh.remote, /[/:]chats-\d{8}-[0-9a-f]{4}$/);
+    await signet.killDaemon();
+    await signet.ok(['unlock'], { password: newPassword });
+    t.deepEqual(await restored(signet, 'fresh'), chats);
+    await signet.ok(['fresh', '--delete-old', fresh.left], { password: newPassword });
+    t.deepEqual(
+      (await place.objects()).filter(path => path.includes('chats/')),
+      [],
+    );
+    client.close();
+  });
+}
+
+test('Google Drive: an ended grant stops what runs by itself, and signing in again lets it go on', async t => {
   t.timeout(longestMs);
-  const { server, remote, connect } = await cloud(t);
-  const signet = await installation(t);
-  write(signet);
-  await connect(signet);
-  await setUp(signet, remote);
-  await signet.ok<BackupResult>(['backup']);
-  t.deepEqual(await restored(signet, 'first'), chats);
-
-  // The keys of the storage are sealed: a new process knows them only after the password.
-  await signet.killDaemon();
-  t.is((await signet.status()).vault, 'locked');
-  const early = await signet.signet(['backup']);
-  t.is(early.errorCode(), 'E_VAULT_LOCKED');
-  await signet.ok(['unlock'], { password });
-  write(signet, { ...chats, 'one.txt': 'hello again' });
-  const second = await signet.ok<BackupResult>(['backup']);
-  t.is(second.filesChanged, 2);
-  await signet.ok(['lock']);
-  await signet.ok(['unlock'], { password });
-  t.deepEqual(await restored(signet, 'second'), { ...chats, 'one.txt': 'hello again' });
-
-  for (const file of filesBelow(signet.home)) {
-    const bytes = readFileSync(file);
-    t.false(bytes.includes(server.secretAccessKey), file);
-    t.is(statSync(file).mode & 0o077, 0, file);
-  }
-});
-
-test('setting up in a cloud before it is connected says so, with its own exit status', async t => {
-  t.timeout(longestMs);
-  const { server, remote } = await cloud(t);
-  const signet = await installation(t);
-  write(signet);
-  const ran = await signet.signet(['setup', '--source', signet.source, '--remote', remote], { password, phone });
-  t.is(ran.code, 16);
-  t.is(ran.errorCode(), 'E_SIGN_IN');
-  t.deepEqual(server.log, []);
-});
-
-test('a second machine joins by password and phone once it is connected', async t => {
-  t.timeout(longestMs);
-  const { remote, connect } = await cloud(t);
-  const first = await installation(t);
-  write(first);
-  await connect(first);
-  await setUp(first, remote);
-  await first.ok(['backup']);
-
-  const second = await installation(t);
-  const client = await connect(second);
-  const result = await setUp(second, remote);
-  t.true(result.joined);
-  t.is((await client.status()).repository?.snapshots, 1);
-  t.deepEqual(await restored(second, 'back'), chats);
-});
-
-test('while locked nothing is asked of the cloud, and the state says that it is not known', async t => {
-  t.timeout(longestMs);
-  const { server, remote, connect } = await cloud(t);
-  const signet = await installation(t);
-  write(signet);
-  await connect(signet);
-  await setUp(signet, remote);
-  await signet.ok(['lock']);
-  server.log.length = 0;
-  const ran = await signet.signet(['status', '--check']);
-  t.is(ran.json<Status>().remote?.reachable, null);
-  t.deepEqual(server.log, []);
-});
-
-test('a renewed recovery key opens after a restart, and the old one does not', async t => {
-  t.timeout(longestMs);
-  const { remote, connect } = await cloud(t);
-  const signet = await installation(t);
-  write(signet);
-  await connect(signet);
-  const { recoveryKey: old = '' } = await setUp(signet, remote);
-  const { recoveryKey } = await signet.ok<{ recoveryKey: string }>(['recovery-key', 'renew'], { password });
-  await signet.killDaemon();
-  t.is((await signet.signet(['unlock'], { recoveryKey: old })).errorCode(), 'E_WRONG_SECRET');
-  await signet.ok(['unlock'], { recoveryKey });
-  await signet.ok(['backup']);
-});
-
-test('a fresh backup beside the old one, and the old one deleted', async t => {
-  t.timeout(longestMs);
-  const { server, remote, connect } = await cloud(t);
-  const signet = await installation(t);
+  const { google, remote, connect, ...place } = await drive(t);
+  const signet = await place.installation();
   write(signet);
   const client = await connect(signet);
-  await setUp(signet, remote);
+  await setUp(signet, remote, '--new');
   await signet.ok(['backup']);
-  const newPassword = 'seven other words make another password';
-  const fresh = await signet.ok<{ remote: string; left: string }>(['fresh'], { password, newPassword, phone });
-  t.regex(fresh.remote, /\/chats-\d{8}-[0-9a-f]{4}$/);
-  await signet.killDaemon();
-  await signet.ok(['unlock'], { password: newPassword });
-  t.deepEqual(await restored(signet, 'fresh'), chats);
-  await signet.ok(['fresh', '--delete-old', fresh.left], { password: newPassword });
-  t.deepEqual(
-    (await server.keys()).filter(key => key.startsWith('chats/')),
-    [],
-  );
-  client.close();
+  google.revokeRefreshTokens();
+  google.expireAccessTokens();
+  write(signet, { ...chats, 'one.txt': 'later' });
+  t.is((await signet.signet(['backup'])).code, 16);
+  const ended = await signet.status();
+  t.like(ended.remote, { signIn: 'needed', account: google.account.email });
+
+  // Nothing is asked of it any more, by no timer and no look at the state.
+  const before = google.log.length;
+  t.is((await signet.signet(['status', '--check'])).json<Status>().remote?.reachable, null);
+  t.is(google.log.length, before);
+
+  // Who is locked out meanwhile is not locked out for good.
+  await signet.ok(['lock']);
+  t.is((await signet.signet(['unlock'], { password })).code, 16);
+  google.set({ account: google.otherAccount.email });
+  await t.throwsAsync(signIn(client, google, remote));
+  google.set({ account: google.account.email });
+  await signIn(client, google, remote);
+  await signet.ok(['unlock'], { password });
+  await signet.ok(['backup']);
+  const after = await signet.status();
+  t.is(after.remote?.signIn, undefined);
+  t.deepEqual(await restored(signet, 'after'), { ...chats, 'one.txt': 'later' });
+  t.deepEqual(google.violations, []);
+});
+
+test('Google Drive: who disconnects keeps the copies, and can go on after signing in again', async t => {
+  t.timeout(longestMs);
+  const { google, remote, connect, ...place } = await drive(t);
+  const signet = await place.installation();
+  write(signet);
+  const client = await connect(signet);
+  await setUp(signet, remote, '--new');
+  await signet.ok(['backup']);
+  const copies = google.paths();
+  await client.disconnectRemote();
+  t.is((await client.status()).remote?.signIn, 'needed');
+  t.is((await signet.signet(['backup'])).code, 16);
+  t.deepEqual(google.paths(), copies);
+  await signIn(client, google, remote);
+  await signet.ok(['backup']);
+  const [main] = await client.showRemote();
+  t.like(main, { remote, role: 'main', account: google.account.email, clientId: google.client.id });
+  t.is(main?.signIn, undefined);
 });

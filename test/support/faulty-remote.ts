@@ -31,6 +31,7 @@ export function faultyRemote(
     kind: remote.kind,
     label: remote.label,
     isCostlyToList: remote.isCostlyToList,
+    listsTogether: remote.listsTogether,
     put: (key, body, options) => around('put', key, () => remote.put(key, body, options)),
     get: (key, options) => around('get', key, () => remote.get(key, options)),
     stat: (key, options) => around('stat', key, () => remote.stat(key, options)),

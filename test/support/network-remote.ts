@@ -27,6 +27,7 @@ export function networked(remote: Remote, facts: PlaceFacts = { advice: [] }): C
     kind: remote.kind,
     label: remote.label,
     isCostlyToList: remote.isCostlyToList,
+    listsTogether: remote.listsTogether,
     calls,
     forget: () => void calls.splice(0),
     requests: () => requests,

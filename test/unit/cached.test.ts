@@ -140,26 +140,36 @@ test('copies of what is removed or not wanted any more are given up, and nothing
   for (const key of [index, pack, snapshot]) await remote.put(key, bytes, { keep: true });
   await writeFile(join(folder, 'packs', 'left.1234.tmp'), 'x');
   await remote.local?.keepOnly('index', () => true);
-  await remote.local?.keepOnly('data', key => key !== pack);
+  await remote.local?.keepOnly('data', sha256 => sha256 !== id);
   await remote.remove(snapshot);
   t.deepEqual(await readdir(join(folder, 'index')), [id]);
   t.deepEqual(await readdir(join(folder, 'packs')), []);
   t.deepEqual(await readdir(join(folder, 'snapshots')), []);
 });
 
-test('heads, keys, locks and odd names are never kept', async t => {
+test('a head is kept by the hash in its name', async t => {
+  const { remote, place, bytes, id } = await bench(t);
+  const head = `signet/heads/0011223344556677/41-${id}`;
+  await remote.put(head, bytes, { keep: true });
+  t.deepEqual(Buffer.from(await remote.get(head, { maxBytes, keep: true })), bytes);
+  await remote.local?.keepOnly('signet/heads', () => false);
+  await remote.get(head, { maxBytes });
+  t.deepEqual(place.calls, ['put signet/heads', 'get signet/heads']);
+});
+
+test('keys, locks, vaults and odd names are never kept', async t => {
   const { remote, folder, bytes, id } = await bench(t);
   const keys = [
     'config',
     `keys/${id}`,
     `locks/${id}`,
-    'signet/heads/0011/1-a',
+    `signet/vault/${id}.json`,
     `data/zz/${id}`,
     `index/x/${id}`,
     'index/short',
   ];
   for (const key of keys) await remote.put(key, bytes, { keep: true });
-  const kept = await Promise.all(['index', 'snapshots', 'packs'].map(name => readdir(join(folder, name))));
+  const kept = await Promise.all(['index', 'snapshots', 'packs', 'heads'].map(name => readdir(join(folder, name))));
   t.deepEqual(kept.flat(), []);
 });
 

@@ -3,6 +3,7 @@
 
 import test from 'ava';
 import fc from 'fast-check';
+import { SignetError } from '../../daemon/base/errors.ts';
 import {
   classify,
   DriveRefusal,
@@ -13,10 +14,11 @@ import {
   uploadLimit,
 } from '../../daemon/remotes/drive/classify.ts';
 import { foldChanges } from '../../daemon/remotes/drive/feed.ts';
-import type { DriveChange, DriveFile } from '../../daemon/remotes/drive/files.ts';
+import { createFileCalls, type DriveChange, type DriveFile } from '../../daemon/remotes/drive/files.ts';
 import { chooseFile, chooseFolder } from '../../daemon/remotes/drive/healing.ts';
 import { foldersAbove, type KnownObject, removedRow } from '../../daemon/remotes/drive/known.ts';
 import { contentRange, servedRange, uploadState } from '../../daemon/remotes/drive/resumption.ts';
+import type { Transport } from '../../daemon/remotes/drive/transport.ts';
 import { memoryObjects } from '../support/memory-objects.ts';
 
 const now = Date.UTC(2026, 10, 23, 12);
@@ -270,4 +272,34 @@ test('the root is told apart from what lies in it', t => {
 test('a changed file keeps its key and tells its new hash', t => {
   const changes = [seen(file('f', { name: 'x', sha256: sha('b') }))];
   t.is(foldChanges(changes, memoryObjects([row('x', 'f')]), 'root').put[0]?.sha256, sha('b'));
+});
+
+test('folders that a list for several left out are listed by themselves', async t => {
+  const asked: number[] = [];
+  const transport: Transport = {
+    async once() {
+      throw new Error('not used');
+    },
+    async send({ url }) {
+      const parents = new URL(url).searchParams.get('q')?.match(/[a-z]+(?=' in parents)/g) ?? [];
+      asked.push(parents.length);
+      // As Drive does at times (rclone issue 9810).
+      const files = parents.slice(0, 1).map(id => ({ id: `f-${id}`, name: 'x', mimeType: 'x/y', parents: [id] }));
+      const bytes = Buffer.from(JSON.stringify({ files }));
+      return {
+        status: 200,
+        header: () => undefined,
+        pieces: ReadableStream.from([bytes]),
+        bytes: async () => bytes,
+        drop() {},
+      };
+    },
+    refusal: async () => new SignetError('E_INTERNAL', 'not used'),
+    count: () => 0,
+  };
+  const calls = createFileCalls({ transport, apiRoot: 'http://127.0.0.1:1/', userAgent: 'test' });
+  const found: string[] = [];
+  for await (const page of calls.children(['a', 'b', 'c'])) found.push(...page.map(({ id }) => id));
+  t.deepEqual(found, ['f-a', 'f-b', 'f-c']);
+  t.deepEqual(asked, [3, 1, 1]);
 });

@@ -489,6 +489,101 @@ test('of several files of one name the right one is read, equal copies go to the
   );
 });
 
+/* The wire */
+
+test('bytes go both ways at the pace of the caller, and waiting for it is no silence', async t => {
+  const clock = manualClock();
+  const bench = await driveBench(t);
+  const remote = bench.open({ clock });
+  const bytes = randomBytes(6 * mebibyte);
+  const paced = () => {
+    const pieces: number[] = [];
+    const pace = async (count: number): Promise<void> => {
+      if (pieces.length === 1) clock.advance(10 * 60_000);
+      pieces.push(count);
+    };
+    return { pieces, pace };
+  };
+  const up = paced();
+  await remote.put('large', bytes, { pace: up.pace });
+  const down = paced();
+  t.true(bytes.equals(await remote.get('large', { maxBytes, pace: down.pace })));
+  for (const { pieces } of [up, down]) {
+    const sum = pieces.reduce((total, count) => total + count, 0);
+    t.true(sum >= bytes.length && sum < bytes.length + 5000, `${sum}`);
+    t.true(Math.max(...pieces) <= 256 * 1024);
+  }
+});
+
+test('an upload that is cancelled stops, and goes on where it was', async t => {
+  const bench = await driveBench(t);
+  const { key, bytes, body } = await packFile(t, 8 * mebibyte);
+  const stop = new AbortController();
+  let sent = 0;
+  const pace = async (count: number): Promise<void> => {
+    sent += count;
+    if (sent > 4 * mebibyte) stop.abort();
+  };
+  await t.throwsAsync(bench.remote.put(key, body, { signal: stop.signal, pace }), { name: 'AbortError' });
+  t.deepEqual(await keysOf(bench.remote), []);
+  await bench.remote.put(key, body);
+  assertStored(t, bench, key, bytes);
+  t.true(bench.fake.bytesUp() < 2 * bytes.length);
+});
+
+test('one who stops waiting for a look does not stop it for another', async t => {
+  const bench = await driveBench(t);
+  await bench.remote.put('index/a', utf8('a'));
+  const remote = bench.open();
+  const stop = new AbortController();
+  const one = remote.stat('index/a', { signal: stop.signal });
+  const other = remote.stat('index/a');
+  stop.abort();
+  await t.throwsAsync(one, { name: 'AbortError' });
+  t.is((await other)?.sizeBytes, 1);
+  t.is((await remote.stat('index/a'))?.sizeBytes, 1);
+});
+
+test('a computer without network is told so, once for each call', async t => {
+  const bench = await driveBench(t);
+  await bench.remote.put('config', utf8('c'));
+  await bench.fake.close();
+  for (const call of [
+    () => bench.remote.put('x', utf8('x')),
+    () => bench.remote.get('config', { maxBytes }),
+    () => keysOf(bench.remote),
+    () => bench.remote.about(),
+  ]) {
+    const before = bench.remote.requests();
+    const error = await t.throwsAsync<SignetError>(call(), { code: 'E_UNREACHABLE' });
+    t.true(error?.retryable);
+    t.is(error?.params['retryAfterMs'], undefined);
+    t.is(bench.remote.requests(), before + 1);
+  }
+});
+
+test('a proxy of the environment is used', async t => {
+  const bench = await driveBench(t);
+  const asked: string[] = [];
+  const proxy = createServer(async (request, response) => {
+    asked.push(new URL(request.url ?? '').pathname);
+    const { method = 'GET', headers } = request;
+    const to = httpRequest(new URL(request.url ?? ''), { method, headers }, from => {
+      response.writeHead(from.statusCode ?? 500, from.headers);
+      from.pipe(response);
+    });
+    request.pipe(to);
+  });
+  await new Promise<void>(listening => proxy.listen(0, '127.0.0.1', listening));
+  t.teardown(() => void proxy.close().closeAllConnections());
+  const address = proxy.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  const remote = bench.open({ proxies: { http_proxy: `http://127.0.0.1:${port}` } });
+  await remote.put('config', utf8('c'));
+  t.is(Buffer.from(await remote.get('config', { maxBytes })).toString(), 'c');
+  t.true(asked.includes('/upload/drive/v3/files'));
+});
+
 /* Downloads */
 
 for (const [name, faults] of [
@@ -618,6 +713,17 @@ test('an object put into a folder that just went to the trash is not taken for s
   t.true(bench.fake.paths().includes('Signet/data/aa/2'));
 });
 
+test('a file that went to the trash before its answer came is made once more, though the feed is late', async t => {
+  const bench = await driveBench(t, { settings: { changesLagMs: 3_600_000 } });
+  const { key, bytes } = pack(100);
+  bench.fake.fault({ do: 'dropResponse', on: 'files.create.multipart' });
+  await t.throwsAsync(bench.remote.put(key, bytes), { code: 'E_UNREACHABLE' });
+  bench.fake.patchFile(bench.objects.get(key)?.id ?? '', { trashed: true });
+  await t.throwsAsync(bench.remote.put(key, bytes), { code: 'E_UNREACHABLE' });
+  await bench.remote.put(key, bytes);
+  assertStored(t, bench, key, bytes);
+});
+
 /* The account and its folder */
 
 test('the account and its quota are told as numbers', async t => {
@@ -668,6 +774,22 @@ test('the folder is made once, found again after a crash, a reinstall and a new 
   t.is((await prepareDriveFolder(anew)).folderId, made.folderId);
   t.not((await prepareDriveFolder({ ...anew, folder: 'signet' })).folderId, made.folderId);
   t.is(fake.files().length, 2);
+});
+
+test('a folder inside the copies is never taken for the place of others', async t => {
+  const bench = await driveBench(t);
+  await bench.remote.put('data/aa/1', utf8('1'));
+  const connection = { ...bench.options.connection, folderId: null };
+  const made = await prepareDriveFolder({ ...bench.options, connection, folder: 'data' });
+  t.deepEqual(
+    bench.fake
+      .files()
+      .filter(({ id }) => id === made.folderId)
+      .map(({ path }) => path),
+    ['data'],
+  );
+  const byHand = bench.fake.seedFolder('Restored');
+  t.is((await prepareDriveFolder({ ...bench.options, connection, folder: 'Restored' })).folderId, byHand);
 });
 
 test('a very long name of the folder is taken', async t => {

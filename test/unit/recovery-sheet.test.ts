@@ -79,3 +79,20 @@ test('words and sheet come from the key child', async t => {
   t.is(phrase.split(' ').filter(word => Object.values(words).includes(word)).length, 6);
   t.is(fromUtf8(await child.sheet(facts, key)), recoverySheet(facts, key));
 });
+
+test('for a cloud the sheet names what it is found by, and how to connect it first', t => {
+  const cloud = {
+    remote: 'drive:Signet <b>',
+    account: 'anna@example.org',
+    clientId: '100-x.apps.googleusercontent.com',
+    folderId: '1AbC',
+  };
+  const html = recoverySheet({ ...facts, cloud }, key);
+  for (const value of [cloud.account, cloud.clientId, cloud.folderId]) t.true(html.includes(`>${value}<`), value);
+  t.false(html.includes('<b>Signet') || html.includes('Signet <b>'));
+  const [connect, setUp] = ['signet remote connect', 'signet setup --read-only'].map(line => html.indexOf(line));
+  t.true(connect !== undefined && setUp !== undefined && connect > 0 && connect < setUp);
+  t.false(recoverySheet(facts, key).includes('remote connect'));
+  const s3 = recoverySheet({ ...facts, cloud: { remote: 's3:https://s3.example/bucket' } }, key);
+  t.false(s3.includes('Client id') || s3.includes('undefined'));
+});

@@ -48,7 +48,6 @@ const deniedReasons: Readonly<Record<string, string>> = {
   SERVICE_DISABLED: 'api-off',
   insufficientFilePermissions: 'permission',
   insufficientParentPermissions: 'permission',
-  appNotAuthorizedToFile: 'permission',
   domainPolicy: 'policy',
   cannotDownloadAbusiveFile: 'abusive',
 };
@@ -68,6 +67,8 @@ export function classify(refusal: Refusal, what: string, now: number): DriveRefu
   if (status === 404 || status === 410) return refuse('E_MISSING');
   if (status === 429) return refuse('E_UNREACHABLE', { retryAfterMs: 0, ...asked });
   if (status === 403) {
+    // Google forgot that this app made the file: for us it is not there.
+    if (has(['appNotAuthorizedToFile'])) return refuse('E_MISSING');
     // Full and daily limits first: some answers name the domain 'usageLimits' with both a rate and a daily reason.
     if (has(fullReasons)) return refuse('E_REMOTE_FULL');
     if (has(dailyReasons)) return refuse('E_REMOTE_LIMIT', { until: new Date(nextPacificMidnight(now)).toISOString() });

@@ -55,7 +55,7 @@ export function createDownloads({ transport, apiRoot }: DownloadsOptions): Downl
     }
   }
 
-  async function fill(wanted: Wanted, { signal }: CallOptions): Promise<Uint8Array> {
+  async function fill(wanted: Wanted, options: CallOptions): Promise<Uint8Array> {
     const { key, id, offset, length, sizeBytes } = wanted;
     const bytes = new Uint8Array(length);
     let filled = 0;
@@ -71,7 +71,7 @@ export function createDownloads({ transport, apiRoot }: DownloadsOptions): Downl
         url: `${apiRoot}drive/v3/files/${id}?alt=media${isAcknowledged ? '&acknowledgeAbuse=true' : ''}`,
         // Never for a whole or an empty file: a range of nothing fails always.
         headers: isPart ? { range: `bytes=${start}-${offset + length - 1}` } : {},
-        signal,
+        ...options,
       });
       if (answer.status !== 200 && answer.status !== 206) {
         const refusal = await transport.refusal({ what: key }, answer);
@@ -94,7 +94,7 @@ export function createDownloads({ transport, apiRoot }: DownloadsOptions): Downl
           params: { remote: placeName },
         });
       }
-      signal?.throwIfAborted();
+      options.signal?.throwIfAborted();
     }
     return bytes;
   }

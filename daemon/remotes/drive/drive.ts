@@ -19,7 +19,7 @@ import { createFolders, type Folders } from './folders.ts';
 import { chooseFolder } from './healing.ts';
 import { createIdPool, type IdPool } from './ids.ts';
 import { type KnownObject, type ObjectTable, objectsBelow, removedRow } from './known.ts';
-import { createTransport, type TokenSource, type Transport } from './transport.ts';
+import { createTransport, type ProxyVariables, type TokenSource, type Transport } from './transport.ts';
 import { createUploads, type Uploads } from './upload.ts';
 
 export type { KnownObject, ObjectTable } from './known.ts';
@@ -40,6 +40,8 @@ export interface DriveOptions {
   readonly randomBytes: (length: number) => Uint8Array;
   /** "signet/0.1.0". */
   readonly userAgent: string;
+  /** The environment, for HTTPS_PROXY and its kin; absent: no proxy. */
+  readonly proxies?: ProxyVariables | undefined;
   /** Silence on a connection that ends a request; default a minute. */
   readonly inactivityMs?: number | undefined;
 }
@@ -57,6 +59,7 @@ function wires(options: DriveOptions): Wires {
     roots: [endpoints.apiRoot, endpoints.uploadRoot],
     clock,
     userAgent,
+    proxies: options.proxies,
     inactivityMs: options.inactivityMs,
   });
   const calls = createFileCalls({ transport, apiRoot: endpoints.apiRoot, userAgent });
@@ -119,7 +122,10 @@ async function searchRoot(
     const planned = await calls.find(plannedId, call);
     if (planned !== undefined && !planned.isTrashed) return planned;
   }
-  const found = await calls.rootFolders(folder, call);
+  const found: DriveFile[] = [];
+  for (const each of await calls.rootFolders(folder, call)) {
+    if (each.marker !== null || !(await isInside(each, calls, call))) found.push(each);
+  }
   if (found.length < 2) return found[0];
   // Several of one name: the one that holds a backup, else the oldest.
   const used = new Set<string>();
@@ -133,10 +139,27 @@ async function searchRoot(
   return chooseFolder(found.filter(({ id }) => used.has(id))) ?? chooseFolder(found);
 }
 
+/** A folder inside another one of ours, such as `data`, is no place of its own. My Drive itself is not visible to us. */
+async function isInside({ parents }: DriveFile, calls: FileCalls, call: CallOptions): Promise<boolean> {
+  const [parent] = parents;
+  return parent !== undefined && (await calls.find(parent, call)) !== undefined;
+}
+
 async function keepFolder({ connection, saveConnection }: DriveOptions, folderId: string): Promise<DriveConnection> {
   const kept = { ...connection, folderId };
   await saveConnection(kept);
   return kept;
+}
+
+/** The row of an object that is there. */
+type StoredRow = KnownObject & { readonly sizeBytes: number };
+
+function isStored(row: KnownObject): row is StoredRow {
+  return row.state === 'there' && row.sizeBytes !== null;
+}
+
+function entryOf({ key, sizeBytes, sha256 }: StoredRow): RemoteEntry {
+  return sha256 === null ? { key, sizeBytes } : { key, sizeBytes, sha256 };
 }
 
 /** What needs the root folder's id. */
@@ -154,6 +177,7 @@ export function createDriveRemote(options: DriveOptions): NetworkRemote {
   const { objects: table, clock, endpoints, connection } = options;
   const wired = wires(options);
   const { transport, calls, ids } = wired;
+  let folderId = connection.folderId;
   const downloads = createDownloads({ transport, apiRoot: endpoints.apiRoot });
   let opening: Promise<Opened> | undefined;
   /** Two writers of one key take turns. */
@@ -162,7 +186,8 @@ export function createDriveRemote(options: DriveOptions): NetworkRemote {
   async function open(): Promise<Opened> {
     const found = await findFolder(wired, options, {});
     if (found?.folderId == null) throw rootProblem('gone');
-    const catalog = createCatalog({ calls, table, rootId: found.folderId, clock });
+    folderId = found.folderId;
+    const catalog = createCatalog({ calls, table, rootId: folderId, clock });
     const folders = createFolders({ calls, table, ids, catalog });
     const uploads = createUploads({
       ...{ calls, transport, table, ids, folders, clock },
@@ -198,11 +223,9 @@ export function createDriveRemote(options: DriveOptions): NetworkRemote {
     }
   }
 
-  /** The row of an object that is there. */
-  function rowAt(key: RemoteKey): (KnownObject & { readonly sizeBytes: number }) | undefined {
+  function rowAt(key: RemoteKey): StoredRow | undefined {
     const row = table.get(key);
-    if (row === undefined || row.state !== 'there' || row.sizeBytes === null) return undefined;
-    return { ...row, sizeBytes: row.sizeBytes };
+    return row !== undefined && isStored(row) ? row : undefined;
   }
 
   async function find(key: RemoteKey, { catalog }: Opened, call: CallOptions) {
@@ -215,12 +238,10 @@ export function createDriveRemote(options: DriveOptions): NetworkRemote {
     return row;
   }
 
-  const entryOf = ({ key, sizeBytes, sha256 }: KnownObject & { readonly sizeBytes: number }): RemoteEntry =>
-    sha256 === null ? { key, sizeBytes } : { key, sizeBytes, sha256 };
-
   return {
     kind: 'drive',
     label: placeName,
+    listsTogether: true,
     requests: () => transport.count(),
 
     async put(key, body, call) {
@@ -228,12 +249,15 @@ export function createDriveRemote(options: DriveOptions): NetworkRemote {
       const { uploads, catalog } = await opened(call?.signal);
       await inTurn(key, () => uploads.put(key, body, call));
       catalog.wrote();
+      // The hash in its row is the one that Google told of what it stored.
+      const row = rowAt(key);
+      return row && entryOf(row);
     },
 
-    async get(key, { maxBytes, offset = 0, length, copies, signal }) {
+    async get(key, { maxBytes, offset = 0, length, copies, signal, pace }) {
       checkKey(key);
       refuseMirror(key, copies);
-      const call = { signal };
+      const call = { signal, pace };
       const place = await opened(signal);
       for (let isAgain = false; ; isAgain = true) {
         const row = await find(key, place, call);
@@ -267,10 +291,9 @@ export function createDriveRemote(options: DriveOptions): NetworkRemote {
       if (folder !== '') checkKey(folder);
       const { catalog } = await opened(call.signal);
       await catalog.refresh(call);
-      for (const { key } of objectsBelow(table, folder === '' ? '' : `${folder}/`)) {
+      for (const row of objectsBelow(table, folder === '' ? '' : `${folder}/`)) {
         call.signal?.throwIfAborted();
-        const row = rowAt(key); // what was removed meanwhile is not told
-        if (row !== undefined) yield entryOf(row);
+        if (isStored(row)) yield entryOf(row);
       }
     },
 
@@ -297,7 +320,6 @@ export function createDriveRemote(options: DriveOptions): NetworkRemote {
           params: { remote: placeName, reason: 'other-account' },
         });
       }
-      const { folderId } = connection;
       // Only a grant of a project in testing has an end.
       const advice = connection.endsAt === undefined ? [] : ['project-in-testing'];
       return { account, quota, ...(folderId === null ? {} : { folderId }), advice };

@@ -4,10 +4,14 @@
 
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { promisify } from 'node:util';
+import { gunzip } from 'node:zlib';
 import type { Clock } from '../../base/clock.ts';
 import { SignetError, systemCode } from '../../base/errors.ts';
 import type { CallOptions } from '../remote.ts';
 import { classify, placeName, type Refusal, reasonsIn, retryAfter } from './classify.ts';
+
+const unzip = promisify(gunzip);
 
 /** Connections at a time; more requests wait for one. */
 const maxConnections = 4;
@@ -42,7 +46,7 @@ export interface Answer {
   header(name: string): string | undefined;
   /** The body as it comes. @throws SignetError E_UNREACHABLE when it breaks off */
   readonly pieces: AsyncIterable<Uint8Array>;
-  /** The body whole, at most so many bytes. Reading or dropping it is the caller's duty. */
+  /** The body whole, unpacked when it came compressed, at most so many bytes. Reading or dropping it is the caller's duty. */
   bytes(maxBytes?: number): Promise<Uint8Array>;
   drop(): void;
 }
@@ -58,12 +62,16 @@ export interface Transport {
   count(): number;
 }
 
+export type ProxyVariables = Readonly<Record<string, string | undefined>>;
+
 export interface TransportOptions {
   readonly tokens: TokenSource;
   /** The origins that get the token. */
   readonly roots: readonly string[];
   readonly clock: Clock;
   readonly userAgent: string;
+  /** Where HTTPS_PROXY and its kin are looked up; absent: nowhere. */
+  readonly proxies?: ProxyVariables | undefined;
   readonly inactivityMs?: number | undefined;
 }
 
@@ -71,7 +79,7 @@ export function createTransport(options: TransportOptions): Transport {
   const { tokens, clock, userAgent, inactivityMs = defaultInactivityMs } = options;
   const origins = new Set(options.roots.map(root => new URL(root).origin));
   // Idle connections go after a minute, too: one that slept through a night would hang the next request.
-  const kept = { keepAlive: true, maxSockets: maxConnections, timeout: 60_000 };
+  const kept = { keepAlive: true, maxSockets: maxConnections, timeout: 60_000, proxyEnv: { ...options.proxies } };
   const plainAgent = new HttpAgent(kept);
   const tlsAgent = new HttpsAgent(kept);
   let requests = 0;
@@ -164,6 +172,7 @@ export function createTransport(options: TransportOptions): Transport {
         try {
           for await (const piece of incoming) {
             watch.progress();
+            await keepPace((piece as Uint8Array).length);
             yield piece as Uint8Array;
           }
         } catch (error) {
@@ -189,10 +198,21 @@ export function createTransport(options: TransportOptions): Transport {
             if (length > maxBytes) throw lost(new SignetError('E_UNREACHABLE', `${what}: the answer has no end`));
             parts.push(piece);
           }
-          return Buffer.concat(parts);
+          const bytes = Buffer.concat(parts);
+          if (incoming.headers['content-encoding'] !== 'gzip') return bytes;
+          return unzip(bytes, { maxOutputLength: maxBytes }).catch(error => {
+            throw lost(error);
+          });
         },
         drop: () => void incoming.destroy(),
       };
+    }
+
+    /** Waiting for its turn is no silence of the place. */
+    async function keepPace(bytes: number): Promise<void> {
+      if (ask.pace === undefined) return;
+      watch.hold(true);
+      await ask.pace(bytes).finally(() => watch.hold(false));
     }
 
     /** Ends early when the answer came before all was sent. */
@@ -204,6 +224,7 @@ export function createTransport(options: TransportOptions): Transport {
       if (body !== undefined) {
         for await (const piece of body.pieces()) {
           if (isOver || response !== undefined || request.destroyed) return;
+          await keepPace(piece.length);
           await new Promise<void>(written => request.write(piece, () => written()));
           watch.progress();
         }
@@ -253,6 +274,8 @@ export function jsonIn(bytes: Uint8Array): unknown {
 interface SilenceWatch {
   start(): void;
   progress(): void;
+  /** While held no silence counts. */
+  hold(isHeld: boolean): void;
   stop(): void;
 }
 
@@ -260,13 +283,15 @@ interface SilenceWatch {
 function silenceWatch(clock: Clock, ms: number, onSilence: () => void): SilenceWatch {
   let last = 0;
   let isStopped = false;
+  let isHeld = false;
   let cancel = (): void => undefined;
   const arm = (wait: number): void => {
     cancel = clock.timer(
       wait,
       () => {
         const silence = clock.monotonic() - last;
-        if (silence >= ms) onSilence();
+        if (isHeld) arm(ms);
+        else if (silence >= ms) onSilence();
         else arm(ms - silence);
       },
       { unref: true },
@@ -278,6 +303,10 @@ function silenceWatch(clock: Clock, ms: number, onSilence: () => void): SilenceW
       if (!isStopped) arm(ms);
     },
     progress: () => {
+      last = clock.monotonic();
+    },
+    hold: held => {
+      isHeld = held;
       last = clock.monotonic();
     },
     stop: () => {

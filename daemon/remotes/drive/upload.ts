@@ -127,7 +127,11 @@ export function createUploads(options: UploadsOptions): Uploads {
   /** Believes nothing but what Google says about the stored bytes. */
   async function accept(row: KnownObject, file: DriveFile, source: Source, call: CallOptions): Promise<void> {
     const { key } = row;
-    if (file.isTrashed) throw await folders.lost(key, call);
+    if (file.isTrashed) {
+      const why = await folders.lost(key, call);
+      table.remove([key]); // it stays in the trash: the next try makes another file
+      throw why;
+    }
     const sha256 = await source.sha256();
     // "If available": it always is for files with bytes of their own. One that tells none is held to its size.
     const isWhole = file.sizeBytes === source.sizeBytes && (file.sha256 === null || file.sha256 === sha256);
@@ -336,7 +340,7 @@ async function sourceOf(body: RemoteBody): Promise<Source> {
     async *pieces() {
       const hash = createHash('sha256');
       let at = 0;
-      for await (const piece of body instanceof Uint8Array ? [body] : filePieces(body)) {
+      for await (const piece of body instanceof Uint8Array ? bytePieces(body) : filePieces(body)) {
         hash.update(piece);
         const start = Math.max(0, offset - at);
         at += piece.length;
@@ -371,6 +375,10 @@ async function checkSize(body: { readonly path: string; readonly sizeBytes: numb
 
 const otherSize = (size: number, told: number): SignetError =>
   new SignetError('E_INTERNAL', `the file to upload has ${size} bytes, ${told} were told`);
+
+function* bytePieces(bytes: Uint8Array): Generator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += pieceBytes) yield bytes.subarray(at, at + pieceBytes);
+}
 
 /** Each piece is valid until the next is asked for. */
 async function* filePieces(body: { readonly path: string; readonly sizeBytes: number }): AsyncGenerator<Uint8Array> {
