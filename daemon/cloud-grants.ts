@@ -14,9 +14,11 @@ export interface GrantsOptions {
   readonly googleRoot: string | undefined;
   readonly clock: Clock;
   readonly randomBytes: (count: number) => Uint8Array;
+  /** Where HTTPS_PROXY and its kin are looked up; undefined: nowhere. */
+  readonly proxies: Readonly<Record<string, string | undefined>> | undefined;
 }
 
-export function grantsOf({ googleRoot, clock, randomBytes }: GrantsOptions): Grants {
+export function grantsOf({ googleRoot, clock, randomBytes, proxies }: GrantsOptions): Grants {
   return {
     async ask(order, before, { onAsked, signal }) {
       const place = parsePlace(order.remote);
@@ -24,6 +26,7 @@ export function grantsOf({ googleRoot, clock, randomBytes }: GrantsOptions): Gra
       if (place.kind !== 'drive') throw new SignetError('E_USAGE', 'a folder needs no connection');
       const known = before?.kind === 'drive' ? before : undefined;
       const clientId = order.clientId ?? known?.clientId;
+      const accountId = known?.accountId ?? order.accountId;
       const given = order.clientSecret === undefined ? undefined : fromUtf8(order.clientSecret);
       // The secret of one client id says nothing to another.
       const clientSecret = given ?? (clientId === known?.clientId ? known?.clientSecret : undefined);
@@ -40,10 +43,12 @@ export function grantsOf({ googleRoot, clock, randomBytes }: GrantsOptions): Gra
         endpoints: googleEndpoints(googleRoot),
         clock,
         randomBytes,
+        proxies,
         place: placeLabel(place),
         onAsked,
         signal,
-        ...(known !== undefined && { expectedAccountId: known.accountId, loginHint: known.account }),
+        ...(accountId !== undefined && { expectedAccountId: accountId }),
+        ...(known !== undefined && { loginHint: known.account }),
       });
     },
 
@@ -54,7 +59,7 @@ export function grantsOf({ googleRoot, clock, randomBytes }: GrantsOptions): Gra
         import('./remotes/drive/endpoints.ts'),
       ]);
       const place = placeLabel({ kind: 'drive', folder: '' });
-      await revoke(connection, { endpoints: googleEndpoints(googleRoot), clock, place, signal });
+      await revoke(connection, { endpoints: googleEndpoints(googleRoot), clock, place, proxies, signal });
       return true;
     },
   };

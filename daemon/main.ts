@@ -189,6 +189,8 @@ async function runDaemon(home: Home): Promise<void> {
         countFolders,
         freeBytes: freeDiskBytes,
         fact: name => state.facts.get(name),
+        places: jobs.places(),
+        googleRoot,
       }),
   });
   const endpoint = await startEndpoint({

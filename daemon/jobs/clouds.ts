@@ -53,7 +53,8 @@ export interface CloudsOptions {
 }
 
 /** What a place told the last time it was asked; no secret. */
-type Told = Pick<PlaceStatus, 'account' | 'clientId' | 'folderId' | 'quota' | 'advice'>;
+type Told = Pick<PlaceStatus, 'account' | 'clientId' | 'folderId' | 'quota' | 'advice'> &
+  Pick<engine.Connected, 'accountId'>;
 
 const toldFact = (remote: string): string => `cloud.told ${remote}`;
 /** Places that are connected, whether used or not, as JSON. */
@@ -134,6 +135,7 @@ export class Clouds {
     return queue.run('connect', call, async signal => {
       const order: engine.ConnectOrder = {
         ...defined(wish),
+        ...(inUse !== null && defined({ accountId: this.#told(remote).accountId })),
         remote,
         flow: wish.flow ?? 'browser',
         ...defined(secrets),
@@ -306,8 +308,8 @@ export class Clouds {
   }
 
   #remember(remote: string, facts: Told): void {
-    const { account, clientId, folderId, quota, advice } = facts;
-    const told = JSON.stringify({ account, clientId, folderId, quota, advice } satisfies {
+    const { account, accountId, clientId, folderId, quota, advice } = facts;
+    const told = JSON.stringify({ account, accountId, clientId, folderId, quota, advice } satisfies {
       [key in keyof Told]: unknown;
     });
     if (this.#options.facts.get(toldFact(remote)) === told) return;

@@ -50,7 +50,7 @@ export async function connectPlace(
   if (config !== undefined) await refuseOtherBackup(remote, config, signal);
   const facts = await factsOf(place, signal);
   await places.use(spec, connection());
-  return { ...facts, ...clientOf(connection()), holds };
+  return { ...facts, ...idsOf(connection()), holds };
 }
 
 /** Null for a folder. */
@@ -58,12 +58,12 @@ export async function askFacts(
   places: EnginePlaces,
   spec: string,
   signal: AbortSignal,
-): Promise<(PlaceFacts & Pick<Connected, 'clientId'>) | null> {
+): Promise<(PlaceFacts & Pick<Connected, 'clientId' | 'accountId'>) | null> {
   const place = await places.place(spec);
   if (place.about === undefined) return null;
   const facts = await factsOf(place, signal);
   const connection = places.connection(spec);
-  return { ...facts, ...(connection !== undefined && clientOf(connection)) };
+  return { ...facts, ...(connection !== undefined && idsOf(connection)) };
 }
 
 /** Forgets the grant, whether or not it could be ended at its giver's. */
@@ -97,8 +97,8 @@ function withFolder(granted: Connection, before: Connection | undefined): Connec
   return { ...granted, folderId: granted.folderId ?? before.folderId };
 }
 
-function clientOf(connection: Connection): Pick<Connected, 'clientId'> {
-  return connection.kind === 'drive' ? { clientId: connection.clientId } : {};
+function idsOf(connection: Connection): Pick<Connected, 'clientId' | 'accountId'> {
+  return connection.kind === 'drive' ? { clientId: connection.clientId, accountId: connection.accountId } : {};
 }
 
 async function refuseOtherBackup(remote: Remote | undefined, expected: string, signal: AbortSignal): Promise<void> {

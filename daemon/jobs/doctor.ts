@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path';
 import { wordsFor } from '../../protocol/error-words.ts';
 import { count, counted, duration, size } from '../../protocol/formats.ts';
 import { endpointOf, type Home, isPrivateFolder, maxSocketPathBytes } from '../../protocol/home.ts';
-import type { DoctorCheck, Status } from '../../protocol/status.ts';
+import type { DoctorCheck, PlaceStatus, Status } from '../../protocol/status.ts';
 import { SignetError, systemCode, toSignetError } from '../base/errors.ts';
 import type { WatchLimits } from '../platform/platform.ts';
 import type { Settings, SourceSetting } from '../state/model.ts';
@@ -48,6 +48,10 @@ export interface DoctorOptions {
   readonly countFolders: (root: string, most: number) => Promise<number>;
   readonly freeBytes: (path: string) => Promise<number>;
   readonly fact: (name: string) => string | undefined;
+  /** What is connected, as far as that is known here. */
+  readonly places: readonly PlaceStatus[];
+  /** SIGNET_GOOGLE_ROOT. */
+  readonly googleRoot: string | undefined;
 }
 
 type Line = Omit<DoctorCheck, 'name'>;
@@ -74,6 +78,7 @@ export async function examine(options: DoctorOptions): Promise<readonly DoctorCh
     ['start at login', () => autostart(options)],
     ['clock', () => clock(options, remote)],
     ['place of the copies', () => place(options, remote)],
+    ...clouds(options),
     ...sources.map((source, at): Look => [`chats ${at + 1}`, () => readable(options, source)]),
     ...(sources.length === 0 ? [] : [['watching', () => watching(options, settings)] satisfies Look]),
     ...(settings === undefined ? [] : programs(options, settings)),
@@ -188,6 +193,11 @@ async function place({ check, freeBytes }: DoctorOptions, remote: string | null)
   const status = await check();
   const folder = folderOfRemote(remote);
   const label = status.remote?.label ?? 'the place';
+  if (folder === undefined && status.remote?.reachable === null) {
+    return good(
+      `${label} was not asked: ${status.vault === 'locked' ? 'Signet is locked' : 'it needs a sign-in first'}`,
+    );
+  }
   if (status.remote?.reachable === false) {
     return bad(`${label} cannot be reached`, 'see that its disk or the network is connected');
   }
@@ -202,6 +212,31 @@ async function place({ check, freeBytes }: DoctorOptions, remote: string | null)
   }
   const free = await freeBytes(folder);
   return good(`${label} can be read and written${Number.isFinite(free) ? `, ${size(free)} are free there` : ''}`);
+}
+
+/** One line for each cloud: whose account it is, and whether its owner has to do something. */
+function clouds({ places, googleRoot }: DoctorOptions): readonly Look[] {
+  const connected = places
+    .filter(({ kind }) => kind !== 'folder')
+    .map((place): Look => [`connection of ${place.remote}`, async () => cloud(place)]);
+  if (googleRoot === undefined || googleRoot === '') return connected;
+  const moved: Look = [
+    'SIGNET_GOOGLE_ROOT',
+    async () => good(`${googleRoot} answers in place of Google: for tests only`),
+  ];
+  return [...connected, moved];
+}
+
+function cloud({ account, signIn, remote, quota }: PlaceStatus): Line {
+  const whose = account === undefined ? '' : ` as ${account}`;
+  if (signIn !== undefined) {
+    return bad(
+      `the sign-in${whose} has ended, or what is kept of it cannot be read`,
+      `run \`signet remote connect ${remote}\``,
+    );
+  }
+  const free = quota === undefined || quota.limit === null ? undefined : Math.max(0, quota.limit - quota.used);
+  return good(`connected${whose}${free === undefined ? '' : `, ${size(free)} were free when it was last asked`}`);
 }
 
 async function readable({ platform }: DoctorOptions, { label, root }: SourceSetting): Promise<Line> {

@@ -104,6 +104,8 @@ export interface ConnectOrder extends PlaceOrder {
   /** Google Drive; without them those of the present connection. */
   readonly clientId?: string;
   readonly clientSecret?: Uint8Array;
+  /** The account that the place was connected to; another one is refused, also while what is sealed cannot be read. */
+  readonly accountId?: string;
   /** S3; without keys the system's own chain is used. */
   readonly accessKeyId?: string;
   readonly s3Secret?: Uint8Array;
@@ -114,6 +116,8 @@ export interface ConnectOrder extends PlaceOrder {
 export interface Connected extends PlaceFacts {
   readonly holds: 'empty' | 'repository' | 'other';
   readonly clientId?: string;
+  /** The place's own id of the account. */
+  readonly accountId?: string;
   /** What opens the place, for the main thread to keep as long as no repository is open; absent once it is sealed. */
   readonly connections?: Uint8Array;
 }
@@ -169,7 +173,7 @@ export const measure = request<Nothing, { readonly snapshots: number; readonly s
 /** Of a folder; a cloud is asked what it tells of itself. */
 export const reachable = request<PlaceOrder, boolean>('reachable');
 /** What a cloud tells of itself, asked now: one request; null for a folder. */
-export const about = request<PlaceOrder, (PlaceFacts & { readonly clientId?: string }) | null>('about');
+export const about = request<PlaceOrder, (PlaceFacts & Pick<Connected, 'clientId' | 'accountId'>) | null>('about');
 /** Signs in, or checks keys, and takes them into use: the repository of an open place must be the same there. */
 export const connect = request<ConnectOrder, Connected>('connect');
 /** Ends the grant where the place can, and forgets what opens it. */

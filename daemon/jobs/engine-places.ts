@@ -60,6 +60,8 @@ export interface EnginePlacesOptions {
   /** A remote over a local folder that is there. */
   readonly folder: (path: string) => Remote;
   readonly randomBytes: (count: number) => Uint8Array;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
 }
 
 const credentialsLabel = 'signet/credentials/v1';
@@ -242,7 +244,7 @@ export class EnginePlaces {
   async opened(spec: string, repository: Pick<Repository, 'deriveKey' | 'keyFileId'>): Promise<void> {
     const key = repository.deriveKey(credentialsLabel);
     try {
-      const before = await this.#load(key);
+      const before = await this.#loadOrSetAside(key);
       for (const [place, sealed] of before) {
         const now = this.#connections.get(place);
         if (now !== undefined) refuseOtherAccount(sealed, now);
@@ -383,6 +385,18 @@ export class EnginePlaces {
       return found;
     } finally {
       wipe(bytes);
+    }
+  }
+
+  /** The repository is open without it: a place that it held is connected again. */
+  async #loadOrSetAside(key: Uint8Array): Promise<ReadonlyMap<string, Connection>> {
+    try {
+      return await this.#load(key);
+    } catch (error) {
+      if (!isCode(error, 'E_STATE_CORRUPT')) throw error;
+      await this.#files.setAside(sealedName, this.#options.now());
+      this.#isUnsaved = true;
+      return new Map();
     }
   }
 

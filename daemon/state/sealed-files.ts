@@ -2,9 +2,10 @@
 // (through State) and by the engine, each for names of its own.
 
 import { existsSync } from 'node:fs';
+import { rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { SignetError } from '../base/errors.ts';
-import { ensurePrivateFolder, readBounded, replaceFile } from '../base/files.ts';
+import { ensurePrivateFolder, readBounded, replaceFile, syncFolder } from '../base/files.ts';
 import type { Home } from './model.ts';
 import { openBox, sealBox } from './sealed.ts';
 
@@ -42,6 +43,13 @@ export class SealedFiles {
       throw new SignetError('E_STATE_CORRUPT', `${path}: does not open under its key`, { params: { path } });
     }
     return bytes;
+  }
+
+  /** Out of the way of a new one, and kept: `<name>.damaged-<now>`. */
+  async setAside(name: string, now: number): Promise<void> {
+    const path = this.#path(name);
+    await rename(path, `${path}.damaged-${now}`);
+    await syncFolder(dirname(path));
   }
 
   isThere(name: string): boolean {

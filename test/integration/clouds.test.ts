@@ -4,7 +4,7 @@ import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'n
 import { join } from 'node:path';
 import test from 'ava';
 import type { BackupResult, RestoreResult, SetupResult, Status } from '../../protocol/status.ts';
-import { bucket, drive } from '../support/clouds.ts';
+import { bucket, drive, signIn } from '../support/clouds.ts';
 import { type Installation, password, phone } from '../support/installation.ts';
 
 const clouds = { S3: bucket, 'Google Drive': drive };
@@ -150,3 +150,58 @@ for (const [name, start] of Object.entries(clouds)) {
     client.close();
   });
 }
+
+test('Google Drive: an ended grant stops what runs by itself, and signing in again lets it go on', async t => {
+  t.timeout(longestMs);
+  const { google, remote, connect, ...place } = await drive(t);
+  const signet = await place.installation();
+  write(signet);
+  const client = await connect(signet);
+  await setUp(signet, remote, '--new');
+  await signet.ok(['backup']);
+  google.revokeRefreshTokens();
+  google.expireAccessTokens();
+  write(signet, { ...chats, 'one.txt': 'later' });
+  t.is((await signet.signet(['backup'])).code, 16);
+  const ended = await signet.status();
+  t.like(ended.remote, { signIn: 'needed', account: google.account.email });
+
+  // Nothing is asked of it any more, by no timer and no look at the state.
+  const before = google.log.length;
+  t.is((await signet.signet(['status', '--check'])).json<Status>().remote?.reachable, null);
+  t.is(google.log.length, before);
+
+  // Who is locked out meanwhile is not locked out for good.
+  await signet.ok(['lock']);
+  t.is((await signet.signet(['unlock'], { password })).code, 16);
+  google.set({ account: google.otherAccount.email });
+  await t.throwsAsync(signIn(client, google, remote));
+  google.set({ account: google.account.email });
+  await signIn(client, google, remote);
+  await signet.ok(['unlock'], { password });
+  await signet.ok(['backup']);
+  const after = await signet.status();
+  t.is(after.remote?.signIn, undefined);
+  t.deepEqual(await restored(signet, 'after'), { ...chats, 'one.txt': 'later' });
+  t.deepEqual(google.violations, []);
+});
+
+test('Google Drive: who disconnects keeps the copies, and can go on after signing in again', async t => {
+  t.timeout(longestMs);
+  const { google, remote, connect, ...place } = await drive(t);
+  const signet = await place.installation();
+  write(signet);
+  const client = await connect(signet);
+  await setUp(signet, remote, '--new');
+  await signet.ok(['backup']);
+  const copies = google.paths();
+  await client.disconnectRemote();
+  t.is((await client.status()).remote?.signIn, 'needed');
+  t.is((await signet.signet(['backup'])).code, 16);
+  t.deepEqual(google.paths(), copies);
+  await signIn(client, google, remote);
+  await signet.ok(['backup']);
+  const [main] = await client.showRemote();
+  t.like(main, { remote, role: 'main', account: google.account.email, clientId: google.client.id });
+  t.is(main?.signIn, undefined);
+});

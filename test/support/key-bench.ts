@@ -95,6 +95,7 @@ function inlineEngine(home: Home, clock: DrivenClock): InlineEngine {
         },
         folder: createFolderRemote,
         randomBytes: random,
+        now: () => clock.now(),
       }),
       grants: noGrants,
       keepCopies: remote => cached(remote, home.cache),

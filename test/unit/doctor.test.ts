@@ -7,7 +7,7 @@ import { type DoctorOptions, examine } from '../../daemon/jobs/doctor.ts';
 import { countFolders, watchLimits } from '../../daemon/platform/watch-limits.ts';
 import type { Settings } from '../../daemon/state/model.ts';
 import { defaultSettings } from '../../daemon/state/state.ts';
-import type { DoctorCheck } from '../../protocol/status.ts';
+import type { DoctorCheck, PlaceStatus } from '../../protocol/status.ts';
 import { someStatus } from '../support/fake-handlers.ts';
 import { temporaryFolder, temporaryHome } from '../support/temporary-home.ts';
 
@@ -48,6 +48,8 @@ async function kit(t: ExecutionContext): Promise<Kit> {
       countFolders: async () => 10,
       freeBytes: async () => 10e9,
       fact: () => undefined,
+      places: [],
+      googleRoot: undefined,
       ...changes,
     });
   const look = async (name: string, changes: Partial<DoctorOptions> = {}) => {
@@ -242,4 +244,38 @@ test('folders are counted with their root, and not further than asked', async t 
   t.is(await countFolders(root, 100), 4);
   t.is(await countFolders(root, 2), 2);
   t.is(await countFolders(join(root, 'nothing'), 100), 1);
+});
+
+test('each cloud that is connected has a line, and one that needs its owner says what to run', async t => {
+  const { look, all } = await kit(t);
+  const place: PlaceStatus = { remote: 'drive:Signet', kind: 'drive', label: 'Google Drive', role: 'main', advice: [] };
+  const asked = { account: 'anna@example.org', quota: { limit: 16e9, used: 6e9 } };
+  const name = 'connection of drive:Signet';
+  const fine = await look(name, { places: [{ ...place, ...asked }] });
+  t.like(fine, { ok: true, detail: 'connected as anna@example.org, 10 GB were free when it was last asked' });
+  const ended = await look(name, { places: [{ ...place, signIn: 'needed' }] });
+  t.like(ended, { ok: false, advice: 'run `signet remote connect drive:Signet`' });
+  const folder: PlaceStatus = { ...place, remote: 'folder:/copies', kind: 'folder' };
+  t.deepEqual(
+    (await all({ places: [folder] })).filter(line => line.name.startsWith('connection of')),
+    [],
+  );
+});
+
+test('a server in place of Google is shown', async t => {
+  const { look } = await kit(t);
+  const googleRoot = 'http://127.0.0.1:8080/';
+  t.true((await look('SIGNET_GOOGLE_ROOT', { googleRoot })).detail.includes(googleRoot));
+});
+
+test('a cloud that could not be asked is not called unreachable', async t => {
+  const { look, settings } = await kit(t);
+  const remote = { kind: 'drive', label: 'Google Drive', reachable: null };
+  const change = (vault: 'locked' | 'unlocked') => ({
+    settings: async () => ({ ...settings, remote: 'drive:Signet' }),
+    check: async () => someStatus({ remote, vault }),
+  });
+  t.like(await look('place of the copies', change('locked')), { ok: true });
+  t.regex((await look('place of the copies', change('locked'))).detail, /locked/);
+  t.regex((await look('place of the copies', change('unlocked'))).detail, /sign-in/);
 });

@@ -713,6 +713,17 @@ test('an object put into a folder that just went to the trash is not taken for s
   t.true(bench.fake.paths().includes('Signet/data/aa/2'));
 });
 
+test('a file that went to the trash before its answer came is made once more, though the feed is late', async t => {
+  const bench = await driveBench(t, { settings: { changesLagMs: 3_600_000 } });
+  const { key, bytes } = pack(100);
+  bench.fake.fault({ do: 'dropResponse', on: 'files.create.multipart' });
+  await t.throwsAsync(bench.remote.put(key, bytes), { code: 'E_UNREACHABLE' });
+  bench.fake.patchFile(bench.objects.get(key)?.id ?? '', { trashed: true });
+  await t.throwsAsync(bench.remote.put(key, bytes), { code: 'E_UNREACHABLE' });
+  await bench.remote.put(key, bytes);
+  assertStored(t, bench, key, bytes);
+});
+
 /* The account and its folder */
 
 test('the account and its quota are told as numbers', async t => {

@@ -69,7 +69,11 @@ export function createCatalog({ calls, table, rootId, clock }: CatalogOptions): 
   async function checkRoot(options?: CallOptions): Promise<void> {
     const root = await calls.find(rootId, options);
     const problem = root === undefined ? 'gone' : root.isTrashed ? 'trashed' : undefined;
-    if (table.note(rootNote) !== problem) table.setNote(rootNote, problem);
+    if (table.note(rootNote) !== problem) {
+      // The feed told of what is below as gone along with it, and does not tell of its return.
+      table.setNote(dueNote, undefined);
+      table.setNote(rootNote, problem);
+    }
     if (problem !== undefined) throw rootProblem(problem);
   }
 

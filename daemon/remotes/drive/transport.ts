@@ -4,10 +4,14 @@
 
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { promisify } from 'node:util';
+import { gunzip } from 'node:zlib';
 import type { Clock } from '../../base/clock.ts';
 import { SignetError, systemCode } from '../../base/errors.ts';
 import type { CallOptions } from '../remote.ts';
 import { classify, placeName, type Refusal, reasonsIn, retryAfter } from './classify.ts';
+
+const unzip = promisify(gunzip);
 
 /** Connections at a time; more requests wait for one. */
 const maxConnections = 4;
@@ -42,7 +46,7 @@ export interface Answer {
   header(name: string): string | undefined;
   /** The body as it comes. @throws SignetError E_UNREACHABLE when it breaks off */
   readonly pieces: AsyncIterable<Uint8Array>;
-  /** The body whole, at most so many bytes. Reading or dropping it is the caller's duty. */
+  /** The body whole, unpacked when it came compressed, at most so many bytes. Reading or dropping it is the caller's duty. */
   bytes(maxBytes?: number): Promise<Uint8Array>;
   drop(): void;
 }
@@ -194,7 +198,11 @@ export function createTransport(options: TransportOptions): Transport {
             if (length > maxBytes) throw lost(new SignetError('E_UNREACHABLE', `${what}: the answer has no end`));
             parts.push(piece);
           }
-          return Buffer.concat(parts);
+          const bytes = Buffer.concat(parts);
+          if (incoming.headers['content-encoding'] !== 'gzip') return bytes;
+          return unzip(bytes, { maxOutputLength: maxBytes }).catch(error => {
+            throw lost(error);
+          });
         },
         drop: () => void incoming.destroy(),
       };

@@ -127,7 +127,11 @@ export function createUploads(options: UploadsOptions): Uploads {
   /** Believes nothing but what Google says about the stored bytes. */
   async function accept(row: KnownObject, file: DriveFile, source: Source, call: CallOptions): Promise<void> {
     const { key } = row;
-    if (file.isTrashed) throw await folders.lost(key, call);
+    if (file.isTrashed) {
+      const why = await folders.lost(key, call);
+      table.remove([key]); // it stays in the trash: the next try makes another file
+      throw why;
+    }
     const sha256 = await source.sha256();
     // "If available": it always is for files with bytes of their own. One that tells none is held to its size.
     const isWhole = file.sizeBytes === source.sizeBytes && (file.sha256 === null || file.sha256 === sha256);

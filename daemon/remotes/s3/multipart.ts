@@ -37,10 +37,13 @@ export async function uploadInParts(
   { ifNew, signal }: { readonly ifNew: boolean; readonly signal?: AbortSignal | undefined },
 ): Promise<void> {
   const object = { Bucket: bucket, Key: name };
-  const created = await wire.exchange(`begin upload of ${name}`, { signal }, ({ client, abortSignal }) =>
-    client.send(new CreateMultipartUploadCommand({ ...object, ContentType: 'application/octet-stream' }), {
-      abortSignal,
-    }),
+  const created = await wire.exchange(
+    `begin upload of ${name}`,
+    { signal, isOfBucket: true },
+    ({ client, abortSignal }) =>
+      client.send(new CreateMultipartUploadCommand({ ...object, ContentType: 'application/octet-stream' }), {
+        abortSignal,
+      }),
   );
   const upload = { ...object, UploadId: uploadIdOf(created.UploadId, wire) };
   try {

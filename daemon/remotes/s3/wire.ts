@@ -59,9 +59,17 @@ export interface Wire {
    */
   exchange<Result>(
     what: string,
-    options: { readonly signal?: AbortSignal | undefined; readonly silenceMs?: number },
+    options: ExchangeOptions,
     body: (exchange: Exchange) => Promise<Result>,
   ): Promise<Result>;
+}
+
+export interface ExchangeOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** How long no byte may move. */
+  readonly silenceMs?: number;
+  /** As classify.ts has it. */
+  readonly isOfBucket?: boolean;
 }
 
 const connectMs = 15_000;
@@ -167,10 +175,7 @@ export function createWire({ place, connection, clock, chain }: WireOptions): Wi
 
   async function watched<Result>(
     what: string,
-    {
-      signal,
-      silenceMs: quiet = silenceMs,
-    }: { readonly signal?: AbortSignal | undefined; readonly silenceMs?: number },
+    { signal, silenceMs: quiet = silenceMs, isOfBucket = false }: ExchangeOptions,
     body: (exchange: Exchange) => Promise<Result>,
   ): Promise<Result> {
     const controller = new AbortController();
@@ -214,7 +219,7 @@ export function createWire({ place, connection, clock, chain }: WireOptions): Wi
       client.config.systemClockOffset = 0;
       const read = failureFrom(error);
       if (read === undefined) throw error;
-      throw errorFor(read, what, label, clock.now());
+      throw errorFor(read, { what, place: label, isOfBucket }, clock.now());
     } finally {
       cancel();
       stream?.destroy();

@@ -235,7 +235,7 @@ const otherAccount: Account = {
 /** Larger than any object a test sends. */
 const largestBody = 256 * 1024 * 1024;
 /** A request on its way when "later" was answered is no offence. */
-const retryAfterGraceMs = 100;
+const retryAfterGraceMs = 500;
 
 /** A connection that is to break, in place of an answer. */
 class Broken extends Error {}
