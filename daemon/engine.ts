@@ -73,7 +73,7 @@ async function placeOf(place: PlaceSpec, context: CloudContext | undefined): Pro
       ...cloudPlace,
       open: async () => counted(network),
       about: options => network.about(options),
-      check: options => adapter.check(options),
+      probe: options => adapter.check(options),
     };
   }
   throw new SignetError('E_INTERNAL', `a place of kind ${place.kind} is opened with something else`);
