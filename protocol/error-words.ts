@@ -97,7 +97,8 @@ const sentences: { readonly [code in ErrorCode]: Sentence } = {
     message: `The program that runs ${text('when', 'before')} each backup ${text('problem', 'failed')}, so no backup was made.`,
     advice: 'It is named in the settings file, under beforeBackup. See what it says, then try again.',
   }),
-  E_REMOTE_DENIED: ({ place, text }) => deniedWords(text('reason', ''), capital(place), text('account', '')),
+  E_REMOTE_DENIED: ({ place, text }) =>
+    deniedWords(text('reason', ''), capital(place), text('account', ''), text('region', '')),
   E_OBJECT_AUTH: damaged,
   E_OBJECT_ID: damaged,
   E_OBJECT_TYPE: notWhatItClaims,

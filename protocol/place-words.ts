@@ -24,6 +24,10 @@ export function signInWords(why: string, place: string): Words {
       message: 'Google does not accept the client id or its secret.',
       advice: 'See that both were copied whole, and that the client is still in your Google project.',
     },
+    keys: {
+      message: `${place} does not accept the keys that Signet has for it.`,
+      advice: 'Connect it again with keys that are valid. Backups wait until then.',
+    },
     declined: {
       message: `${place} was not connected: the sign-in was declined.`,
       advice: 'Nothing was changed. Sign in again whenever you like.',
@@ -41,7 +45,7 @@ export function signInWords(why: string, place: string): Words {
 }
 
 /** Why a place does not let Signet work, by `params.reason`. @param place begins large */
-export function deniedWords(reason: string, place: string, account: string): Words {
+export function deniedWords(reason: string, place: string, account: string, region = ''): Words {
   const other = account === '' ? 'another account' : `another account (${account})`;
   const sentences: { readonly [reason: string]: Words } = {
     trashed: {
@@ -57,7 +61,7 @@ export function deniedWords(reason: string, place: string, account: string): Wor
       advice: 'You may still see it there yourself. Verify the backups to see what is affected.',
     },
     scope: {
-      message: `${place} was not connected: Signet was not allowed to keep files there.`,
+      message: `Signet is not allowed to keep files in ${inSentence(place)}.`,
       advice: 'Sign in again and leave the box ticked. It shows Signet the files it made, and no others.',
     },
     'other-account': {
@@ -67,6 +71,35 @@ export function deniedWords(reason: string, place: string, account: string): Wor
     'api-off': {
       message: 'The Google Drive API is not switched on in your Google project.',
       advice: 'Enable it there, wait a minute or two, then connect again.',
+    },
+    policy: {
+      message: `${place} is closed to Signet by the rules of the company or school that the account belongs to.`,
+      advice: 'Ask whoever sets them, or choose another place.',
+    },
+    abusive: {
+      message: `${place} takes a file of the backup for harmful and holds it back.`,
+      advice:
+        'It is sealed, so that cannot be told from it. Ask Google to look at it again; other copies are not affected.',
+    },
+    region: {
+      message: `${place} lies in ${region === '' ? 'another region' : `the region ${region}`}, and another was given.`,
+      advice: `Connect it again with ${region === '' ? 'the right one after --region' : `--region ${region}`}.`,
+    },
+    'no-bucket': {
+      message: `${place} does not exist there.`,
+      advice: 'Check its name and the address, or make it first. Signet makes none.',
+    },
+    clock: {
+      message: `The clock of this computer is too far from that of ${inSentence(place)}.`,
+      advice: 'Set the clock right, and backups go on.',
+    },
+    certificate: {
+      message: `The server of ${inSentence(place)} cannot prove that it is the right one.`,
+      advice: 'Nothing was sent there. See whether its address is right and its certificate valid.',
+    },
+    exists: {
+      message: `${place} holds something else under a name that the backup needs.`,
+      advice: 'It was not replaced. Choose another prefix or bucket.',
     },
     'read-only': {
       message: `${place} can be read, but lets Signet write nothing.`,

@@ -20,6 +20,8 @@ const multiarch = process.arch === 'arm64' ? 'aarch64-linux-gnu' : 'x86_64-linux
 
 export const systemPackages = {
   restic: { name: 'restic', provides: ['/usr/bin/restic', '/usr/local/bin/restic', '/opt/homebrew/bin/restic'] },
+  rclone: { name: 'rclone', provides: ['/usr/bin/rclone', '/usr/local/bin/rclone', '/opt/homebrew/bin/rclone'] },
+  openssl: { name: 'openssl', provides: ['/usr/bin/openssl', '/usr/local/bin/openssl', '/opt/homebrew/bin/openssl'] },
   chromium: { name: 'chromium', provides: [process.env['CHROMIUM'] ?? '/usr/bin/chromium'] },
   dbus: { name: 'dbus', provides: ['/usr/bin/dbus-run-session'] },
   sqlite: { name: 'sqlite3', provides: ['/usr/bin/sqlite3', '/usr/local/bin/sqlite3', '/opt/homebrew/bin/sqlite3'] },

@@ -2,67 +2,11 @@
 
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import test, { type ExecutionContext } from 'ava';
+import test from 'ava';
 import type { BackupResult, RestoreResult, SetupResult, Status } from '../../protocol/status.ts';
-import { type DaemonClient, daemonClient } from '../support/daemon-client.ts';
-import { type DriveFake, startDriveFake } from '../support/drive-fake/drive-fake.ts';
+import { bucket, drive } from '../support/clouds.ts';
 import { signIn } from '../support/drive-owner.ts';
-import { type Installation, installation, password, phone } from '../support/installation.ts';
-import { type S3Server, startS3Server } from '../support/s3-server.ts';
-
-interface Cloud {
-  /** For `--remote`. */
-  readonly remote: string;
-  /** What must be in no file of this computer. */
-  readonly secret: string;
-  installation(): Promise<Installation>;
-  connect(signet: Installation): Promise<DaemonClient>;
-  /** Of all that was sent to it so far, sign-in included. */
-  requests(): number;
-  /** Paths of objects. */
-  objects(): Promise<readonly string[]>;
-}
-
-async function bucket(t: ExecutionContext): Promise<Cloud & { readonly server: S3Server }> {
-  const server = await startS3Server();
-  t.teardown(() => server.close());
-  const remote = `s3:${server.endpoint}/${server.bucket}/chats`;
-  const { accessKeyId, secretAccessKey } = server;
-  return {
-    server,
-    remote,
-    secret: secretAccessKey,
-    installation: () => installation(t),
-    async connect(signet) {
-      await signet.status(); // starts the daemon
-      const client = await daemonClient(t, signet.home);
-      await client.connectRemote({ remote, accessKeyId }, [['s3Secret', Buffer.from(secretAccessKey)]]);
-      return client;
-    },
-    requests: () => server.log.length,
-    objects: () => server.keys(),
-  };
-}
-
-async function drive(t: ExecutionContext): Promise<Cloud & { readonly google: DriveFake }> {
-  const google = await startDriveFake();
-  t.teardown(() => google.close());
-  const remote = 'drive:chats';
-  return {
-    google,
-    remote,
-    secret: google.client.secret,
-    installation: () => installation(t, { environment: { SIGNET_GOOGLE_ROOT: google.root } }),
-    async connect(signet) {
-      await signet.status();
-      const client = await daemonClient(t, signet.home);
-      await signIn(client, google, remote);
-      return client;
-    },
-    requests: () => google.log.length,
-    objects: async () => google.paths(),
-  };
-}
+import { type Installation, password, phone } from '../support/installation.ts';
 
 const clouds = { S3: bucket, 'Google Drive': drive };
 
@@ -166,6 +110,8 @@ for (const [name, start] of Object.entries(clouds)) {
     const before = place.requests();
     const ran = await signet.signet(['status', '--check']);
     t.is(ran.json<Status>().remote?.reachable, null);
+    // Whether another device set a new password cannot be looked up either: this computer's own copy alone decides.
+    t.is((await signet.signet(['unlock'], { password: 'not this one at all' })).errorCode(), 'E_WRONG_SECRET');
     t.is(place.requests(), before);
   });
 

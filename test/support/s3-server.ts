@@ -36,6 +36,8 @@ export interface S3Request {
   /** '' for requests about the bucket. */
   readonly key: string;
   readonly headers: IncomingHttpHeaders;
+  /** Of the client: one for each connection. */
+  readonly port: number | undefined;
 }
 
 export interface S3Behaviour {
@@ -45,6 +47,8 @@ export interface S3Behaviour {
   objectLock: 'Enabled' | 'off' | 'unsupported';
   /** What If-None-Match on a put does. */
   condition: 'kept' | 'ignored' | 'unsupported';
+  /** Whether ETags are the MD5 of the object, as they are where the server does not encrypt by its own keys. */
+  hasHashes: boolean;
   /** How far the server's clock is ahead. */
   clockAheadMs: number;
   pageKeys: number;
@@ -368,7 +372,13 @@ export async function startS3Server(options: S3ServerOptions = {}): Promise<S3Se
       operations.find(
         ([method, query, isObject]) => method === request.method && isObject === (key !== '') && query.test(url),
       ) ?? [];
-    const asked = { operation, bucket: named, key: decodeURIComponent(key), headers: request.headers };
+    const asked = {
+      operation,
+      bucket: named,
+      key: decodeURIComponent(key),
+      headers: request.headers,
+      port: request.socket.remotePort,
+    };
     log.push(asked);
     const isPart = operation === 'UploadPart';
     if (isPart) mostParts = Math.max(mostParts, ++partsNow);
@@ -378,7 +388,8 @@ export async function startS3Server(options: S3ServerOptions = {}): Promise<S3Se
     });
     if (fault?.kind === 'silence') return;
     if (given === undefined || fault?.kind === 'lost-answer') return void request.socket.destroy();
-    const { status, headers = {}, body } = given;
+    const { status, headers: answered = {}, body } = given;
+    const headers = 'etag' in answered && !server.hasHashes ? { ...answered, etag: `"${'0'.repeat(32)}"` } : answered;
     const length = Buffer.isBuffer(body) && request.method !== 'HEAD' ? { 'content-length': body.length } : {};
     response.writeHead(status, {
       date: new Date(now()).toUTCString(),
@@ -425,6 +436,7 @@ export async function startS3Server(options: S3ServerOptions = {}): Promise<S3Se
     versioning: 'unsupported',
     objectLock: 'unsupported',
     condition: 'kept',
+    hasHashes: true,
     clockAheadMs: 0,
     pageKeys: 1000,
     keys: () =>

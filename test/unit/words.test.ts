@@ -87,7 +87,7 @@ const asSaid: readonly (readonly [ErrorCode, ErrorParams, string])[] = [
   [
     'E_REMOTE_DENIED',
     { reason: 'scope', place: 'Google Drive' },
-    'Google Drive was not connected: Signet was not allowed',
+    'Signet is not allowed to keep files in Google Drive. Sign',
   ],
   [
     'E_REMOTE_DENIED',
@@ -101,6 +101,13 @@ const asSaid: readonly (readonly [ErrorCode, ErrorParams, string])[] = [
     'The bucket chats can be read, but lets Signet',
   ],
   ['E_REMOTE_DENIED', { reason: 'api-off', place: 'Google Drive' }, 'The Google Drive API is not switched on'],
+  [
+    'E_REMOTE_DENIED',
+    { reason: 'region', region: 'eu-central-1', remote: 'the bucket chats' },
+    'The bucket chats lies in the region eu-central-1, and another was given. Connect it again with --region eu-central-1.',
+  ],
+  ['E_REMOTE_DENIED', { reason: 'no-bucket', remote: 'the bucket chats' }, 'The bucket chats does not exist there.'],
+  ['E_SIGN_IN', { why: 'keys', remote: 'the bucket chats' }, 'The bucket chats does not accept the keys'],
   ['E_REMOTE_LIMIT', { place: 'Google Drive' }, 'Google Drive takes no more today. What is uploaded stays;'],
   ['E_CANCELLED', { job: 'question' }, 'Stopped at your request. Nothing was changed.'],
   ['E_CANCELLED', { job: 'restore' }, 'Stopped at your request. The chats you had are as they were.'],
@@ -112,13 +119,27 @@ for (const [code, params, text] of asSaid) {
   });
 }
 
-for (const why of ['', 'never', 'weekly', 'client', 'declined', 'late', 'refused']) {
+for (const why of ['', 'never', 'weekly', 'client', 'keys', 'declined', 'late', 'refused']) {
   test(`E_SIGN_IN has calm and plain words for “${why}”`, t => {
     calm(t, signInWords(why, 'Google Drive'));
   });
 }
 
-for (const reason of ['', 'trashed', 'gone', 'forgotten', 'scope', 'other-account', 'api-off', 'read-only']) {
+for (const reason of [
+  '',
+  'trashed',
+  'gone',
+  'forgotten',
+  'scope',
+  'other-account',
+  'api-off',
+  'read-only',
+  'region',
+  'no-bucket',
+  'clock',
+  'certificate',
+  'exists',
+]) {
   test(`E_REMOTE_DENIED has calm and plain words for “${reason}”`, t => {
     calm(t, deniedWords(reason, 'Google Drive', ''));
   });

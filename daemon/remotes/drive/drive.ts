@@ -241,6 +241,7 @@ export function createDriveRemote(options: DriveOptions): NetworkRemote {
   return {
     kind: 'drive',
     label: placeName,
+    listsTogether: true,
     requests: () => transport.count(),
 
     async put(key, body, call) {
@@ -249,6 +250,9 @@ export function createDriveRemote(options: DriveOptions): NetworkRemote {
       await catalog.expectRoot(call);
       await inTurn(key, () => uploads.put(key, body, call));
       catalog.wrote();
+      // The hash in its row is the one that Google told of what it stored.
+      const row = rowAt(key);
+      return row && entryOf(row);
     },
 
     async get(key, { maxBytes, offset = 0, length, copies, signal, pace }) {

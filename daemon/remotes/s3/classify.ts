@@ -32,7 +32,7 @@ type Meaning =
   | 'unknown';
 
 const codes: { readonly [meaning in Meaning]?: readonly string[] } = {
-  missing: ['NoSuchKey', 'NotFound', 'InvalidRange', 'NoSuchUpload', 'NoSuchVersion'],
+  missing: ['NoSuchKey', 'NotFound', 'InvalidRange', 'NoSuchVersion'],
   'no-bucket': ['NoSuchBucket', 'InvalidBucketName'],
   there: ['PreconditionFailed'],
   'no-lock': ['ObjectLockConfigurationNotFoundError', 'ObjectLockConfigurationNotFound'],
@@ -47,13 +47,22 @@ const codes: { readonly [meaning in Meaning]?: readonly string[] } = {
   'sign-in': [
     ...['InvalidAccessKeyId', 'SignatureDoesNotMatch', 'ExpiredToken', 'InvalidToken', 'TokenRefreshRequired'],
     ...['InvalidSecurity', 'NotSignedUp', 'Unauthorized', 'CredentialsProviderError', 'ExpiredTokenException'],
+    'ERR_INVALID_CHAR', // a key with a line break in it fits into no header
   ],
   patience: [
     ...['SlowDown', 'SlowDownRead', 'SlowDownWrite', 'ServiceUnavailable', 'Throttling', 'ThrottlingException', 'Busy'],
     ...['TooManyRequests', 'RequestLimitExceeded', 'XMinioServerNotInitialized'],
   ],
   passing: [
-    ...['InternalError', 'RequestTimeout', 'OperationAborted', 'ConditionalRequestConflict', 'IncompleteBody'],
+    // An upload in parts that somebody ended: begun anew it goes through.
+    ...[
+      'NoSuchUpload',
+      'InternalError',
+      'RequestTimeout',
+      'OperationAborted',
+      'ConditionalRequestConflict',
+      'IncompleteBody',
+    ],
     // What came in differs from what was sent: the network's doing, and sending again helps.
     ...['BadDigest', 'XAmzContentSHA256Mismatch', 'TimeoutError', 'BadGateway', 'GatewayTimeout'],
     ...[
@@ -128,17 +137,24 @@ export function retryAfterMs(header: string | undefined, now: number): number {
   return Number.isFinite(ms) ? Math.min(Math.max(ms, 0), 3600_000) : 0;
 }
 
-/**
- * @param what is attempted and on what, for the message
- * @param place how words name it
- */
-export function errorFor(failure: S3Failure, what: string, place: string, now: number): SignetError {
+/** Of which call a failure is. */
+export interface Attempt {
+  /** What is attempted and on what, for the message. */
+  readonly what: string;
+  /** How words name the place. */
+  readonly place: string;
+  /** Whether "not found" can only mean the bucket: for lists and for what is stored. */
+  readonly isOfBucket?: boolean;
+}
+
+export function errorFor(failure: S3Failure, { what, place, isOfBucket }: Attempt, now: number): SignetError {
   const { code, status, region } = failure;
   const told = [code, status === undefined ? '' : `HTTP ${status}`].filter(Boolean).join(', ') || 'no code';
   const params = { remote: place };
   const denied = (reason: string, why: string, more = {}): SignetError =>
     new SignetError('E_REMOTE_DENIED', `${what}: ${why} (${told})`, { params: { ...params, reason, ...more } });
-  const meaning = meanings.get(code) ?? byStatus(status);
+  const read = meanings.get(code) ?? byStatus(status);
+  const meaning = read === 'missing' && isOfBucket === true ? 'no-bucket' : read;
   switch (meaning) {
     case 'missing':
       return new SignetError('E_MISSING', `${what}: no such object (${told})`, { params });
@@ -152,7 +168,7 @@ export function errorFor(failure: S3Failure, what: string, place: string, now: n
       return denied(meaning, `the keys do not allow it in ${place}`);
     case 'sign-in':
       return new SignetError('E_SIGN_IN', `${what}: the keys for ${place} are not accepted (${told})`, {
-        params: { ...params, reason: 'keys' },
+        params: { ...params, why: 'keys' },
       });
     case 'patience':
       return new SignetError('E_UNREACHABLE', `${what}: ${place} asks for patience (${told})`, {
@@ -179,6 +195,10 @@ export function errorFor(failure: S3Failure, what: string, place: string, now: n
         : new SignetError('E_UNREACHABLE', `${what}: ${place} gave no answer of S3 (${told})`, { params });
   }
 }
+
+/** Why a place refused, of an error that `errorFor` made. */
+export const reasonOf = (error: unknown): unknown =>
+  error instanceof SignetError ? error.params['reason'] : undefined;
 
 /** Names of errors that a bug of ours would have; what a server says is never one. */
 const ours = new Set(['TypeError', 'RangeError', 'ReferenceError', 'SyntaxError']);

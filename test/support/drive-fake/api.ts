@@ -79,6 +79,10 @@ const fileShape: Shape = {
   size: true,
   quotaBytesUsed: true,
   headRevisionId: true,
+  // Of other kinds of files: asked for by rclone, and never there.
+  shortcutDetails: { targetId: true, targetMimeType: true, targetResourceKey: true },
+  exportLinks: 'any',
+  resourceKey: true,
 };
 const listShape: Shape = { kind: true, nextPageToken: true, incompleteSearch: true, files: fileShape };
 const changesShape: Shape = {
@@ -232,8 +236,9 @@ export class DriveApi {
   }
 
   #mask(url: URL, shape: Shape, usual?: string): Mask {
-    const asked = url.searchParams.get('fields');
-    if (asked === null) return usual === undefined ? true : parseMask(usual, shape);
+    const asked = url.searchParams.get('fields') ?? '';
+    // Empty as rclone sends it: as if it were not there.
+    if (asked === '') return usual === undefined ? true : parseMask(usual, shape);
     return parseMask(asked, shape);
   }
 
