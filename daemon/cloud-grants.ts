@@ -14,9 +14,11 @@ export interface GrantsOptions {
   readonly googleRoot: string | undefined;
   readonly clock: Clock;
   readonly randomBytes: (count: number) => Uint8Array;
+  /** Where HTTPS_PROXY and its kin are looked up; undefined: nowhere. */
+  readonly proxies: Readonly<Record<string, string | undefined>> | undefined;
 }
 
-export function grantsOf({ googleRoot, clock, randomBytes }: GrantsOptions): Grants {
+export function grantsOf({ googleRoot, clock, randomBytes, proxies }: GrantsOptions): Grants {
   return {
     async ask(order, before, { onAsked, signal }) {
       const place = parsePlace(order.remote);
@@ -41,6 +43,7 @@ export function grantsOf({ googleRoot, clock, randomBytes }: GrantsOptions): Gra
         endpoints: googleEndpoints(googleRoot),
         clock,
         randomBytes,
+        proxies,
         place: placeLabel(place),
         onAsked,
         signal,
@@ -56,7 +59,7 @@ export function grantsOf({ googleRoot, clock, randomBytes }: GrantsOptions): Gra
         import('./remotes/drive/endpoints.ts'),
       ]);
       const place = placeLabel({ kind: 'drive', folder: '' });
-      await revoke(connection, { endpoints: googleEndpoints(googleRoot), clock, place, signal });
+      await revoke(connection, { endpoints: googleEndpoints(googleRoot), clock, place, proxies, signal });
       return true;
     },
   };

@@ -31,6 +31,8 @@ if (parentPort === null) throw new SignetError('E_INTERNAL', 'the engine runs as
 // The daemon's own main thread passes exactly this.
 const { home, googleRoot } = workerData as EngineWorld;
 const randomBytes = (count: number): Uint8Array => randomFillSync(secretBytes(count));
+/** Of Google; a server on this computer is behind none. */
+const proxies = (googleRoot ?? '') === '' ? process.env : undefined;
 const random = (): number => new DataView(randomBytes(4).buffer).getUint32(0) / 2 ** 32;
 
 serveEngine({
@@ -46,7 +48,7 @@ serveEngine({
   }),
   keepCopies: remote => cached(remote, home.cache),
   withMirrors: mirrored,
-  grants: grantsOf({ googleRoot, clock: systemClock, randomBytes }),
+  grants: grantsOf({ googleRoot, clock: systemClock, randomBytes, proxies }),
   journal: openPackJournal<PackId>(home),
   startCapture: () => startDatabaseCapture({ stagingFolder: home.staging, nodePath: process.execPath }),
   freeBytes: freeDiskBytes,
@@ -71,7 +73,7 @@ async function placeOf(place: PlaceSpec, context: CloudContext | undefined): Pro
       ...cloudPlace,
       open: async () => counted(network),
       about: options => network.about(options),
-      check: options => adapter.check(options),
+      probe: options => adapter.check(options),
     };
   }
   throw new SignetError('E_INTERNAL', `a place of kind ${place.kind} is opened with something else`);
@@ -90,6 +92,7 @@ async function drivePlaceOf(folder: string, context: CloudContext): Promise<Plac
     endpoints,
     clock: systemClock,
     place: placeLabel({ kind: 'drive', folder }),
+    proxies,
   });
   const place = drivePlace({
     folder,
@@ -103,7 +106,7 @@ async function drivePlaceOf(folder: string, context: CloudContext): Promise<Plac
     clock: systemClock,
     randomBytes,
     userAgent: `signet/${productVersion}`,
-    proxies: googleRoot === undefined ? process.env : undefined, // a server on this computer is behind none
+    proxies,
   });
   let network: NetworkRemote | undefined;
   const wire = (): NetworkRemote => {

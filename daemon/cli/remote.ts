@@ -1,16 +1,17 @@
 // `signet remote`: connecting a place in a cloud, giving it up, and what is known of the places in use.
 
 import { capital } from '../../protocol/error-words.ts';
-import { PeerError } from '../../protocol/errors.ts';
+import { PeerError, wireErrorOf } from '../../protocol/errors.ts';
 import { ago, size } from '../../protocol/formats.ts';
+import type { Connected } from '../../protocol/launch.ts';
 import * as messages from '../../protocol/messages.ts';
 import { adviceWords, placeFactWords, quotaWords } from '../../protocol/place-words.ts';
 import type { PlaceStatus, Status } from '../../protocol/status.ts';
 import { openerFor, openPage } from './browser.ts';
-import { type CloudOptions, checkOptions, cloudOf, driveWish, s3Wish } from './cloud-wish.ts';
+import { type CloudOptions, type CloudWish, checkOptions, cloudOf, driveWish, s3Wish } from './cloud-wish.ts';
 import { givenSecrets } from './secrets.ts';
 import { type CommonOptions, longRequest, usage, withDaemon } from './session.ts';
-import { harmless, note, print, printJson, table, tell } from './terminal.ts';
+import { canAsk, harmless, note, print, printJson, table, tell } from './terminal.ts';
 
 export interface ConnectOptions extends CommonOptions, CloudOptions {
   /** False with --no-browser. */
@@ -27,36 +28,46 @@ export async function connect(spec: string | undefined, options: ConnectOptions)
   const given = await givenSecrets(options.secretsStdin === true ? { secretsStdin: true } : {});
   const { answer, before } = await withDaemon(async daemon => {
     const before = await daemon.connection.sendRequest(messages.status, {});
-    // Where nothing opens before its owner signs in, it cannot be unlocked first.
-    if (before.vault === 'locked' && before.remote?.signIn === undefined)
+    // What opens the place is sealed; where its owner has to sign in before anything can be unlocked, that is no obstacle.
+    if (before.vault === 'locked' && before.remote?.signIn !== 'needed') {
       throw new PeerError('E_VAULT_LOCKED', 'what opens the cloud is sealed');
+    }
     const { places } = await daemon.connection.sendRequest(messages.showRemote);
     const { kind, remote } = named ?? placeInUse(places);
     if (named === undefined) checkOptions(kind, options);
     const known = places.find(place => place.remote === remote);
-    const wish =
-      kind === 'drive' ? await driveWish(remote, options, given, known) : await s3Wish(remote, options, given);
+    const send = (wish: CloudWish) => sendWish(daemon, wish, options);
+    if (kind === 's3') return { answer: await send(await s3Wish(remote, options, given)), before };
     try {
-      const params = {
-        ...wish.params,
-        secrets: daemon.secrets.seal(messages.connectRemote.method, wish.secrets),
-      };
-      const listener = daemon.connection.onNotification(messages.signInAsked, asked => showAsked(asked, options));
-      try {
-        return {
-          answer: await longRequest(daemon, messages.connectRemote, params, { ...options, isQuiet: true }),
-          before,
-        };
-      } finally {
-        listener.dispose();
-      }
-    } finally {
-      wish.secrets.wipe();
-      for (const value of Object.values(given)) value.fill(0);
+      return { answer: await send(await driveWish(remote, options, given, known)), before };
+    } catch (error) {
+      // It was connected before, but its client secret is not at hand any more.
+      const isMissing = wireErrorOf(error)?.code === 'E_USAGE' && wireErrorOf(error)?.params['missing'] !== undefined;
+      if (!isMissing || known?.clientId === undefined || !canAsk()) throw error;
+      const wish = await driveWish(remote, { clientId: known.clientId, ...options }, given, undefined);
+      return { answer: await send(wish), before };
     }
   });
   if (options.json) printJson({ type: 'result', ...answer });
   else tell(connectedWords(answer, before));
+}
+
+/** Wipes the secrets of the wish. */
+async function sendWish(daemon: Connected, { params, secrets }: CloudWish, options: ConnectOptions) {
+  const listener = daemon.connection.onNotification(messages.signInAsked, asked => showAsked(asked, options));
+  try {
+    const sealed = daemon.secrets.seal(messages.connectRemote.method, secrets);
+    secrets.wipe();
+    return await longRequest(
+      daemon,
+      messages.connectRemote,
+      { ...params, secrets: sealed },
+      { ...options, isQuiet: true },
+    );
+  } finally {
+    secrets.wipe();
+    listener.dispose();
+  }
 }
 
 function placeInUse(places: readonly PlaceStatus[]): ReturnType<typeof cloudOf> {
@@ -101,7 +112,7 @@ export function connectedWords(
   const named = harmless(remote);
   const next =
     vault !== 'absent'
-      ? role === 'main'
+      ? role === 'main' || role === 'mirror'
         ? 'Backups go on by themselves.'
         : `Nothing is kept there yet. \`signet remote move ${named}\` moves your backup there; \`signet remote mirror add ${named}\` keeps a second copy there.`
       : {
@@ -140,7 +151,7 @@ const roles = {
   main: 'the copies go here',
   mirror: 'second copy',
   left: 'old copies, no longer used',
-  unused: 'nothing yet',
+  unused: 'connected, holds nothing yet',
 } as const;
 
 export function placeWords(place: PlaceStatus, now: number): string {

@@ -30,11 +30,18 @@ export function note(text: string): void {
   process.stderr.write(`${folded(text, process.stderr)}\n`);
 }
 
-/** Lines that are broken where the terminal would break words; into a pipe, as they are. */
+/** Lines that are broken where the terminal would break words, each part as far in as its line; into a pipe, as they are. */
 export function folded(text: string, { isTTY = false, columns = 80 }: { isTTY?: boolean; columns?: number }): string {
   if (!isTTY || columns < 20) return text;
-  const narrow = new RegExp(`(?=.{${columns}})(.{1,${columns - 1}}) +`, 'g');
-  return text.replace(narrow, '$1\n');
+  return text
+    .split('\n')
+    .map(line => {
+      const [indent = ''] = /^ {0,8}/.exec(line) ?? [];
+      const width = columns - indent.length;
+      const narrow = new RegExp(`(?=.{${width}})(.{1,${width - 1}}) +`, 'g');
+      return `${indent}${line.slice(indent.length).replace(narrow, `$1\n${indent}`)}`;
+    })
+    .join('\n');
 }
 
 /** Names in a backup were chosen by others: control and direction characters are shown, not obeyed. */

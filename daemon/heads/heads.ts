@@ -3,7 +3,7 @@
 // what they mean together is in compare.ts, and what to do about it is decided by the jobs.
 
 import { SignetError } from '../base/errors.ts';
-import { type Copies, isStored, type Remote, type RemoteKey } from '../remotes/remote.ts';
+import { type Copies, putProven, type Remote, type RemoteKey } from '../remotes/remote.ts';
 import type { ObjectProblem, RepositoryExtent, SnapshotId } from '../repository/model.ts';
 import type { Witness } from '../state/model.ts';
 import {
@@ -36,7 +36,7 @@ const triedPerDevice = 16;
 
 /** The place, and what opens its heads. */
 export interface HeadsAccess extends HeadsKey {
-  readonly remote: Pick<Remote, 'put' | 'get' | 'stat'>;
+  readonly remote: Pick<Remote, 'label' | 'put' | 'get'>;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -91,10 +91,7 @@ export async function writeHead(order: HeadOrder): Promise<WrittenHead> {
   const bytes = sealHead(key, repositoryId, head, order.randomBytes(nonceBytes));
   const sha256 = headSha256(bytes);
   const name = headKey(head.device, head.seq, sha256);
-  await remote.put(name, bytes, { keep: true, signal });
-  if (!(await isStored(remote, name, { sha256, sizeBytes: bytes.length }, { signal }))) {
-    throw new SignetError('E_OBJECT_ID', `${name}: read back other bytes than the ${bytes.length} written`);
-  }
+  await putProven(remote, name, bytes, { keep: true, signal });
   return {
     stored: { key: name, sha256, head },
     witness: { ...order.witness, ownHead: { seq: head.seq, sha256 }, seen: highestSeen(order) },

@@ -176,7 +176,10 @@ async function findLosses(
   await repository.readIndex({ signal });
   found.push(...(await repository.checkSingleObjects({ signal })), ...(await repository.checkPacks({ signal })));
   const access = { key: headsKey, repositoryId: repository.id, signal };
-  const [own, other] = [await readHeads({ ...access, remote }), await readHeads({ ...access, remote: mirror })];
+  const [own, other] = [
+    await readHeads({ ...access, remote, copies: 'remote' }),
+    await readHeads({ ...access, remote: mirror }),
+  ];
   const hidden = await headsAbove(own, mirror, access);
   found.push(...own.problems, ...hidden.filter(key => !here.has(key)).map(lost));
   found.push(...liveIn(own, other).flatMap(id => (here.has(`snapshots/${id}`) ? [] : [lost(`snapshots/${id}`)])));

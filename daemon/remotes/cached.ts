@@ -98,9 +98,10 @@ export async function cached(remote: Remote, folder: string): Promise<Remote> {
     traffic: remote.traffic,
     get,
     async put(key, body, options) {
-      await remote.put(key, body, options);
+      const stored = await remote.put(key, body, options);
       const path = options?.keep === true ? copyPath(key) : undefined;
       if (path !== undefined) await write(path, body);
+      return stored;
     },
     stat: (key, options) => remote.stat(key, options),
     list: (listed, options) => remote.list(listed, options),

@@ -27,8 +27,9 @@ export function counted(remote: Remote | NetworkRemote): Remote & { readonly tra
     },
     async put(key, body, options) {
       calls++;
-      await remote.put(key, body, options);
+      const stored = await remote.put(key, body, options);
       bytesUploaded += body instanceof Uint8Array ? body.length : body.sizeBytes;
+      return stored;
     },
     async get(key, options) {
       calls++;

@@ -238,7 +238,7 @@ export function createFolderRemote(root: string): Remote {
     label: place,
 
     put(key, body, options) {
-      return call(key, async () => {
+      return call<undefined>(key, async () => {
         options?.signal?.throwIfAborted();
         // Once for each adapter, before it first writes: looking changes nothing. A folder that forbids it forbids the put as well.
         swept ??= sweepTemporaries(root, Date.now()).catch(() => 0);

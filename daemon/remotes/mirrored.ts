@@ -8,12 +8,12 @@ import type { GetOptions, Remote, RemoteKey } from './remote.ts';
 /** Opens one of the copies; asked only when it is needed, and again after it could not be opened. */
 export type OpenMirror = () => Promise<Pick<Remote, 'get'>>;
 
-/** Why the place itself gives nothing; a copy may all the same. */
-const absences = ['E_MISSING', 'E_UNREACHABLE', 'E_SIGN_IN', 'E_REMOTE_LIMIT'] as const;
+/** Why the place itself answers nothing for now. What it lost is told: its reader asks the copies, and names it. */
+const absences = ['E_UNREACHABLE', 'E_SIGN_IN', 'E_REMOTE_LIMIT'] as const;
 
 /**
  * `get` with `copies: 'mirror'` asks the copies alone, in turn, and passes over one whose whole object does not hash to its name; with
- * 'any' it asks them when the place lacks the object or does not answer.
+ * 'any' it asks them when the place does not answer.
  *
  * @param mirrors those that there are at the moment
  */
@@ -27,8 +27,7 @@ export function mirrored<Place extends Remote>(main: Place, mirrors: () => reado
       try {
         return await main.get(key, options);
       } catch (error) {
-        // Locks come and go all the time, and copies have none.
-        const isAbsent = absences.some(code => isCode(error, code)) && !key.startsWith('locks/');
+        const isAbsent = absences.some(code => isCode(error, code));
         if (!isAbsent || mirrors().length === 0) throw error;
         try {
           return await fromMirrors(mirrors(), key, options);

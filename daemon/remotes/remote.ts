@@ -6,6 +6,7 @@
 // - `put` is all or nothing: an object is listed and readable whole, or not at all, also after a crash, and durable on return.
 // - Order is the caller's: an adapter never reorders a `put` before one that was awaited.
 
+import { SignetError } from '../base/errors.ts';
 import { sha256Hex } from '../kernel/hash.ts';
 
 export type RemoteKey = string;
@@ -88,11 +89,11 @@ export interface Remote {
   readonly traffic?: TrafficCount | undefined;
 
   /**
-   * Stores the object.
+   * Stores the object. Answers what the place itself tells of what it stored; undefined where it tells nothing.
    * @throws SignetError E_UNREACHABLE (retryable; params.retryAfterMs where the place asked for patience, 0 when it named no time) ·
    *   E_REMOTE_FULL · E_REMOTE_LIMIT (params.until) · E_SIGN_IN · E_REMOTE_DENIED (read-only place, no permission; params.reason)
    */
-  put(key: RemoteKey, body: RemoteBody, options?: PutOptions): Promise<void>;
+  put(key: RemoteKey, body: RemoteBody, options?: PutOptions): Promise<RemoteEntry | undefined>;
 
   /**
    * The object's bytes, or `length` of them from `offset` on, in memory that is the caller's own. Checks the size against `maxBytes` before allocating.
@@ -111,22 +112,26 @@ export interface Remote {
 }
 
 /**
- * Whether the place holds these very bytes. One that hashes what it stored and tells the hash has read it back itself; anywhere else it is
- * read back, from the place and from no copy of it.
+ * Stores bytes and proves that the place holds them. One that hashes what it stored and answers with the hash has read it back itself;
+ * anywhere else it is read back here, from the place and from no copy of it.
  *
- * @throws what `get` throws; E_MISSING when it is not there
+ * @throws SignetError E_OBJECT_ID when the place holds other bytes · what `put` and `get` throw
  */
-export async function isStored(
-  remote: Pick<Remote, 'get' | 'stat'>,
+export async function putProven(
+  remote: Pick<Remote, 'put' | 'get' | 'label'>,
   key: RemoteKey,
-  written: { readonly sha256: string; readonly sizeBytes: number },
-  options: CallOptions,
-): Promise<boolean> {
-  const entry = await remote.stat(key, options);
-  if (entry?.sha256 !== undefined) return entry.sha256 === written.sha256 && entry.sizeBytes === written.sizeBytes;
-  // One byte more than was written, so that a longer object is told as other bytes and not as one that is too large.
-  const back = await remote.get(key, { ...options, maxBytes: written.sizeBytes + 1, copies: 'remote' });
-  return sha256Hex(back) === written.sha256;
+  bytes: Uint8Array,
+  options: PutOptions,
+): Promise<void> {
+  const sha256 = sha256Hex(bytes);
+  const { signal } = options;
+  const stored = await remote.put(key, bytes, options);
+  const found =
+    stored?.sha256 ??
+    // One byte more than was written, so that a longer object is told as other bytes and not as one that is too large.
+    sha256Hex(await remote.get(key, { maxBytes: bytes.length + 1, copies: 'remote', signal }));
+  if (found === sha256) return;
+  throw new SignetError('E_OBJECT_ID', `${key}: ${remote.label} holds other bytes than the ${bytes.length} written`);
 }
 
 /** What a place tells about itself. */

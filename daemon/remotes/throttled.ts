@@ -81,7 +81,7 @@ export function throttled(remote: NetworkRemote, limits: Throttling): NetworkRem
     async put(key, body, options) {
       await puts.take(1, options?.signal);
       const sizeBytes = body instanceof Uint8Array ? body.length : body.sizeBytes;
-      await paced(
+      return paced(
         upload,
         options,
         pace => remote.put(key, body, { ...options, pace }),

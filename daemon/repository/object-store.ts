@@ -3,7 +3,7 @@
 
 import { SignetError } from '../base/errors.ts';
 import type { SealKey } from '../kernel/seal.ts';
-import type { Remote } from '../remotes/remote.ts';
+import { putProven, type Remote } from '../remotes/remote.ts';
 import { readCopies } from './copies.ts';
 import { idInKey } from './ids.ts';
 import { limits } from './limits.ts';
@@ -31,17 +31,15 @@ export class ObjectStore {
     this.#options = options;
   }
 
-  /** Seals and stores. */
-  async save(
-    folder: 'index' | 'snapshots' | 'locks',
-    json: string,
-    signal: AbortSignal | undefined,
-  ): Promise<{ readonly key: string; readonly sizeBytes: number }> {
+  /** Seals and stores; answers the key. A snapshot is what a backup is found by: it is proven to be in the place. */
+  async save(folder: 'index' | 'snapshots' | 'locks', json: string, signal: AbortSignal | undefined): Promise<string> {
     const { masterKey, randomBytes, remote } = this.#options;
     const { id, bytes } = await sealUnpacked(masterKey, randomBytes, json);
     const key = `${folder}/${id}`;
-    await remote.put(key, bytes, { keep: folder !== 'locks', signal });
-    return { key, sizeBytes: bytes.length };
+    const options = { keep: folder !== 'locks', signal };
+    if (folder === 'snapshots') await putProven(remote, key, bytes, options);
+    else await remote.put(key, bytes, options);
+    return key;
   }
 
   /** The object's JSON, or undefined when it is not what it claims to be: then it is reported and not read again. */

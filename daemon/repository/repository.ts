@@ -101,12 +101,10 @@ export async function inspectPlace(
   return isEmpty ? 'empty' : 'other';
 }
 
-/** Whether a repository is there, as `inspectPlace` finds it; a sound one costs one small listing. */
+/** Whether a repository is there, as `inspectPlace` finds it; a sound one costs one small call. */
 export async function holdsRepository(remote: Pick<Remote, 'list' | 'stat'>, options: CallOptions): Promise<boolean> {
   const isThere = (await remote.stat('config', options)) !== undefined;
-  // A place may know its own table by heart: that it answers is shown by a listing.
-  if (isThere) for await (const _ of remote.list('keys', options)) return true;
-  return (await inspectPlace(remote, options)) === 'repository';
+  return isThere || (await inspectPlace(remote, options)) === 'repository';
 }
 
 /** A repository that is drawn but not written: its ids are known, the place is untouched. */

@@ -18,6 +18,7 @@ export interface RunOptions {
   /** Written to standard input, which is then closed; `open` leaves it open for ever, as a service's may be. */
   readonly input?: string | 'open';
   readonly started?: (child: ChildProcess) => void;
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export function runCli(
@@ -27,7 +28,7 @@ export function runCli(
   options: RunOptions = {},
 ): Promise<Ended> {
   const child = spawn(process.execPath, argsFor(args), {
-    env: { ...process.env, SIGNET_HOME: home, TZ: 'UTC' },
+    env: { ...process.env, SIGNET_HOME: home, TZ: 'UTC', ...options.env },
     stdio: ['pipe', 'pipe', 'pipe'],
   });
   t.teardown(() => child.kill('SIGKILL'));

@@ -4,7 +4,7 @@ import { checkOptions, cloudOf } from '../../daemon/cli/cloud-wish.ts';
 import { connectedWords, placeWords } from '../../daemon/cli/remote.ts';
 import { inCommands } from '../../daemon/cli/session.ts';
 import { statusWords } from '../../daemon/cli/state.ts';
-import { progressLine } from '../../daemon/cli/terminal.ts';
+import { folded, progressLine } from '../../daemon/cli/terminal.ts';
 import { formatPlace, parsePlace } from '../../daemon/remotes/spec.ts';
 import type { JobProgress, PlaceStatus } from '../../protocol/status.ts';
 import { someStatus } from '../support/fake-handlers.ts';
@@ -162,5 +162,13 @@ test('a job that waits for the place says for how long', t => {
   t.regex(
     progressLine({ ...job, waitingUntil: '2026-11-23T20:00:00Z' }, 0, 200, now),
     /^Backup paused until \d\d:00: The place takes no more today\./,
+  );
+});
+
+test('a line that is further in is broken into lines as far in', t => {
+  const words = 'Create a project; any name will do.';
+  t.is(
+    folded(`1. page\n   ${words}\n`, { isTTY: true, columns: 24 }),
+    '1. page\n   Create a project;\n   any name will do.\n',
   );
 });

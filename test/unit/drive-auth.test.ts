@@ -224,3 +224,16 @@ test('a call that was stopped before it was signed is not sent', async t => {
   await t.throwsAsync(about.get({ fields: 'user' }, { signal: AbortSignal.abort() }));
   t.is(asked.length, 0);
 });
+
+test('the sign-in goes through the proxy of the environment, where there is one', async t => {
+  const proxy = await tokenServer(t, (_, count) => granted(count));
+  const auth = new DriveAuth({
+    connection,
+    endpoints: { ...googleEndpoints(proxy.root), token: 'http://oauth2.google.example/token' },
+    clock: manualClock(),
+    place: 'Google Drive',
+    proxies: { HTTP_PROXY: proxy.root },
+  });
+  t.is(await auth.accessToken(), 'token-1');
+  t.is(proxy.asked[0]?.path, 'http://oauth2.google.example/token');
+});

@@ -1,109 +1,14 @@
 // The engine's end of the language, without a thread: over a message channel, with a repository in memory.
 
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { MessageChannel } from 'node:worker_threads';
-import test, { type ExecutionContext } from 'ava';
-import {
-  createMessageConnection,
-  type MessageConnection,
-  PortMessageReader,
-  PortMessageWriter,
-} from 'vscode-jsonrpc/node';
+import test from 'ava';
 import * as engine from '../../daemon/jobs/engine-messages.ts';
-import { EnginePlaces } from '../../daemon/jobs/engine-places.ts';
-import { serveEngine } from '../../daemon/jobs/engine-server.ts';
-import { cached } from '../../daemon/remotes/cached.ts';
-import { counted } from '../../daemon/remotes/counted.ts';
-import { createMemoryRemote, type MemoryRemote } from '../../daemon/remotes/memory.ts';
-import { mirrored } from '../../daemon/remotes/mirrored.ts';
 import { everyPage } from '../../protocol/pages.ts';
-import { noGrants, placeOver } from '../support/engine-places.ts';
-import { drivenClock, fixedRandom, memoryJournal } from '../support/repository.ts';
-import { temporaryHome } from '../support/temporary-home.ts';
-
-interface Kit {
-  readonly connection: MessageConnection;
-  readonly remote: MemoryRemote;
-  /** What is backed up; exists. */
-  readonly source: string;
-  backUp(): Promise<engine.BackupOutcome>;
-}
-
-const sourceId = 'generic-abcdefgh';
-
-async function kit(t: ExecutionContext): Promise<Kit> {
-  const home = await temporaryHome(t);
-  const remote = createMemoryRemote();
-  const clock = drivenClock();
-  const source = join(home.state, '..', 'chats');
-  mkdirSync(source, { recursive: true });
-  for (const folder of [home.outbox, home.cache]) mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const { port1, port2 } = new MessageChannel();
-  serveEngine({
-    port: port2,
-    home,
-    places: new EnginePlaces({
-      home,
-      placeOf: async () => placeOver(counted(remote)),
-      tables: () => t.fail() as never,
-      folder: () => createMemoryRemote(),
-      randomBytes: fixedRandom(5),
-      now: () => clock.now(),
-    }),
-    grants: noGrants,
-    keepCopies: place => cached(place, home.cache),
-    withMirrors: mirrored,
-    journal: memoryJournal(),
-    startCapture: () => t.fail() as never,
-    freeBytes: async () => 1e12,
-    clock,
-    randomBytes: fixedRandom(4),
-    host: { hostname: 'bench', pid: process.pid },
-  });
-  const connection = createMessageConnection(new PortMessageReader(port1), new PortMessageWriter(port1));
-  connection.listen();
-  t.teardown(() => {
-    connection.dispose();
-    port1.close();
-  });
-  await connection.sendRequest(engine.prepare, { remote: 'folder:/memory', recoveryKey: new Uint8Array(32).fill(7) });
-  const { repositoryId, keyFileId, masterKeyFingerprint } = await connection.sendRequest(engine.create, {});
-  const device = { id: '0011223344556677', label: 'bench' };
-  let witness: engine.BackupOrder['witness'] = {
-    v: 1,
-    since: '2026-11-23T09:00:00Z',
-    repositoryId,
-    keyFileId,
-    masterKeyFingerprint,
-    vaultSha256: null,
-    vaultGeneration: 0,
-    device: device.id,
-    ownHead: null,
-    seen: {},
-  };
-  return {
-    connection,
-    remote,
-    source,
-    async backUp() {
-      await clock.advance(60_000);
-      const sources = [{ id: sourceId, profile: 'generic', label: 'chats', root: source, captureNow: true }];
-      const outcome = await connection.sendRequest(engine.backup, {
-        reason: 'user',
-        device,
-        sources,
-        memory: null,
-        witness,
-      });
-      witness = outcome.witness;
-      return outcome;
-    },
-  };
-}
+import { engineKit, sourceId } from '../support/engine-kit.ts';
 
 test('looking into the latest backup while the next one runs does not keep that one hidden', async t => {
-  const { connection, remote, source, backUp } = await kit(t);
+  const { connection, remote, source, backUp } = await engineKit(t);
   const names = async (): Promise<readonly string[]> =>
     (await connection.sendRequest(engine.list, { snapshot: 'latest', path: sourceId })).map(each => each.name);
   writeFileSync(join(source, 'one'), '1');
@@ -119,7 +24,7 @@ test('looking into the latest backup while the next one runs does not keep that 
 });
 
 test('a backup of many small files tells every phase, and does not tell every file', async t => {
-  const { connection, source, backUp } = await kit(t);
+  const { connection, source, backUp } = await engineKit(t);
   for (let n = 0; n < 300; n++) writeFileSync(join(source, `${n}.txt`), `${n}`);
   const phases: string[] = [];
   connection.onProgress(engine.progress, engine.progressToken, ({ phase }) => void phases.push(phase));
@@ -128,7 +33,7 @@ test('a backup of many small files tells every phase, and does not tell every fi
 });
 
 test('pages of the snapshots are of one list, also when a backup ends between two of them', async t => {
-  const { connection, source, backUp } = await kit(t);
+  const { connection, source, backUp } = await engineKit(t);
   const made: (string | undefined)[] = [];
   const again = async (): Promise<void> => {
     writeFileSync(join(source, 'a'), `${made.length}`);
@@ -161,7 +66,7 @@ for (const count of [0, 1, 2, 3, 4, 5]) {
 }
 
 test('a backup that another device ends while this one looks is no sign of tampering', async t => {
-  const { connection, remote, source, backUp } = await kit(t);
+  const { connection, remote, source, backUp } = await engineKit(t);
   for (const name of ['one', 'two']) {
     writeFileSync(join(source, name), name);
     await backUp();

@@ -10,6 +10,7 @@ import type { DriveConnection } from '../connection.ts';
 import type { CallOptions } from '../remote.ts';
 import type { GoogleEndpoints } from './endpoints.ts';
 import { askOAuth, clientOptions, type OAuthWire } from './oauth.ts';
+import type { ProxyVariables } from './transport.ts';
 
 export interface DriveAuthOptions {
   readonly connection: DriveConnection;
@@ -17,6 +18,8 @@ export interface DriveAuthOptions {
   readonly clock: Clock;
   /** How words name the place. */
   readonly place: string;
+  /** Where HTTPS_PROXY and its kin are looked up; absent: nowhere. */
+  readonly proxies?: ProxyVariables | undefined;
 }
 
 interface AccessToken {
@@ -30,8 +33,8 @@ const marginMs = 5 * 60_000;
 
 export class DriveAuth {
   /**
-   * For `drive({version: 'v3', auth})`, and for calls of our own by `client.request`: signed, tried once, on Node's fetch (a stream is a
-   * web stream; stopped by `signal`). A 401 has been noted when it is thrown. Its errors carry the request: never a `cause`.
+   * For `drive({version: 'v3', auth})`, and for calls of our own by `client.request`: signed, tried once, stopped by `signal`,
+   * answers of at most 16 MiB. A 401 has been noted when it is thrown. Its errors carry the request: never a `cause`.
    */
   readonly client: OAuth2Client;
   readonly #options: DriveAuthOptions;
@@ -42,7 +45,7 @@ export class DriveAuth {
 
   constructor(options: DriveAuthOptions) {
     this.#options = options;
-    this.client = new SigningClient(this);
+    this.client = new SigningClient(this, options.proxies);
     this.#wire = { transporter: this.client.transporter, clock: options.clock, place: options.place };
   }
 
@@ -134,8 +137,8 @@ export function whyEnded(
 class SigningClient extends OAuth2Client {
   readonly #auth: DriveAuth;
 
-  constructor(auth: DriveAuth) {
-    super(clientOptions);
+  constructor(auth: DriveAuth, proxies: ProxyVariables | undefined) {
+    super(clientOptions(proxies));
     this.#auth = auth;
   }
 

@@ -243,6 +243,7 @@ export function createDriveRemote(options: DriveOptions): NetworkRemote {
   return {
     kind: 'drive',
     label: placeName,
+    listsTogether: true,
     requests: () => transport.count(),
 
     async put(key, body, call) {
@@ -250,6 +251,9 @@ export function createDriveRemote(options: DriveOptions): NetworkRemote {
       const { uploads, catalog } = await opened(call?.signal);
       await inTurn(key, () => uploads.put(key, body, call));
       catalog.wrote();
+      // The hash in its row is the one that Google told of what it stored.
+      const row = rowAt(key);
+      return row && entryOf(row);
     },
 
     async get(key, { maxBytes, offset = 0, length, copies, signal, pace }) {
@@ -315,7 +319,7 @@ export function createDriveRemote(options: DriveOptions): NetworkRemote {
       const { accountId, account, quota } = await calls.account(call);
       if (accountId !== connection.accountId) {
         throw new SignetError('E_REMOTE_DENIED', 'google drive belongs to another account than at set-up', {
-          params: { remote: placeName, reason: 'other-account' },
+          params: { remote: placeName, reason: 'other-account', account },
         });
       }
       // Only a grant of a project in testing has an end.

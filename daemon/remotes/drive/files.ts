@@ -119,6 +119,7 @@ export function createFileCalls(options: FileCallsOptions): FileCalls {
   const api = drive({
     version: 'v3',
     rootUrl: apiRoot,
+    universeDomain: 'googleapis.com', // else a variable of the environment would move the calls elsewhere
     retry: false,
     responseType: 'json',
     validateStatus: () => true,

@@ -1,9 +1,11 @@
 // One request to Google's sign-in, tried once: a form goes out, a small JSON object comes back (RFC 6749 §5). What travels here is secret
 // in both directions, so nothing of it reaches an error: neither the library's own (they carry the whole request) nor a text of the answer.
 
-import { type gaxios, OAuth2Client } from 'google-auth-library';
+import { type gaxios, OAuth2Client, type OAuth2ClientOptions } from 'google-auth-library';
 import type { Clock } from '../../base/clock.ts';
 import { SignetError } from '../../base/errors.ts';
+import type { ProxyVariables } from './transport.ts';
+import { webFetch } from './web-fetch.ts';
 
 /** The one scope: files that this very client id made, and nothing else of the account. */
 export const driveScope = 'https://www.googleapis.com/auth/drive.file';
@@ -24,34 +26,23 @@ const longestMs = 30_000;
 const maxAnswerBytes = 64 * 1024;
 
 /**
- * For the constructor of OAuth2Client. Its interceptors would log tokens where GOOGLE_SDK_NODE_LOGGING is set. Its own fetch (node-fetch
- * 3.3) ends the process when a request with a body is stopped after the body was sent, so Node's is used. Answers of more than 16 MiB,
- * or of the `size` of a request, fail.
+ * For the constructor of OAuth2Client. Its interceptors would log tokens where GOOGLE_SDK_NODE_LOGGING is set, and its own way to proxies
+ * belongs to a fetch that is not used here.
  */
-export const clientOptions = {
-  useAuthRequestParameters: false,
-  transporterOptions: { retry: false, size: 16 * 1024 * 1024, fetchImplementation: boundedFetch },
-} as const;
-
-async function boundedFetch(input: Parameters<typeof fetch>[0], init?: RequestInit): Promise<Response> {
-  const answer = await fetch(input, init);
-  const size = init !== undefined && 'size' in init && typeof init.size === 'number' ? init.size : Infinity;
-  if (answer.body === null || size === Infinity) return answer;
-  let left = size;
-  const bound = new TransformStream<Uint8Array, Uint8Array>({
-    transform(part, controller) {
-      left -= part.length;
-      if (left < 0) controller.error(new Error(`the answer is longer than ${size} bytes`));
-      else controller.enqueue(part);
-    },
-  });
-  const { status, statusText, headers } = answer;
-  return new Response(answer.body.pipeThrough(bound), { status, statusText, headers });
+export function clientOptions(proxies: ProxyVariables | undefined): OAuth2ClientOptions {
+  return {
+    useAuthRequestParameters: false,
+    transporterOptions: { retry: false, fetchImplementation: webFetch(proxies) },
+  };
 }
 
 /** A wire without a grant: for signing in. */
-export function oauthWire(clock: Clock, place: string): OAuthWire {
-  return { transporter: new OAuth2Client(clientOptions).transporter, clock, place };
+export function oauthWire({
+  clock,
+  place,
+  proxies,
+}: Pick<OAuthWire, 'clock' | 'place'> & { readonly proxies?: ProxyVariables | undefined }): OAuthWire {
+  return { transporter: new OAuth2Client(clientOptions(proxies)).transporter, clock, place };
 }
 
 /**
@@ -79,7 +70,6 @@ export async function askOAuth(
       responseType: 'text',
       validateStatus: () => true,
       retry: false,
-      redirect: 'error', // the form would go along
       size: maxAnswerBytes,
       signal: signal === undefined ? late.signal : AbortSignal.any([signal, late.signal]),
     });

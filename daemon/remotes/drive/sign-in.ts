@@ -14,6 +14,7 @@ import { DriveAuth } from './auth.ts';
 import type { GoogleEndpoints } from './endpoints.ts';
 import { askOAuth, driveScope, type OAuthAnswer, type OAuthWire, oauthWire, wireProblem } from './oauth.ts';
 import { listenForRedirect } from './redirect.ts';
+import type { ProxyVariables } from './transport.ts';
 
 export interface SignInAsked {
   /** The page to open: Google's own, or where the code is typed. */
@@ -37,6 +38,8 @@ export interface SignInOptions extends CallOptions {
   readonly onAsked: (asked: SignInAsked) => void;
   /** The account that holds the copies: another one is refused, and its grant given back. */
   readonly expectedAccountId?: string;
+  /** Where HTTPS_PROXY and its kin are looked up; absent: nowhere. */
+  readonly proxies?: ProxyVariables | undefined;
   /** The address of the account to be offered first. */
   readonly loginHint?: string;
 }
@@ -61,9 +64,9 @@ export async function signIn(options: SignInOptions): Promise<DriveConnection> {
  */
 export async function revoke(
   { refreshToken }: Pick<DriveConnection, 'refreshToken'>,
-  options: CallOptions & Pick<SignInOptions, 'endpoints' | 'clock' | 'place'>,
+  options: CallOptions & Pick<SignInOptions, 'endpoints' | 'clock' | 'place' | 'proxies'>,
 ): Promise<void> {
-  const wire = oauthWire(options.clock, options.place);
+  const wire = oauthWire(options);
   await insist(options, () => askOAuth(wire, options.endpoints.revoke, { token: refreshToken }, options.signal));
 }
 
@@ -93,7 +96,7 @@ async function byBrowser(options: SignInOptions): Promise<DriveConnection> {
     const visit = await within(longestMs, listener.visit, options);
     try {
       if (visit.outcome === 'refused') throw refused(visit.error, options);
-      const wire = oauthWire(clock, options.place);
+      const wire = oauthWire(options);
       const form = {
         grant_type: 'authorization_code',
         client_id: clientId,
@@ -121,7 +124,7 @@ async function byBrowser(options: SignInOptions): Promise<DriveConnection> {
 
 async function byDevice(options: SignInOptions): Promise<DriveConnection> {
   const { clientId, clientSecret, endpoints, clock, signal } = options;
-  const wire = oauthWire(clock, options.place);
+  const wire = oauthWire(options);
   const asked = await insist(options, () =>
     askOAuth(wire, endpoints.deviceCode, { client_id: clientId, scope: driveScope }, signal),
   );
@@ -233,7 +236,7 @@ async function whose(
   options: SignInOptions,
 ): Promise<Pick<DriveConnection, 'accountId' | 'account'>> {
   const { endpoints, clock, place, signal } = options;
-  const auth = new DriveAuth({ connection: granted, endpoints, clock, place });
+  const auth = new DriveAuth({ connection: granted, endpoints, clock, place, proxies: options.proxies });
   const { about } = drive({
     version: 'v3',
     auth: auth.client,
