@@ -249,6 +249,7 @@ export function createDriveRemote(options: DriveOptions): NetworkRemote {
     async put(key, body, call) {
       checkKey(key);
       const { uploads, catalog } = await opened(call?.signal);
+      await catalog.expectRoot(call);
       await inTurn(key, () => uploads.put(key, body, call));
       catalog.wrote();
       // The hash in its row is the one that Google told of what it stored.

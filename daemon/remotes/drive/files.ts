@@ -16,7 +16,8 @@ export const contentType = 'application/octet-stream';
 /** Documents, shortcuts, forms: things of Google's that have no bytes. */
 const googleType = 'application/vnd.google-apps.';
 
-export const fileFields = 'id,name,mimeType,parents,trashed,size,sha256Checksum,createdTime,ownedByMe,appProperties';
+export const fileFields =
+  'id,name,mimeType,parents,trashed,explicitlyTrashed,size,sha256Checksum,createdTime,ownedByMe,appProperties';
 /** Items in a page at most. */
 const pageSize = 1000;
 /** An empty page may lead to itself, though not for ever. */
@@ -31,6 +32,8 @@ export interface DriveFile {
   readonly kind: 'file' | 'folder' | 'document';
   readonly parents: readonly string[];
   readonly isTrashed: boolean;
+  /** In the trash only because a folder above it is. */
+  readonly isTrashedAlong: boolean;
   /** 0 for what is not a file. */
   readonly sizeBytes: number;
   readonly sha256: string | null;
@@ -345,6 +348,7 @@ export function fileOf(value: unknown): DriveFile {
     kind,
     parents: arrayOf(file['parents'] ?? []).map(textOf),
     isTrashed: file['trashed'] === true,
+    isTrashedAlong: file['trashed'] === true && file['explicitlyTrashed'] === false,
     sizeBytes: kind === 'file' ? numberOf(file['size'] ?? 0) : 0,
     sha256: typeof sha256 === 'string' && /^[0-9a-f]{64}$/i.test(sha256) ? sha256.toLowerCase() : null,
     createdAt: textOf(file['createdTime'] ?? ''),
