@@ -32,7 +32,7 @@ if (parentPort === null) throw new SignetError('E_INTERNAL', 'the engine runs as
 const { home, googleRoot } = workerData as EngineWorld;
 const randomBytes = (count: number): Uint8Array => randomFillSync(secretBytes(count));
 /** Of Google; a server on this computer is behind none. */
-const proxies = googleRoot === undefined ? process.env : undefined;
+const proxies = (googleRoot ?? '') === '' ? process.env : undefined;
 const random = (): number => new DataView(randomBytes(4).buffer).getUint32(0) / 2 ** 32;
 
 serveEngine({

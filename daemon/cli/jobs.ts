@@ -179,7 +179,7 @@ function percentOf(given: string | true | undefined): number | undefined {
 const uploadsAfresh =
   'A backup uploads afresh what it needs of that and finds on this computer; earlier backups may lack it for good.';
 
-function verifyWords(result: VerifyResult): string {
+export function verifyWords(result: VerifyResult): string {
   const checked = `${counted(result.snapshots, 'backup', 'backups')} checked, ${size(result.bytesRead)} read.`;
   if (result.ok) return `No problems. ${checked}`;
   const more = result.more?.problems ?? 0;
@@ -193,8 +193,12 @@ function verifyWords(result: VerifyResult): string {
     lines.push(`${message} ${advice.replace(/Verify the backups to see what is affected(?:; .*)?\./, uploadsAfresh)}`);
   }
   lines.push('Details:');
-  for (const { object, code, detail } of result.problems) {
-    lines.push(`  ${code}: ${harmless(object)}: ${harmless(detail)}`);
+  for (const { object, code, detail, inMirror = false } of result.problems) {
+    const rest = inMirror ? '; a second place has it whole' : '';
+    lines.push(`  ${code}: ${harmless(object)}: ${harmless(detail)}${rest}`);
+  }
+  if (result.problems.some(({ inMirror }) => inMirror === true)) {
+    lines.push('What a second place has whole is put back by: signet remote mirror sync');
   }
   lines.push(...moreWords(more));
   return lines.join('\n');

@@ -4,7 +4,8 @@ import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'n
 import { join } from 'node:path';
 import test from 'ava';
 import type { BackupResult, RestoreResult, SetupResult, Status } from '../../protocol/status.ts';
-import { bucket, drive, signIn } from '../support/clouds.ts';
+import { bucket, drive } from '../support/clouds.ts';
+import { signIn } from '../support/drive-owner.ts';
 import { type Installation, password, phone } from '../support/installation.ts';
 
 const clouds = { S3: bucket, 'Google Drive': drive };
