@@ -149,6 +149,8 @@ export const prepareKey = request<{ readonly recoveryKey: Uint8Array }, { readon
 export const writeKey = request<Nothing, null>('writeKey');
 /** From now on this is the key file of the opened repository. */
 export const useKey = request<{ readonly recoveryKey: Uint8Array; readonly keyFileId: string }, null>('useKey');
+/** Takes a copy of a key file of a cloud, beside those that there are, so that its recovery key opens what is sealed here. */
+export const copyKey = request<PlaceOrder & { readonly keyFileId: string }, null>('copyKey');
 export const removeKey = request<{ readonly keyFileId: string }, null>('removeKey');
 /** Says which repository lies in a place, without a key. */
 export const digest = request<PlaceOrder, { readonly config: string }>('digest');

@@ -134,6 +134,10 @@ class EngineServer {
       }
       return null;
     });
+    this.#answer(engine.copyKey, async ({ remote, keyFileId }) => {
+      await places.copyKeyFile(remote, keyFileId);
+      return null;
+    });
     this.#answer(engine.removeKey, async ({ keyFileId }, signal) => {
       await this.#opened().repository.removeKeyFile(keyFileId, { signal });
       return null;
