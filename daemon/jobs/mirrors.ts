@@ -9,7 +9,7 @@ import { isCode, SignetError, toSignetError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { sha256Hex } from '../kernel/hash.ts';
 import type { ObjectProblem } from '../repository/model.ts';
-import type { CopyOutcome } from './copying.ts';
+import type { CopyOccasion, CopyOutcome } from './copying.ts';
 import type { EngineProgress } from './engine-messages.ts';
 import * as engine from './engine-messages.ts';
 import type { JobCall } from './job-queue.ts';
@@ -112,7 +112,7 @@ export class Mirrors {
         });
       }
       await checkFolders({ remote, others: [main, ...mirrors], sources, home: homeFolders });
-      const copied = await this.#copy(remote, true, signal, onProgress);
+      const copied = await this.#copy(remote, 'new', signal, onProgress);
       await session.changeSettings(before => ({ ...before, mirrors: [...before.mirrors, remote] }));
       this.#note(remote);
       await this.use(session.settings().mirrors);
@@ -156,7 +156,7 @@ export class Mirrors {
           sum.healed += healed;
           problems.clear(); // what this one could not give back is all that is still wrong
           for (const problem of stay) problems.set(problem.key, problem);
-          const copied = await this.#copy(remote, false, signal, onProgress);
+          const copied = await this.#copy(remote, 'again', signal, onProgress);
           sum.objects += copied.objects;
           sum.bytes += copied.bytes;
           for (const problem of copied.problems) problems.set(problem.key, problem);
@@ -192,13 +192,13 @@ export class Mirrors {
 
   async #copy(
     to: string,
-    isNew: boolean,
+    occasion: CopyOccasion,
     signal: AbortSignal,
     onProgress: (step: EngineProgress) => void,
   ): Promise<CopyOutcome> {
     this.#options.session.stateKey();
-    const copied = await this.#options.engine.ask(engine.copyTo, { remote: to, isNew }, { signal, onProgress });
-    if (!isNew) this.#note(to);
+    const copied = await this.#options.engine.ask(engine.copyTo, { remote: to, occasion }, { signal, onProgress });
+    if (occasion !== 'new') this.#note(to);
     return copied;
   }
 
@@ -229,7 +229,7 @@ export class Mirrors {
         this.#following = undefined;
         for (const remote of session.settings().mirrors) {
           try {
-            await this.#copy(remote, false, signal, onProgress);
+            await this.#copy(remote, 'after-backup', signal, onProgress);
           } catch (thrown) {
             const { code } = toSignetError(thrown);
             log.warn('a second place was not brought up to date', { code });
