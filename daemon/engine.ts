@@ -32,7 +32,7 @@ if (parentPort === null) throw new SignetError('E_INTERNAL', 'the engine runs as
 const { home, googleRoot } = workerData as EngineWorld;
 const randomBytes = (count: number): Uint8Array => randomFillSync(secretBytes(count));
 /** Of Google; a server on this computer is behind none. */
-const proxies = googleRoot === undefined ? process.env : undefined;
+const proxies = (googleRoot ?? '') === '' ? process.env : undefined;
 const random = (): number => new DataView(randomBytes(4).buffer).getUint32(0) / 2 ** 32;
 
 serveEngine({
@@ -73,7 +73,7 @@ async function placeOf(place: PlaceSpec, context: CloudContext | undefined): Pro
       ...cloudPlace,
       open: async () => counted(network),
       about: options => network.about(options),
-      check: options => adapter.check(options),
+      probe: options => adapter.check(options),
     };
   }
   throw new SignetError('E_INTERNAL', `a place of kind ${place.kind} is opened with something else`);

@@ -61,7 +61,7 @@ export function deniedWords(reason: string, place: string, account: string, regi
       advice: 'You may still see it there yourself. Verify the backups to see what is affected.',
     },
     scope: {
-      message: `${place} was not connected: Signet was not allowed to keep files there.`,
+      message: `Signet is not allowed to keep files in ${inSentence(place)}.`,
       advice: 'Sign in again and leave the box ticked. It shows Signet the files it made, and no others.',
     },
     'other-account': {
@@ -71,6 +71,15 @@ export function deniedWords(reason: string, place: string, account: string, regi
     'api-off': {
       message: 'The Google Drive API is not switched on in your Google project.',
       advice: 'Enable it there, wait a minute or two, then connect again.',
+    },
+    policy: {
+      message: `${place} is closed to Signet by the rules of the company or school that the account belongs to.`,
+      advice: 'Ask whoever sets them, or choose another place.',
+    },
+    abusive: {
+      message: `${place} takes a file of the backup for harmful and holds it back.`,
+      advice:
+        'It is sealed, so that cannot be told from it. Ask Google to look at it again; other copies are not affected.',
     },
     region: {
       message: `${place} lies in ${region === '' ? 'another region' : `the region ${region}`}, and another was given.`,

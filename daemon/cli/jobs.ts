@@ -155,13 +155,11 @@ export interface VerifyOptions extends CommonOptions {
 
 export async function verify(options: VerifyOptions): Promise<void> {
   const readDataPercent = percentOf(options.readData);
-  const { result, mirrors } = await withDaemon(async daemon => {
-    const params = readDataPercent === undefined ? {} : { readDataPercent };
-    const result = await longRequest(daemon, messages.verify, params, options);
-    return { result, mirrors: (await daemon.connection.sendRequest(messages.status, {})).mirrors.length };
-  });
+  const result = await withDaemon(daemon =>
+    longRequest(daemon, messages.verify, readDataPercent === undefined ? {} : { readDataPercent }, options),
+  );
   if (options.json) printJson(result);
-  else tell(verifyWords(result, mirrors > 0));
+  else tell(verifyWords(result));
   if (result.ok) return;
   throw new Exit(
     Math.max(1, ...result.problems.map(({ code }) => (exitCode(code) === exitCode('E_ROLLBACK') ? exitCode(code) : 1))),
@@ -181,7 +179,7 @@ function percentOf(given: string | true | undefined): number | undefined {
 const uploadsAfresh =
   'A backup uploads afresh what it needs of that and finds on this computer; earlier backups may lack it for good.';
 
-function verifyWords(result: VerifyResult, hasMirrors: boolean): string {
+export function verifyWords(result: VerifyResult): string {
   const checked = `${counted(result.snapshots, 'backup', 'backups')} checked, ${size(result.bytesRead)} read.`;
   if (result.ok) return `No problems. ${checked}`;
   const more = result.more?.problems ?? 0;
@@ -194,10 +192,13 @@ function verifyWords(result: VerifyResult, hasMirrors: boolean): string {
     // Whoever reads this has verified them already.
     lines.push(`${message} ${advice.replace(/Verify the backups to see what is affected(?:; .*)?\./, uploadsAfresh)}`);
   }
-  if (hasMirrors) lines.push('`signet remote mirror sync` puts back what the second place holds whole.');
   lines.push('Details:');
-  for (const { object, code, detail } of result.problems) {
-    lines.push(`  ${code}: ${harmless(object)}: ${harmless(detail)}`);
+  for (const { object, code, detail, inMirror = false } of result.problems) {
+    const rest = inMirror ? '; a second place has it whole' : '';
+    lines.push(`  ${code}: ${harmless(object)}: ${harmless(detail)}${rest}`);
+  }
+  if (result.problems.some(({ inMirror }) => inMirror === true)) {
+    lines.push('What a second place has whole is put back by: signet remote mirror sync');
   }
   lines.push(...moreWords(more));
   return lines.join('\n');

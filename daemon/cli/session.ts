@@ -175,7 +175,7 @@ export function inCommands(wire: WireError): { readonly message: string; readonl
 /** Whoever never connected is told of the very place; to sign in again takes no name. Undefined where the shared words say it all. */
 function connectAdvice({ why, remote }: ErrorParams): string | undefined {
   if (why === 'declined' || why === 'late' || why === 'refused' || why === 'client') return undefined; // it was just tried
-  if (why === 'never')
-    return `Run \`signet remote connect ${typeof remote === 'string' ? remote : 'drive:Signet'}\` first.`;
-  return 'Run `signet remote connect`; backups wait until then.';
+  const named = typeof remote === 'string' && /^(?:drive|s3):/.test(remote) ? ` ${remote}` : '';
+  if (why === 'never') return `Run \`signet remote connect${named || ' drive:Signet'}\` first.`;
+  return `Run \`signet remote connect${named}\`; backups wait until then.`;
 }

@@ -39,7 +39,7 @@ export interface BackupsOptions {
   /** What this machine saw last of the place. */
   readonly witness: (stateKey: Uint8Array) => Promise<Witness>;
   /** Under way when a backup is good: what earlier changes of the keys left is seen through. Never rejects. */
-  readonly settle: () => Promise<void>;
+  readonly settle: (isNew: boolean) => Promise<void>;
   /** Whether the place answered, and after a backup what lies in it. */
   readonly onPlace: (isReachable: boolean, stored?: { readonly snapshots: number; readonly sizeBytes: number }) => void;
   readonly onChanged: () => void;
@@ -167,7 +167,7 @@ export class Backups {
       await state.saveWitness(outcome.witness, stateKey);
       await saveMemory(state, stateKey, outcome.memory);
       this.#remember(outcome, accepted);
-      await this.#options.settle();
+      await this.#options.settle(outcome.snapshot !== undefined);
       log.info('backup done', {
         job: reason,
         ms: outcome.durationMs,

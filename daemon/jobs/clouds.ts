@@ -209,9 +209,9 @@ export class Clouds {
     }
   }
 
-  /** As `look`, after work that does not depend on it. Never rejects. */
-  async lookAgain(remote: string): Promise<void> {
-    if (!isCloud(remote)) return;
+  /** A backup took room: asks how much is left, where the place tells. Never rejects. */
+  async stored(remote: string): Promise<void> {
+    if (parsePlace(remote).kind !== 'drive') return;
     await this.look(remote).catch((error: unknown) => {
       this.#options.log.warn('a place did not tell about itself', { code: toSignetError(error).code });
     });

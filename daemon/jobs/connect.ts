@@ -46,6 +46,8 @@ export async function connectPlace(
   await place.check({ signal });
   const remote = (await place.isMissing({ signal })) ? undefined : await place.open({ signal });
   const holds = remote === undefined ? 'empty' : await inspectPlace(remote, { signal });
+  // Who joins only to restore may have keys that write nothing.
+  if (holds !== 'repository') await place.probe?.({ signal });
   const config = await configInUse(spec);
   if (config !== undefined) await refuseOtherBackup(remote, config, signal);
   const facts = await factsOf(place, signal);

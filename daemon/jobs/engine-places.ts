@@ -23,6 +23,8 @@ export interface Place {
   about?(options?: CallOptions): Promise<PlaceFacts>;
   /** Before set-up. @throws E_USAGE when the place can never be one */
   check(options?: CallOptions): Promise<void>;
+  /** Proves that a backup could be kept there, by writing and taking away something small. */
+  probe?(options?: CallOptions): Promise<void>;
   /** Whether set-up could make the place. */
   isMissing(options?: CallOptions): Promise<boolean>;
   /** Makes the place ready for a new repository. */

@@ -397,9 +397,19 @@ class EngineServer {
         signal,
         onProgress: step => this.#report(step),
       });
+    } catch (error) {
+      throw this.#withNeed(error);
     } finally {
       this.#history = undefined; // read anew: whoever looked meanwhile did not see this backup
     }
+  }
+
+  /** A full place is told with what waits to be sent: so much at least has to be free. */
+  #withNeed(error: unknown): unknown {
+    if (!(error instanceof SignetError) || error.code !== 'E_REMOTE_FULL' || 'need' in error.params) return error;
+    const waiting = this.#options.journal.rows().filter(({ uploaded }) => !uploaded);
+    const need = waiting.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+    return need === 0 ? error : new SignetError(error.code, error.message, { params: { ...error.params, need } });
   }
 
   async #snapshots(signal: AbortSignal): Promise<readonly SnapshotEntry[]> {

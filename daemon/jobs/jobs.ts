@@ -171,9 +171,9 @@ export class Jobs {
       settings: () => this.#settings.current,
       stateKey: () => this.#assertUnlocked(),
       witness: stateKey => this.#witness(stateKey),
-      settle: async () => {
+      settle: async isNew => {
         await this.credentials.settle();
-        await this.clouds.lookAgain(this.#remote());
+        if (isNew) await this.clouds.stored(this.#remote());
       },
       onPlace: (isReachable, stored) => {
         this.#reachable = isReachable;

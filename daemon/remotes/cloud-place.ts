@@ -2,6 +2,7 @@
 // after the last one.
 
 export const cloudPlace = {
+  check: async (): Promise<void> => undefined,
   isMissing: async (): Promise<boolean> => false,
   prepare: async (): Promise<void> => undefined,
   checkDeletable: async (): Promise<void> => undefined,

@@ -42,6 +42,7 @@ export async function takeOverFiles(home: Home, leftName: string): Promise<void>
     join(home.cache, 'index'),
     join(home.cache, 'snapshots'),
     join(home.cache, 'packs'),
+    join(home.cache, 'heads'),
   ]) {
     if (await isThere(folder)) await emptyFolder(folder);
   }

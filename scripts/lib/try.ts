@@ -1,8 +1,8 @@
-// scripts/try [folder] [--json] [--yes]: Signet on a machine that never saw it, in a home that is thrown away. Sets up, backs up, lets an
-// app write on, waits for the automatic backup, restores, compares everything, and asks stock restic for its opinion. Without a folder it
-// makes itself a WhatsApp folder; with one it works on a copy. Everything goes through the command line, as a person would do it.
+// scripts/try [folder] [--remote folder|drive|s3] [--json] [--yes]: Signet on a machine that never saw it, in a home that is thrown away. Sets
+// up, backs up, lets an app write on, waits for the automatic backup, restores, joins from a second machine and restores there, compares
+// everything, and asks stock restic for its opinion. Without a folder it makes itself a WhatsApp folder; with one it works on a copy.
+// Everything goes through the command line, as a person would do it. Clouds are played on this computer.
 
-import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import {
   cpSync,
@@ -12,7 +12,6 @@ import {
   mkdtempSync,
   readdirSync,
   realpathSync,
-  rmdirSync,
   rmSync,
   statfsSync,
   writeFileSync,
@@ -20,18 +19,17 @@ import {
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { rulesOf } from '../../daemon/sources/sources.ts';
 import { size } from '../../protocol/formats.ts';
-import { endpointOf, resolveHome } from '../../protocol/home.ts';
 import type { BackupResult, RestoreResult, SetupResult, SnapshotEntry, Status } from '../../protocol/status.ts';
 import { generateWhatsApp } from './chat-generator.ts';
 import { type Comparison, compareFolders } from './compare.ts';
 import { startLiveWriter } from './live-writer.ts';
+import { Programs } from './programs.ts';
 import { systemPackages } from './suites.ts';
-
-const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+import { Machine } from './try-machine.ts';
+import { openPlace, type PlaceKind, placeKinds, type TryPlace } from './try-places.ts';
 
 /** Lower than a person would want, so that the automatic backup comes while one looks on. */
 const timing = { quietMs: 1500, longestWaitMs: 20_000, smallestIntervalMs: 1000 };
@@ -58,6 +56,7 @@ const { values: options, positionals } = parseArgs({
   options: {
     json: { type: 'boolean', default: false },
     yes: { type: 'boolean', default: false },
+    remote: { type: 'string', default: 'folder' },
     help: { type: 'boolean', short: 'h' },
   },
 });
@@ -66,13 +65,18 @@ const say = (text: string) => {
 };
 
 async function tryOut(): Promise<number> {
+  const kind = placeKinds.find(name => name === options.remote);
+  if (kind === undefined) {
+    console.error(`scripts/try: --remote is ${placeKinds.join(', ')}; a folder of yours is named without it`);
+    return 2;
+  }
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => stop.abort());
   const place = throwAwayPlace();
   const trial = new Trial(place.folder, stop.signal);
   let isOk = false;
   try {
-    isOk = await trial.run(positionals[0]);
+    isOk = await trial.run(kind, positionals[0]);
   } catch (error) {
     if (!stop.signal.aborted) console.error(error instanceof Error ? `scripts/try: ${error.message}` : error);
     if (error instanceof Refusal) return 2;
@@ -94,26 +98,31 @@ function throwAwayPlace(): { readonly folder: string; readonly remove: string } 
 
 class Trial {
   readonly #base: string;
-  readonly #home: string;
-  readonly #cloud: string;
   readonly #signal: AbortSignal;
+  readonly #programs: Programs;
   readonly #steps: Step[] = [];
-  readonly #children = new Set<ChildProcess>();
-  #daemon: number | undefined;
+  readonly #machines: Machine[] = [];
+  readonly #secrets = {
+    password: randomBytes(18).toString('base64url'),
+    phone: '+12025550123', // of the range that is reserved for films and books
+  };
+  #place: TryPlace | undefined;
 
   constructor(base: string, signal: AbortSignal) {
     this.#base = base;
-    this.#home = join(base, 'home');
-    this.#cloud = join(base, 'cloud');
     this.#signal = signal;
+    this.#programs = new Programs(signal);
   }
 
   /** True when everything came back as it was. */
-  async run(folder: string | undefined): Promise<boolean> {
+  async run(kind: PlaceKind, folder: string | undefined): Promise<boolean> {
     const from = folder === undefined ? undefined : resolve(folder);
     if (from !== undefined) refuseTooMuch(from, this.#base);
     const chats = join(this.#base, from === undefined ? 'WhatsApp' : basename(from));
+    const place = await openPlace(kind, { folder: join(this.#base, 'cloud'), programs: this.#programs });
+    this.#place = place;
     say('Trying Signet out in a home of its own, which is removed at the end.');
+    if (place.words !== undefined) say(place.words);
     say(
       `Quiet time is ${timing.quietMs / 1000} s instead of ${usual.quietMs / 1000} s, longest wait ${timing.longestWaitMs / 1000} s instead of ${usual.longestWaitMs / 1000} s, smallest interval ${timing.smallestIntervalMs / 1000} s instead of ${usual.smallestIntervalMs / 1000} s.\n`,
     );
@@ -128,44 +137,69 @@ class Trial {
       cpSync(from, chats, { recursive: true, mode: 1, verbatimSymlinks: true, filter: isCopied });
       return { result: `${size(sizeOf(chats))}; the original is not touched` };
     });
-    const recoveryKey = await this.#setUp(chats);
-    await this.#backUp();
-    if (from === undefined) await this.#automatic(chats);
-    const restored = await this.#restore();
-    await this.#compare('compare with the original', chats, restored);
-    await this.#restic(chats, recoveryKey);
+    // Without a calendar and its random delay: nothing but the change leads to the automatic backup that is shown.
+    const schedule = { kind: 'manual', onChange: true };
+    const machine = this.#machine(place, 'home', { deviceLabel: 'Throw-away', schedule, jitterMs: 0, ...timing });
+    await this.#connect('connect', place, machine);
+    const recoveryKey = await this.#setUp(place, machine, chats);
+    await this.#backUp(machine);
+    if (from === undefined) await this.#automatic(place, machine, chats);
+    const { sources } = await machine.signet<Status>(['status']);
+    const profile = sources[0]?.profile ?? 'generic';
+    const restored = await this.#restore('restore', machine, 'restored');
+    await this.#compare('compare with the original', { chats, profile, copy: restored });
+    await this.#newMachine(place, { chats, profile });
+    await this.#restic(place, { chats, profile, recoveryKey });
     return this.#report();
   }
 
-  async #setUp(chats: string): Promise<string> {
-    const config = resolveHome({ env: { SIGNET_HOME: this.#home } }).config;
-    mkdirSync(config, { recursive: true, mode: 0o700 });
-    // Without a calendar and its random delay: nothing but the change leads to the automatic backup that is shown.
-    const schedule = { kind: 'manual', onChange: true };
-    const settings = { v: 1, deviceLabel: 'Throw-away', schedule, jitterMs: 0, useKeychain: false, ...timing };
-    writeFileSync(join(config, 'settings.json'), JSON.stringify(settings), { mode: 0o600 });
+  #machine(place: TryPlace, home: string, settings: object): Machine {
+    const machine = new Machine(join(this.#base, home), settings, {
+      programs: this.#programs,
+      environment: place.environment,
+    });
+    this.#machines.push(machine);
+    return machine;
+  }
+
+  async #connect(step: string, { connect }: TryPlace, machine: Machine): Promise<void> {
+    if (connect !== undefined) await this.#step(step, async () => ({ result: await connect(machine) }));
+  }
+
+  async #setUp({ remote }: TryPlace, machine: Machine, chats: string): Promise<string> {
     return await this.#step('set up', async () => {
-      // A number of the range that is reserved for films and books.
-      const secrets = { password: randomBytes(18).toString('base64url'), phone: '+12025550123' };
-      const args = ['setup', '--source', chats, '--remote', `folder:${this.#cloud}`, '--secrets-stdin'];
-      const answer = await this.#signet<SetupResult>(args, JSON.stringify(secrets));
-      this.#daemon = (await this.#signet<{ readonly pid: number }>(['daemon', 'status'])).pid;
-      if (answer.recoveryKey === undefined) throw new Error('set-up gave no recovery key');
-      return { result: 'password made up, keys on this computer only', value: answer.recoveryKey };
+      const args = ['setup', '--new', '--source', chats, '--remote', remote, '--secrets-stdin'];
+      const { recoveryKey } = await machine.signet<SetupResult>(args, { input: JSON.stringify(this.#secrets) });
+      if (recoveryKey === undefined) throw new Error('set-up gave no recovery key');
+      return { result: 'password made up, keys on this computer only', value: recoveryKey };
     });
   }
 
-  async #backUp(): Promise<void> {
+  /** A computer that knows nothing but where the copies are, the password and the phone number. */
+  async #newMachine(place: TryPlace, original: { readonly chats: string; readonly profile: string }): Promise<void> {
+    const schedule = { kind: 'never', onChange: false };
+    const machine = this.#machine(place, 'new-home', { deviceLabel: 'New machine', schedule });
+    await this.#connect('new machine: connect', place, machine);
+    await this.#step('new machine: join', async () => {
+      const args = ['setup', '--remote', place.remote, '--secrets-stdin'];
+      const { joined, snapshots } = await machine.signet<SetupResult>(args, { input: JSON.stringify(this.#secrets) });
+      return { isOk: joined && snapshots > 0, result: `with the password and the phone number: ${snapshots} backups` };
+    });
+    const restored = await this.#restore('new machine: restore', machine, 'restored-there');
+    await this.#compare('compare that with the original', { ...original, copy: restored });
+  }
+
+  async #backUp(machine: Machine): Promise<void> {
     await this.#step('back up', async () => {
-      const answer = await this.#signet<BackupResult>(['backup']);
+      const answer = await machine.signet<BackupResult>(['backup']);
       const isOk = answer.filesUnreadable.length === 0 && answer.notVerified.length === 0;
       return { ...traffic(answer.bytesRead, answer.bytesUploaded), isOk, result: `${answer.filesNew} files` };
     });
   }
 
   /** The app writes on while the daemon watches; nobody asks for a backup. */
-  async #automatic(chats: string): Promise<void> {
-    const before = (await this.#signet<readonly SnapshotEntry[]>(['snapshots'])).length;
+  async #automatic({ requests }: TryPlace, machine: Machine, chats: string): Promise<void> {
+    const before = (await machine.signet<readonly SnapshotEntry[]>(['snapshots'])).length;
     await this.#step(`${liveMessages} new messages, ${livePhotos} photos`, async () => {
       const photoEvery = Math.floor(liveMessages / livePhotos);
       const writer = await startLiveWriter({
@@ -183,20 +217,22 @@ class Trial {
       return { result: 'written by an app that keeps its database open' };
     });
     const since = Date.now();
+    const asked = await requests?.();
     await this.#step('automatic backup', async () => {
       for (;;) {
-        const status = await this.#signet<Status>(['status']);
+        const status = await machine.signet<Status>(['status']);
         const { lastBackup, lastGoodAt } = status;
         const isDone =
           status.job === null && status.waiting === null && lastGoodAt !== null && Date.parse(lastGoodAt) >= since;
         if (isDone && lastBackup?.reason === 'change') {
-          const made = (await this.#signet<readonly SnapshotEntry[]>(['snapshots'])).length - before;
+          const made = (await machine.signet<readonly SnapshotEntry[]>(['snapshots'])).length - before;
           const files = lastBackup.filesNew + lastBackup.filesChanged;
           const count = made === 1 ? '' : `the last of ${made}: `;
+          const cost = asked === undefined || made > 1 ? '' : `, ${((await requests?.()) ?? 0) - asked} requests`;
           return {
             ...traffic(lastBackup.bytesRead, lastBackup.bytesAdded),
             isOk: made > 0,
-            result: `${count}${files} files, by itself`,
+            result: `${count}${files} files, by itself${cost}`,
           };
         }
         if (Date.now() - since > automaticDeadlineMs) throw new Error('no automatic backup came');
@@ -205,10 +241,10 @@ class Trial {
     });
   }
 
-  async #restore(): Promise<string> {
-    const target = join(this.#base, 'restored');
-    return await this.#step('restore', async () => {
-      const answer = await this.#signet<RestoreResult>(['restore', 'latest', '--to', target]);
+  async #restore(step: string, machine: Machine, name: string): Promise<string> {
+    const target = join(this.#base, name);
+    return await this.#step(step, async () => {
+      const answer = await machine.signet<RestoreResult>(['restore', 'latest', '--to', target]);
       const broken = answer.databases.filter(({ check }) => check !== 'ok' && check !== 'opaque');
       const isOk = broken.length === 0 && answer.skipped.every(entry => entry.code === undefined);
       const sound = answer.databases.length - broken.length;
@@ -221,9 +257,10 @@ class Trial {
     });
   }
 
-  async #compare(step: string, chats: string, copy: string): Promise<void> {
-    const status = await this.#signet<Status>(['status']);
-    const profile = status.sources[0]?.profile ?? 'generic';
+  async #compare(
+    step: string,
+    { chats, profile, copy }: { readonly chats: string; readonly profile: string; readonly copy: string },
+  ): Promise<void> {
     await this.#step(step, async () => {
       const rules = rulesOf({ profile });
       const answer = await compareFolders(
@@ -243,7 +280,10 @@ class Trial {
   }
 
   /** The way out: the same backup, opened by another program with nothing but the recovery key. */
-  async #restic(chats: string, recoveryKey: string): Promise<void> {
+  async #restic(
+    place: TryPlace,
+    { recoveryKey, ...original }: { readonly chats: string; readonly profile: string; readonly recoveryKey: string },
+  ): Promise<void> {
     const restic = systemPackages.restic.provides.find(file => existsSync(file));
     if (restic === undefined) {
       say('restic is not installed: its check and restore are left out.');
@@ -251,19 +291,27 @@ class Trial {
     }
     const keyFile = join(this.#base, 'recovery-key');
     writeFileSync(keyFile, recoveryKey, { mode: 0o600 });
+    const { repository, environment, way, close } = await place.forRestic();
     try {
-      const env = { ...process.env, RESTIC_PASSWORD_FILE: keyFile, RESTIC_REPOSITORY: this.#cloud };
+      const env = {
+        ...process.env,
+        ...environment,
+        RESTIC_PASSWORD_FILE: keyFile,
+        RESTIC_REPOSITORY: repository,
+      };
       const target = join(this.#base, 'restic');
+      const run = (...args: string[]) => this.#programs.run(restic, ['--no-cache', '--no-lock', ...args], { env });
       await this.#step('restic check --read-data', async () => {
-        await this.#program(restic, ['--no-cache', 'check', '--read-data'], { env });
-        return { result: 'no errors were found' };
+        await run('check', '--read-data');
+        return { result: `no errors were found${way}` };
       });
       await this.#step('restic restore latest', async () => {
-        await this.#program(restic, ['--no-cache', 'restore', 'latest', '--target', target], { env });
+        await run('restore', 'latest', '--target', target);
         return { result: 'with the recovery key alone' };
       });
-      await this.#compare('compare that with the original', chats, join(target, onlyFolder(target)));
+      await this.#compare('compare that with the original', { ...original, copy: join(target, onlyFolder(target)) });
     } finally {
+      await close();
       rmSync(keyFile, { force: true });
     }
   }
@@ -306,46 +354,6 @@ class Trial {
     return value as T;
   }
 
-  /** A command of Signet with --json; answers its document, or the last line of a stream. */
-  async #signet<T>(args: readonly string[], input = ''): Promise<T> {
-    const cli = join(root, 'daemon', 'cli', 'main.ts');
-    const env = { ...process.env, SIGNET_HOME: this.#home };
-    const output = await this.#program(process.execPath, ['--no-warnings', cli, ...args, '--json'], { env, input });
-    const text = output.trim();
-    return JSON.parse(text.startsWith('{"type"') ? text.slice(text.lastIndexOf('\n') + 1) : text) as T;
-  }
-
-  /** Runs a program to its end and answers what it printed; throws with its complaint when it fails, or when the trial is stopped. */
-  async #program(
-    program: string,
-    args: readonly string[],
-    { env, input = '', signal = this.#signal }: { env: NodeJS.ProcessEnv; input?: string; signal?: AbortSignal },
-  ): Promise<string> {
-    signal.throwIfAborted();
-    const child = spawn(program, args, { env, stdio: 'pipe' });
-    this.#children.add(child);
-    const end = () => child.kill('SIGTERM');
-    signal.addEventListener('abort', end, { once: true });
-    try {
-      child.stdin.on('error', () => {}); // it may end before it has read everything, and says itself why
-      child.stdin.end(input);
-      const [output, complaint, code] = await Promise.all([
-        child.stdout.setEncoding('utf8').reduce((all: string, part: string) => all + part, ''),
-        child.stderr.setEncoding('utf8').reduce((all: string, part: string) => all + part, ''),
-        new Promise<number | null>((done, fail) => child.once('error', fail).once('close', done)),
-      ]);
-      signal.throwIfAborted();
-      if (code !== 0)
-        throw new Error(
-          `${basename(program)} ${args.at(program === process.execPath ? 2 : 1)} ended with ${code}: ${complaint.trim()}`,
-        );
-      return output;
-    } finally {
-      signal.removeEventListener('abort', end);
-      this.#children.delete(child);
-    }
-  }
-
   #aborted(): Promise<never> {
     const { promise, reject } = Promise.withResolvers<never>();
     promise.catch(() => {}); // the race may be over already
@@ -355,26 +363,9 @@ class Trial {
 
   /** Leaves no process and nothing outside the folder, whatever happened before. */
   async clear(): Promise<void> {
-    for (const child of this.#children) child.kill('SIGKILL');
-    const env = { ...process.env, SIGNET_HOME: this.#home };
-    const cli = join(root, 'daemon', 'cli', 'main.ts');
-    const inTime = AbortSignal.timeout(10_000);
-    // Without a daemon there is nothing to stop, and a stuck one is ended below.
-    await this.#program(process.execPath, ['--no-warnings', cli, 'daemon', 'stop', '--json'], {
-      env,
-      signal: inTime,
-    }).catch(() => {});
-    const pid = this.#daemon;
-    if (pid !== undefined) {
-      for (let tries = 0; tries < 60 && isAlive(pid); tries += 1) await pause(50);
-      if (isAlive(pid)) process.kill(pid, 'SIGKILL');
-    }
-    // A long path moves the socket out of the home.
-    const socketFolder = endpointOf(resolveHome({ env: { ...process.env, SIGNET_HOME: this.#home } })).folder;
-    if (socketFolder === null || socketFolder.startsWith(this.#base)) return;
-    rmSync(socketFolder, { recursive: true, force: true });
-    const above = dirname(socketFolder);
-    if (existsSync(above) && readdirSync(above).length === 0) rmdirSync(above);
+    for (const machine of this.#machines) await machine.clear();
+    this.#programs.end();
+    await this.#place?.close();
   }
 }
 
@@ -419,14 +410,6 @@ function traffic(bytesRead: number, bytesUploaded: number) {
   return { bytesRead, bytesUploaded };
 }
 
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-}
-
 function rounded(seconds: number): number {
   return Math.round(seconds * 10) / 10;
 }
@@ -451,6 +434,12 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
 
 if (options.help) {
   console.log(
-    'scripts/try [folder] [--json] [--yes]\n\nBacks up, changes, restores and compares a made-up WhatsApp folder, or a copy of yours, in a home that is thrown away.\n--yes also copies more than 2 GB, or more than half of the free space.',
+    [
+      'scripts/try [folder] [--remote folder|drive|s3] [--json] [--yes]\n',
+      'Backs up, changes, restores and compares a made-up WhatsApp folder, or a copy of yours, in a home that is thrown away;',
+      'then joins and restores on a second machine, with password and phone number alone.',
+      '--remote drive signs in to a Google Drive that is played on this computer; --remote s3 uses an S3 server on it.',
+      '--yes also copies more than 2 GB, or more than half of the free space.',
+    ].join('\n'),
   );
 } else process.exitCode = await tryOut();

@@ -99,6 +99,20 @@ test('whoever signs in again gives neither client id nor secret', async t => {
   t.deepEqual(request?.secrets, {});
 });
 
+test('an S3 storage is connected with the key that was given, or with what the system has', async t => {
+  const { home, daemon } = await daemonWith(t, nothing);
+  const s3 = ['remote', 'connect', 's3:play.example/chats', '--json'];
+  const options = ['--access-key-id', 'AKIA', '--region', 'eu', '--path-style', '--secrets-stdin'];
+  const given = await runCli(t, home, [...s3, ...options], { input: '{"s3Secret":"not a real one"}' });
+  t.is(given.status, 0, given.stderr);
+  t.is((await runCli(t, home, s3)).status, 0);
+  const [keys, chain] = await asked(daemon, 'connectRemote');
+  const remote = 's3:https://play.example/chats';
+  t.deepEqual(keys?.params, { remote, region: 'eu', pathStyle: true, accessKeyId: 'AKIA' });
+  t.deepEqual(keys?.secrets, { s3Secret: 'not a real one' });
+  t.deepEqual([chain?.params, chain?.secrets], [{ remote }, {}]);
+});
+
 test('a locked Signet is unlocked first, unless signing in is what it waits for', async t => {
   const locked = await daemonWith(t, { status: { result: someStatus({ vault: 'locked' }) } });
   t.is((await runCli(t, locked.home, ['remote', 'connect'])).status, 13);
@@ -128,6 +142,20 @@ test('on a terminal the way leads from a Google account to what to do next, and 
   t.false(screen.includes(clientSecret));
   const [request] = await asked(daemon, 'connectRemote');
   t.deepEqual(request?.secrets, { clientSecret });
+});
+
+test('a secret that is not at hand any more is asked for, and the client id is not', async t => {
+  const missing = { error: { code: 'E_USAGE', params: { missing: 'clientSecret' } } } as const;
+  const { home, daemon } = await daemonWith(t, { connectRemote: missing });
+  const terminal = runOnTerminal(t, home, ['remote', 'connect']);
+  await terminal.see('Client secret (it is not shown):');
+  terminal.type(`${clientSecret}\r`);
+  const { status, screen } = await terminal.ended;
+  t.is(status, 2, 'the made-up answer stays the same');
+  t.false(screen.includes('Client id:'));
+  const [first, second] = await asked(daemon, 'connectRemote');
+  t.deepEqual([first?.secrets, second?.secrets], [{}, { clientSecret }]);
+  t.like(second?.params, { remote: 'drive:Signet', clientId: connectedPlace.clientId });
 });
 
 test('with --device the client is of the kind for it, and the code is shown', async t => {

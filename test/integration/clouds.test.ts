@@ -4,7 +4,8 @@ import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'n
 import { join } from 'node:path';
 import test from 'ava';
 import type { BackupResult, RestoreResult, SetupResult, Status } from '../../protocol/status.ts';
-import { bucket, drive, signIn } from '../support/clouds.ts';
+import { bucket, drive } from '../support/clouds.ts';
+import { signIn } from '../support/drive-owner.ts';
 import { type Installation, password, phone } from '../support/installation.ts';
 
 const clouds = { S3: bucket, 'Google Drive': drive };
@@ -109,6 +110,8 @@ for (const [name, start] of Object.entries(clouds)) {
     const before = place.requests();
     const ran = await signet.signet(['status', '--check']);
     t.is(ran.json<Status>().remote?.reachable, null);
+    // Whether another device set a new password cannot be looked up either: this computer's own copy alone decides.
+    t.is((await signet.signet(['unlock'], { password: 'not this one at all' })).errorCode(), 'E_WRONG_SECRET');
     t.is(place.requests(), before);
   });
 

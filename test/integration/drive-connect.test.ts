@@ -67,6 +67,14 @@ test('setting up in Google Drive before it is connected ends with 16 and the com
   t.regex(ran.err, /"code":"E_SIGN_IN".*`signet remote connect drive:Signet`/);
 });
 
+test('an address beyond this computer is never taken for Google', async t => {
+  const { google } = await bench(t);
+  const signet = await installation(t, { environment: { SIGNET_GOOGLE_ROOT: 'https://google.example/' } });
+  const { code, err } = await connect(signet, ...firstTime(google));
+  t.is(code, 2, err);
+  t.regex(err, /"code":"E_USAGE"/);
+});
+
 test('from a Google account to a backup, through the end of a sign-in, to a second computer', async t => {
   t.timeout(240_000);
   const { google, signet } = await bench(t);

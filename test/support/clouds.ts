@@ -3,6 +3,7 @@
 import type { ExecutionContext } from 'ava';
 import { type DaemonClient, daemonClient } from './daemon-client.ts';
 import { type DriveFake, startDriveFake } from './drive-fake/drive-fake.ts';
+import { signIn } from './drive-owner.ts';
 import { type Installation, type InstallationOptions, installation } from './installation.ts';
 import { type S3Server, startS3Server } from './s3-server.ts';
 
@@ -65,14 +66,4 @@ export async function drive(
     requests: () => google.log.length,
     objects: async () => google.paths(),
   };
-}
-
-/** As the owner of the account does: opens the page in a browser of this computer, and agrees. */
-export async function signIn(client: DaemonClient, google: DriveFake, remote: string): Promise<void> {
-  const secret = Buffer.from(google.client.secret);
-  const visits: Promise<unknown>[] = [];
-  await client.connectRemote({ remote, clientId: google.client.id }, [['clientSecret', secret]], url => {
-    visits.push(fetch(url).then(page => page.text()));
-  });
-  await Promise.all(visits);
 }

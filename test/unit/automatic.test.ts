@@ -111,6 +111,47 @@ test('a failed backup is tried again after 1, 5, 15 and 60 minutes; the changes 
   }
 });
 
+test('a place that takes no more is tried again at the time it names, and not by changes before', async t => {
+  const { automatic, clock, runs, due } = await setUp();
+  due(one);
+  const until = new Date(clock.now() + 5 * 3_600_000).toISOString();
+  await runs[0]?.end(new SignetError('E_REMOTE_LIMIT', 'enough for today', { params: { until } }));
+  t.deepEqual(automatic.waiting, { reason: 'limit', changes: 1, until });
+  due(other);
+  clock.advance(5 * 3_600_000 - 1);
+  t.is(runs.length, 1);
+  clock.advance(1);
+  t.deepEqual(runs[1]?.sourceIds, ['one', 'other']);
+  await runs[1]?.end();
+  t.is(automatic.waiting, null);
+});
+
+for (const until of [undefined, 'soon', '2020-01-01T00:00:00Z']) {
+  test(`a limit until ${until} is a failure like any other`, async t => {
+    const { automatic, runs, due } = await setUp();
+    due(one);
+    const params = until === undefined ? {} : { until };
+    await runs[0]?.end(new SignetError('E_REMOTE_LIMIT', 'enough', { params }));
+    t.is(automatic.waiting?.reason, 'retry');
+  });
+}
+
+test('while its owner has to sign in nothing runs, however long that takes; then what waited does', async t => {
+  let since: number | undefined;
+  const { automatic, clock, runs, due } = await setUp({ signInSince: () => since });
+  due(one);
+  since = clock.now();
+  await runs[0]?.end(new SignetError('E_SIGN_IN', 'the grant has ended'));
+  for (let hour = 0; hour < 48; hour++) clock.advance(3_600_000);
+  due(other);
+  t.is(runs.length, 1);
+  t.deepEqual(automatic.waiting, { reason: 'sign-in', changes: 3 });
+  since = undefined;
+  automatic.unlocked();
+  t.is(runs.length, 2);
+  t.is(runs[1]?.sourceIds, undefined);
+});
+
 test('a change before the next try does not wait for it, and takes the failed one along', async t => {
   const { clock, runs, due } = await setUp();
   due(one);

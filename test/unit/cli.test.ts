@@ -1,5 +1,5 @@
 import test from 'ava';
-import { backupWords } from '../../daemon/cli/jobs.ts';
+import { backupWords, verifyWords } from '../../daemon/cli/jobs.ts';
 import { Exit, report } from '../../daemon/cli/session.ts';
 import { choicesOf, sourceOf } from '../../daemon/cli/source-spec.ts';
 import { statusExit, statusWords } from '../../daemon/cli/state.ts';
@@ -7,7 +7,7 @@ import { harmless, progressLine, table } from '../../daemon/cli/terminal.ts';
 import { type ErrorCode, errorKinds, PeerError, wireErrorOf } from '../../protocol/errors.ts';
 import { groupsOf, parseRecoveryKey } from '../../protocol/recovery-key.ts';
 import type { JobProgress } from '../../protocol/status.ts';
-import { recoveryKey, someStatus } from '../support/fake-handlers.ts';
+import { recoveryKey, someStatus, verifyResult } from '../support/fake-handlers.ts';
 
 const promised: { readonly [exit: number]: readonly ErrorCode[] } = {
   2: [
@@ -286,4 +286,12 @@ test('a notice about chats ends with the command that answers it', t => {
   const said = statusWords(someStatus({ notices, sources: [{ ...source, problem: 'shrunk' }] }), now);
   t.regex(said, /say so with `signet sources accept Chats`/);
   t.is(said.split('\n')[0], 'Backed up, except Chats.');
+});
+
+test('what verify found damaged and a second place has whole is told with what puts it back', t => {
+  const lost = { object: 'index/0a', code: 'E_MISSING', detail: 'gone' } as const;
+  const told = (inMirror: boolean): string =>
+    verifyWords({ ...verifyResult, ok: false, problems: [{ ...lost, ...(inMirror && { inMirror }) }] });
+  t.regex(told(true), /E_MISSING: index\/0a: gone; a second place has it whole\n.*signet remote mirror sync/);
+  t.notRegex(told(false), /second place/);
 });

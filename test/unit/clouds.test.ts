@@ -181,6 +181,18 @@ test('account and room are as of the last time that the place was asked', async 
   t.like(made.clouds.status(remote), { quota: { limit: 10, used: 4 }, signIn: 'needed' });
 });
 
+test('after a backup only a place that tells of room is asked, and what it answers fails nothing', async t => {
+  const made = await kit(t);
+  setUp(made, true);
+  await made.clouds.stored('s3:https://s3.example/bucket');
+  await made.clouds.stored('folder:/copies');
+  t.deepEqual(made.asked, []);
+  await made.clouds.stored(remote);
+  t.like(made.clouds.status(remote), { quota: { used: 4 } });
+  made.answers['about'] = fails('E_REPO_MISMATCH');
+  await t.notThrowsAsync(made.clouds.stored(remote));
+});
+
 test('a place that was disconnected is unused, or needs its owner where it is in use', async t => {
   const made = await kit(t);
   setUp(made, true);

@@ -65,6 +65,31 @@ test('the strict sign-in finds nothing to object to, and its grant works', async
   t.regex(fake.log.find(({ type }) => type === 'about')?.apiClient ?? '', /\bgdcl\//);
 });
 
+test('signing in survives one request in five going wrong', async t => {
+  const { fake, clock, signedIn } = await bench(t, { settings: { rates: { 'oauth.token': 0.2, about: 0.2 } } });
+  let isOver = false;
+  let connected = 0;
+  const ticking = (async () => {
+    for (;;) {
+      await clock.timerWithin(8000);
+      if (isOver) return;
+      clock.advance(8000);
+    }
+  })();
+  for (let round = 0; round < 10; round += 1) {
+    // A code whose answer was lost is used up: then the owner begins again, as here.
+    const result = await signedIn().then(({ done }) => done.catch((error: unknown) => error));
+    if (result instanceof Error) t.like(result, { code: 'E_SIGN_IN', params: { why: 'refused' } });
+    else if ((result as DriveConnection).accountId === fake.account.permissionId) connected += 1;
+  }
+  t.true(fake.log.filter(({ hadFault }) => hadFault).length > 3);
+  t.true(connected > 5, `${connected} of 10`);
+  isOver = true;
+  clock.timer(0, () => undefined);
+  await ticking;
+  t.deepEqual(fake.violations, []);
+});
+
 test('signing in anew brings a lasting grant although the account agreed before', async t => {
   const { signedIn } = await bench(t);
   await (await signedIn()).done;

@@ -3,6 +3,7 @@ import { createMemoryRemote, type MemoryRemote } from '../../daemon/remotes/memo
 import type { Repository } from '../../daemon/repository/model.ts';
 import type { RepositoryOptions } from '../../daemon/repository/repository.ts';
 import { faultyRemote } from '../support/faulty-remote.ts';
+import { networked } from '../support/network-remote.ts';
 import { type Bench, bench, until } from '../support/repository.ts';
 
 const minute = 60_000;
@@ -69,6 +70,25 @@ for (const [held, wanted] of [
     await (await two.repository.lock(wanted)).release();
   });
 }
+
+test('where one look shows the whole place, a lock is judged by that look alone', async t => {
+  const { remote, all } = await machines(t, 2);
+  const [one, two] = all as [Machine, Machine];
+  const own = networked(remote);
+  const look = () => {
+    t.is(locksOf(remote).length, before + 1, 'our lock is there when it is taken');
+    return own;
+  };
+  let before = 0;
+  const shared = await two.repository.lock('shared', { look });
+  t.deepEqual(own.calls, ['list locks']);
+  await shared.release();
+  const exclusive = await one.repository.lock('exclusive');
+  before = 1;
+  await t.throwsAsync(two.repository.lock('shared', { look }), { code: 'E_REPOSITORY_LOCKED' });
+  t.is(locksOf(remote).length, 1, 'the refused one leaves nothing');
+  await exclusive.release();
+});
 
 test('of two machines that lock exclusively at the same moment, at most one gets it', async t => {
   const { remote, all } = await machines(t, 2);

@@ -7,6 +7,7 @@ import * as engine from '../../daemon/jobs/engine-messages.ts';
 import { sha256Hex } from '../../daemon/kernel/hash.ts';
 import type { MemoryRemote } from '../../daemon/remotes/memory.ts';
 import type { NetworkRemote, Remote } from '../../daemon/remotes/remote.ts';
+import { driveBench } from '../support/drive-bench.ts';
 import { type EngineKit, engineKit, place } from '../support/engine-kit.ts';
 import { type CalledRemote, networked } from '../support/network-remote.ts';
 import { fixedRandom } from '../support/repository.ts';
@@ -188,4 +189,23 @@ test('where listing is costly packs are looked through once a week, and as long 
   remote.objects.set(pack, bytes);
   t.true(await looks(), 'it is not known yet that it came back');
   t.false(await looks());
+});
+
+test('on a strict fake of Google Drive a backup of 500 kB takes at most 12 requests', async t => {
+  const { remote, fake } = await driveBench(t);
+  const { save, backUp, calls } = await backedUp(t, () => remote);
+  for (let n = 0; n < 3; n++) {
+    save(`new-${n}.jpg`, 500_000);
+    fake.clearLog();
+    await backUp();
+    const { counts, requests } = calls();
+    t.deepEqual(counts, { ...increment, 'list locks': 1 });
+    const sent = fake.log.map(({ type }) => type).filter(type => !type.startsWith('oauth'));
+    t.is(requests, sent.length);
+    t.true(sent.length <= 12, sent.join(', '));
+  }
+  fake.clearLog();
+  await backUp();
+  t.true(fake.log.length <= 4, 'without anything new');
+  t.deepEqual(fake.violations, []);
 });

@@ -362,6 +362,27 @@ test('a server that says nothing for a minute is unreachable', async t => {
   t.regex(error?.message ?? '', /said nothing for 60 s/);
 });
 
+test('bodies are held to a pace piece by piece, and that is no silence of the server', async t => {
+  const clock = manualClock(Date.now());
+  const { remote } = await place(t, { clock });
+  const bytes = randomBytes(300_000);
+  let moved = 0;
+  let longest = 0;
+  const pace = async (count: number): Promise<void> => {
+    moved += count;
+    longest = Math.max(longest, count);
+    clock.advance(50_000);
+    await new Promise(resolve => setImmediate(resolve));
+    clock.advance(50_000);
+  };
+  await remote.put('data/aa/a', bytes, { pace });
+  t.is(moved, bytes.length);
+  t.true(bytes.equals(await remote.get('data/aa/a', { maxBytes, pace })));
+  t.is(moved, 2 * bytes.length);
+  t.true(longest <= 64 * 1024);
+  t.true(remote.isCostlyToList);
+});
+
 test('a call that is stopped ends although the server says nothing', async t => {
   const { server, remote } = await place(t);
   const stop = new AbortController();

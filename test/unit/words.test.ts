@@ -87,7 +87,7 @@ const asSaid: readonly (readonly [ErrorCode, ErrorParams, string])[] = [
   [
     'E_REMOTE_DENIED',
     { reason: 'scope', place: 'Google Drive' },
-    'Google Drive was not connected: Signet was not allowed',
+    'Signet is not allowed to keep files in Google Drive. Sign',
   ],
   [
     'E_REMOTE_DENIED',

@@ -317,7 +317,7 @@ export function createDriveRemote(options: DriveOptions): NetworkRemote {
       const { accountId, account, quota } = await calls.account(call);
       if (accountId !== connection.accountId) {
         throw new SignetError('E_REMOTE_DENIED', 'google drive belongs to another account than at set-up', {
-          params: { remote: placeName, reason: 'other-account' },
+          params: { remote: placeName, reason: 'other-account', account },
         });
       }
       // Only a grant of a project in testing has an end.

@@ -105,6 +105,7 @@ export function createFileCalls({ transport, apiRoot, userAgent }: FileCallsOpti
   const api = drive({
     version: 'v3',
     rootUrl: apiRoot,
+    universeDomain: 'googleapis.com', // else a variable of the environment would move the calls elsewhere
     retry: false,
     responseType: 'json',
     validateStatus: () => true,

@@ -16,8 +16,6 @@ export function drivePlace(options: DrivePlaceOptions) {
   return {
     ...cloudPlace,
     remote: (): NetworkRemote => createDriveRemote(now()),
-    /** Any name will do. */
-    check: async (): Promise<void> => undefined,
     isMissing: async (call?: CallOptions): Promise<boolean> => (await findDriveFolder(now(), call)) === undefined,
     async prepare(call?: CallOptions): Promise<void> {
       await prepareDriveFolder(now(), call);

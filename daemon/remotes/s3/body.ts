@@ -7,15 +7,15 @@ import { Readable } from 'node:stream';
 import { SignetError } from '../../base/errors.ts';
 import type { RemoteBody } from '../remote.ts';
 
-const chunkBytes = 128 * 1024;
+const chunkBytes = 64 * 1024;
 
 export interface Piece {
   readonly sizeBytes: number;
   readonly md5: Uint8Array;
   /** Lower-case hex. */
   readonly sha256: string;
-  /** The bytes; `onChunk` is called as they are taken. Destroy it when the request is over, whatever came of it. */
-  stream(onChunk: () => void): Readable;
+  /** The bytes; `onChunk` is awaited before each piece of them. Destroy it when the request is over, whatever came of it. */
+  stream(onChunk: (bytes: number) => Promise<void>): Readable;
 }
 
 export function bodyBytes(body: RemoteBody): number {
@@ -50,9 +50,12 @@ export async function pieceOf(body: RemoteBody, start: number, end: number, sign
   };
 }
 
-async function* watched(chunks: AsyncIterable<Uint8Array>, onChunk: () => void): AsyncGenerator<Uint8Array> {
+async function* watched(
+  chunks: AsyncIterable<Uint8Array>,
+  onChunk: (bytes: number) => Promise<void>,
+): AsyncGenerator<Uint8Array> {
   for await (const chunk of chunks) {
-    onChunk();
+    await onChunk(chunk.length);
     yield chunk;
   }
 }

@@ -4,7 +4,7 @@
 import { GetObjectCommand } from '@aws-sdk/client-s3';
 import { isCode, SignetError } from '../../base/errors.ts';
 import { checkKey, refuseMirror } from '../keys.ts';
-import type { GetOptions, RemoteKey } from '../remote.ts';
+import type { CallOptions, GetOptions, RemoteKey } from '../remote.ts';
 import { type Bucket, bodyOf, lengthOf } from './bucket.ts';
 import { reasonOf } from './classify.ts';
 
@@ -21,13 +21,13 @@ export function createDownload({
     key: RemoteKey,
     range: { readonly start: number; readonly end: number | undefined; readonly etag: string | undefined },
     into: (total: Answer) => Uint8Array,
-    signal: AbortSignal | undefined,
+    call: CallOptions,
   ): Promise<{ readonly position: number; readonly error?: unknown; readonly answer: Answer | undefined }> {
     const { start, end, etag } = range;
     let position = start;
     let answer: Answer | undefined;
     try {
-      await wire.exchange(`get ${key}`, { signal }, async ({ client, abortSignal, moved }) => {
+      await wire.exchange(`get ${key}`, call, async ({ client, abortSignal, moved }) => {
         const isWhole = start === 0 && end === undefined;
         const got = await client.send(
           new GetObjectCommand({
@@ -44,7 +44,7 @@ export function createDownload({
           const target = into(answer);
           let skip = start - answer.start;
           for await (const chunk of body as AsyncIterable<Uint8Array>) {
-            moved();
+            await moved(chunk.length);
             const useful = chunk.subarray(Math.min(skip, chunk.length));
             skip -= chunk.length - useful.length;
             const room = target.length - (position - start);
@@ -73,7 +73,7 @@ export function createDownload({
 
   async function get(
     key: RemoteKey,
-    { maxBytes, offset = 0, length, copies, signal }: GetOptions,
+    { maxBytes, offset = 0, length, copies, signal, pace }: GetOptions,
   ): Promise<Uint8Array> {
     signal?.throwIfAborted();
     checkKey(key);
@@ -98,7 +98,7 @@ export function createDownload({
           bytes ??= new Uint8Array(last - offset);
           return bytes.subarray(begun - offset);
         },
-        signal,
+        { signal, pace },
       );
       position = part.position;
       if (part.error === undefined && bytes !== undefined) return bytes;

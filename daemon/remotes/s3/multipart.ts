@@ -11,7 +11,7 @@ import {
 } from '@aws-sdk/client-s3';
 import type { Clock } from '../../base/clock.ts';
 import { SignetError } from '../../base/errors.ts';
-import type { RemoteBody } from '../remote.ts';
+import type { CallOptions, RemoteBody } from '../remote.ts';
 import { bodyBytes, pieceOf } from './body.ts';
 import type { Wire } from './wire.ts';
 
@@ -34,7 +34,7 @@ interface Target {
 export async function uploadInParts(
   { wire, bucket, name }: Target,
   body: RemoteBody,
-  { ifNew, signal }: { readonly ifNew: boolean; readonly signal?: AbortSignal | undefined },
+  { ifNew, signal, pace }: CallOptions & { readonly ifNew: boolean },
 ): Promise<void> {
   const object = { Bucket: bucket, Key: name };
   const created = await wire.exchange(
@@ -47,7 +47,7 @@ export async function uploadInParts(
   );
   const upload = { ...object, UploadId: uploadIdOf(created.UploadId, wire) };
   try {
-    const parts = await sendParts(wire, upload, body, signal);
+    const parts = await sendParts(wire, upload, body, { signal, pace });
     await wire.exchange(
       `finish upload of ${name}`,
       { signal, silenceMs: completeSilenceMs },
@@ -82,7 +82,7 @@ async function sendParts(
   wire: Wire,
   upload: Upload,
   body: RemoteBody,
-  signal: AbortSignal | undefined,
+  { signal, pace }: CallOptions,
 ): Promise<readonly Part[]> {
   const size = bodyBytes(body);
   const parts: Part[] = [];
@@ -98,7 +98,7 @@ async function sendParts(
       if (start >= size) return;
       const what = `upload part ${index + 1} of ${upload.Key}`;
       const piece = await pieceOf(body, start, Math.min(start + partBytes, size), failed.signal);
-      const sent = await wire.exchange(what, { signal: failed.signal }, ({ client, abortSignal, carry }) =>
+      const sent = await wire.exchange(what, { signal: failed.signal, pace }, ({ client, abortSignal, carry }) =>
         client.send(new UploadPartCommand({ ...upload, PartNumber: index + 1, ...carry(piece) }), { abortSignal }),
       );
       if (sent.ETag === undefined) throw new SignetError('E_UNREACHABLE', `${what}: the answer names no ETag`);

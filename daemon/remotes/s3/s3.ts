@@ -52,23 +52,21 @@ export function createS3Remote(options: S3RemoteOptions): S3Remote {
   let isEtagMd5 = false;
   let swept: Promise<unknown> | undefined;
 
-  async function putWhole(
-    key: RemoteKey,
-    piece: Piece,
-    ifNew: boolean,
-    signal: AbortSignal | undefined,
-  ): Promise<void> {
+  async function putWhole(key: RemoteKey, piece: Piece, ifNew: boolean, call: CallOptions): Promise<void> {
     const condition = ifNew ? { IfNoneMatch: '*' } : {};
-    const { ETag } = await wire.exchange(`put ${key}`, { signal, isOfBucket: true }, ({ client, abortSignal, carry }) =>
-      client.send(
-        new PutObjectCommand({
-          ...object(key),
-          ContentType: 'application/octet-stream',
-          ...condition,
-          ...carry(piece),
-        }),
-        { abortSignal },
-      ),
+    const { ETag } = await wire.exchange(
+      `put ${key}`,
+      { ...call, isOfBucket: true },
+      ({ client, abortSignal, carry }) =>
+        client.send(
+          new PutObjectCommand({
+            ...object(key),
+            ContentType: 'application/octet-stream',
+            ...condition,
+            ...carry(piece),
+          }),
+          { abortSignal },
+        ),
     );
     const etag = bareEtag(ETag);
     if (etag === undefined) throw noS3(`put ${key}`);
@@ -76,21 +74,16 @@ export function createS3Remote(options: S3RemoteOptions): S3Remote {
     else if (isEtagMd5 && isMd5(etag)) throw differs(key, 'the hash of what was stored is another');
   }
 
-  async function putParts(
-    key: RemoteKey,
-    body: RemoteBody,
-    ifNew: boolean,
-    signal: AbortSignal | undefined,
-  ): Promise<void> {
+  async function putParts(key: RemoteKey, body: RemoteBody, ifNew: boolean, call: CallOptions): Promise<void> {
     let failure: unknown;
     try {
-      await uploadInParts({ wire, bucket, name: object(key).Key }, body, { ifNew, signal });
+      await uploadInParts({ wire, bucket, name: object(key).Key }, body, { ...call, ifNew });
     } catch (error) {
       // The answer to the last call may have been lost with the object in its place.
       if (!isCode(error, 'E_UNREACHABLE')) throw error;
       failure = error;
     }
-    const found = await find(key, signal).catch(error => {
+    const found = await find(key, call.signal).catch(error => {
       throw failure ?? error;
     });
     if (found?.sizeBytes === bodyBytes(body)) return;
@@ -108,14 +101,10 @@ export function createS3Remote(options: S3RemoteOptions): S3Remote {
    * What to do where an object has that name already. Names that end in the hash of their content can mean one content only: another size
    * or hash is damage, and is written anew. `config` alone has no such name: it is never replaced.
    */
-  async function settle(
-    key: RemoteKey,
-    body: RemoteBody,
-    signal: AbortSignal | undefined,
-  ): Promise<'there' | 'replace'> {
-    const found = await find(key, signal);
+  async function settle(key: RemoteKey, body: RemoteBody, call: CallOptions): Promise<'there' | 'replace'> {
+    const found = await find(key, call.signal);
     if (found === undefined) return 'replace';
-    const whole = await pieceOf(body, 0, bodyBytes(body), signal);
+    const whole = await pieceOf(body, 0, bodyBytes(body), call.signal);
     const isOther = isEtagMd5 && isMd5(found.etag) && found.etag !== toHex(whole.md5);
     if (found.sizeBytes === whole.sizeBytes && !isOther) return 'there';
     if (key.endsWith(whole.sha256)) return 'replace';
@@ -124,13 +113,13 @@ export function createS3Remote(options: S3RemoteOptions): S3Remote {
     });
   }
 
-  async function store(key: RemoteKey, body: RemoteBody, signal: AbortSignal | undefined): Promise<void> {
+  async function store(key: RemoteKey, body: RemoteBody, call: CallOptions): Promise<void> {
     const size = bodyBytes(body);
-    const piece = size > largeBytes ? undefined : await pieceOf(body, 0, size, signal);
+    const piece = size > largeBytes ? undefined : await pieceOf(body, 0, size, call.signal);
     // Asking costs one request; finding out at the last of its parts costs them all.
-    if (piece === undefined && (await settle(key, body, signal)) === 'there') return;
+    if (piece === undefined && (await settle(key, body, call)) === 'there') return;
     const send = (ifNew: boolean): Promise<void> =>
-      piece === undefined ? putParts(key, body, ifNew, signal) : putWhole(key, piece, ifNew, signal);
+      piece === undefined ? putParts(key, body, ifNew, call) : putWhole(key, piece, ifNew, call);
     if (!refusesReplacing) return send(false);
     try {
       await send(true);
@@ -141,7 +130,7 @@ export function createS3Remote(options: S3RemoteOptions): S3Remote {
         return send(false);
       }
       if (reason !== 'there') throw error;
-      if ((await settle(key, body, signal)) === 'replace') await send(false);
+      if ((await settle(key, body, call)) === 'replace') await send(false);
     }
   }
 
@@ -189,10 +178,10 @@ export function createS3Remote(options: S3RemoteOptions): S3Remote {
     }
   }
 
-  async function put(key: RemoteKey, body: RemoteBody, signal: AbortSignal | undefined): Promise<undefined> {
-    signal?.throwIfAborted();
+  async function put(key: RemoteKey, body: RemoteBody, call: CallOptions): Promise<undefined> {
+    call.signal?.throwIfAborted();
     checkKey(key);
-    await store(key, body, signal);
+    await store(key, body, call);
     seen();
     // Once for each adapter, and only for one that writes. Best effort: keys without that permission still make backups.
     swept ??= endLeftovers(wire, bucket, base, clock).catch(() => undefined);
@@ -222,7 +211,7 @@ export function createS3Remote(options: S3RemoteOptions): S3Remote {
     await step('list', () => list('', { signal }).next());
     const key = `signet-probe-${toHex(randomBytes(8))}`;
     const bytes = randomBytes(probeBytes);
-    await step('put', () => store(key, bytes, signal));
+    await step('put', () => store(key, bytes, { signal }));
     let read: Uint8Array;
     try {
       read = await step('get', () => get(key, { maxBytes: probeBytes, signal }));
@@ -241,7 +230,7 @@ export function createS3Remote(options: S3RemoteOptions): S3Remote {
     label,
     isCostlyToList: true,
     requests: wire.requests,
-    put: (key, body, callOptions) => put(key, body, callOptions?.signal),
+    put: (key, body, callOptions = {}) => put(key, body, callOptions),
     get,
     async stat(key, callOptions) {
       callOptions?.signal?.throwIfAborted();

@@ -9,6 +9,7 @@ import { asBuffer } from '../../base/bytes.ts';
 import type { Clock } from '../../base/clock.ts';
 import { SignetError, toSignetError } from '../../base/errors.ts';
 import type { S3Connection } from '../connection.ts';
+import type { CallOptions } from '../remote.ts';
 import { placeLabel } from '../spec.ts';
 import type { Piece } from './body.ts';
 import { errorFor, failureFrom } from './classify.ts';
@@ -40,8 +41,8 @@ export interface Exchange {
   readonly client: S3Client;
   /** For the client's `send`. */
   readonly abortSignal: AbortSignal;
-  /** To be called whenever bytes came. */
-  readonly moved: () => void;
+  /** To be awaited whenever bytes came. */
+  readonly moved: (bytes: number) => Promise<void>;
   /**
    * What a command that uploads the piece is given: its bytes as a stream, with its hashes ahead of them, so that the server refuses what
    * arrives otherwise: Content-MD5, and the SHA-256 of the payload in what is signed.
@@ -64,8 +65,7 @@ export interface Wire {
   ): Promise<Result>;
 }
 
-export interface ExchangeOptions {
-  readonly signal?: AbortSignal | undefined;
+export interface ExchangeOptions extends CallOptions {
   /** How long no byte may move. */
   readonly silenceMs?: number;
   /** As classify.ts has it. */
@@ -175,7 +175,7 @@ export function createWire({ place, connection, clock, chain }: WireOptions): Wi
 
   async function watched<Result>(
     what: string,
-    { signal, silenceMs: quiet = silenceMs, isOfBucket = false }: ExchangeOptions,
+    { signal, pace, silenceMs: quiet = silenceMs, isOfBucket = false }: ExchangeOptions,
     body: (exchange: Exchange) => Promise<Result>,
   ): Promise<Result> {
     const controller = new AbortController();
@@ -190,10 +190,12 @@ export function createWire({ place, connection, clock, chain }: WireOptions): Wi
           params: { remote: label },
         }),
       );
+    let isOver = false;
     let cancel = clock.timer(quiet, unanswered, { unref: true });
-    const moved = (): void => {
+    const moved = async (bytes: number): Promise<void> => {
       cancel();
-      cancel = clock.timer(quiet, unanswered, { unref: true });
+      await pace?.(bytes); // its own time, not the server's
+      if (!isOver) cancel = clock.timer(quiet, unanswered, { unref: true });
     };
     let stream: Readable | undefined;
     const carry: Exchange['carry'] = piece => {
@@ -221,6 +223,7 @@ export function createWire({ place, connection, clock, chain }: WireOptions): Wi
       if (read === undefined) throw error;
       throw errorFor(read, { what, place: label, isOfBucket }, clock.now());
     } finally {
+      isOver = true;
       cancel();
       stream?.destroy();
       signal?.removeEventListener('abort', stop);
