@@ -5,7 +5,7 @@ import type { ErrorCode } from '../../protocol/errors.ts';
 import type { CopyResult, MirrorStatus, Notice } from '../../protocol/status.ts';
 import { utf8 } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
-import { isCode, SignetError, toSignetError } from '../base/errors.ts';
+import { SignetError, toSignetError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { sha256Hex } from '../kernel/hash.ts';
 import type { ObjectProblem } from '../repository/model.ts';
@@ -32,6 +32,8 @@ const suspectsName = 'mirrors.suspects';
 interface Known {
   /** RFC 3339: when it last held everything. */
   readonly syncedAt: string | null;
+  /** Something new is there that this one has not; also after the process that knew of it ended. */
+  readonly isBehind?: true;
   readonly problem?: ErrorCode;
   /** RFC 3339: since when it could not be brought up to date. */
   readonly since?: string;
@@ -203,17 +205,21 @@ export class Mirrors {
   }
 
   /**
-   * After a backup that is good, or when keys changed: brings the mirrors up to date in a turn of its own. Where nothing is new, one that
+   * After a backup that is good, when keys changed or were given: brings the mirrors up to date in a turn of its own. Where nothing is new, one that
    * failed is tried again now and then. Never rejects.
    */
   follow(isNew: boolean): Promise<void> {
-    const { mirrors } = this.#options.session.settings();
-    const { clock } = this.#options;
+    const { session, clock, state } = this.#options;
+    const { mirrors } = session.settings();
     const known = this.#known();
-    const isLagging = mirrors.some(remote => known[remote]?.problem !== undefined);
+    const isLagging = mirrors.some(remote => known[remote]?.isBehind ?? false);
     const isAgain = isLagging && (this.#triedAt === undefined || clock.monotonic() - this.#triedAt >= againMs);
     if (mirrors.length === 0 || !(isNew || isAgain)) return Promise.resolve();
     this.#triedAt = clock.monotonic();
+    if (isNew) {
+      const behind = mirrors.map(remote => [remote, { syncedAt: null, ...known[remote], isBehind: true }] as const);
+      state.facts.set(factsName, JSON.stringify({ ...known, ...Object.fromEntries(behind) }));
+    }
     // Who waits for its turn takes along what is new until then.
     this.#following ??= this.#follow().finally(() => {
       this.#following = undefined;
@@ -232,9 +238,10 @@ export class Mirrors {
             await this.#copy(remote, 'after-backup', signal, onProgress);
           } catch (thrown) {
             const { code } = toSignetError(thrown);
+            if (code === 'E_VAULT_LOCKED') return; // the next unlock goes on
             log.warn('a second place was not brought up to date', { code });
             this.#note(remote, code);
-            if (isCode(thrown, 'E_CANCELLED') || isCode(thrown, 'E_VAULT_LOCKED')) return;
+            if (code === 'E_CANCELLED') return;
           }
         }
       });
@@ -267,7 +274,7 @@ export class Mirrors {
     const known = this.#known();
     const now = new Date(clock.now()).toISOString();
     const { syncedAt = null, since = now } = known[remote] ?? {};
-    const next: Known = problem === undefined ? { syncedAt: now } : { syncedAt, problem, since };
+    const next: Known = problem === undefined ? { syncedAt: now } : { syncedAt, isBehind: true, problem, since };
     state.facts.set(factsName, JSON.stringify({ ...known, [remote]: next }));
   }
 

@@ -34,11 +34,10 @@ interface Kit {
 }
 
 /** Jobs and state as they are, with an engine that only answers. */
-function kit(places: readonly string[] = [one]): Kit {
+function kit(places: readonly string[] = [one], facts = new Map<string, string>()): Kit {
   const clock = drivenClock();
   const asked: string[] = [];
   const failures = new Map<string, ErrorCode>();
-  const facts = new Map<string, string>();
   const ask = async ({ method }: { readonly method: string }, { remote = '' }: { readonly remote?: string }) => {
     asked.push(`${method} ${remote}`.trim());
     const code = failures.get(remote);
@@ -144,6 +143,19 @@ test('a copy that is cancelled ends the turn, and fails nothing', async t => {
   await mirrors.follow(true);
   t.deepEqual(asked, [`copyTo ${one}`]);
   t.is(mirrors.status([one])[0]?.problem, 'E_CANCELLED');
+});
+
+test('what was new when the process ended is copied by the next one', async t => {
+  const facts = new Map<string, string>();
+  const ended = kit([one], facts);
+  void ended.queue.run('backup', call, () => new Promise(() => undefined));
+  void ended.mirrors.follow(true);
+  const next = kit([one], facts);
+  await next.mirrors.follow(false);
+  t.deepEqual([ended.asked, next.asked], [[], [`copyTo ${one}`]]);
+  await next.clock.advance(3_600_000);
+  await next.mirrors.follow(false);
+  t.is(next.asked.length, 1, 'it is whole');
 });
 
 test('backups that come in a row wait for one copy together', async t => {
