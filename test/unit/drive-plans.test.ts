@@ -19,6 +19,7 @@ import { chooseFile, chooseFolder } from '../../daemon/remotes/drive/healing.ts'
 import { foldersAbove, type KnownObject, keepTwins, removedRow, twinsIn } from '../../daemon/remotes/drive/known.ts';
 import { contentRange, servedRange, uploadState } from '../../daemon/remotes/drive/resumption.ts';
 import type { Transport } from '../../daemon/remotes/drive/transport.ts';
+import { manualClock } from '../support/manual-clock.ts';
 import { memoryObjects } from '../support/memory-objects.ts';
 
 const now = Date.UTC(2026, 10, 23, 12);
@@ -324,7 +325,13 @@ test('folders that a list for several left out are listed by themselves', async 
     refusal: async () => new SignetError('E_INTERNAL', 'not used'),
     count: () => 0,
   };
-  const calls = createFileCalls({ transport, apiRoot: 'http://127.0.0.1:1/', userAgent: 'test' });
+  const calls = createFileCalls({
+    transport,
+    apiRoot: 'http://127.0.0.1:1/',
+    userAgent: 'test',
+    clock: manualClock(),
+    random: () => 0,
+  });
   const found: string[] = [];
   for await (const page of calls.children(['a', 'b', 'c'])) found.push(...page.map(({ id }) => id));
   t.deepEqual(found, ['f-a', 'f-b', 'f-c']);
