@@ -39,7 +39,7 @@ export function lostWords({ problems }: CopyResult, place: string): readonly str
       : [
           'It lacks newer backups that this computer made or saw. The next backup takes up everything that is on this computer now.',
         ]),
-    'This is the only place with copies now. A second one keeps your backups when this one is lost too.',
+    'A second place keeps your backups when this one is lost too.',
   ];
 }
 

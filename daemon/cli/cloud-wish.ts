@@ -93,7 +93,6 @@ export async function driveWish(
   });
 }
 
-/** @param known as for `driveWish` */
 export async function s3Wish(
   remote: string,
   { accessKeyId: id, region, pathStyle }: CloudOptions,

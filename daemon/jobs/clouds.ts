@@ -247,7 +247,9 @@ export class Clouds {
     const more = named === undefined ? {} : { limits: limitsOf(this.#options.settings()), ...defined({ connections }) };
     try {
       const result = await this.#options.engine.ask(type, { ...params, ...more }, call);
-      if (answersFor.has(type.method) && remote !== null) this.#options.facts.remove(signInFact(remote));
+      if (answersFor.has(type.method) && remote !== null && this.isSignInNeeded(remote)) {
+        this.#options.facts.remove(signInFact(remote));
+      }
       return result;
     } catch (error) {
       if (type.method !== engine.connect.method && remote !== null && needsSignIn(error)) this.#noteSignIn(remote);

@@ -39,8 +39,11 @@ export interface CopyOutcome {
   readonly config: string;
 }
 
+/** 'new': nothing is known of the place yet; 'again': it holds a copy that is to be whole; 'after-backup': as cheaply as it goes. */
+export type CopyOccasion = 'new' | 'again' | 'after-backup';
+
 /**
- * @param order.isNew nothing is known of the other place yet: it is looked at first, and prune by other computers is held off
+ * @param order.occasion a new place is looked at whole, while prune by other computers is held off
  * @throws E_TARGET_NOT_EMPTY (params.what: 'another' | 'others') when it holds something else, E_USAGE when it is the opened place itself;
  *   nothing is written then · E_REPOSITORY_LOCKED · the problem of an object without which the copy would open for nobody · what the
  *   remotes throw; what was copied stays, and is not copied again
@@ -48,14 +51,14 @@ export interface CopyOutcome {
 export async function copyTo(
   other: Remote,
   context: CopyContext,
-  order: { readonly isNew: boolean; readonly place: string },
+  order: { readonly occasion: CopyOccasion; readonly place: string },
 ): Promise<CopyOutcome> {
   const { remote, repository } = context;
-  const lock = order.isNew ? await sharedLock(repository, context.signal) : undefined;
+  const lock = order.occasion === 'new' ? await sharedLock(repository, context.signal) : undefined;
   const signal = lock === undefined ? context.signal : AbortSignal.any([context.signal, lock.signal]);
   try {
     const isOwnConfig = (stored: Uint8Array): Promise<boolean> => repository.isGenuine('config', stored);
-    await refuseOthers(other, await listPlace(remote, { signal }), isOwnConfig, order.place, signal);
+    await refuseOthers(other, remote, isOwnConfig, order, signal);
     if (lock !== undefined && (await other.stat(lock.key, { signal })) !== undefined) throw samePlace(other);
     const { objects, bytes, damaged } = await copyPlace({
       from: remote,
@@ -63,6 +66,7 @@ export async function copyTo(
       isGenuine: (key, stored) => key !== 'config' || isOwnConfig(stored),
       temporaryFolder: context.temporaryFolder,
       onProgress: done => context.onProgress(stepOf(done)),
+      isTrusted: order.occasion === 'after-backup',
       signal,
     });
     const vital = damaged.find(({ key }) => key === 'config' || key === `keys/${repository.keyFileId}`);
@@ -85,13 +89,22 @@ async function sharedLock(repository: Repository, signal: AbortSignal): Promise<
 
 async function refuseOthers(
   other: Remote,
-  source: PlaceListing,
+  remote: Remote,
   isOwnConfig: (stored: Uint8Array) => Promise<boolean>,
-  place: string,
+  { occasion, place }: Parameters<typeof copyTo>[2],
   signal: AbortSignal,
 ): Promise<void> {
+  // What a copy broke off before is told by what the two have in common; a whole one by its config alone.
+  const isWhole = occasion !== 'new' && (await other.stat('config', { signal })) !== undefined;
+  const source: PlaceListing = isWhole ? new Map() : await listPlace(remote, { signal });
   const state = await inspectTarget(other, source, isOwnConfig, { signal });
-  if (state === 'empty' || state === 'same' || state === 'unfinished') return;
+  if (state === 'same' || state === 'unfinished' || (state === 'empty' && occasion === 'new')) return;
+  if (state === 'empty') {
+    // More likely a disk that is not mounted than a copy that somebody took away: nothing is begun in its place.
+    throw new SignetError('E_UNREACHABLE', `${other.label} is empty, and held a copy before`, {
+      params: { remote: other.label },
+    });
+  }
   const what = state === 'repository' ? 'another' : 'others';
   throw new SignetError(
     'E_TARGET_NOT_EMPTY',

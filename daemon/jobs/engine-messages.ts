@@ -18,7 +18,7 @@ import { copySecret } from '../base/bytes.ts';
 import { maxConnectionBytes } from '../remotes/connection.ts';
 import type { PlaceFacts } from '../remotes/remote.ts';
 import type { SourceSetting, Witness } from '../state/model.ts';
-import type { CopyOutcome, HealOutcome } from './copying.ts';
+import type { CopyOccasion, CopyOutcome, HealOutcome } from './copying.ts';
 
 /** What an opened repository tells about itself. */
 export interface OpenedRepository {
@@ -149,6 +149,8 @@ export const prepareKey = request<{ readonly recoveryKey: Uint8Array }, { readon
 export const writeKey = request<Nothing, null>('writeKey');
 /** From now on this is the key file of the opened repository. */
 export const useKey = request<{ readonly recoveryKey: Uint8Array; readonly keyFileId: string }, null>('useKey');
+/** Takes a copy of a key file of a cloud, beside those that there are, so that its recovery key opens what is sealed here. */
+export const copyKey = request<PlaceOrder & { readonly keyFileId: string }, null>('copyKey');
 export const removeKey = request<{ readonly keyFileId: string }, null>('removeKey');
 /** Says which repository lies in a place, without a key. */
 export const digest = request<PlaceOrder, { readonly config: string }>('digest');
@@ -182,8 +184,8 @@ export const disconnect = request<PlaceOrder, { readonly isRevoked: boolean }>('
 export const lend = request<Nothing, { readonly connections: Uint8Array }>('lend');
 /** From now on, for all places. */
 export const setLimits = request<{ readonly limits: PlaceLimits }, null>('setLimits');
-/** Copies the opened repository to another place, whole; `isNew` while nothing is known of that place. */
-export const copyTo = request<PlaceOrder & { readonly isNew: boolean }, CopyOutcome>('copyTo');
+/** Copies the opened repository to another place, whole. */
+export const copyTo = request<PlaceOrder & { readonly occasion: CopyOccasion }, CopyOutcome>('copyTo');
 /** From now on these places may be read from what the opened one cannot give. */
 export const useMirrors = request<{ readonly mirrors: readonly string[] }, null>('useMirrors');
 /** Puts back into the opened place what it lost or holds damaged and the mirror has whole. */

@@ -37,7 +37,7 @@ import { isVaultKey, listVaults } from '../vault/vault.ts';
 import { runBackup } from './backup.ts';
 import { bounded, inAnswer, moreOf } from './bounded.ts';
 import { askFacts, connectPlace, disconnectPlace, type Grants } from './connect.ts';
-import { type CopyContext, type CopyOutcome, copyTo, healFrom, isSamePlace } from './copying.ts';
+import { type CopyContext, type CopyOccasion, type CopyOutcome, copyTo, healFrom, isSamePlace } from './copying.ts';
 import * as engine from './engine-messages.ts';
 import type { EnginePlaces } from './engine-places.ts';
 import { historyFolders, readHistory, resolveSnapshot, type SnapshotHistory } from './history.ts';
@@ -132,6 +132,10 @@ class EngineServer {
       } finally {
         wipe(recoveryKey);
       }
+      return null;
+    });
+    this.#answer(engine.copyKey, async ({ remote, keyFileId }) => {
+      await places.copyKeyFile(remote, keyFileId);
       return null;
     });
     this.#answer(engine.removeKey, async ({ keyFileId }, signal) => {
@@ -364,18 +368,18 @@ class EngineServer {
   }
 
   async #copyTo(
-    { remote: spec, isNew }: { readonly remote: string; readonly isNew: boolean },
+    { remote: spec, occasion }: { readonly remote: string; readonly occasion: CopyOccasion },
     signal: AbortSignal,
   ): Promise<CopyOutcome> {
     const context = this.#copyContext(signal);
     const { places } = this.#options;
-    if (isNew) {
+    if (occasion === 'new') {
       const place = await places.place(spec);
       await place.check({ signal });
       if (await place.isMissing({ signal })) await place.prepare({ signal });
     }
     const other = await places.remote(spec, { signal });
-    return copyTo(other, context, { isNew, place: placeLabel(parsePlace(spec)) });
+    return copyTo(other, context, { occasion, place: placeLabel(parsePlace(spec)) });
   }
 
   #copyContext(signal: AbortSignal): CopyContext {

@@ -136,6 +136,7 @@ export class Jobs {
         await this.credentials.settle();
         await this.fresh.sweep();
         this.#automatic.unlocked();
+        void this.mirrors.follow(false);
       },
       beforeSecret: () => this.fresh.resume(),
       onPasswordProved: () => passwordProved(options.state.facts, options.clock.now()),

@@ -5,11 +5,11 @@ import type { ErrorCode } from '../../protocol/errors.ts';
 import type { CopyResult, MirrorStatus, Notice } from '../../protocol/status.ts';
 import { utf8 } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
-import { isCode, SignetError, toSignetError } from '../base/errors.ts';
+import { SignetError, toSignetError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { sha256Hex } from '../kernel/hash.ts';
 import type { ObjectProblem } from '../repository/model.ts';
-import type { CopyOutcome } from './copying.ts';
+import type { CopyOccasion, CopyOutcome } from './copying.ts';
 import type { EngineProgress } from './engine-messages.ts';
 import * as engine from './engine-messages.ts';
 import type { JobCall } from './job-queue.ts';
@@ -32,6 +32,8 @@ const suspectsName = 'mirrors.suspects';
 interface Known {
   /** RFC 3339: when it last held everything. */
   readonly syncedAt: string | null;
+  /** Something new is there that this one has not; also after the process that knew of it ended. */
+  readonly isBehind?: true;
   readonly problem?: ErrorCode;
   /** RFC 3339: since when it could not be brought up to date. */
   readonly since?: string;
@@ -112,7 +114,7 @@ export class Mirrors {
         });
       }
       await checkFolders({ remote, others: [main, ...mirrors], sources, home: homeFolders });
-      const copied = await this.#copy(remote, true, signal, onProgress);
+      const copied = await this.#copy(remote, 'new', signal, onProgress);
       await session.changeSettings(before => ({ ...before, mirrors: [...before.mirrors, remote] }));
       this.#note(remote);
       await this.use(session.settings().mirrors);
@@ -156,7 +158,7 @@ export class Mirrors {
           sum.healed += healed;
           problems.clear(); // what this one could not give back is all that is still wrong
           for (const problem of stay) problems.set(problem.key, problem);
-          const copied = await this.#copy(remote, false, signal, onProgress);
+          const copied = await this.#copy(remote, 'again', signal, onProgress);
           sum.objects += copied.objects;
           sum.bytes += copied.bytes;
           for (const problem of copied.problems) problems.set(problem.key, problem);
@@ -192,28 +194,32 @@ export class Mirrors {
 
   async #copy(
     to: string,
-    isNew: boolean,
+    occasion: CopyOccasion,
     signal: AbortSignal,
     onProgress: (step: EngineProgress) => void,
   ): Promise<CopyOutcome> {
     this.#options.session.stateKey();
-    const copied = await this.#options.engine.ask(engine.copyTo, { remote: to, isNew }, { signal, onProgress });
-    if (!isNew) this.#note(to);
+    const copied = await this.#options.engine.ask(engine.copyTo, { remote: to, occasion }, { signal, onProgress });
+    if (occasion !== 'new') this.#note(to);
     return copied;
   }
 
   /**
-   * After a backup that is good, or when keys changed: brings the mirrors up to date in a turn of its own. Where nothing is new, one that
+   * After a backup that is good, when keys changed or were given: brings the mirrors up to date in a turn of its own. Where nothing is new, one that
    * failed is tried again now and then. Never rejects.
    */
   follow(isNew: boolean): Promise<void> {
-    const { mirrors } = this.#options.session.settings();
-    const { clock } = this.#options;
+    const { session, clock, state } = this.#options;
+    const { mirrors } = session.settings();
     const known = this.#known();
-    const isLagging = mirrors.some(remote => known[remote]?.problem !== undefined);
+    const isLagging = mirrors.some(remote => known[remote]?.isBehind ?? false);
     const isAgain = isLagging && (this.#triedAt === undefined || clock.monotonic() - this.#triedAt >= againMs);
     if (mirrors.length === 0 || !(isNew || isAgain)) return Promise.resolve();
     this.#triedAt = clock.monotonic();
+    if (isNew) {
+      const behind = mirrors.map(remote => [remote, { syncedAt: null, ...known[remote], isBehind: true }] as const);
+      state.facts.set(factsName, JSON.stringify({ ...known, ...Object.fromEntries(behind) }));
+    }
     // Who waits for its turn takes along what is new until then.
     this.#following ??= this.#follow().finally(() => {
       this.#following = undefined;
@@ -229,12 +235,13 @@ export class Mirrors {
         this.#following = undefined;
         for (const remote of session.settings().mirrors) {
           try {
-            await this.#copy(remote, false, signal, onProgress);
+            await this.#copy(remote, 'after-backup', signal, onProgress);
           } catch (thrown) {
             const { code } = toSignetError(thrown);
+            if (code === 'E_VAULT_LOCKED') return; // the next unlock goes on
             log.warn('a second place was not brought up to date', { code });
             this.#note(remote, code);
-            if (isCode(thrown, 'E_CANCELLED') || isCode(thrown, 'E_VAULT_LOCKED')) return;
+            if (code === 'E_CANCELLED') return;
           }
         }
       });
@@ -267,7 +274,7 @@ export class Mirrors {
     const known = this.#known();
     const now = new Date(clock.now()).toISOString();
     const { syncedAt = null, since = now } = known[remote] ?? {};
-    const next: Known = problem === undefined ? { syncedAt: now } : { syncedAt, problem, since };
+    const next: Known = problem === undefined ? { syncedAt: now } : { syncedAt, isBehind: true, problem, since };
     state.facts.set(factsName, JSON.stringify({ ...known, [remote]: next }));
   }
 

@@ -52,7 +52,7 @@ export class Moving {
     return session.queue.run('move', call, async (signal, onProgress) => {
       session.stateKey(); // it may have been locked while others had their turn
       const from = await this.#leaveFor(to);
-      const copied = await worker.ask(engine.copyTo, { remote: to, isNew: true }, { signal, onProgress });
+      const copied = await worker.ask(engine.copyTo, { remote: to, occasion: 'new' }, { signal, onProgress });
       signal.throwIfAborted();
       onProgress(finishing);
       // Noted before it is left: a place that is in use counts as left by nobody.

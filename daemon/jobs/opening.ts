@@ -8,6 +8,7 @@ import { isCode, SignetError, toSignetError } from '../base/errors.ts';
 import type { State } from '../state/state.ts';
 import type { OpenedVault, VaultCandidate, VaultIdentity } from '../vault/model.ts';
 import type { Vault } from '../vault/vault.ts';
+import { isCloud } from './clouds.ts';
 import type { Engine } from './engine.ts';
 import * as engine from './engine-messages.ts';
 import { type GivenSecrets, needed, phoneText } from './setup.ts';
@@ -83,13 +84,15 @@ export async function followRenewal(
   await takeOver(found, place);
 }
 
-async function takeOver(found: OpenedVault, { vault, facts }: KnownPlace): Promise<void> {
+async function takeOver(found: OpenedVault, { vault, facts, engine: worker, remote }: KnownPlace): Promise<void> {
   wipe(found.recoveryKey);
-  const { repositoryId, masterKeyFingerprint } = found.identity;
+  const { repositoryId, masterKeyFingerprint, keyFileId } = found.identity;
   if (facts.get(repositoryFact) !== repositoryId || facts.get(masterKeyFact) !== masterKeyFingerprint) {
     vault.discard(found);
     throw new SignetError('E_VAULT_CHANGED', 'a newer vault opens with this password, and is for another repository');
   }
+  // Before this computer opens with that vault alone: else the key in it would not open what opens the cloud.
+  if (isCloud(remote)) await worker.ask(engine.copyKey, { remote, keyFileId });
   await vault.adopt(found);
 }
 

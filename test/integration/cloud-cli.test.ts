@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { watch } from 'node:fs';
-import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { runCli, runOnTerminal } from '../support/cli.ts';
@@ -60,34 +60,37 @@ test('without --json the address stands alone on standard output, then what is c
   t.regex(stderr, /^Open this address in the browser of this computer:\nWaiting until you have agreed there/);
 });
 
-for (const [what, args, input] of [
-  ['the client id', ['drive:Signet'], undefined],
-  ['the client secret', ['drive:Signet', '--client-id', clientId], undefined],
-  ['the key of a secret', ['s3:play.example/chats', '--secrets-stdin'], '{"s3Secret":"x"}'],
-  ['the secret of a key', ['s3:play.example/chats', '--access-key-id', 'AKIA'], undefined],
-  ['a name', [], undefined],
-] as const) {
-  test(`without a terminal ${what} that is missing is wrong use, and nothing is asked of the cloud`, async t => {
-    const { home, daemon } = await daemonWith(t, nothing);
+test('without a terminal what is missing is wrong use, and nothing is asked of the cloud', async t => {
+  const { home, daemon } = await daemonWith(t, nothing);
+  const missing: readonly (readonly [RegExp, readonly string[], string?])[] = [
+    [/--client-id is missing/, ['drive:Signet']],
+    [/client secret is missing/, ['drive:Signet', '--client-id', clientId]],
+    [/has no --access-key-id/, ['s3:play.example/chats', '--secrets-stdin'], '{"s3Secret":"x"}'],
+    [/secret key is missing/, ['s3:play.example/chats', '--access-key-id', 'AKIA']],
+    [/say what to connect/i, []],
+  ];
+  for (const [words, args, input] of missing) {
     const ended = await runCli(t, home, ['remote', 'connect', ...args], input === undefined ? {} : { input });
     t.is(ended.status, 2, ended.stderr);
-    t.deepEqual(await asked(daemon, 'connectRemote'), []);
-  });
-}
+    t.regex(ended.stderr, words);
+  }
+  t.deepEqual(await asked(daemon, 'connectRemote'), []);
+});
 
-for (const args of [
-  ['folder:/media/disk'],
-  ['ftp:host'],
-  ['drive:Signet', '--region', 'eu'],
-  ['s3:host/bucket', '--device'],
-  ['drive:Signet', '--client-id', 'a b'],
-]) {
-  test(`signet remote connect ${args.join(' ')} is wrong use, and no background part is started`, async t => {
-    const home = await temporaryFolder(t);
+test('what cannot be connected is wrong use, and no background part is started for it', async t => {
+  const home = await temporaryFolder(t);
+  for (const args of [
+    ['folder:/media/disk'],
+    ['ftp:host'],
+    ['drive:Signet', '--region', 'eu'],
+    ['s3:host/bucket', '--device'],
+    ['drive:Signet', '--client-id', 'a b'],
+  ]) {
     const ended = await runCli(t, home, ['remote', 'connect', ...args]);
     t.is(ended.status, 2, ended.stderr);
-  });
-}
+  }
+  t.deepEqual(await readdir(home), []);
+});
 
 test('whoever signs in again gives neither client id nor secret', async t => {
   const { home, daemon } = await daemonWith(t);

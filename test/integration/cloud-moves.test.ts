@@ -112,10 +112,22 @@ test('a backup moves from a folder to Google Drive and on to S3, whole after eac
 });
 
 test('a second copy in a bucket gives back what Google Drive lost', async t => {
-  const { signet, client, google, drive, bucket } = await world(t);
+  const { signet, client, google, s3, drive, bucket } = await world(t);
   await signet.ok(['remote', 'move', drive]);
   await signet.ok(['remote', 'mirror', 'add', bucket]);
   t.is((await roles(client))[bucket], 'mirror');
+  // After a backup only what is new goes there, and when nothing is new nothing is asked.
+  s3.log.length = 0;
+  writeFileSync(join(signet.source, 'a.txt'), 'third');
+  await signet.ok(['backup']);
+  const isWhole = async () => ofBackup(await s3.keys()).length === ofBackup(google.paths()).length;
+  while (!(await isWhole())) await signet.status();
+  await signet.until('the copy is made', ({ job, mirrors }) => job === null && mirrors[0]?.problem === undefined);
+  const puts = s3.log.filter(({ operation }) => operation === 'PutObject').length;
+  t.true(puts <= 6 && s3.log.length - puts <= 14, `${puts} puts of ${s3.log.length} requests`);
+  s3.log.length = 0;
+  await signet.ok(['backup']);
+  t.deepEqual(s3.log, []);
   const whole = ofBackup(google.paths());
   const isPack = (path: string): boolean => /\/data\/[0-9a-f]{2}\/[0-9a-f]{64}$/.test(path);
   const [lost, damaged] = google.files().filter(({ path }) => isPack(path));

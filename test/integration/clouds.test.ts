@@ -154,6 +154,26 @@ for (const [name, start] of Object.entries(clouds)) {
   });
 }
 
+test('a recovery key that was renewed on another computer is taken over, and opens after a restart', async t => {
+  t.timeout(longestMs);
+  const place = await bucket(t);
+  const { remote, connect } = place;
+  const first = await place.installation();
+  write(first);
+  await connect(first);
+  await setUp(first, remote, '--new');
+  const second = await place.installation();
+  write(second);
+  await connect(second);
+  await setUp(second, remote);
+  await second.ok(['recovery-key', 'renew'], { password });
+  for (const _ of ['takes it over', 'opens with it']) {
+    await first.killDaemon();
+    await first.ok(['unlock'], { password });
+    await first.ok(['backup']);
+  }
+});
+
 test('Google Drive: an ended grant stops what runs by itself, and signing in again lets it go on', async t => {
   t.timeout(longestMs);
   const { google, remote, connect, ...place } = await drive(t);

@@ -431,6 +431,9 @@ test('folders and files that occur twice are put in order, and everything is rea
   for (const bytes of packs) {
     t.is(sha256(await other.remote.get(packKey(bytes), { maxBytes })), sha256(bytes));
   }
+  // Only then it is sure that what lists show as empty is empty.
+  kit.clock.pass(10 * 60_000);
+  t.deepEqual(await keysOf(other.remote), packs.map(packKey).sort());
   const folders = kit.fake
     .files()
     .filter(file => file.isFolder && !file.isTrashed)

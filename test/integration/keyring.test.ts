@@ -7,6 +7,9 @@ import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
 import { KeychainProcess } from '../../daemon/platform/keychain.ts';
 import { isGone } from '../../protocol/launch.ts';
+import { drive } from '../support/clouds.ts';
+import { daemonClient } from '../support/daemon-client.ts';
+import { signIn } from '../support/drive-owner.ts';
 import { type Installation, installation, password, phone } from '../support/installation.ts';
 import { keyring, withoutKeyring } from '../support/keyring.ts';
 import { skip } from '../support/skip.ts';
@@ -66,6 +69,39 @@ test.serial(
     await signet.ok(['unlock'], { password }); // the phone number is not asked for
     await signet.killDaemon();
     t.deepEqual(await state(one), ['unlocked', 'session']);
+  },
+);
+
+test.serial(
+  'the session opens a cloud as it opens a folder; where its grant has ended it asks once, and goes on after the sign-in',
+  async t => {
+    if (withoutKeyring !== undefined) return skip(t, withoutKeyring);
+    t.timeout(longestMs);
+    const { environment } = await keyring(t, 'unlocked');
+    const { google, remote, connect, ...place } = await drive(t, { environment, settings });
+    const signet = await place.installation();
+    writeFileSync(join(signet.source, 'a.txt'), 'one');
+    await connect(signet);
+    const setUp = ['setup', '--source', signet.source, '--remote', remote, '--new'];
+    await signet.ok(setUp, { password, phone });
+    await signet.killDaemon();
+    await signet.ok(['backup']);
+
+    await signet.killDaemon();
+    google.revokeRefreshTokens();
+    google.expireAccessTokens();
+    const ended = await signet.status();
+    t.deepEqual([ended.vault, ended.remote?.signIn], ['locked', 'needed']);
+    const asked = google.log.length;
+    await signet.status();
+    t.is(google.log.length, asked);
+    const client = await daemonClient(t, signet.home);
+    await signIn(client, google, remote);
+    await signet.until(
+      'the session goes on',
+      ({ vault, remote: at }) => vault === 'unlocked' && at?.signIn === undefined,
+    );
+    await signet.ok(['backup']);
   },
 );
 

@@ -326,6 +326,23 @@ test('a second place that is away fails no backup; after some days a notice tell
   t.deepEqual(placeOf(disk), placeOf(made.remote()));
 });
 
+test('an empty folder where the second place was is a disk that is not mounted: nothing is begun there', async t => {
+  const made = await machine(t);
+  const disk = join(made.folder, 'disk');
+  await addMirror(made, disk);
+  await made.end();
+  renameSync(disk, `${disk}-away`);
+  mkdirSync(disk);
+  const again = await startMachine(made.folder, made.clock.now() + 3_600_000);
+  t.teardown(() => again.end());
+  await again.jobs.unlock(given({ password }));
+  await withHistory(again);
+  await again.jobs.idle();
+  t.is(again.jobs.status().mirrors[0]?.problem, 'E_UNREACHABLE');
+  await refused(t, 'E_UNREACHABLE', again.jobs.mirrors.sync(call));
+  t.deepEqual(readdirSync(disk), []);
+});
+
 test('a new password opens the second place too', async t => {
   const made = await machine(t);
   const disk = join(made.folder, 'disk');

@@ -16,9 +16,10 @@ import {
 import { foldChanges } from '../../daemon/remotes/drive/feed.ts';
 import { createFileCalls, type DriveChange, type DriveFile } from '../../daemon/remotes/drive/files.ts';
 import { chooseFile, chooseFolder } from '../../daemon/remotes/drive/healing.ts';
-import { foldersAbove, type KnownObject, removedRow } from '../../daemon/remotes/drive/known.ts';
+import { foldersAbove, type KnownObject, keepTwins, removedRow, twinsIn } from '../../daemon/remotes/drive/known.ts';
 import { contentRange, servedRange, uploadState } from '../../daemon/remotes/drive/resumption.ts';
 import type { Transport } from '../../daemon/remotes/drive/transport.ts';
+import { manualClock } from '../support/manual-clock.ts';
 import { memoryObjects } from '../support/memory-objects.ts';
 
 const now = Date.UTC(2026, 10, 23, 12);
@@ -135,7 +136,16 @@ const sha = (digit: string): string => digit.repeat(64);
 
 function file(id: string, values: Partial<DriveFile> = {}): DriveFile {
   return {
-    ...{ id, name: id, kind: 'file', parents: ['root'], isTrashed: false, sizeBytes: 5, sha256: sha('a') },
+    ...{
+      id,
+      name: id,
+      kind: 'file',
+      parents: ['root'],
+      isTrashed: false,
+      isTrashedAlong: false,
+      sizeBytes: 5,
+      sha256: sha('a'),
+    },
     ...{ createdAt: '2026-01-01T00:00:00.000Z', isOurs: true, marker: null },
     ...values,
   };
@@ -224,13 +234,19 @@ test('the feed ends what is gone, in the trash, moved away, or renamed to what i
   t.deepEqual(folded(rows, changes), { put: [], remove: ['a', 'b', 'c', 'd'], root: undefined, isUnclear: false });
 });
 
-test('a folder that is gone takes what lies in it along', t => {
-  const rows = [row('data/', 'data'), row('data/aa/', 'aa'), row('data/aa/x', 'x'), row('data-x', 'other')];
-  t.deepEqual(folded(rows, [seen(folder('data', { name: 'data', isTrashed: true }))]).remove, [
-    'data/',
-    'data/aa/',
-    'data/aa/x',
-  ]);
+test('a folder that is gone makes the feed unclear, and ends nothing by itself', t => {
+  const rows = [row('data/', 'data'), row('data/aa/', 'aa'), row('data/aa/x', 'x')];
+  const fold = folded(rows, [seen(folder('data', { name: 'data', isTrashed: true }))]);
+  t.deepEqual([fold.remove, fold.isUnclear], [[], true]);
+});
+
+test('what comes into a second folder of a name is there, and makes the feed unclear', t => {
+  const table = memoryObjects([row('data/', 'one')]);
+  keepTwins(table, [{ id: 'two', key: 'data/', since: 5 }]);
+  const fold = foldChanges([seen(file('f', { name: 'x', parents: ['two'] }))], table, 'root');
+  t.deepEqual([fold.put.map(({ key }) => key), fold.isUnclear], [['data/x'], true]);
+  const both = [seen(folder('new', { name: 'data' })), seen(file('x', { name: 'x', parents: ['new'] }))];
+  t.deepEqual(foldChanges(both, memoryObjects([row('data/', 'one'), row('data/x', 'x')]), 'root').remove, []);
 });
 
 test('what we removed does not come back with a feed that lags, and is forgotten when the feed has told it', t => {
@@ -261,6 +277,18 @@ test('documents, names with slashes and strangers are left alone', t => {
     seen(file('hidden', { parents: [] })),
   ];
   t.deepEqual(folded([], changes), { put: [], remove: [], root: undefined, isUnclear: false });
+});
+
+test('second folders are noted with their key and their time', t => {
+  const table = memoryObjects();
+  const twins = [
+    { id: 'a-b_1', key: 'data/', since: 1_700_000_000_000 },
+    { id: 'c', key: 'signet/with space/', since: 0 },
+  ];
+  keepTwins(table, twins);
+  t.deepEqual(twinsIn(table), twins);
+  keepTwins(table, []);
+  t.is(table.note('twins'), undefined);
 });
 
 test('the root is told apart from what lies in it', t => {
@@ -297,7 +325,13 @@ test('folders that a list for several left out are listed by themselves', async 
     refusal: async () => new SignetError('E_INTERNAL', 'not used'),
     count: () => 0,
   };
-  const calls = createFileCalls({ transport, apiRoot: 'http://127.0.0.1:1/', userAgent: 'test' });
+  const calls = createFileCalls({
+    transport,
+    apiRoot: 'http://127.0.0.1:1/',
+    userAgent: 'test',
+    clock: manualClock(),
+    random: () => 0,
+  });
   const found: string[] = [];
   for await (const page of calls.children(['a', 'b', 'c'])) found.push(...page.map(({ id }) => id));
   t.deepEqual(found, ['f-a', 'f-b', 'f-c']);

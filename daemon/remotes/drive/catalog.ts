@@ -9,7 +9,7 @@ import { isRefused, placeName } from './classify.ts';
 import { type FeedFold, foldChanges } from './feed.ts';
 import type { DriveChange, FileCalls } from './files.ts';
 import { emptyTable, type ObjectTable } from './known.ts';
-import { listAll } from './listing.ts';
+import { listAll, settledMs } from './listing.ts';
 import { type SharedWork, sharedWork } from './shared.ts';
 
 /**
@@ -18,8 +18,6 @@ import { type SharedWork, sharedWork } from './shared.ts';
  */
 const sharedMs = 1000;
 const weekMs = 7 * 86_400_000;
-/** A list may lack what others made just before it, and the feed from then on names only what follows: so it is made once more. */
-const settledMs = 10 * 60_000;
 
 const positionNote = 'position';
 const dueNote = 'listing due';
@@ -43,6 +41,8 @@ export interface Catalog {
   wrote(): void;
   /** The table turned out to be wrong: the next look lists all. */
   distrust(): void;
+  /** For writing: where the root folder was seen to be gone, as `checkRoot`; else nothing is asked. */
+  expectRoot(options?: CallOptions): Promise<void>;
   /** Whether the root folder is there. @throws SignetError E_REMOTE_DENIED (params.reason 'trashed' or 'gone') */
   checkRoot(options?: CallOptions): Promise<void>;
 }
@@ -77,9 +77,13 @@ export function createCatalog({ calls, table, rootId, clock }: CatalogOptions): 
     if (problem !== undefined) throw rootProblem(problem);
   }
 
-  async function update(options: CallOptions): Promise<void> {
+  async function expectRoot(options?: CallOptions): Promise<void> {
     // The feed told so earlier, and tells it once: whether it still holds is asked each time.
     if (table.note(rootNote) !== undefined) await checkRoot(options);
+  }
+
+  async function update(options: CallOptions): Promise<void> {
+    await expectRoot(options);
     const due = Number(table.note(dueNote) ?? 0);
     const isDue = due <= clock.now() || due > clock.now() + weekMs; // the latter: the clock was wrong when it was set
     const position = table.note(positionNote);
@@ -117,8 +121,9 @@ export function createCatalog({ calls, table, rootId, clock }: CatalogOptions): 
     // Before the listing: what changes meanwhile is told by the feed afterwards.
     const position = isFollowed ? undefined : await calls.feedStart(options);
     await checkRoot(options);
-    const isHealed = await listAll({ calls, table, rootId }, options);
+    const isHealed = await listAll({ calls, table, rootId, now: clock.now() }, options);
     if (position !== undefined) table.setNote(positionNote, position);
+    // A list may lack what others made just before it, and the feed from then on names only what follows: so it is made once more.
     table.setNote(dueNote, String(clock.now() + (isFollowed && isHealed ? weekMs : settledMs)));
   }
 
@@ -145,6 +150,7 @@ export function createCatalog({ calls, table, rootId, clock }: CatalogOptions): 
   return {
     rootId,
     refresh,
+    expectRoot,
     checkRoot,
     async refreshAfter(maxAgeMs, options) {
       const isListed = table.note(positionNote) !== undefined && table.note(rootNote) === undefined;

@@ -1,7 +1,8 @@
 // The door to Google Drive: a remote whose objects are files in one folder that its owner sees, restic's layout one to one. The folder is
 // found by its id, so it may be renamed and moved; which id stands for which key is kept in a table on this computer (known.ts) that
 // the feed of changes keeps true (catalog.ts). Nothing is asked while nothing is to be done. Each call tries once, and again only where
-// that brings it further: after a 401, from the byte where a transfer broke off, after an answer that was lost.
+// that brings it further: after a 401, from the byte where a transfer broke off, after an answer that was lost, and each request of a
+// look at the place by itself.
 // Left to others: trying again later (retrying.ts), and what it means that an object is missing.
 
 import { toHex } from '../../base/bytes.ts';
@@ -62,7 +63,8 @@ function wires(options: DriveOptions): Wires {
     proxies: options.proxies,
     inactivityMs: options.inactivityMs,
   });
-  const calls = createFileCalls({ transport, apiRoot: endpoints.apiRoot, userAgent });
+  const random = (): number => (options.randomBytes(1)[0] ?? 0) / 256;
+  const calls = createFileCalls({ transport, apiRoot: endpoints.apiRoot, userAgent, clock, random });
   return { transport, calls, ids: createIdPool(calls, objects) };
 }
 
@@ -247,6 +249,7 @@ export function createDriveRemote(options: DriveOptions): NetworkRemote {
     async put(key, body, call) {
       checkKey(key);
       const { uploads, catalog } = await opened(call?.signal);
+      await catalog.expectRoot(call);
       await inTurn(key, () => uploads.put(key, body, call));
       catalog.wrote();
       // The hash in its row is the one that Google told of what it stored.

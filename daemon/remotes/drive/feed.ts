@@ -4,7 +4,7 @@
 
 import { checkKey } from '../keys.ts';
 import type { DriveChange, DriveFile } from './files.ts';
-import { isRemoved, type KnownObject, type ObjectTable, objectsBelow, removedRow } from './known.ts';
+import { isRemoved, type KnownObject, type ObjectTable, objectsBelow, removedRow, twinsIn } from './known.ts';
 
 export interface FeedFold {
   readonly put: readonly KnownObject[];
@@ -36,6 +36,7 @@ export function foldChanges(changes: readonly DriveChange[], table: ObjectTable,
   const removed = new Set<string>();
   let root: FeedFold['root'];
   let isUnclear = false;
+  const twins = new Map(twinsIn(table).map(twin => [twin.id, twin.key]));
 
   function drop(key: string): void {
     const below = key.endsWith('/') ? [...rows.keys()].filter(other => other.startsWith(key)) : [key];
@@ -57,13 +58,15 @@ export function foldChanges(changes: readonly DriveChange[], table: ObjectTable,
   }
 
   const folderKey = (id: string): string | undefined => {
-    const key = id === rootId ? '' : keys.get(id);
+    const key = id === rootId ? '' : (keys.get(id) ?? twins.get(id));
     return key === '' || key?.endsWith('/') ? key : undefined;
   };
 
   function end(id: string): void {
     const key = keys.get(id);
-    if (key !== undefined) drop(key);
+    // What lay in a folder may be elsewhere by now, and its other copies tell: the listing finds out.
+    if (key?.endsWith('/')) isUnclear = true;
+    else if (key !== undefined) drop(key);
     // What we removed has been told by the feed, too: nothing can show it again.
     if (isRemoved(table, id)) removed.add(removedRow(id).key);
   }
@@ -82,9 +85,13 @@ export function foldChanges(changes: readonly DriveChange[], table: ObjectTable,
       drop(known);
       isUnclear ||= file.kind === 'folder';
     }
+    if (twins.get(id) === key) return true;
     const row = rows.get(key);
     const isFolder = file.kind === 'folder';
+    // What came into a second folder of a name is to be moved.
+    if (file.parents.some(parent => twins.has(parent))) isUnclear = true;
     if (row !== undefined && row.id !== id && row.state === 'there') {
+      if (isFolder) twins.set(id, key);
       isUnclear = true;
       return true;
     }

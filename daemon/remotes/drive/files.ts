@@ -5,17 +5,19 @@
 
 import { createHash } from 'node:crypto';
 import { drive } from '@googleapis/drive';
+import { type Clock, pause } from '../../base/clock.ts';
 import { SignetError } from '../../base/errors.ts';
 import type { CallOptions } from '../remote.ts';
 import { isRefused, placeName } from './classify.ts';
-import type { Transport } from './transport.ts';
+import type { Ask, Transport } from './transport.ts';
 
 export const folderType = 'application/vnd.google-apps.folder';
 export const contentType = 'application/octet-stream';
 /** Documents, shortcuts, forms: things of Google's that have no bytes. */
 const googleType = 'application/vnd.google-apps.';
 
-export const fileFields = 'id,name,mimeType,parents,trashed,size,sha256Checksum,createdTime,ownedByMe,appProperties';
+export const fileFields =
+  'id,name,mimeType,parents,trashed,explicitlyTrashed,size,sha256Checksum,createdTime,ownedByMe,appProperties';
 /** Items in a page at most. */
 const pageSize = 1000;
 /** An empty page may lead to itself, though not for ever. */
@@ -30,6 +32,8 @@ export interface DriveFile {
   readonly kind: 'file' | 'folder' | 'document';
   readonly parents: readonly string[];
   readonly isTrashed: boolean;
+  /** In the trash only because a folder above it is. */
+  readonly isTrashedAlong: boolean;
   /** 0 for what is not a file. */
   readonly sizeBytes: number;
   readonly sha256: string | null;
@@ -99,9 +103,22 @@ export interface FileCallsOptions {
   /** Ends with a slash. */
   readonly apiRoot: string;
   readonly userAgent: string;
+  readonly clock: Clock;
+  /** From 0 to below 1. */
+  readonly random: () => number;
 }
 
-export function createFileCalls({ transport, apiRoot, userAgent }: FileCallsOptions): FileCalls {
+/**
+ * A look at the place is many requests, and begins anew when one fails. So each is tried again by itself where the place answered just before;
+ * so often and no more, because who looks tries the whole again. Not after a long silence, nor before a time that the place named.
+ */
+const readTries = 3;
+const justMs = 10_000;
+const firstWaitMs = 1000;
+const longestTryMs = 10_000;
+
+export function createFileCalls(options: FileCallsOptions): FileCalls {
+  const { transport, apiRoot, userAgent, clock, random } = options;
   const api = drive({
     version: 'v3',
     rootUrl: apiRoot,
@@ -112,7 +129,7 @@ export function createFileCalls({ transport, apiRoot, userAgent }: FileCallsOpti
     fetchImplementation: async (url, request) => {
       const { method = 'GET', body } = request ?? {};
       const what = `${method} of ${new URL(String(url)).pathname.split('/').slice(3, 4)}`;
-      const answer = await transport.send({
+      const ask: Ask = {
         what,
         method: method as 'GET',
         url: String(url),
@@ -124,12 +141,36 @@ export function createFileCalls({ transport, apiRoot, userAgent }: FileCallsOpti
         },
         ...(body == null ? {} : { body: Buffer.from(String(body)) }),
         signal: request?.signal ?? undefined,
-      });
-      if (answer.status >= 300 || answer.status < 200) throw await transport.refusal({ what }, answer);
-      const bytes = await answer.bytes();
-      return new Response(answer.status === 204 ? null : new Uint8Array(bytes), { status: answer.status });
+      };
+      const { status, bytes } = await (method === 'GET' ? patiently(ask) : once(ask));
+      return new Response(status === 204 ? null : new Uint8Array(bytes), { status });
     },
   });
+
+  let answeredAt = Number.NEGATIVE_INFINITY;
+
+  async function once(ask: Ask): Promise<{ readonly status: number; readonly bytes: Uint8Array }> {
+    const answer = await transport.send(ask);
+    const { status } = answer;
+    if (status >= 300 || status < 200) throw await transport.refusal(ask, answer);
+    const bytes = await answer.bytes();
+    answeredAt = clock.monotonic();
+    return { status, bytes };
+  }
+
+  async function patiently(ask: Ask): ReturnType<typeof once> {
+    for (let tries = 1; ; tries++) {
+      const startedAt = clock.monotonic();
+      try {
+        return await once(ask);
+      } catch (error) {
+        const isQuick = clock.monotonic() - startedAt < longestTryMs;
+        const isBegun = startedAt - answeredAt < justMs;
+        if (tries === readTries || !isQuick || !isBegun || !passesSoon(error)) throw error;
+        await pause(clock, firstWaitMs * (2 ** (tries - 1) + random()), ask.signal);
+      }
+    }
+  }
 
   /** The client wraps what our transport throws; this takes it out again. */
   async function call(request: () => Promise<{ readonly data: unknown }>): Promise<unknown> {
@@ -288,6 +329,11 @@ export function createFileCalls({ transport, apiRoot, userAgent }: FileCallsOpti
   };
 }
 
+function passesSoon(error: unknown): boolean {
+  if (!(error instanceof SignetError) || error.code !== 'E_UNREACHABLE') return false;
+  return error.retryable && !(Number(error.params['retryAfterMs']) > 0);
+}
+
 const callOptions = (signal: AbortSignal | undefined) => (signal === undefined ? {} : { signal });
 
 export function fileOf(value: unknown): DriveFile {
@@ -302,6 +348,7 @@ export function fileOf(value: unknown): DriveFile {
     kind,
     parents: arrayOf(file['parents'] ?? []).map(textOf),
     isTrashed: file['trashed'] === true,
+    isTrashedAlong: file['trashed'] === true && file['explicitlyTrashed'] === false,
     sizeBytes: kind === 'file' ? numberOf(file['size'] ?? 0) : 0,
     sha256: typeof sha256 === 'string' && /^[0-9a-f]{64}$/i.test(sha256) ? sha256.toLowerCase() : null,
     createdAt: textOf(file['createdTime'] ?? ''),

@@ -64,8 +64,32 @@ export function objectsBelow(table: ObjectTable, prefix: string): readonly Known
   return prefix === '' ? rows.filter(row => !row.key.startsWith(removedPrefix)) : rows;
 }
 
+/** A second folder of a name, while it is there: content may still come into it from a computer that does not know of the first. */
+export interface Twin {
+  readonly id: string;
+  /** The key of both. */
+  readonly key: string;
+  /** When it was first found, milliseconds since 1970. */
+  readonly since: number;
+}
+
+const twinsNote = 'twins';
+
+export function twinsIn(table: Pick<ObjectTable, 'note'>): readonly Twin[] {
+  // Written by nobody but us, a line for each.
+  return (table.note(twinsNote) ?? '').split('\n').flatMap(line => {
+    const [, id, since, key] = /^(\S+) (\d+) (.+)$/.exec(line) ?? [];
+    return id === undefined || key === undefined ? [] : [{ id, key, since: Number(since) }];
+  });
+}
+
+export function keepTwins(table: ObjectTable, twins: readonly Twin[]): void {
+  const text = twins.map(({ id, since, key }) => `${id} ${since} ${key}`).join('\n');
+  if (text !== (table.note(twinsNote) ?? '')) table.setNote(twinsNote, text === '' ? undefined : text);
+}
+
 /** Forgets everything: the table was kept for another folder. */
 export function emptyTable(table: ObjectTable, notes: readonly string[]): void {
   table.remove(table.below('').map(row => row.key));
-  for (const name of notes) table.setNote(name, undefined);
+  for (const name of [...notes, twinsNote]) table.setNote(name, undefined);
 }

@@ -7,7 +7,7 @@ import type { CallOptions } from '../remote.ts';
 import { isSame, isWhatWasMeant, keyOf, rowOf } from './feed.ts';
 import type { DriveFile, FileCalls } from './files.ts';
 import { chooseFile, chooseFolder } from './healing.ts';
-import { folderOf, isRemoved, type KnownObject, type ObjectTable, objectsBelow } from './known.ts';
+import { folderOf, isRemoved, type KnownObject, keepTwins, type ObjectTable, objectsBelow, twinsIn } from './known.ts';
 
 interface Found {
   readonly file: DriveFile;
@@ -25,10 +25,17 @@ export interface ListingOptions {
   readonly calls: FileCalls;
   readonly table: ObjectTable;
   readonly rootId: string;
+  /** Milliseconds since 1970. */
+  readonly now: number;
 }
 
+/** Lists are late by seconds; after this time they show everything. */
+export const settledMs = 10 * 60_000;
+/** Folders in folders, more than any key has. */
+const deepest = 8;
+
 /** @returns whether everything that occurred twice could be put in order */
-export async function listAll({ calls, table, rootId }: ListingOptions, options: CallOptions): Promise<boolean> {
+export async function listAll({ calls, table, rootId, now }: ListingOptions, options: CallOptions): Promise<boolean> {
   /** Keys of folders by id, of those that lose against another of the same name as well. */
   const keys = new Map([[rootId, '']]);
   const chosen = new Map([['', rootId]]);
@@ -36,6 +43,8 @@ export async function listAll({ calls, table, rootId }: ListingOptions, options:
   const copies = new Map<string, Found[]>();
   const moves: Move[] = [];
   const losers: string[] = [];
+  /** Keys of folders that were asked for by their ids. */
+  const elsewhere = new Map<string, string>();
 
   for (let level: readonly string[] = [rootId]; level.length > 0; ) {
     const folders = new Map<string, Found[]>();
@@ -148,29 +157,54 @@ export async function listAll({ calls, table, rootId }: ListingOptions, options:
       const isInGone = goneFolder !== undefined && key.startsWith(goneFolder);
       // Found under the same key with another id meanwhile, or since put there by us: the row is newer than this look.
       if (table.get(key)?.id !== id) continue;
-      const file = isInGone ? undefined : await calls.find(id, call);
-      const folder = file?.parents.map(parent => keys.get(parent)).find(each => each !== undefined);
-      const isThere = file !== undefined && !file.isTrashed && folder !== undefined && keyOf(folder, file) === key;
-      if (isThere) continue;
+      if (!isInGone && (await isStillThere(key, id, call))) continue;
       if (key.endsWith('/') && !isInGone) goneFolder = key;
       if (table.get(key)?.id === id) table.remove([key]);
     }
   }
 
+  async function isStillThere(key: string, id: string, call: CallOptions): Promise<boolean> {
+    const file = await calls.find(id, call);
+    const [parent] = file?.parents ?? [];
+    if (file === undefined || parent === undefined || (file.isTrashed && !file.isTrashedAlong)) return false;
+    const folder = await folderKey(parent, call);
+    if (folder === undefined || keyOf(folder, file) !== key) return false;
+    const to = chosen.get(folder);
+    if (to !== undefined && to !== parent) moves.push({ id, from: parent, to });
+    // Another computer took its folder for empty while it came: it is taken out of there again.
+    return !file.isTrashed || (to !== undefined && to !== parent);
+  }
+
+  /** The key of a folder that the lists did not show, or showed elsewhere; of one in the trash as well. */
+  async function folderKey(id: string, call: CallOptions, depth = 0): Promise<string | undefined> {
+    const known = keys.get(id) ?? elsewhere.get(id);
+    if (known !== undefined || depth > deepest) return known;
+    const file = await calls.find(id, call);
+    const [parent] = file?.parents ?? [];
+    const above = parent === undefined ? undefined : await folderKey(parent, call, depth + 1);
+    const key = file === undefined || above === undefined ? undefined : keyOf(above, file);
+    if (key !== undefined) elsewhere.set(id, key);
+    return key;
+  }
+
   /** The table is right without it; what fails here is tried again with the next listing. */
   async function heal(spare: readonly string[], call: CallOptions): Promise<boolean> {
+    const before = new Map(twinsIn(table).map(({ id, since }) => [id, since]));
+    let twins = losers.map(id => ({ id, key: keys.get(id) ?? '', since: before.get(id) ?? Math.floor(now) }));
+    keepTwins(table, twins);
     try {
       for (const { id, from, to } of moves) await calls.move(id, from, to, call);
       for (const id of spare) await calls.trash(id, true, call);
-      let isDone = true;
-      // The inner ones first.
-      for (const id of losers.reverse()) {
-        let isEmpty = true;
-        for await (const page of calls.children([id], call)) isEmpty &&= page.length === 0;
-        if (isEmpty) await calls.trash(id, true, call);
-        else isDone = false;
+      // The inner ones first. Not one that was found just now: a list may not show yet what lies in it.
+      for (const { id, since } of twins.toReversed()) {
+        let isEmpty = since <= now - settledMs;
+        if (isEmpty) for await (const page of calls.children([id], call)) isEmpty &&= page.length === 0;
+        if (!isEmpty) continue;
+        await calls.trash(id, true, call);
+        twins = twins.filter(twin => twin.id !== id);
+        keepTwins(table, twins);
       }
-      return isDone;
+      return twins.length === 0;
     } catch {
       call.signal?.throwIfAborted();
       return false;
