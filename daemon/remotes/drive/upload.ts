@@ -10,7 +10,7 @@ import type { Clock } from '../../base/clock.ts';
 import { isCode, SignetError } from '../../base/errors.ts';
 import type { CallOptions, RemoteBody, RemoteKey } from '../remote.ts';
 import { isRefused, placeName, type UploadLimit, uploadLimit } from './classify.ts';
-import { contentType, type DriveFile, type FileCalls, fileFields, fileOf } from './files.ts';
+import { contentType, type DriveFile, type FileCalls, fileFields, fileOf, isMadeAs, takenId } from './files.ts';
 import type { Folders } from './folders.ts';
 import type { IdPool } from './ids.ts';
 import { type KnownObject, nameOf, type ObjectTable } from './known.ts';
@@ -117,6 +117,11 @@ export function createUploads(options: UploadsOptions): Uploads {
   /** The id is taken: an earlier request made the file, and its answer was lost. */
   async function sentBefore(row: KnownObject, call: CallOptions): Promise<DriveFile> {
     const file = await calls.find(row.id, call);
+    if (file !== undefined && !isMadeAs(file, 'file', nameOf(row.key))) {
+      table.remove([row.key]);
+      ids.giveUp();
+      throw takenId(row.key);
+    }
     if (file !== undefined) return file;
     table.remove([row.key]); // used up by a file that is gone: the next try draws another
     throw new SignetError('E_UNREACHABLE', `${row.key}: google drive knows the id and not the file`, {
