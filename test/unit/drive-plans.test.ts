@@ -295,6 +295,7 @@ test('folders that a list for several left out are listed by themselves', async 
       };
     },
     refusal: async () => new SignetError('E_INTERNAL', 'not used'),
+    mayAsk: () => true,
     count: () => 0,
   };
   const calls = createFileCalls({ transport, apiRoot: 'http://127.0.0.1:1/', userAgent: 'test' });

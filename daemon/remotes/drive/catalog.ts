@@ -21,6 +21,9 @@ const weekMs = 7 * 86_400_000;
 /** A list may lack what others made just before it, and the feed from then on names only what follows: so it is made once more. */
 const settledMs = 10 * 60_000;
 
+/** Changes read in one look: with more of them a whole listing is shorter, and a feed without end is left. */
+const mostChanges = 100_000;
+
 const positionNote = 'position';
 const dueNote = 'listing due';
 const rootNote = 'root';
@@ -95,6 +98,7 @@ export function createCatalog({ calls, table, rootId, clock }: CatalogOptions): 
     try {
       for await (const page of calls.changes(position, options)) {
         changes.push(...page.changes);
+        if (changes.length > mostChanges) return undefined;
         next = page.next ?? next;
       }
     } catch (error) {
