@@ -95,7 +95,7 @@ export class AutomaticBackups {
   #failures = 0;
   #retryAt: number | undefined;
   /** Until when the place takes no more, by its own word. */
-  #limitUntil: number | undefined;
+  #limit: { readonly until: number; readonly since: number } | undefined;
   #jitterUntil: number | undefined;
   #slotJitter: { readonly slot: number; readonly ms: number } | undefined;
   /** On the monotonic clock: until when to rest after sleep, and until when to wait for the network after sleep and after a start. */
@@ -319,7 +319,7 @@ export class AutomaticBackups {
     try {
       await (isSlot ? this.#options.backUp('schedule', undefined) : this.#options.backUp('change', pending?.sourceIds));
       this.#failures = 0;
-      this.#limitUntil = undefined;
+      this.#limit = undefined;
       if (isSlot) this.#ranAt = this.#options.clock.now();
       return true;
     } catch (thrown) {
@@ -335,7 +335,7 @@ export class AutomaticBackups {
       }
       const until = error.code === 'E_REMOTE_LIMIT' ? Date.parse(String(error.params['until'])) : Number.NaN;
       if (until > this.#options.clock.now()) {
-        this.#limitUntil = until;
+        this.#limit = { until, since: this.#options.clock.now() };
         return false;
       }
       const wait = retryMs[Math.min(this.#failures, retryMs.length - 1)] ?? retryMs[0];
@@ -384,11 +384,18 @@ export class AutomaticBackups {
       isUnlocked: isUnlocked(),
       pausedUntil: this.#calendar.paused(now)?.until,
       retryAt: this.#retryAt,
-      limitUntil: this.#limitUntil,
+      limitUntil: this.#limitUntil(),
       isSignInNeeded: this.#options.signInSince() !== undefined,
       restUntil: now + this.#restUntil - clock.monotonic(),
       jitterUntil: this.#jitterUntil,
     });
+  }
+
+  /** A backup that was asked for and went through shows that it is over. */
+  #limitUntil(): number | undefined {
+    const { until, since } = this.#limit ?? {};
+    const isOver = since !== undefined && (this.#options.past.lastGoodAt() ?? Number.NEGATIVE_INFINITY) > since;
+    return isOver ? undefined : until;
   }
 
   #hasToAsk(): boolean {

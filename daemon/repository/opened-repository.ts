@@ -383,7 +383,10 @@ export class OpenedRepository implements Repository {
   }
 
   async setAsideMissing({ shown = this.#remote, signal }: LookOptions = {}): Promise<readonly ObjectProblem[]> {
-    const wrong = await checkPackSizes(shown, this.#index.packs, { signal });
+    const unseen = await checkPackSizes(shown, this.#index.packs, { signal });
+    // A look that was taken earlier lacks what has been uploaded since, such as packs that a crash had left behind.
+    const isOld = shown !== this.#remote && unseen.length > 0;
+    const wrong = isOld ? await checkPackSizes(this.#remote, this.#index.packs, { signal }) : unseen;
     const packs = new Set(wrong.map(({ pack }) => pack));
     const lost = new Set<IndexedPack>();
     for (const [pack, blobs] of this.#index.blobsOf(packs)) {

@@ -59,6 +59,8 @@ export interface Transport {
   send(ask: Ask): Promise<Answer>;
   /** Reads the answer of a refused request and says what it means. */
   refusal(ask: Pick<Ask, 'what'>, answer: Answer): Promise<SignetError>;
+  /** Whether an address that an answer named is one of Google's own, and so may be asked. */
+  mayAsk(address: string): boolean;
   /** Requests sent so far. */
   count(): number;
 }
@@ -89,8 +91,8 @@ export function createTransport(options: TransportOptions): Transport {
 
   async function once(ask: Ask): Promise<Answer> {
     const { what, signal } = ask;
-    const url = new URL(ask.url);
-    if (!origins.has(url.origin)) {
+    const url = URL.parse(ask.url); // what is none would be quoted by the error of `new URL`
+    if (url === null || !origins.has(url.origin)) {
       // An upload address of another host would be handed the grant.
       throw new SignetError('E_UNREACHABLE', `${what}: google drive names an address that is not its own`, {
         params: { remote: placeName },
@@ -268,6 +270,7 @@ export function createTransport(options: TransportOptions): Transport {
       };
       return classify(refusal, what, clock.now());
     },
+    mayAsk: address => origins.has(URL.parse(address)?.origin ?? ''),
     count: () => requests,
   };
 }

@@ -102,6 +102,8 @@ export interface SignInOptions {
 }
 
 export class Accounts {
+  /** All tokens and codes that were ever given out. */
+  readonly issued: string[] = [];
   readonly #options: SignInOptions;
   readonly #access = new Map<string, Live>();
   readonly #refresh = new Map<string, Live>();
@@ -118,7 +120,9 @@ export class Accounts {
   #token(prefix: string): string {
     this.#made++;
     const bytes = createHash('sha512').update(`${this.#options.seed} token ${this.#made}`).digest('base64url');
-    return `${prefix}${bytes}`;
+    const token = `${prefix}${bytes}`;
+    this.issued.push(token);
+    return token;
   }
 
   account(email: string): Account {

@@ -196,6 +196,8 @@ export interface DriveFake {
   expireAccessTokens(): void;
   loseSessions(): void;
   unfinishedSessions(): number;
+  /** Every secret so far: of clients, tokens, codes, and ids of uploads. */
+  secrets(): readonly string[];
   /** Ends every grant of the app; its files stay, and with `forget` are no longer seen by it. */
   uninstallApp(options?: { readonly forget?: boolean }): void;
   /** What the second visit of the redirect address was answered, by `secondRedirect`. */
@@ -700,6 +702,11 @@ export async function startDriveFake(options: DriveFakeOptions = {}): Promise<Dr
     expireAccessTokens: () => accounts.expireAccessTokens(),
     loseSessions: () => sessions.removeAll(),
     unfinishedSessions: () => sessions.unfinished(),
+    secrets: () => [
+      ...[client, deviceClient, otherClient].map(({ secret }) => secret),
+      ...accounts.issued,
+      ...sessions.issued,
+    ],
     uninstallApp({ forget = false } = {}) {
       for (const owner of [account.email, otherAccount.email]) {
         accounts.revokeGrants(client.project, owner);

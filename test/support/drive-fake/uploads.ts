@@ -45,6 +45,8 @@ export function parseContentRange(header: string | undefined): Range {
 }
 
 export class Sessions {
+  /** Ids of all that were ever begun: whoever has one may write. */
+  readonly issued: string[] = [];
   readonly #sessions = new Map<string, Session>();
   readonly #now: () => number;
   readonly #seed: string;
@@ -72,6 +74,7 @@ export class Sessions {
       madeId: undefined,
     };
     this.#sessions.set(id, session);
+    this.issued.push(id);
     return session;
   }
 
