@@ -67,7 +67,8 @@ async function everything(signet: Installation, name: string): Promise<readonly 
 }
 
 async function roles(client: DaemonClient): Promise<Record<string, PlaceStatus['role']>> {
-  return Object.fromEntries((await client.showRemote()).map(({ remote, role }) => [remote, role]));
+  const used = (await client.showRemote()).filter(({ role }) => role !== 'unused');
+  return Object.fromEntries(used.map(({ remote, role }) => [remote, role]));
 }
 
 const ofBackup = (paths: readonly string[]) => paths.filter(path => !path.includes('locks/')).toSorted();

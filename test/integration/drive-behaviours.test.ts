@@ -223,8 +223,18 @@ test('nobody asks before the time that Retry-After named is over', async t => {
   const { kit, device } = await connected(t);
   kit.fake.set({ retryAfterSec: 20 });
   kit.fake.fault({ do: 'error', on: 'files.create.multipart', error: '429', times: 2 });
-  await Promise.all([0, 1, 2].map(i => device.remote.put(`index/${i}`, utf8(`object ${i}`))));
-  t.is(kit.stored().size, 3);
+  kit.fake.fault({ do: 'error', on: 'upload.chunk', error: '503' });
+  const objects = Array.from({ length: 12 }, (_, i) => randomBytes(i < 2 ? large : small + i));
+  await Promise.all([
+    ...objects.map(bytes => device.remote.put(packKey(bytes), bytes)),
+    keysOf(device.remote),
+    device.remote.about(),
+  ]);
+  assertOnly(
+    t,
+    kit,
+    objects.map(bytes => [packKey(bytes), bytes]),
+  );
 });
 
 test('with 5 % of all requests failing every object arrives once, and no request is tried without end', async t => {

@@ -323,6 +323,7 @@ test('folders that a list for several left out are listed by themselves', async 
       };
     },
     refusal: async () => new SignetError('E_INTERNAL', 'not used'),
+    mayAsk: () => true,
     count: () => 0,
   };
   const calls = createFileCalls({

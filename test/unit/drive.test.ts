@@ -471,6 +471,22 @@ test('two folders of one name become one, the same for every computer, and nothi
   t.true(fake.paths().includes('Signet/data/ff/new'));
 });
 
+test('what lies in a folder that another computer took for empty is taken out of the trash by whoever put it there', async t => {
+  const bench = await driveBench(t);
+  const { fake, remote } = bench;
+  const { key, bytes } = pack(100);
+  await remote.put(key, bytes);
+  await remote.put('data/zz/old', utf8('old'));
+  const inner = bench.objects.get(key.slice(0, 8))?.id ?? '';
+  const parent = bench.objects.get('data/')?.id ?? '';
+  fake.seedFolder(key.slice(5, 7), { parent, createdTime: '2020-01-01T00:00:00.000Z' });
+  fake.patchFile(inner, { trashed: true });
+  fake.patchFile(bench.objects.get('data/zz/old')?.id ?? '', { trashed: true });
+  t.deepEqual(await keysOf(bench.open()), [key]);
+  assertStored(t, bench, key, bytes);
+  t.true(bytes.equals(await bench.open().get(key, { maxBytes })));
+});
+
 test('of several files of one name the right one is read, equal copies go to the trash and others stay', async t => {
   const bench = await driveBench(t);
   const { fake, remote } = bench;

@@ -19,6 +19,9 @@ import { type SharedWork, sharedWork } from './shared.ts';
 const sharedMs = 1000;
 const weekMs = 7 * 86_400_000;
 
+/** Changes read in one look: with more of them a whole listing is shorter, and a feed without end is left. */
+const mostChanges = 100_000;
+
 const positionNote = 'position';
 const dueNote = 'listing due';
 const rootNote = 'root';
@@ -99,6 +102,7 @@ export function createCatalog({ calls, table, rootId, clock }: CatalogOptions): 
     try {
       for await (const page of calls.changes(position, options)) {
         changes.push(...page.changes);
+        if (changes.length > mostChanges) return undefined;
         next = page.next ?? next;
       }
     } catch (error) {

@@ -15,11 +15,11 @@ import { type Catalog, createCatalog, rootProblem } from './catalog.ts';
 import { isRefused, placeName } from './classify.ts';
 import { createDownloads } from './download.ts';
 import type { GoogleEndpoints } from './endpoints.ts';
-import { createFileCalls, type DriveFile, type FileCalls } from './files.ts';
+import { createFileCalls, type DriveFile, type FileCalls, isMadeAs, takenId } from './files.ts';
 import { createFolders, type Folders } from './folders.ts';
 import { chooseFolder } from './healing.ts';
 import { createIdPool, type IdPool } from './ids.ts';
-import { type KnownObject, type ObjectTable, objectsBelow, removedRow } from './known.ts';
+import { type KnownObject, nameOf, type ObjectTable, objectsBelow, removedRow } from './known.ts';
 import { createTransport, type ProxyVariables, type TokenSource, type Transport } from './transport.ts';
 import { createUploads, type Uploads } from './upload.ts';
 
@@ -106,7 +106,10 @@ export async function prepareDriveFolder(options: DriveOptions, call: CallOption
     .catch(async error => {
       const before = isRefused(error, 409) ? await calls.find(id, call) : undefined;
       if (before === undefined) throw error;
-      return before;
+      if (isMadeAs(before, 'folder', folder)) return before;
+      objects.setNote(plannedRootNote, undefined);
+      ids.giveUp();
+      throw takenId(folder);
     });
   return keepFolder(options, made.id);
 }
@@ -122,7 +125,7 @@ async function searchRoot(
   const [plannedId = '', ...words] = (objects.note(plannedRootNote) ?? '').split(' ');
   if (plannedId !== '' && words.join(' ') === folder) {
     const planned = await calls.find(plannedId, call);
-    if (planned !== undefined && !planned.isTrashed) return planned;
+    if (planned !== undefined && !planned.isTrashed && planned.marker !== null) return planned;
   }
   const found: DriveFile[] = [];
   for (const each of await calls.rootFolders(folder, call)) {
@@ -307,7 +310,7 @@ export function createDriveRemote(options: DriveOptions): NetworkRemote {
         if (table.get(key) === undefined) await catalog.refresh(call);
         const row = table.get(key);
         if (row === undefined) return;
-        if (row.state !== 'planned') {
+        if (row.state === 'there' || (row.state === 'sent' && (await isOwn(row, call)))) {
           await calls.remove(row.id, call);
           table.put([removedRow(row.id)]);
         }
@@ -328,6 +331,12 @@ export function createDriveRemote(options: DriveOptions): NetworkRemote {
       return { account, quota, ...(folderId === null ? {} : { folderId }), advice };
     },
   };
+
+  /** Of an upload whose end is not known: the id may be another file's, in a table that was set back or copied. */
+  async function isOwn({ key, id }: KnownObject, call: CallOptions): Promise<boolean> {
+    const file = await calls.find(id, call);
+    return file !== undefined && isMadeAs(file, 'file', nameOf(key));
+  }
 
   /** The row leads to nothing, or to another file than it says. */
   async function forget({ key, id }: KnownObject, call: CallOptions): Promise<void> {

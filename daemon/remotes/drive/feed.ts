@@ -62,10 +62,10 @@ export function foldChanges(changes: readonly DriveChange[], table: ObjectTable,
     return key === '' || key?.endsWith('/') ? key : undefined;
   };
 
-  function end(id: string): void {
+  function end(id: string, isAlong: boolean): void {
     const key = keys.get(id);
-    // What lay in a folder may be elsewhere by now, and its other copies tell: the listing finds out.
-    if (key?.endsWith('/')) isUnclear = true;
+    // Another folder of the name may be there, where its content is or belongs: the listing finds out.
+    if (key !== undefined && (isAlong || key.endsWith('/'))) isUnclear = true;
     else if (key !== undefined) drop(key);
     // What we removed has been told by the feed, too: nothing can show it again.
     if (isRemoved(table, id)) removed.add(removedRow(id).key);
@@ -105,7 +105,7 @@ export function foldChanges(changes: readonly DriveChange[], table: ObjectTable,
 
   for (const change of changes) {
     if (change.id === rootId) root = change.file === undefined ? 'gone' : change.file.isTrashed ? 'trashed' : 'there';
-    else if (change.file === undefined || change.file.isTrashed) end(change.id);
+    else if (change.file === undefined || change.file.isTrashed) end(change.id, change.file?.isTrashedAlong === true);
   }
   const isLive = ({ id, file }: DriveChange): boolean => id !== rootId && file !== undefined && !file.isTrashed;
   let folders = changes.filter(change => isLive(change) && change.file?.kind === 'folder');

@@ -334,6 +334,18 @@ function passesSoon(error: unknown): boolean {
   return error.retryable && !(Number(error.params['retryAfterMs']) > 0);
 }
 
+/** Whether the file is what was to be made under its id. Its folder may be another: what lies in one of two of a name is moved. */
+export function isMadeAs(file: DriveFile, kind: DriveFile['kind'], name: string): boolean {
+  return file.kind === kind && file.name === name;
+}
+
+/** An id drawn for a new file is another file's, which stays as it is. */
+export function takenId(what: string): SignetError {
+  return new SignetError('E_UNREACHABLE', `${what}: google drive has another file under the id that was drawn for it`, {
+    params: { remote: placeName },
+  });
+}
+
 const callOptions = (signal: AbortSignal | undefined) => (signal === undefined ? {} : { signal });
 
 export function fileOf(value: unknown): DriveFile {

@@ -5,7 +5,7 @@ import { SignetError } from '../../base/errors.ts';
 import type { CallOptions, RemoteKey } from '../remote.ts';
 import type { Catalog } from './catalog.ts';
 import { isRefused, placeName } from './classify.ts';
-import type { DriveFile, FileCalls } from './files.ts';
+import { type DriveFile, type FileCalls, isMadeAs, takenId } from './files.ts';
 import type { IdPool } from './ids.ts';
 import { folderOf, foldersAbove, type KnownObject, nameOf, type ObjectTable } from './known.ts';
 
@@ -41,6 +41,11 @@ export function createFolders({ calls, table, ids, catalog }: FoldersOptions): F
       if (isRefused(error, 404)) throw await lost(key, options);
       if (!isRefused(error, 409)) throw error;
       made = await calls.find(id, options); // an earlier answer was lost
+      if (made !== undefined && !isMadeAs(made, 'folder', nameOf(key))) {
+        table.remove([key]);
+        ids.giveUp();
+        throw takenId(key);
+      }
     }
     if (made === undefined || made.isTrashed) {
       table.remove([key]);

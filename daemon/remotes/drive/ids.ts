@@ -15,6 +15,8 @@ export const idsNote = 'ids';
 
 export interface IdPool {
   take(options?: CallOptions): Promise<string>;
+  /** One of them turned out to be another file's: the table was set back, or copied to another computer, and so were all of them. */
+  giveUp(): void;
 }
 
 export function createIdPool(calls: Pick<FileCalls, 'generateIds'>, table: ObjectTable): IdPool {
@@ -34,6 +36,11 @@ export function createIdPool(calls: Pick<FileCalls, 'generateIds'>, table: Objec
   }
 
   return {
+    giveUp() {
+      ready.length = 0;
+      table.setNote(idsNote, undefined);
+    },
+
     async take(options = {}) {
       for (;;) {
         const id = ready.shift();

@@ -1,6 +1,7 @@
 // One HTTP request to Google Drive, sent once. Guarantees: a bearer token goes to Google's own hosts only; silence in either direction for
 // a minute ends the request; bodies stream, and one that breaks off is an error; a 401 renews the token, once. All that goes to Drive
-// goes through here, the official client's calls too, so that they are counted and time out alike. It waits and retries nothing.
+// goes through here, the official client's calls too, so that they are counted and time out alike. It waits and retries nothing; before a
+// time that Google named it sends nothing.
 
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
@@ -58,6 +59,8 @@ export interface Transport {
   send(ask: Ask): Promise<Answer>;
   /** Reads the answer of a refused request and says what it means. */
   refusal(ask: Pick<Ask, 'what'>, answer: Answer): Promise<SignetError>;
+  /** Whether an address that an answer named is one of Google's own, and so may be asked. */
+  mayAsk(address: string): boolean;
   /** Requests sent so far. */
   count(): number;
 }
@@ -83,11 +86,13 @@ export function createTransport(options: TransportOptions): Transport {
   const plainAgent = new HttpAgent(kept);
   const tlsAgent = new HttpsAgent(kept);
   let requests = 0;
+  /** The time that Retry-After named last, on the monotonic clock: until then nothing is sent, whoever asks. */
+  let quietUntil = Number.NEGATIVE_INFINITY;
 
   async function once(ask: Ask): Promise<Answer> {
     const { what, signal } = ask;
-    const url = new URL(ask.url);
-    if (!origins.has(url.origin)) {
+    const url = URL.parse(ask.url); // what is none would be quoted by the error of `new URL`
+    if (url === null || !origins.has(url.origin)) {
       // An upload address of another host would be handed the grant.
       throw new SignetError('E_UNREACHABLE', `${what}: google drive names an address that is not its own`, {
         params: { remote: placeName },
@@ -95,6 +100,12 @@ export function createTransport(options: TransportOptions): Transport {
     }
     const token = await tokens.accessToken({ signal });
     signal?.throwIfAborted();
+    const retryAfterMs = Math.ceil(quietUntil - clock.monotonic());
+    if (retryAfterMs > 0) {
+      throw new SignetError('E_UNREACHABLE', `${what}: google drive asked for patience`, {
+        params: { remote: placeName, retryAfterMs },
+      });
+    }
     requests++;
     const answer = await exchange({ ...ask, headers: { ...ask.headers, authorization: `Bearer ${token}` } }, url);
     if (answer.status === 401) tokens.refused(token);
@@ -251,6 +262,7 @@ export function createTransport(options: TransportOptions): Transport {
     async refusal({ what }, answer) {
       const body = await answer.bytes(maxErrorBytes).catch(() => new Uint8Array(0)); // the status says enough
       const retryAfterMs = retryAfter(answer.header('retry-after'), clock.now());
+      if (retryAfterMs !== undefined) quietUntil = Math.max(quietUntil, clock.monotonic() + retryAfterMs);
       const refusal: Refusal = {
         status: answer.status,
         reasons: reasonsIn(jsonIn(body)),
@@ -258,6 +270,7 @@ export function createTransport(options: TransportOptions): Transport {
       };
       return classify(refusal, what, clock.now());
     },
+    mayAsk: address => origins.has(URL.parse(address)?.origin ?? ''),
     count: () => requests,
   };
 }

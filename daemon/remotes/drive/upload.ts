@@ -10,7 +10,7 @@ import type { Clock } from '../../base/clock.ts';
 import { isCode, SignetError } from '../../base/errors.ts';
 import type { CallOptions, RemoteBody, RemoteKey } from '../remote.ts';
 import { isRefused, placeName, type UploadLimit, uploadLimit } from './classify.ts';
-import { contentType, type DriveFile, type FileCalls, fileFields, fileOf } from './files.ts';
+import { contentType, type DriveFile, type FileCalls, fileFields, fileOf, isMadeAs, takenId } from './files.ts';
 import type { Folders } from './folders.ts';
 import type { IdPool } from './ids.ts';
 import { type KnownObject, nameOf, type ObjectTable } from './known.ts';
@@ -117,6 +117,11 @@ export function createUploads(options: UploadsOptions): Uploads {
   /** The id is taken: an earlier request made the file, and its answer was lost. */
   async function sentBefore(row: KnownObject, call: CallOptions): Promise<DriveFile> {
     const file = await calls.find(row.id, call);
+    if (file !== undefined && !isMadeAs(file, 'file', nameOf(row.key))) {
+      table.remove([row.key]);
+      ids.giveUp();
+      throw takenId(row.key);
+    }
     if (file !== undefined) return file;
     table.remove([row.key]); // used up by a file that is gone: the next try draws another
     throw new SignetError('E_UNREACHABLE', `${row.key}: google drive knows the id and not the file`, {
@@ -197,6 +202,7 @@ export function createUploads(options: UploadsOptions): Uploads {
   ): Promise<DriveFile> {
     let session = addressOf(row);
     let offset = 0;
+    let furthest = 0;
     // Of a session that is older than this call it is not known how far it got.
     let isKnown = false;
     let fruitless = 0;
@@ -206,6 +212,7 @@ export function createUploads(options: UploadsOptions): Uploads {
         sessions++;
         session = await beginSession(row, folder, source, call);
         offset = 0;
+        furthest = 0;
         isKnown = true;
       }
       const answer = await (isKnown
@@ -230,9 +237,11 @@ export function createUploads(options: UploadsOptions): Uploads {
           break;
         case 'go-on':
           await answer.bytes();
-          if (next.offset > offset) fruitless = 0;
+          // Beyond all that was kept before: a server that loses again what it kept is not gone along with for ever.
+          if (next.offset > furthest) fruitless = 0;
           else if (isKnown && ++fruitless > fruitlessRounds) throw unreachable(row, 'keeps nothing of what is sent');
           offset = next.offset;
+          furthest = Math.max(furthest, offset);
           isKnown = true;
           break;
         case 'refused': {
@@ -271,6 +280,8 @@ export function createUploads(options: UploadsOptions): Uploads {
     const address = answer.header('location');
     if (answer.status !== 200 || address === undefined) throw await transport.refusal({ what: row.key }, answer);
     await answer.bytes();
+    // Written down it would be asked for ever again, and never with success.
+    if (!transport.mayAsk(address)) throw unreachable(row, 'names an address that is not its own');
     // Before its first byte: after a crash the upload goes on where it stood. Whoever has the address may upload, so it is sealed.
     table.put([{ ...row, state: 'sent', session: options.sealSession(utf8(address)) }]);
     return address;
@@ -278,7 +289,8 @@ export function createUploads(options: UploadsOptions): Uploads {
 
   function addressOf({ session }: KnownObject): string | undefined {
     const opened = session === null ? undefined : options.openSession(session);
-    return opened === undefined ? undefined : Buffer.from(opened).toString();
+    const address = opened === undefined ? '' : Buffer.from(opened).toString();
+    return transport.mayAsk(address) ? address : undefined;
   }
 
   /** @returns undefined when the connection broke */
