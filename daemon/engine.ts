@@ -21,7 +21,7 @@ import { createFolderRemote } from './remotes/folder.ts';
 import { folderPlace } from './remotes/folder-place.ts';
 import { mirrored } from './remotes/mirrored.ts';
 import type { NetworkRemote } from './remotes/remote.ts';
-import { patience, retrying } from './remotes/retrying.ts';
+import { patience, persistently, type Retrying, retrying } from './remotes/retrying.ts';
 import { type PlaceSpec, placeLabel } from './remotes/spec.ts';
 import { driveRates, type Throttling, throttled } from './remotes/throttled.ts';
 import type { PackId } from './repository/model.ts';
@@ -113,10 +113,12 @@ async function drivePlaceOf(folder: string, context: CloudContext): Promise<Plac
     network ??= polite(place.remote(), context, driveRates);
     return network;
   };
+  const policy = policyOf(context);
   return {
     ...place,
+    isMissing: options => persistently(policy, () => place.isMissing(options), options),
     async prepare(options) {
-      await place.prepare(options);
+      await persistently(policy, () => place.prepare(options), options);
       network = undefined; // it has its folder now
     },
     open: async () => counted(wire()),
@@ -133,9 +135,10 @@ function driveConnection(context: CloudContext): DriveConnection {
 /** Tries again what passes, as fast as the place likes and its owner allows. */
 function polite(
   adapter: NetworkRemote,
-  { limits, isJob, onWait }: CloudContext,
+  context: CloudContext,
   rates: Pick<Throttling, 'requests' | 'puts'> = {},
 ): NetworkRemote {
+  const { limits, onWait } = context;
   return retrying(
     throttled(adapter, {
       clock: systemClock,
@@ -143,11 +146,10 @@ function polite(
       uploadBytesPerSecond: () => limits().maxUploadBytesPerSecond,
       downloadBytesPerSecond: () => limits().maxDownloadBytesPerSecond,
     }),
-    {
-      clock: systemClock,
-      random,
-      patienceMs: () => (isJob() ? patience.jobMs : patience.personMs),
-      onWait,
-    },
+    { ...policyOf(context), onWait },
   );
+}
+
+function policyOf({ isJob }: CloudContext): Omit<Retrying, 'onWait'> {
+  return { clock: systemClock, random, patienceMs: () => (isJob() ? patience.jobMs : patience.personMs) };
 }

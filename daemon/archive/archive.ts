@@ -144,6 +144,17 @@ export async function archiveSources(context: ArchiveContext): Promise<ArchiveOu
   return { changed: true, tree: root.id, manifest, counts, memory: newMemory, news };
 }
 
+/**
+ * Whether the sources are as the parent snapshot has them, so that `archiveSources` would change nothing. Stores nothing. False where a
+ * source cannot be captured now.
+ */
+export async function isUnchanged(context: Omit<ArchiveContext, 'device' | 'now'>): Promise<boolean> {
+  const { parent, memory } = context;
+  if (parent === undefined || memory?.snapshot !== parent.id) return false;
+  const looks = await scanAll(context, memory.databases);
+  return looks.every(({ outcome }) => outcome === 'scanned') && !differs(looks, parent);
+}
+
 type Memory = Required<Omit<CaptureMemory, 'snapshot'>>;
 
 /** Databases of all sources, then everything else; a source whose messages turn out to be mostly gone is held back. */
@@ -208,7 +219,10 @@ type Outcome =
   /** Cannot be captured, and there is nothing to carry forward. */
   | { readonly outcome: 'absent'; readonly reason: CarryReason };
 
-async function scanAll(context: ArchiveContext, memory: Memory['databases']): Promise<readonly Look[]> {
+async function scanAll(
+  context: Omit<ArchiveContext, 'device' | 'now'>,
+  memory: Memory['databases'],
+): Promise<readonly Look[]> {
   const { repository, parent, signal, onProgress } = context;
   const looks: Look[] = [];
   let filesBefore = 0;

@@ -3,7 +3,7 @@
 
 import type { Alarm, UnreadableFile } from '../../protocol/status.ts';
 import { productVersion } from '../../protocol/version.ts';
-import { type ArchiveProgress, addExtents, archiveSources, loadParent } from '../archive/archive.ts';
+import { type ArchiveProgress, addExtents, archiveSources, isUnchanged, loadParent } from '../archive/archive.ts';
 import type { ArchiveOutcome, ArchiveSource, ManifestSource, ParentSnapshot, SourceNews } from '../archive/model.ts';
 import { type Clock, rfc3339 } from '../base/clock.ts';
 import { isLoss, SignetError } from '../base/errors.ts';
@@ -11,7 +11,7 @@ import type { DatabaseCapture } from '../capture/capture.ts';
 import { snapshotTags, writeHead } from '../heads/heads.ts';
 import type { StandingSnapshot } from '../heads/model.ts';
 import type { Remote } from '../remotes/remote.ts';
-import type { ObjectProblem, Repository, RepositoryLock, Snapshot, SnapshotId } from '../repository/model.ts';
+import type { BlobId, ObjectProblem, Repository, RepositoryLock, Snapshot, SnapshotId } from '../repository/model.ts';
 import { rulesOf } from '../sources/sources.ts';
 import type { Witness } from '../state/model.ts';
 import { bounded, inStatus, moreOf } from './bounded.ts';
@@ -33,7 +33,47 @@ export interface BackupContext {
   readonly clock: Clock;
   readonly randomBytes: (count: number) => Uint8Array;
   readonly onProgress: (step: EngineProgress) => void;
+  /** Told of the newest snapshot of this computer, once it stands. */
+  readonly onNewest?: (newest: NewestSnapshot) => void;
   readonly signal: AbortSignal;
+}
+
+export interface NewestSnapshot {
+  readonly id: SnapshotId;
+  readonly tree: BlobId;
+}
+
+/**
+ * Whether a backup now would find nothing new, by a look at the sources alone: the place is asked for nothing that this computer has a copy
+ * of. False where that cannot be told.
+ */
+export async function findsNothing({
+  repository,
+  newest,
+  order,
+  startCapture,
+  signal,
+}: Pick<BackupContext, 'repository' | 'startCapture' | 'signal'> & {
+  readonly newest: NewestSnapshot;
+  readonly order: Pick<BackupOrder, 'sources' | 'memory'>;
+}): Promise<boolean> {
+  let capture: DatabaseCapture | undefined;
+  try {
+    return await isUnchanged({
+      repository,
+      capture: () => {
+        capture ??= startCapture();
+        return capture;
+      },
+      sources: order.sources.map(archiveSource),
+      parent: await loadParent(repository, newest.id, newest.tree, signal),
+      memory: order.memory ?? undefined,
+      onProgress: () => undefined,
+      signal,
+    });
+  } finally {
+    await capture?.stop();
+  }
 }
 
 export async function runBackup(context: BackupContext): Promise<BackupOutcome> {
@@ -78,6 +118,8 @@ export async function runBackup(context: BackupContext): Promise<BackupOutcome> 
       at: parent?.time ?? startTime,
       witness: await takeIn(context, history, parent, signal),
     };
+    const tree = written === undefined ? parent?.tree : stored.tree;
+    if (latest.id !== undefined && tree !== undefined) context.onNewest?.({ id: latest.id, tree });
     const after = repository.traffic;
     const unread = bounded(unreadable(stored.manifest.sources), inStatus);
     const unsure = bounded(notVerified(stored.manifest.sources), inStatus);

@@ -9,6 +9,7 @@ import type { Log } from '../base/log.ts';
 import type { HistoryEntry, Settings, Witness } from '../state/model.ts';
 import type { State } from '../state/state.ts';
 import type { AroundBackups } from './around.ts';
+import { isCloud } from './clouds.ts';
 import type { Engine } from './engine.ts';
 import * as engine from './engine-messages.ts';
 import type { JobCall, JobQueue } from './job-queue.ts';
@@ -16,6 +17,8 @@ import type { PastRuns } from './past-runs.ts';
 import { loadMemory, saveMemory } from './recall.ts';
 import { acceptable, afterBackup, decodeKnown, encodeKnown, type KnownSources, sourceNotices } from './source-facts.ts';
 
+/** A cloud that nothing was new for is asked all the same after so long, as it may have lost something. */
+const longestUnaskedMs = 24 * 3600 * 1000;
 /** The fact that holds what is known of the sources. */
 const knownName = 'sources';
 /** When all packs of the place were last looked through and found there. */
@@ -57,6 +60,9 @@ export class Backups {
         readonly isOfAll: boolean;
       }
     | undefined;
+
+  /** When the place was last asked by a backup, in milliseconds since 1970. */
+  #askedAt: number | undefined;
 
   constructor(options: BackupsOptions) {
     this.#options = options;
@@ -163,7 +169,15 @@ export class Backups {
         witness: await this.#options.witness(stateKey),
         ...(packsListedAt !== undefined && { packsListedAt }),
       };
+      if (reason === 'change' && sourceIds === undefined && accepted.length === 0 && this.#mayLookHereAlone(settings)) {
+        const { sources, memory } = order;
+        if (await this.#options.engine.ask(engine.findsNothing, { sources, memory }, { signal })) {
+          this.#options.past.record({ at: this.#now(), outcome: 'nothing-new' });
+          return nothingNew(reason);
+        }
+      }
       const outcome = await this.#options.engine.ask(engine.backup, order, { signal, onProgress });
+      this.#askedAt = this.#options.clock.now();
       await state.saveWitness(outcome.witness, stateKey);
       await saveMemory(state, stateKey, outcome.memory);
       this.#remember(outcome, accepted);
@@ -186,6 +200,24 @@ export class Backups {
       wipe(stateKey);
       await this.#options.around.after(this.#options.past.last(1)[0]?.outcome ?? 'failed');
     }
+  }
+
+  /**
+   * A look at everything, just in case, need not bother a cloud while nothing is new: one that was asked within a day, by this process, with
+   * nothing wrong anywhere.
+   */
+  #mayLookHereAlone({ remote }: Settings): boolean {
+    const sinceAsked = this.#options.clock.now() - (this.#askedAt ?? Number.NEGATIVE_INFINITY);
+    const last = this.#options.past.last(1)[0]?.outcome;
+    return (
+      remote !== null &&
+      isCloud(remote) &&
+      sinceAsked >= 0 &&
+      sinceAsked < longestUnaskedMs &&
+      (last === 'good' || last === 'nothing-new') &&
+      this.#alarms.length === 0 &&
+      this.notices.length === 0
+    );
   }
 
   /** @param accepted sources of which the user had said, before this run, that their loss was meant */
@@ -262,6 +294,22 @@ export class Backups {
   #now(): string {
     return new Date(this.#options.clock.now()).toISOString();
   }
+}
+
+function nothingNew(reason: BackupReason): BackupResult {
+  return {
+    type: 'result',
+    reason,
+    filesNew: 0,
+    filesChanged: 0,
+    filesUnreadable: [],
+    notVerified: [],
+    bytesRead: 0,
+    bytesUploaded: 0,
+    requests: 0,
+    durationMs: 0,
+    alarms: [],
+  };
 }
 
 /** What the client is told: not what this machine keeps for itself. */

@@ -160,6 +160,8 @@ export const deletePlace = request<
   { readonly objects: number; readonly bytes: number }
 >('deletePlace');
 export const backup = request<BackupOrder, BackupOutcome>('backup');
+/** Whether a backup would find nothing new, by a look at the sources alone. */
+export const findsNothing = request<Pick<BackupOrder, 'sources' | 'memory'>, boolean>('findsNothing');
 export const snapshots = request<
   { readonly offset: number; readonly limit: number },
   { readonly entries: readonly SnapshotEntry[]; readonly total: number }

@@ -34,7 +34,7 @@ import {
 } from '../repository/repository.ts';
 import type { Home } from '../state/model.ts';
 import { isVaultKey, listVaults } from '../vault/vault.ts';
-import { runBackup } from './backup.ts';
+import { findsNothing, type NewestSnapshot, runBackup } from './backup.ts';
 import { bounded, inAnswer, moreOf } from './bounded.ts';
 import { askFacts, connectPlace, disconnectPlace, type Grants } from './connect.ts';
 import { type CopyContext, type CopyOccasion, type CopyOutcome, copyTo, healFrom, isSamePlace } from './copying.ts';
@@ -88,6 +88,8 @@ class EngineServer {
   #session: Session | undefined;
   #history: SnapshotHistory | undefined;
   #listed: readonly SnapshotEntry[] | undefined;
+  /** What the last backup of the opened repository left as this computer's newest. */
+  #newest: (NewestSnapshot & { readonly of: Repository }) | undefined;
   /** Of the opened place; opened when they are needed. */
   #mirrors: readonly (() => Promise<Remote>)[] = [];
   #reported:
@@ -146,6 +148,13 @@ class EngineServer {
       config: await configDigest(await places.remote(remote, { signal }), { signal }),
     }));
     this.#answer(engine.deletePlace, (order, signal) => this.#asJob(() => this.#deletePlace(order, signal)));
+    this.#answer(engine.findsNothing, async (order, signal) => {
+      const { repository } = this.#opened();
+      const { startCapture } = this.#options;
+      const newest = this.#newest;
+      if (newest?.of !== repository) return false;
+      return this.#asJob(() => findsNothing({ repository, newest, order, startCapture, signal }));
+    });
     this.#answer(engine.backup, (order, signal) => this.#asJob(() => this.#backup(order, signal)));
     this.#answer(engine.snapshots, async ({ offset, limit }, signal) => {
       // Later pages are of the list that the first was cut from, whatever was backed up meanwhile.
@@ -400,6 +409,9 @@ class EngineServer {
         startCapture,
         signal,
         onProgress: step => this.#report(step),
+        onNewest: newest => {
+          this.#newest = { ...newest, of: session.repository };
+        },
       });
     } catch (error) {
       throw this.#withNeed(error);

@@ -65,6 +65,26 @@ export interface Retrying {
   readonly onWait?: ((untilMs: number | undefined) => void) | undefined;
 }
 
+/** Work on a place that is none of a remote's calls, by the same policy; it must be such as may be done again. */
+export async function persistently<Result>(
+  { clock, random, patienceMs }: Omit<Retrying, 'onWait'>,
+  work: () => Promise<Result>,
+  { signal }: CallOptions = {},
+): Promise<Result> {
+  let firstAt: number | undefined;
+  for (let tries = 1; ; tries++) {
+    try {
+      return await work();
+    } catch (error) {
+      signal?.throwIfAborted();
+      firstAt ??= clock.monotonic();
+      const decision = decide({ error, tries, elapsedMs: clock.monotonic() - firstAt }, patienceMs(), random());
+      if (decision === 'give-up') throw error;
+      await pause(clock, decision.waitMs, signal);
+    }
+  }
+}
+
 /**
  * The same place with passing failures tried again. A call that is given up throws its last error; a wait ends at once when its caller
  * stops. A listing that breaks is begun anew and yields no key twice, for which it remembers the keys.

@@ -2,15 +2,17 @@
 // there once. Repository, archive and remote are the real ones; only pruning is left out, which Signet does not do yet.
 
 import { randomBytes } from 'node:crypto';
-import { appendFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import anyTest, { type ExecutionContext } from 'ava';
 import { SignetError } from '../../daemon/base/errors.ts';
 import { cached } from '../../daemon/remotes/cached.ts';
 import { type ArchiveBench, archiveBench, treeOf } from '../support/archive.ts';
+import { drive } from '../support/clouds.ts';
 import type { RequestType, Settings } from '../support/drive-fake/drive-fake.ts';
 import { type Device, type DriveKit, driveKit, folderName, keysOf } from '../support/drive-kit.ts';
+import { password, phone } from '../support/installation.ts';
 import { memoryJournal, temporaryFolder } from '../support/repository.ts';
 
 // One after the other: each is work for a whole processor.
@@ -196,4 +198,36 @@ test('nothing secret is in an error of a backup, nor behind it', async t => {
     t.notRegex(whole, /ya29\.|1\/\/0|GOCSPX|upload_id|ADPycd/);
     work.kit.fake.clearFaults();
   }
+});
+
+test('a whole Signet is set up, backs up and restores with one request in five failing, and asks little when none does', async t => {
+  t.timeout(400_000);
+  const { google, remote, connect, ...place } = await drive(t);
+  const signet = await place.installation();
+  writeChats(signet.source);
+  await connect(signet);
+  google.set({ rates: { '*': 0.2 }, tokenTtlSec: 2, listLagMs: 5000 });
+  google.expireAccessTokens();
+  await signet.ok(['setup', '--source', signet.source, '--remote', remote, '--new'], { password, phone });
+  await signet.ok(['backup']);
+  changeChats(signet.source);
+  await signet.ok(['backup']);
+  const target = join(signet.folder, 'restored');
+  await signet.ok(['restore', 'latest', '--to', target]);
+  const [source = ''] = readdirSync(target);
+  t.deepEqual(treeOf(join(target, source)), treeOf(signet.source));
+  t.true(google.log.filter(({ hadFault }) => hadFault).length > 10);
+  const paths = google.paths();
+  t.is(new Set(paths).size, paths.length, 'one file for each path');
+
+  google.clearFaults();
+  google.set({ tokenTtlSec: 3599, listLagMs: 0 });
+  await signet.ok(['backup']);
+  changeChats(signet.source);
+  google.clearLog();
+  await signet.ok(['backup']);
+  // A new token comes once an hour, whatever is done in it.
+  const types = google.log.map(({ type }) => type).filter(type => type !== 'oauth.token');
+  t.true(types.length <= 12, inspect(types));
+  t.deepEqual(google.violations, []);
 });

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import type { BackupResult, RestoreResult } from '../../protocol/status.ts';
 import { type Cloud, drive } from '../support/clouds.ts';
+import { daemonClient } from '../support/daemon-client.ts';
 import type { DriveFake } from '../support/drive-fake/drive-fake.ts';
 import { type Installation, password, phone } from '../support/installation.ts';
 
@@ -53,6 +54,36 @@ test('after a restart half a megabyte more costs at most twelve requests too', a
   const asked = google.log.map(({ type }) => type);
   t.log(asked.join(', '));
   t.true(google.count('*') <= 12, asked.join(', '));
+});
+
+test('nothing is asked while nothing happens, and a look at the state asks nothing', async t => {
+  const { google, signet } = await kit(t, {
+    watch: 'off',
+    rescanMs: 1000,
+    schedule: { kind: 'daily', at: '03:30', onChange: true },
+    quietMs: 100,
+    smallestIntervalMs: 100,
+  });
+  const client = await daemonClient(t, signet.home);
+  await client.until('nothing under way', ({ job, waiting }) => job === null && waiting === null);
+  google.clearLog();
+  // Looks at the whole folder, as at the end of each hour.
+  let last = '';
+  for (let looks = 0; looks < 3; looks++) {
+    const { lastGoodAt } = await client.until('a look', status => (status.lastGoodAt ?? '') > last);
+    last = lastGoodAt ?? '';
+  }
+  await signet.status();
+  t.deepEqual(
+    google.log.map(({ type }) => type),
+    [],
+  );
+
+  // Without an event the look alone finds what changed.
+  const snapshots = (await client.status()).repository?.snapshots ?? 0;
+  writeFileSync(join(signet.source, 'two.txt'), 'later');
+  await client.until('it is backed up', ({ repository }) => (repository?.snapshots ?? 0) > snapshots);
+  t.true(google.count('*') > 0);
 });
 
 test('a full account ends a backup with 15, keeps what is there, and is filled up when there is room again', async t => {

@@ -4,7 +4,7 @@ import { utf8 } from '../../daemon/base/bytes.ts';
 import { SignetError } from '../../daemon/base/errors.ts';
 import { createMemoryRemote, type MemoryRemote } from '../../daemon/remotes/memory.ts';
 import type { NetworkRemote, Remote } from '../../daemon/remotes/remote.ts';
-import { decide, patience, type Retrying, retrying } from '../../daemon/remotes/retrying.ts';
+import { decide, patience, persistently, type Retrying, retrying } from '../../daemon/remotes/retrying.ts';
 import { type ErrorCode, errorKinds } from '../../protocol/errors.ts';
 import { remoteContract } from '../contracts/remote.ts';
 import { faultyRemote } from '../support/faulty-remote.ts';
@@ -295,4 +295,22 @@ test('what the reader of a listing throws is not tried again, and the listing is
   );
   t.true(isEnded);
   t.deepEqual(all.called.calls, ['put a', 'list']);
+});
+
+test('work beside the calls of a remote is done again by the same policy', async t => {
+  const policy = { clock: hasty(), random: () => 0.5, patienceMs: () => patience.personMs };
+  let times = 0;
+  const failing = (until: number, error: () => Error) => async (): Promise<number> => {
+    times++;
+    if (times < until) throw error();
+    return times;
+  };
+  t.is(await persistently(policy, failing(3, unreachable)), 3);
+  times = 0;
+  const refused = (): Error => new SignetError('E_REMOTE_DENIED', 'injected');
+  await t.throwsAsync(persistently(policy, failing(3, refused)), { code: 'E_REMOTE_DENIED' });
+  t.is(times, 1);
+  times = 0;
+  await t.throwsAsync(persistently(policy, failing(99, unreachable)), { code: 'E_UNREACHABLE' });
+  t.true(times > 2 && times < 8, `${times} tries in 20 seconds`);
 });

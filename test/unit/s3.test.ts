@@ -174,6 +174,30 @@ test('a damaged object whose name is the hash of its content is written anew', a
   }
 });
 
+test('a damaged object of the same size is written anew also by one that has stored nothing before', async t => {
+  const { server, remote } = await place(t);
+  const bytes = utf8('as it should be');
+  const names = [`data/aa/${hashOf(bytes)}`, `signet/vault/${hashOf(bytes)}.json`];
+  server.condition = 'ignored';
+  for (const key of names) await remote.put(key, utf8('as it should bE'));
+  server.condition = 'kept';
+  for (const key of names) {
+    await remoteOf(server).put(key, bytes);
+    t.deepEqual(new Uint8Array(await remote.get(key, { maxBytes })), bytes);
+  }
+});
+
+test('a damaged vault is written anew, as its name holds the hash of its content', async t => {
+  const { server, remote } = await place(t);
+  const bytes = utf8('as it should be');
+  const key = `signet/vault/${hashOf(bytes)}.json`;
+  server.condition = 'ignored';
+  await remote.put(key, utf8('cut'));
+  server.condition = 'kept';
+  await remote.put(key, bytes);
+  t.deepEqual(new Uint8Array(await remote.get(key, { maxBytes })), bytes);
+});
+
 for (const condition of ['ignored', 'unsupported'] as const) {
   test(`a server by which the condition of a put is ${condition} is used without it`, async t => {
     const { server, remote } = await place(t);
