@@ -1,11 +1,13 @@
 // The sentences for notices, by their kind: what happened, what it means for the chats, what to do. In the panel and in commands they name the
 // app and the place; on the desktop, where others may look over a shoulder, they count and name nothing. What each is filled with:
 // overdue {days, cause, causeSince, place, code, tries} · locked-due {schedule} · failed {code, place, tries} · shrunk {app, of, count} · missing-source {app} ·
-// fewer-messages {app, count} · password-reminder, no-keychain {} · mirror-behind {code, place}.
+// fewer-messages {app, count} · password-reminder, no-keychain {} · mirror-behind {code, place} ·
+// signed-out {place, why} · cloud-full {place, need}.
 
 import { capital, filled, type Words, wordsFor } from './error-words.ts';
 import { type ErrorParams, isErrorCode } from './errors.ts';
 import { ago, counted, dayOf, type Locale, size } from './formats.ts';
+import { signInWords } from './place-words.ts';
 import type { Alarm, Notice, NoticeKind, OverdueCause } from './status.ts';
 
 interface Facts {
@@ -68,6 +70,25 @@ const sentences: { readonly [kind in NoticeKind]: (facts: Facts) => Words } = {
     return {
       message: `The second copy in ${named} is behind: ${message}`,
       advice: `The backup itself is up to date. ${advice}`.trim(),
+    };
+  },
+  'signed-out': ({ params, now, locale }) => {
+    const { text, place } = filled(params, now, locale);
+    const why = text('why', '');
+    const isNamed = typeof params['place'] === 'string';
+    if (why === 'weekly' && !isNamed) {
+      const message = 'This sign-in ends every 7 days, because the project behind it is still in testing.';
+      return { message, advice: signInWords(why, '').advice };
+    }
+    const isKnown = why === 'never' || why === 'keys' || (isNamed && (why === 'weekly' || why === 'client'));
+    if (isKnown) return signInWords(why, capital(place));
+    return { message: `${capital(place)} ended the sign-in.`, advice: 'Backups wait until you sign in again.' };
+  },
+  'cloud-full': ({ params, now, locale }) => {
+    const { size: sized, place } = filled(params, now, locale);
+    return {
+      message: `${capital(place)} is full. ${sized('need') ?? 'Some room'} more is needed for the next backup.`,
+      advice: 'Free some space there; backups go on by themselves.',
     };
   },
 };

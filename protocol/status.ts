@@ -152,7 +152,9 @@ export type NoticeKind =
   | 'fewer-messages'
   | 'password-reminder'
   | 'no-keychain'
-  | 'mirror-behind';
+  | 'mirror-behind'
+  | 'signed-out'
+  | 'cloud-full';
 
 /** Something a person should look at; no alarm. One per incident: `id` stays the same as long as it stands. */
 export interface Notice {

@@ -193,7 +193,10 @@ function needsYou(status: Status, good: string, locale: Locale): StateWords | un
     below: `${why === 'weekly' ? signInWords(why, place).message : 'Backups wait until then.'} ${capital(good)}.`,
   });
   const error = status.lastError;
-  if (status.remote?.signIn === 'needed' && error?.code !== 'E_SIGN_IN') return signedOut('');
+  if (status.remote?.signIn === 'needed') {
+    const told = status.notices.find(({ kind }) => kind === 'signed-out');
+    return signedOut(String(told?.params['why'] ?? (error?.code === 'E_SIGN_IN' ? error.params['why'] : '') ?? ''));
+  }
   if (error === null || (status.lastGoodAt !== null && Date.parse(error.at) < Date.parse(status.lastGoodAt)))
     return undefined;
   const need = typeof error.params['need'] === 'number' ? size(error.params['need'], locale) : 'More room';

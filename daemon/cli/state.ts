@@ -106,8 +106,10 @@ export function statusWords(found: Status, now: number): string {
     { 'not set up': ['Run `signet setup`.'], locked: ['Run `signet unlock`.'] }[state as string] ??
     (isFirst ? ['Run `signet backup`.'] : []);
   // What is overdue or failed stands in the heading, a missing keychain in the table.
+  const inHeading: readonly NoticeKind[] = ['overdue', 'failed', 'no-keychain'];
+  const alsoInHeading: readonly NoticeKind[] = state === 'needs you' ? ['signed-out', 'cloud-full'] : [];
   const noticed = found.notices
-    .filter(({ kind }) => kind !== 'overdue' && kind !== 'failed' && kind !== 'no-keychain')
+    .filter(({ kind }) => !inHeading.includes(kind) && !alsoInHeading.includes(kind))
     .map(notice => harmless(noticeInCommands(notice, found.sources, now)));
   // A notice about the source that the heading names says more than the line below it.
   const isToldBelow = found.notices.some(
@@ -145,6 +147,7 @@ function noticeInCommands(notice: Notice, sources: readonly SourceStatus[], now:
   const commands: { readonly [kind in NoticeKind]?: string } = {
     shrunk: `If you removed that yourself, say so with \`signet sources accept ${name}\`, and backups go on with what is there.`,
     'missing-source': `Connect its disk or move it back. If it is gone for good: \`signet sources remove ${name}\`.`,
+    'signed-out': `${advice} ${signInCommand}`,
     'password-reminder': '`signet unlock` asks for it and says whether it is right. Nobody can reset it.',
   };
   return `${message} ${commands[notice.kind] ?? advice}`;

@@ -22,7 +22,7 @@ const longestUnaskedMs = 24 * 3600 * 1000;
 /** The fact that holds what is known of the sources. */
 const knownName = 'sources';
 /** When all packs of the place were last looked through and found there. */
-const packsListedName = 'packs.listed';
+export const packsListedName = 'packs.listed';
 /** Set when the user says that a source's loss was meant; taken away by the next backup that looks at it. */
 export const acceptedName = (sourceId: string): string => `source.accepted.${sourceId}`;
 

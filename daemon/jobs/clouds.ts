@@ -16,6 +16,7 @@ import type { Engine, EngineCall } from './engine.ts';
 import * as engine from './engine-messages.ts';
 import { HeldConnections } from './held-connections.ts';
 import type { JobCall, JobQueue } from './job-queue.ts';
+import type { SignedOut } from './overdue.ts';
 import { normaliseRemote, remoteLabel } from './places.ts';
 
 export interface ConnectWish {
@@ -59,6 +60,7 @@ type Told = Pick<PlaceStatus, 'account' | 'clientId' | 'folderId' | 'quota' | 'a
 const toldFact = (remote: string): string => `cloud.told ${remote}`;
 /** Places that are connected, whether used or not, as JSON. */
 const connectedFact = 'cloud.connected';
+/** A `SignedOut`, as JSON. */
 const signInFact = (remote: string): string => `cloud.sign-in ${remote}`;
 
 export function isCloud(remote: string): boolean {
@@ -94,13 +96,13 @@ export class Clouds {
   }
 
   isSignInNeeded(remote: string): boolean {
-    return this.signInSince(remote) !== undefined;
+    return this.signedOut(remote) !== undefined;
   }
 
-  /** Milliseconds since 1970: since when nothing can be sent before its owner signs in; undefined when nothing is wrong. */
-  signInSince(remote: string): number | undefined {
-    const since = this.#options.facts.get(signInFact(remote));
-    return since === undefined ? undefined : Date.parse(since);
+  /** Since when nothing can be sent before its owner signs in, and why; undefined when nothing is wrong. */
+  signedOut(remote: string): SignedOut | undefined {
+    const text = this.#options.facts.get(signInFact(remote));
+    return text === undefined ? undefined : (JSON.parse(text) as SignedOut); // only `#noteSignIn` writes it
   }
 
   /** What the owner can read to find the place again by other means. */
@@ -178,7 +180,7 @@ export class Clouds {
       facts.remove(toldFact(remote));
       this.#holds.delete(remote);
       this.#noteConnected(this.#connected().filter(each => each !== remote));
-      if (settings().remote === remote) this.#noteSignIn(remote);
+      if (settings().remote === remote) this.#noteSignIn(remote, 'disconnected');
       else facts.remove(signInFact(remote));
       return ended.isRevoked;
     });
@@ -252,7 +254,9 @@ export class Clouds {
       }
       return result;
     } catch (error) {
-      if (type.method !== engine.connect.method && remote !== null && needsSignIn(error)) this.#noteSignIn(remote);
+      if (type.method !== engine.connect.method && remote !== null && needsSignIn(error)) {
+        this.#noteSignIn(remote, String(toSignetError(error).params['why'] ?? ''));
+      }
       const isOther = isCode(error, 'E_REPO_MISMATCH') || isCode(error, 'E_NOT_FOUND');
       // What was connected while locked turned out to lead elsewhere: what was sealed before counts again.
       if (isOther && type.method === engine.open.method && this.#options.settings().remote !== null)
@@ -283,10 +287,10 @@ export class Clouds {
     if (settings().remote !== null) facts.set(connectedFact, JSON.stringify([...new Set(places)]));
   }
 
-  #noteSignIn(remote: string): void {
+  #noteSignIn(remote: string, why: string): void {
     const { facts, clock, onChanged, settings } = this.#options;
     if (settings().remote === null || !isCloud(remote) || this.isSignInNeeded(remote)) return;
-    facts.set(signInFact(remote), new Date(clock.now()).toISOString());
+    facts.set(signInFact(remote), JSON.stringify({ since: clock.now(), why } satisfies SignedOut));
     onChanged();
   }
 

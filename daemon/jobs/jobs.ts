@@ -157,7 +157,7 @@ export class Jobs {
       isReachable: () => this.#lookForPlace().catch(() => false),
       signInSince: () => {
         const { remote } = this.#settings.orDefault;
-        return remote === null ? undefined : this.clouds.signInSince(remote);
+        return remote === null ? undefined : this.clouds.signedOut(remote)?.since;
       },
       random: () => new DataView(Uint8Array.from(options.randomBytes(4)).buffer).getUint32(0) / 2 ** 32,
       isUnlocked: () => this.#unlocking.isUnlocked,
@@ -255,7 +255,9 @@ export class Jobs {
     const past = this.#past;
     const { nextRun, overdue, isCatchingUp, pausedUntil, waiting, lockedDue } = this.#automatic;
     const place = remote === null ? '' : remoteLabel(remote);
-    const incidents = { overdue, isCatchingUp, lockedDue, lastGoodAt: past.lastGoodAt(), tries: past.tries(), place };
+    const signedOut = remote === null ? undefined : this.clouds.signedOut(remote);
+    const facts = { overdue, isCatchingUp, lockedDue, signedOut, lastGoodAt: past.lastGoodAt(), tries: past.tries() };
+    const incidents = { ...facts, place };
     return statusOf({
       settings: this.#settings.current,
       isUnlocked: this.#unlocking.isUnlocked,

@@ -7,6 +7,7 @@ import { SignetError, toSignetError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Settings } from '../state/model.ts';
 import type { State } from '../state/state.ts';
+import { packsListedName } from './backups.ts';
 import { bounded, inAnswer, moreOf } from './bounded.ts';
 import type { KeySession } from './credentials.ts';
 import type { Engine } from './engine.ts';
@@ -108,8 +109,9 @@ export class Moving {
 
   /** The one step that decides. */
   async #switchTo(to: string): Promise<void> {
-    const { session, syncAppOf } = this.#options;
+    const { session, state, syncAppOf } = this.#options;
     const syncedBy = await syncedByOf(to, syncAppOf);
+    state.setFacts({ [packsListedName]: undefined }); // what was found in one place says nothing of another
     await session.changeSettings(before => ({
       ...before,
       remote: to,

@@ -15,6 +15,8 @@ const interrupting: readonly NoticeKind[] = [
   'shrunk',
   'missing-source',
   'password-reminder',
+  'signed-out',
+  'cloud-full',
 ];
 const fact = 'notices.told';
 /** More than any computer has at once; keeps a wild id from filling the state. */

@@ -14,6 +14,8 @@ export interface FailedTries {
   /** Of the newest. */
   readonly code: ErrorCode;
   readonly retryable: boolean;
+  /** Bytes that the place or the disk lacked at the newest, where that was told. */
+  readonly need?: number;
   readonly cause: OverdueCause;
   /** RFC 3339: since when all tries had that cause. */
   readonly causeSince: string;
@@ -25,11 +27,13 @@ export function afterRun(before: FailedTries | undefined, entry: HistoryEntry): 
   if (entry.outcome === 'cancelled') return before;
   const code = entry.error?.code ?? (entry.outcome === 'partial' ? 'E_SOURCE_UNREADABLE' : 'E_INTERNAL');
   const cause = causes[code] ?? 'failed';
+  const need = entry.error?.params['need'];
   return {
     count: (before?.count ?? 0) + 1,
     firstAt: before?.firstAt ?? entry.at,
     code,
     retryable: entry.error?.retryable ?? true,
+    ...(typeof need === 'number' && { need }),
     cause,
     causeSince: before?.cause === cause ? before.causeSince : entry.at,
   };
@@ -103,6 +107,14 @@ export interface LockedDue {
   readonly since: number;
 }
 
+/** What lets nobody in before its owner has signed in, or has given other keys. */
+export interface SignedOut {
+  /** Milliseconds since 1970. */
+  readonly since: number;
+  /** `params.why` of E_SIGN_IN; 'disconnected' when its owner ended it here. */
+  readonly why: string;
+}
+
 /** Who unlocks within this time needs no reminder. */
 const lockedPatienceMs = 3_600_000;
 
@@ -118,6 +130,7 @@ export function backupNotices(facts: {
   readonly lastGoodAt: number | undefined;
   readonly tries: FailedTries | undefined;
   readonly lockedDue: LockedDue | undefined;
+  readonly signedOut?: SignedOut | undefined;
   readonly place: string;
 }): readonly Notice[] {
   const { now, overdue, lastGoodAt, tries, lockedDue, place } = facts;
@@ -130,7 +143,9 @@ export function backupNotices(facts: {
     const params = { place, days, cause, ...(overdue.tries !== undefined && { tries: overdue.tries }), ...more };
     return [{ id: `overdue ${since}`, kind: 'overdue', since, params }];
   }
-  return [...lockedNotices(lockedDue, now), ...failedNotices(tries, place)];
+  const standing =
+    facts.signedOut === undefined ? failedNotices(tries, place) : signedOutNotices(facts.signedOut, place);
+  return [...lockedNotices(lockedDue, now), ...standing];
 }
 
 /** Whether a person is to be told. */
@@ -147,6 +162,18 @@ function lockedNotices(due: LockedDue | undefined, now: number): readonly Notice
 
 function failedNotices(tries: FailedTries | undefined, place: string): readonly Notice[] {
   if (tries === undefined || tries.retryable) return [];
-  const { firstAt, code, count } = tries;
+  const { firstAt, code, count, cause, causeSince, need } = tries;
+  if (code === 'E_SIGN_IN') return []; // the owner has signed in since: the next try goes through
+  if (cause === 'full') {
+    const params = { place, ...(need !== undefined && { need }) };
+    return [{ id: `cloud-full ${causeSince}`, kind: 'cloud-full', since: causeSince, params }];
+  }
   return [{ id: `failed ${firstAt}`, kind: 'failed', since: firstAt, params: { place, code, tries: count } }];
+}
+
+/** Nobody is told of what they did themselves. */
+function signedOutNotices({ since: at, why }: SignedOut, place: string): readonly Notice[] {
+  if (why === 'disconnected') return [];
+  const since = new Date(at).toISOString();
+  return [{ id: `signed-out ${since}`, kind: 'signed-out', since, params: { place, why } }];
 }

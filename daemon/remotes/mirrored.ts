@@ -4,6 +4,7 @@
 import { isCode, SignetError } from '../base/errors.ts';
 import { sha256Hex } from '../kernel/hash.ts';
 import type { GetOptions, Remote, RemoteKey } from './remote.ts';
+import { patience } from './retrying.ts';
 
 /** Opens one of the copies; asked only when it is needed, and again after it could not be opened. */
 export type OpenMirror = () => Promise<Pick<Remote, 'get'>>;
@@ -13,22 +14,27 @@ const absences = ['E_UNREACHABLE', 'E_SIGN_IN', 'E_REMOTE_LIMIT'] as const;
 
 /**
  * `get` with `copies: 'mirror'` asks the copies alone, in turn, and passes over one whose whole object does not hash to its name; with
- * 'any' it asks them when the place does not answer.
+ * 'any' it asks them when the place does not answer: the place is tried as long as somebody who waits would, and once while it is away.
  *
  * @param mirrors those that there are at the moment
  */
 export function mirrored<Place extends Remote>(main: Place, mirrors: () => readonly OpenMirror[]): Place {
+  let isAway = false;
   return {
     ...main,
     async get(key: RemoteKey, options: GetOptions): Promise<Uint8Array> {
       const { copies = 'any' } = options;
       if (copies === 'remote') return main.get(key, options);
       if (copies === 'mirror') return fromMirrors(mirrors(), key, options);
+      if (mirrors().length === 0) return main.get(key, options);
       try {
-        return await main.get(key, options);
+        const bytes = await main.get(key, { ...options, patienceMs: isAway ? 0 : patience.personMs });
+        isAway = false;
+        return bytes;
       } catch (error) {
         const isAbsent = absences.some(code => isCode(error, code));
-        if (!isAbsent || mirrors().length === 0) throw error;
+        if (!isAbsent) throw error;
+        isAway = true;
         try {
           return await fromMirrors(mirrors(), key, options);
         } catch {

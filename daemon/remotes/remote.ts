@@ -52,6 +52,8 @@ export interface GetOptions extends CallOptions {
    * given up, as the reader found it damaged. Default false.
    */
   readonly keep?: boolean | undefined;
+  /** For how long at most a place that does not answer is tried, milliseconds; absent: as long as whoever runs now has patience. */
+  readonly patienceMs?: number | undefined;
 }
 
 /** Copies of objects on this computer. */

@@ -4,7 +4,7 @@
 
 import { type Clock, pause } from '../base/clock.ts';
 import { SignetError } from '../base/errors.ts';
-import type { CallOptions, NetworkRemote, RemoteKey } from './remote.ts';
+import type { CallOptions, GetOptions, NetworkRemote, RemoteKey } from './remote.ts';
 
 const firstWaitMs = 1000;
 const jitterMs = 1000;
@@ -55,6 +55,9 @@ function askedPatienceMs(error: unknown): number | undefined {
   return typeof asked === 'number' && asked >= 0 ? asked : undefined;
 }
 
+/** Of one call. */
+type Options = CallOptions & Pick<GetOptions, 'patienceMs'>;
+
 export interface Retrying {
   readonly clock: Clock;
   /** From 0 to below 1. */
@@ -99,14 +102,18 @@ export function retrying(remote: NetworkRemote, policy: Retrying): NetworkRemote
     if (quiet !== undefined) policy.onWait?.(clock.now() + Math.max(0, quiet.until - clock.monotonic()));
   };
 
-  async function waitForPlace(signal: AbortSignal | undefined): Promise<void> {
+  /** What the caller allows may change while it waits. */
+  const patienceOf = ({ patienceMs = Number.POSITIVE_INFINITY }: Options = {}): number =>
+    Math.min(policy.patienceMs(), patienceMs);
+
+  async function waitForPlace(options: Options | undefined): Promise<void> {
     while (quiet !== undefined && quiet.until > clock.monotonic()) {
       const leftMs = quiet.until - clock.monotonic();
-      if (leftMs > policy.patienceMs()) throw quiet.error;
+      if (leftMs > patienceOf(options)) throw quiet.error;
       waiters++;
       announce();
       try {
-        await pause(clock, leftMs, signal);
+        await pause(clock, leftMs, options?.signal);
       } finally {
         waiters--;
         if (waiters === 0) policy.onWait?.(undefined);
@@ -115,7 +122,8 @@ export function retrying(remote: NetworkRemote, policy: Retrying): NetworkRemote
   }
 
   /** Counts the failures of one call, and waits or throws. */
-  function attempts(signal: AbortSignal | undefined) {
+  function attempts(options: Options | undefined) {
+    const signal = options?.signal;
     let tries = 0;
     let firstAt = 0;
     return {
@@ -128,7 +136,7 @@ export function retrying(remote: NetworkRemote, policy: Retrying): NetworkRemote
         if (tries === 0) firstAt = clock.monotonic();
         tries++;
         const failure = { error, tries, elapsedMs: clock.monotonic() - firstAt };
-        const decision = decide(failure, policy.patienceMs(), policy.random());
+        const decision = decide(failure, patienceOf(options), policy.random());
         const askedMs = askedPatienceMs(error);
         if (askedMs !== undefined && isPassing(error)) {
           const waitMs = decision === 'give-up' ? askedMs : decision.waitMs;
@@ -142,10 +150,10 @@ export function retrying(remote: NetworkRemote, policy: Retrying): NetworkRemote
     };
   }
 
-  async function persist<Result>(options: CallOptions | undefined, call: () => Promise<Result>): Promise<Result> {
-    const tried = attempts(options?.signal);
+  async function persist<Result>(options: Options | undefined, call: () => Promise<Result>): Promise<Result> {
+    const tried = attempts(options);
     for (;;) {
-      await waitForPlace(options?.signal);
+      await waitForPlace(options);
       try {
         return await call();
       } catch (error) {
@@ -167,10 +175,10 @@ export function retrying(remote: NetworkRemote, policy: Retrying): NetworkRemote
     remove: (key, options) => persist(options, () => remote.remove(key, options)),
 
     async *list(folder, options) {
-      const tried = attempts(options?.signal);
+      const tried = attempts(options);
       const listed = new Set<RemoteKey>();
       for (;;) {
-        await waitForPlace(options?.signal);
+        await waitForPlace(options);
         const entries = remote.list(folder, options)[Symbol.asyncIterator]();
         try {
           for (;;) {

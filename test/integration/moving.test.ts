@@ -108,7 +108,9 @@ test('a backup moves with its history; the old place stays as it is until its na
   const old = made.remote();
   const [contents, oldPlace] = [await everything(t, made), placeOf(old)];
   const to = join(made.folder, 'disk');
+  t.not(made.state.facts.get('packs.listed'), undefined);
   const result = await move(made, to);
+  t.is(made.state.facts.get('packs.listed'), undefined, 'the packs of the new place were not looked through yet');
   t.is(result.left, 'copies');
   t.is(result.objects, oldPlace.size);
   t.deepEqual(result.problems, []);

@@ -156,11 +156,11 @@ test('the account that a place was connected to is expected again', async t => {
 test('an answer that asks for a sign-in is remembered until a place that works proves otherwise', async t => {
   const made = await kit(t);
   setUp(made, true);
-  made.answers['backup'] = fails('E_SIGN_IN');
+  made.answers['backup'] = fails('E_SIGN_IN', { why: 'weekly' });
   made.answers['measure'] = () => ({});
   await t.throwsAsync(made.clouds.engine.ask(engine.backup, {} as engine.BackupOrder));
   t.like(made.clouds.status(remote), { signIn: 'needed' });
-  t.is(made.clouds.signInSince(remote), made.clock.now());
+  t.deepEqual(made.clouds.signedOut(remote), { since: made.clock.now(), why: 'weekly' });
   await made.clouds.engine.ask(engine.measure, {});
   t.like(made.clouds.status(remote), { signIn: 'needed' });
   made.answers['backup'] = () => ({});
@@ -204,6 +204,7 @@ test('a place that was disconnected is unused, or needs its owner where it is in
   t.true(await made.clouds.disconnect(undefined));
   t.like(made.clouds.places([]), [{ remote, role: 'main', signIn: 'needed' }]);
   t.is(made.clouds.places([])[0]?.account, undefined);
+  t.is(made.clouds.signedOut(remote)?.why, 'disconnected');
 });
 
 test('a folder is not connected, and what names no place is refused', async t => {

@@ -40,6 +40,28 @@ test('where no copy has it either, the place itself is to blame', async t => {
   await t.throwsAsync(remote.get(key, { maxBytes }), { code: 'E_UNREACHABLE' });
 });
 
+test('a place that is away is tried as long as somebody would wait, then once, until it answers', async t => {
+  const asked: (number | undefined)[] = [];
+  let isAway = true;
+  const main: Remote = {
+    ...holding(whole),
+    get: async (_key, options) => {
+      asked.push(options.patienceMs);
+      if (isAway) throw new SignetError('E_UNREACHABLE', 'as asked');
+      return whole;
+    },
+  };
+  let mirrors = [async () => holding(whole)];
+  const remote = mirrored(main, () => mirrors);
+  for (let reads = 0; reads < 2; reads++) t.is(await textOf(remote.get(key, { maxBytes })), 'a pack');
+  isAway = false;
+  for (let reads = 0; reads < 2; reads++) t.is(await textOf(remote.get(key, { maxBytes })), 'a pack');
+  t.deepEqual(asked, [20_000, 0, 0, 20_000]);
+  mirrors = [];
+  await remote.get(key, { maxBytes });
+  t.is(asked.at(-1), undefined, 'where there is no other, a job has time');
+});
+
 test('the bounds of a read are not a reason to ask the copies', async t => {
   let asked = 0;
   const remote = mirrored(holding(whole), () => [

@@ -29,6 +29,11 @@ const all: readonly Notice[] = [
   notice('missing-source', { app: 'Anna’s WhatsApp' }),
   notice('fewer-messages', { app: 'Anna’s WhatsApp', count: 1 }),
   notice('password-reminder'),
+  notice('signed-out', { place: 'Google Drive', why: 'revoked' }),
+  notice('signed-out', { place: 'Google Drive', why: 'weekly' }, 'signed-out weekly'),
+  notice('signed-out', { place: 'the bucket Anna', why: 'keys' }, 'signed-out keys'),
+  notice('signed-out', { place: 'Google Drive', why: 'client' }, 'signed-out client'),
+  notice('cloud-full', { place: 'Google Drive', need: 5_500_000_000 }),
   notice('no-keychain'),
 ];
 
@@ -42,6 +47,11 @@ test('each kind of notice has words for what happened and what to do', t => {
     'Anna’s WhatsApp is not where it was. What was backed up of it is still in your backups. | Connect its disk or move it back; if it is gone for good, take it out of the backup.',
     'Anna’s WhatsApp has 1 message fewer than before. | They are still in your backups.',
     'Do you still know your backup password? | Typing it now makes sure. Nobody can reset it.',
+    'Google Drive ended the sign-in. | Backups wait until you sign in again.',
+    'Google ends this sign-in every 7 days, because the Google project is still in testing. | Backups wait until you sign in again. Publish the project first, and the next sign-in lasts.',
+    'The bucket Anna does not accept the keys that Signet has for it. | Connect it again with keys that are valid. Backups wait until then.',
+    'Google does not accept the client id or its secret. | See that both were copied whole, and that the client is still in your Google project.',
+    'Google Drive is full. 5.5 GB more is needed for the next backup. | Free some space there; backups go on by themselves.',
     'This computer has no keychain that Signet can use. | It will ask for the password each time it starts.',
   ]);
 });

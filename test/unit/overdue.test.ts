@@ -130,6 +130,39 @@ test('a sign-in that is needed is the cause, also where it was ended here and no
   t.like(overdueOf({ ...facts, lockedSince: ms(15) }), { cause: 'locked' });
 });
 
+test('a sign-in that ended is one notice until the owner signs in, also where no backup was tried', t => {
+  const facts = { lastGoodAt: ms(0), place: 'Google Drive', isCatchingUp: false, lockedDue: undefined, overdue: null };
+  const signedOut = { since: ms(20), why: 'weekly' };
+  const [notice, ...others] = backupNotices({ ...facts, tries: undefined, signedOut, now: ms(21) });
+  t.deepEqual(others, []);
+  t.like(notice, { kind: 'signed-out', since: at(20), params: { place: 'Google Drive', why: 'weekly' } });
+  const tries = triesIn([failed(30, 'E_SIGN_IN', false)]);
+  t.deepEqual(backupNotices({ ...facts, tries, signedOut, now: ms(31) }), [notice]);
+  t.deepEqual(backupNotices({ ...facts, tries, now: ms(31) }), [], 'signed in, and not tried yet');
+  const own = { since: ms(20), why: 'disconnected' };
+  t.deepEqual(backupNotices({ ...facts, tries, signedOut: own, now: ms(31) }), [], 'nobody is told what they did');
+  const overdue = { since: at(10), cause: 'sign-in' } as const;
+  t.deepEqual(
+    backupNotices({ ...facts, tries, signedOut, overdue, now: ms(60) }).map(({ kind }) => kind),
+    ['overdue'],
+  );
+});
+
+test('a full place is one notice as long as it is full, with what the newest try lacked', t => {
+  const full = (hour: number, need?: number): HistoryEntry => ({
+    ...{ at: at(hour), outcome: 'failed' },
+    error: { code: 'E_REMOTE_FULL', params: need === undefined ? {} : { need }, retryable: false },
+  });
+  const facts = { lastGoodAt: ms(0), place: 'Google Drive', isCatchingUp: false, lockedDue: undefined, overdue: null };
+  const [first] = backupNotices({ ...facts, tries: triesIn([full(12, 4000)]), now: ms(24) });
+  t.like(first, { kind: 'cloud-full', since: at(12), params: { place: 'Google Drive', need: 4000 } });
+  const [second] = backupNotices({ ...facts, tries: triesIn([full(13, 5000), full(12, 4000)]), now: ms(24) });
+  t.is(second?.id, first?.id);
+  t.is(second?.params['need'], 5000);
+  const [unknown] = backupNotices({ ...facts, tries: triesIn([full(13), full(12, 4000)]), now: ms(24) });
+  t.deepEqual(unknown?.params, { place: 'Google Drive' });
+});
+
 test('a computer that comes back makes up for what it missed before anybody is told that it was off', t => {
   const facts = {
     ...{ lastGoodAt: ms(0), place: 'the folder Backup', tries: undefined, lockedDue: undefined, now: ms(100) },

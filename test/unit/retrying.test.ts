@@ -181,6 +181,26 @@ test('someone who waits is told after twenty seconds, a job after a quarter of a
   }
 });
 
+test('who can read elsewhere waits no longer than it says, however long a job would', async t => {
+  for (const [patienceMs, tries] of [
+    [0, 1],
+    [patience.personMs, 5],
+  ] as const) {
+    const all = bench({ patienceMs: () => patience.jobMs });
+    all.failures.push(...Array.from({ length: 100 }, () => unreachable()));
+    let failure: unknown;
+    all.remote.get('config', { maxBytes, patienceMs }).catch(error => {
+      failure = error;
+    });
+    while (failure === undefined) {
+      await settled();
+      all.clock.advance(500);
+    }
+    t.like(failure, { code: 'E_UNREACHABLE' });
+    t.is(all.called.calls.length, tries);
+  }
+});
+
 test('an object that is missing or a place that is full is told at once', async t => {
   const all = bench();
   await t.throwsAsync(all.remote.get('config', { maxBytes }), { code: 'E_MISSING' });
