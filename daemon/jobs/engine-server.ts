@@ -99,7 +99,7 @@ class EngineServer {
   /** What the last backup of the opened repository left as this computer's newest. */
   #newest: (NewestSnapshot & { readonly of: Repository }) | undefined;
   /** Of the opened place; opened when they are needed. */
-  #mirrors: readonly (() => Promise<Remote>)[] = [];
+  #mirrors: readonly { readonly spec: string; readonly open: () => Promise<Remote> }[] = [];
   #reported:
     | { readonly phase: engine.EngineProgress['phase']; readonly at: number; readonly step: engine.EngineProgress }
     | undefined;
@@ -193,7 +193,7 @@ class EngineServer {
     });
     this.#answer(engine.copyTo, (order, signal) => this.#asJob(() => this.#copyTo(order, signal)));
     this.#answer(engine.useMirrors, async ({ mirrors }) => {
-      this.#mirrors = mirrors.map(spec => () => places.remote(spec));
+      this.#mirrors = mirrors.map(spec => ({ spec, open: () => places.remote(spec) }));
       return null;
     });
     this.#answer(engine.heal, async ({ remote, witness, suspects }, signal) => {
@@ -269,7 +269,7 @@ class EngineServer {
 
   async #openWithMirrors(spec: string, signal: AbortSignal): Promise<Remote> {
     const { places, withMirrors, keepCopies } = this.#options;
-    return keepCopies(withMirrors(await places.remote(spec, { signal }), () => this.#mirrors));
+    return keepCopies(withMirrors(await places.remote(spec, { signal }), () => this.#mirrors.map(({ open }) => open)));
   }
 
   async #begin(spec: string, remote: Remote, repository: Repository): Promise<engine.OpenedRepository> {
@@ -378,6 +378,11 @@ class EngineServer {
   /** A place that was moved from holds the very backup that is open; under another name it may be the one in use. */
   async #refuseUsed(spec: string, remote: Remote, config: string, signal: AbortSignal): Promise<void> {
     const { places } = this.#options;
+    if (this.#mirrors.some(mirror => places.isOneFolder(spec, mirror.spec))) {
+      throw new SignetError('E_USAGE', 'the place that is to be deleted is a second place', {
+        params: { detail: `${remote.label} is the very place where a second copy lies now: it is not deleted` },
+      });
+    }
     const isOne = places.isOneFolder(spec, this.#opened().spec);
     if (!isOne && (await configDigest(this.#opened().remote, { signal })) !== config) return;
     if (!isOne && !(await isSamePlace(remote, this.#copyContext(signal)))) return;
