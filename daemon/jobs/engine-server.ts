@@ -19,7 +19,7 @@ import { toHex, wipe } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { SignetError, toSignetError } from '../base/errors.ts';
 import type { DatabaseCapture } from '../capture/capture.ts';
-import type { Remote, RemoteKind } from '../remotes/remote.ts';
+import { isAbsence, type Remote, type RemoteKind } from '../remotes/remote.ts';
 import { parsePlace, placeLabel } from '../remotes/spec.ts';
 import type { PackJournal, PreparedKeyFile, Repository, Snapshot, SnapshotId } from '../repository/model.ts';
 import {
@@ -155,15 +155,19 @@ class EngineServer {
     this.#answer(engine.digest, async ({ remote }, signal) => ({
       config: await configDigest(await places.remote(remote, { signal }), { signal }),
     }));
-    this.#answer(engine.deletePlace, (order, signal) => this.#asJob(() => this.#deletePlace(order, signal)));
+    this.#answer(engine.deletePlace, (order, signal) =>
+      this.#asJob('attended', () => this.#deletePlace(order, signal)),
+    );
     this.#answer(engine.findsNothing, async (order, signal) => {
       const { repository } = this.#opened();
       const { startCapture } = this.#options;
       const newest = this.#newest;
       if (newest?.of !== repository) return false;
-      return this.#asJob(() => findsNothing({ repository, newest, order, startCapture, signal }));
+      return this.#asJob('alone', () => findsNothing({ repository, newest, order, startCapture, signal }));
     });
-    this.#answer(engine.backup, (order, signal) => this.#asJob(() => this.#backup(order, signal)));
+    this.#answer(engine.backup, (order, signal) =>
+      this.#asJob(order.reason === 'user' ? 'attended' : 'alone', () => this.#backup(order, signal)),
+    );
     this.#answer(engine.snapshots, async ({ offset, limit }, signal) => {
       // Later pages are of the list that the first was cut from, whatever was backed up meanwhile.
       if (offset === 0 || this.#listed === undefined) this.#listed = await this.#snapshots(signal);
@@ -184,14 +188,16 @@ class EngineServer {
         signal,
       );
     });
-    this.#answer(engine.restore, (order, signal) => this.#asJob(() => this.#restore(order, signal)));
+    this.#answer(engine.restore, (order, signal) => this.#asJob('attended', () => this.#restore(order, signal)));
     this.#answer(engine.verify, async (order, signal) => {
       const session = this.#opened();
       const { randomBytes } = this.#options;
       const onProgress = (step: engine.EngineProgress): void => this.#report(step);
-      return this.#asJob(() => runVerify({ ...session, ...order, randomBytes, signal, onProgress }));
+      return this.#asJob('attended', () => runVerify({ ...session, ...order, randomBytes, signal, onProgress }));
     });
-    this.#answer(engine.copyTo, (order, signal) => this.#asJob(() => this.#copyTo(order, signal)));
+    this.#answer(engine.copyTo, (order, signal) =>
+      this.#asJob(order.occasion === 'after-backup' ? 'alone' : 'attended', () => this.#copyTo(order, signal)),
+    );
     this.#answer(engine.useMirrors, async ({ mirrors }) => {
       this.#mirrors = mirrors.map(spec => ({ spec, open: () => places.remote(spec) }));
       return null;
@@ -199,7 +205,7 @@ class EngineServer {
     this.#answer(engine.heal, async ({ remote, witness, suspects }, signal) => {
       const { headsKey } = this.#opened();
       const context = { ...this.#copyContext(signal), headsKey, witness, suspects };
-      return this.#asJob(async () => healFrom(await places.remote(remote, { signal }), context));
+      return this.#asJob('attended', async () => healFrom(await places.remote(remote, { signal }), context));
     });
     this.#answer(engine.findings, async ({ witness }, signal) => {
       const { findings } = await readHistory({ ...this.#opened(), witness, signal });
@@ -462,9 +468,28 @@ class EngineServer {
     return resolveSnapshot((this.#history ?? (await this.#readHistory(signal))).snapshots, named);
   }
 
+  /** What there is to look at and to restore; while the place does not answer, what a copy of it holds. */
   async #readHistory(signal: AbortSignal): Promise<SnapshotHistory> {
+    const { remote } = this.#opened();
+    try {
+      return await this.#historyOf(remote, signal);
+    } catch (error) {
+      if (!isAbsence(error)) throw error;
+      for (const open of this.#mirrors) {
+        try {
+          return await this.#historyOf(await open(), signal);
+        } catch {
+          signal.throwIfAborted(); // what is wrong with the place itself is told
+        }
+      }
+      throw error;
+    }
+  }
+
+  /** @param listed names what there is; everything is read, and proven, as always */
+  async #historyOf(listed: Remote, signal: AbortSignal): Promise<SnapshotHistory> {
     const { remote, repository, headsKey } = this.#opened();
-    const shown = oneLook(remote, ['index', ...historyFolders], { signal });
+    const shown = oneLook(listed, ['index', ...historyFolders], { signal });
     await repository.readIndex({ shown, signal });
     this.#history = await readHistory({ remote, repository, headsKey, shown, signal });
     return this.#history;
@@ -528,15 +553,15 @@ class EngineServer {
     this.#report(last);
   }
 
-  /** Work that has time to wait for a place. */
-  async #asJob<Result>(work: () => Promise<Result>): Promise<Result> {
+  /** Work that has time to wait for a place; where somebody looks on, for one that is known to be there. */
+  async #asJob<Result>(kind: 'attended' | 'alone', work: () => Promise<Result>): Promise<Result> {
     const { places } = this.#options;
-    places.jobs += 1;
+    places.jobBegins(kind === 'attended');
     this.#reported = undefined;
     try {
       return await work();
     } finally {
-      places.jobs -= 1;
+      places.jobEnds();
       this.#waitingUntil = undefined;
     }
   }
