@@ -37,7 +37,15 @@ import { isVaultKey, listVaults } from '../vault/vault.ts';
 import { findsNothing, type NewestSnapshot, runBackup } from './backup.ts';
 import { bounded, inAnswer, moreOf } from './bounded.ts';
 import { askFacts, connectPlace, disconnectPlace, type Grants } from './connect.ts';
-import { type CopyContext, type CopyOccasion, type CopyOutcome, copyTo, healFrom, isSamePlace } from './copying.ts';
+import {
+  type CopyContext,
+  type CopyOccasion,
+  type CopyOutcome,
+  copyTo,
+  healFrom,
+  isSamePlace,
+  removeSuperseded,
+} from './copying.ts';
 import * as engine from './engine-messages.ts';
 import type { EnginePlaces } from './engine-places.ts';
 import { historyFolders, readHistory, resolveSnapshot, type SnapshotHistory } from './history.ts';
@@ -192,6 +200,11 @@ class EngineServer {
       const { headsKey } = this.#opened();
       const context = { ...this.#copyContext(signal), headsKey, witness, suspects };
       return this.#asJob(async () => healFrom(await places.remote(remote, { signal }), context));
+    });
+    this.#answer(engine.removeSuperseded, async ({ remote, keys, vault }, signal) => {
+      const context = this.#copyContext(signal);
+      const order = { keys, inUse: [vault, `keys/${context.repository.keyFileId}`] };
+      return this.#asJob(async () => removeSuperseded(await places.remote(remote, { signal }), context, order));
     });
     this.#answer(engine.findings, async ({ witness }, signal) => {
       const { findings } = await readHistory({ ...this.#opened(), witness, signal });
