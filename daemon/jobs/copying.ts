@@ -122,7 +122,7 @@ async function refuseOthers(
   );
 }
 
-function samePlace(other: Remote): SignetError {
+export function samePlace(other: Pick<Remote, 'label'>): SignetError {
   return new SignetError('E_USAGE', 'the two places are one', {
     params: { detail: `${other.label} is the very place where the backup lies now: give another one` },
   });

@@ -163,6 +163,12 @@ export class EnginePlaces {
     return this.#connections.get(spec) ?? this.#inherited(spec);
   }
 
+  /** Known to be one folder under two names, as its id tells. Lists in Google Drive lag, so a look there could take it for two. */
+  isOneFolder(spec: string, other: string): boolean {
+    const [a, b] = [spec, other].map(each => this.connection(each));
+    return a?.kind === 'drive' && b?.kind === 'drive' && a.folderId !== null && a.folderId === b.folderId;
+  }
+
   /** Whoever asks for the place next opens it anew: what it was is gone. Not for the place in use. */
   drop(spec: string): void {
     this.#opened.delete(spec);

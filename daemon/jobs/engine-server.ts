@@ -45,6 +45,7 @@ import {
   healFrom,
   isSamePlace,
   removeSuperseded,
+  samePlace,
 } from './copying.ts';
 import * as engine from './engine-messages.ts';
 import type { EnginePlaces } from './engine-places.ts';
@@ -373,7 +374,7 @@ class EngineServer {
     if (await place.isMissing({ signal })) return { objects: 0, bytes: 0 };
     await place.checkDeletable();
     const remote = await places.remote(spec, { signal });
-    if (config !== null) await this.#refuseUsed(remote, config, signal);
+    if (config !== null) await this.#refuseUsed(spec, remote, config, signal);
     const deleted = await deletePlace(remote, config ?? undefined, { signal });
     await place.removeEmpty({ signal });
     places.drop(spec);
@@ -381,9 +382,11 @@ class EngineServer {
   }
 
   /** A place that was moved from holds the very backup that is open; under another name it may be the one in use. */
-  async #refuseUsed(remote: Remote, config: string, signal: AbortSignal): Promise<void> {
-    if ((await configDigest(this.#opened().remote, { signal })) !== config) return;
-    if (!(await isSamePlace(remote, this.#copyContext(signal)))) return;
+  async #refuseUsed(spec: string, remote: Remote, config: string, signal: AbortSignal): Promise<void> {
+    const { places } = this.#options;
+    const isOne = places.isOneFolder(spec, this.#opened().spec);
+    if (!isOne && (await configDigest(this.#opened().remote, { signal })) !== config) return;
+    if (!isOne && !(await isSamePlace(remote, this.#copyContext(signal)))) return;
     throw new SignetError('E_USAGE', 'the place that is to be deleted is the one in use', {
       params: { detail: `${remote.label} is the very place where the backup lies now: it is not deleted` },
     });
@@ -401,6 +404,7 @@ class EngineServer {
       if (await place.isMissing({ signal })) await place.prepare({ signal });
     }
     const other = await places.remote(spec, { signal });
+    if (places.isOneFolder(spec, this.#opened().spec)) throw samePlace(other);
     return copyTo(other, context, { occasion, place: placeLabel(parsePlace(spec)) });
   }
 

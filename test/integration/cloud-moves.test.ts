@@ -4,6 +4,7 @@
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { type Clock, systemClock } from '../../daemon/base/clock.ts';
 import type { CopyResult, PlaceStatus } from '../../protocol/status.ts';
 import { type DaemonClient, daemonClient } from '../support/daemon-client.ts';
 import { type DriveFake, startDriveFake } from '../support/drive-fake/drive-fake.ts';
@@ -22,9 +23,9 @@ interface World {
   readonly folder: string;
 }
 
-async function world(t: ExecutionContext): Promise<World> {
+async function world(t: ExecutionContext, clock: Clock = systemClock): Promise<World> {
   t.timeout(longestMs);
-  const google = await startDriveFake();
+  const google = await startDriveFake({ clock });
   const s3 = await startS3Server();
   t.teardown(async () => {
     await google.close();
@@ -110,6 +111,32 @@ test('a backup moves from a folder to Google Drive and on to S3, whole after eac
   await signet.ok(['remote', 'delete-old', 'copies'], { password });
   t.is((await everything(signet, 'last')).length, 4);
   await signet.ok(['verify', '--read-data']);
+});
+
+test('one folder in Google Drive under two names is one place, although lists there are an hour late', async t => {
+  let passed = 0;
+  const { signet, client, google, drive } = await world(t, { ...systemClock, now: () => systemClock.now() + passed });
+  await signet.ok(['remote', 'move', drive]);
+  const root = google.files().find(({ path, isFolder }) => path === 'Signet' && isFolder);
+  google.patchFile(root?.id ?? '', { name: 'Renamed' });
+  const renamed = 'drive:Renamed';
+  await client.connectRemote(
+    { remote: renamed, clientId: google.client.id },
+    [['clientSecret', Buffer.from(google.client.secret)]],
+    url => void fetch(url),
+  );
+  passed = 86_400_000;
+  google.set({ listLagMs: 3_600_000 });
+  const before = ofBackup(google.paths());
+  for (const command of [
+    ['move', renamed],
+    ['mirror', 'add', renamed],
+  ]) {
+    const ran = await signet.signet(['remote', ...command]);
+    t.is(ran.errorCode(), 'E_USAGE', command.join(' '));
+  }
+  t.is((await signet.signet(['remote', 'delete-old', 'Signet'], { password })).errorCode(), 'E_USAGE');
+  t.deepEqual(ofBackup(google.paths()), before);
 });
 
 test('a second copy in a bucket gives back what Google Drive lost', async t => {
