@@ -44,6 +44,7 @@ import {
   copyTo,
   healFrom,
   isSamePlace,
+  removeSuperseded,
   samePlace,
 } from './copying.ts';
 import * as engine from './engine-messages.ts';
@@ -206,6 +207,11 @@ class EngineServer {
       const { headsKey } = this.#opened();
       const context = { ...this.#copyContext(signal), headsKey, witness, suspects };
       return this.#asJob('attended', async () => healFrom(await places.remote(remote, { signal }), context));
+    });
+    this.#answer(engine.removeSuperseded, async ({ remote, keys, vault }, signal) => {
+      const context = this.#copyContext(signal);
+      const order = { keys, inUse: [vault, `keys/${context.repository.keyFileId}`] };
+      return this.#asJob(async () => removeSuperseded(await places.remote(remote, { signal }), context, order));
     });
     this.#answer(engine.findings, async ({ witness }, signal) => {
       const { findings } = await readHistory({ ...this.#opened(), witness, signal });
