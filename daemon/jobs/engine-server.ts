@@ -211,7 +211,9 @@ class EngineServer {
     this.#answer(engine.removeSuperseded, async ({ remote, keys, vault }, signal) => {
       const context = this.#copyContext(signal);
       const order = { keys, inUse: [vault, `keys/${context.repository.keyFileId}`] };
-      return this.#asJob(async () => removeSuperseded(await places.remote(remote, { signal }), context, order));
+      return this.#asJob('alone', async () =>
+        removeSuperseded(await places.remote(remote, { signal }), context, order),
+      );
     });
     this.#answer(engine.findings, async ({ witness }, signal) => {
       const { findings } = await readHistory({ ...this.#opened(), witness, signal });
@@ -481,7 +483,7 @@ class EngineServer {
       return await this.#historyOf(remote, signal);
     } catch (error) {
       if (!isAbsence(error)) throw error;
-      for (const open of this.#mirrors) {
+      for (const { open } of this.#mirrors) {
         try {
           return await this.#historyOf(await open(), signal);
         } catch {
