@@ -138,7 +138,7 @@ function polite(
   context: CloudContext,
   rates: Pick<Throttling, 'requests' | 'puts'> = {},
 ): NetworkRemote {
-  const { limits, onWait } = context;
+  const { limits, onWait, onAnswer } = context;
   return retrying(
     throttled(adapter, {
       clock: systemClock,
@@ -146,10 +146,10 @@ function polite(
       uploadBytesPerSecond: () => limits().maxUploadBytesPerSecond,
       downloadBytesPerSecond: () => limits().maxDownloadBytesPerSecond,
     }),
-    { ...policyOf(context), onWait },
+    { ...policyOf(context), onWait, onAnswer },
   );
 }
 
-function policyOf({ isJob }: CloudContext): Omit<Retrying, 'onWait'> {
-  return { clock: systemClock, random, patienceMs: () => (isJob() ? patience.jobMs : patience.personMs) };
+function policyOf({ isPatient }: CloudContext): Omit<Retrying, 'onWait' | 'onAnswer'> {
+  return { clock: systemClock, random, patienceMs: () => (isPatient() ? patience.jobMs : patience.personMs) };
 }

@@ -48,8 +48,10 @@ export interface CloudContext {
   /** Undefined for what was sealed under another key. */
   readonly unseal: (box: Uint8Array) => Uint8Array | undefined;
   readonly limits: () => PlaceLimits;
-  /** Whether a job runs, which has time, or somebody waits for an answer. */
-  readonly isJob: () => boolean;
+  /** Whether what runs has time, or somebody waits for an answer. */
+  readonly isPatient: () => boolean;
+  /** The place is there. */
+  readonly onAnswer: () => void;
   /** The place asked for patience until then, milliseconds since 1970; undefined: not any longer. */
   readonly onWait: (until: number | undefined) => void;
 }
@@ -130,6 +132,10 @@ export class EnginePlaces {
   limits: PlaceLimits = noLimits;
   /** Jobs that run. */
   jobs = 0;
+  /** Whether somebody waits for the job that runs: a place is then given time only once it has answered. */
+  isAttended = false;
+  /** The places that answered since the job began. */
+  readonly #answered = new Set<string>();
   onWait: (until: number | undefined) => void = () => undefined;
   readonly #options: EnginePlacesOptions;
   readonly #files: SealedFiles;
@@ -148,6 +154,16 @@ export class EnginePlaces {
     this.#options = options;
     this.#files = new SealedFiles(options.home);
     this.#ownKey = options.randomBytes(32);
+  }
+
+  jobBegins(isAttended: boolean): void {
+    this.jobs += 1;
+    this.isAttended = isAttended;
+    this.#answered.clear();
+  }
+
+  jobEnds(): void {
+    this.jobs -= 1;
   }
 
   /** Takes what an order gave; what is the same as before leaves the adapter in use. */
@@ -359,7 +375,8 @@ export class EnginePlaces {
       seal: secret => sealBox(this.#key ?? this.#ownKey, sessionName, secret),
       unseal: box => openBox(this.#key ?? this.#ownKey, sessionName, box),
       limits: () => this.limits,
-      isJob: () => this.jobs > 0,
+      isPatient: () => this.jobs > 0 && (!this.isAttended || this.#answered.has(spec)),
+      onAnswer: () => this.#answered.add(spec),
       onWait: until => this.onWait(until),
     };
   }

@@ -19,7 +19,7 @@ import { toHex, wipe } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { SignetError, toSignetError } from '../base/errors.ts';
 import type { DatabaseCapture } from '../capture/capture.ts';
-import type { Remote, RemoteKind } from '../remotes/remote.ts';
+import { isAbsence, type Remote, type RemoteKind } from '../remotes/remote.ts';
 import type { PackJournal, PreparedKeyFile, Repository, Snapshot, SnapshotId } from '../repository/model.ts';
 import {
   openRepository,
@@ -79,7 +79,7 @@ class EngineServer {
   /** What the last backup of the opened repository left as this computer's newest. */
   #newest: (NewestSnapshot & { readonly of: Repository }) | undefined;
   /** Of the opened place; opened when they are needed. */
-  #mirrors: readonly (() => Promise<Remote>)[] = [];
+  #mirrors: readonly { readonly spec: string; readonly open: () => Promise<Remote> }[] = [];
   #reported:
     | { readonly phase: engine.EngineProgress['phase']; readonly at: number; readonly step: engine.EngineProgress }
     | undefined;
@@ -99,7 +99,8 @@ class EngineServer {
       grants,
       temporaryFolder: home.staging,
       session: () => this.#session,
-      asJob: work => this.#asJob(work),
+      mirrors: () => this.#mirrors.map(({ spec }) => spec),
+      asJob: (who, work) => this.#asJob(who, work),
       onProgress: step => this.#report(step),
       onSignInAsked: asked => void this.#connection.sendProgress(engine.signInAsked, engine.signInToken, asked),
     }).listen((type, work) => this.#answer(type, work));
@@ -140,9 +141,11 @@ class EngineServer {
       const { startCapture } = this.#options;
       const newest = this.#newest;
       if (newest?.of !== repository) return false;
-      return this.#asJob(() => findsNothing({ repository, newest, order, startCapture, signal }));
+      return this.#asJob('alone', () => findsNothing({ repository, newest, order, startCapture, signal }));
     });
-    this.#answer(engine.backup, (order, signal) => this.#asJob(() => this.#backup(order, signal)));
+    this.#answer(engine.backup, (order, signal) =>
+      this.#asJob(order.reason === 'user' ? 'attended' : 'alone', () => this.#backup(order, signal)),
+    );
     this.#answer(engine.snapshots, async ({ offset, limit }, signal) => {
       // Later pages are of the list that the first was cut from, whatever was backed up meanwhile.
       if (offset === 0 || this.#listed === undefined) this.#listed = await this.#snapshots(signal);
@@ -163,15 +166,15 @@ class EngineServer {
         signal,
       );
     });
-    this.#answer(engine.restore, (order, signal) => this.#asJob(() => this.#restore(order, signal)));
+    this.#answer(engine.restore, (order, signal) => this.#asJob('attended', () => this.#restore(order, signal)));
     this.#answer(engine.verify, async (order, signal) => {
       const session = this.#opened();
       const { randomBytes } = this.#options;
       const onProgress = (step: engine.EngineProgress): void => this.#report(step);
-      return this.#asJob(() => runVerify({ ...session, ...order, randomBytes, signal, onProgress }));
+      return this.#asJob('attended', () => runVerify({ ...session, ...order, randomBytes, signal, onProgress }));
     });
     this.#answer(engine.useMirrors, async ({ mirrors }) => {
-      this.#mirrors = mirrors.map(spec => () => places.remote(spec));
+      this.#mirrors = mirrors.map(spec => ({ spec, open: () => places.remote(spec) }));
       return null;
     });
     this.#answer(engine.findings, async ({ witness }, signal) => {
@@ -230,7 +233,7 @@ class EngineServer {
 
   async #openWithMirrors(spec: string, signal: AbortSignal): Promise<Remote> {
     const { places, withMirrors, keepCopies } = this.#options;
-    return keepCopies(withMirrors(await places.remote(spec, { signal }), () => this.#mirrors));
+    return keepCopies(withMirrors(await places.remote(spec, { signal }), () => this.#mirrors.map(({ open }) => open)));
   }
 
   async #begin(spec: string, remote: Remote, repository: Repository): Promise<engine.OpenedRepository> {
@@ -352,9 +355,28 @@ class EngineServer {
     return resolveSnapshot((this.#history ?? (await this.#readHistory(signal))).snapshots, named);
   }
 
+  /** What there is to look at and to restore; while the place does not answer, what a copy of it holds. */
   async #readHistory(signal: AbortSignal): Promise<SnapshotHistory> {
+    const { remote } = this.#opened();
+    try {
+      return await this.#historyOf(remote, signal);
+    } catch (error) {
+      if (!isAbsence(error)) throw error;
+      for (const { open } of this.#mirrors) {
+        try {
+          return await this.#historyOf(await open(), signal);
+        } catch {
+          signal.throwIfAborted(); // what is wrong with the place itself is told
+        }
+      }
+      throw error;
+    }
+  }
+
+  /** @param listed names what there is; everything is read, and proven, as always */
+  async #historyOf(listed: Remote, signal: AbortSignal): Promise<SnapshotHistory> {
     const { remote, repository, headsKey } = this.#opened();
-    const shown = oneLook(remote, ['index', ...historyFolders], { signal });
+    const shown = oneLook(listed, ['index', ...historyFolders], { signal });
     await repository.readIndex({ shown, signal });
     this.#history = await readHistory({ remote, repository, headsKey, shown, signal });
     return this.#history;
@@ -418,15 +440,15 @@ class EngineServer {
     this.#report(last);
   }
 
-  /** Work that has time to wait for a place. */
-  async #asJob<Result>(work: () => Promise<Result>): Promise<Result> {
+  /** Work that has time to wait for a place; where somebody looks on, for one that is known to be there. */
+  async #asJob<Result>(kind: 'attended' | 'alone', work: () => Promise<Result>): Promise<Result> {
     const { places } = this.#options;
-    places.jobs += 1;
+    places.jobBegins(kind === 'attended');
     this.#reported = undefined;
     try {
       return await work();
     } finally {
-      places.jobs -= 1;
+      places.jobEnds();
       this.#waitingUntil = undefined;
     }
   }

@@ -41,8 +41,10 @@ export interface PlaceRequestsOptions {
   readonly grants: Grants;
   readonly temporaryFolder: string;
   readonly session: () => Session | undefined;
+  /** Of the opened backup. */
+  readonly mirrors: () => readonly string[];
   /** Work that has time to wait for a place. */
-  readonly asJob: <Result>(work: () => Promise<Result>) => Promise<Result>;
+  readonly asJob: <Result>(who: 'attended' | 'alone', work: () => Promise<Result>) => Promise<Result>;
   readonly onProgress: (step: engine.EngineProgress) => void;
   readonly onSignInAsked: (asked: engine.SignInAsked) => void;
 }
@@ -77,17 +79,19 @@ export class PlaceRequests {
     answer(engine.connect, (order, signal) => this.#connect(order, signal));
     answer(engine.disconnect, ({ remote }, signal) => disconnectPlace(remote, { places, grants, signal }));
     answer(engine.lend, async () => ({ connections: places.lend() }));
-    answer(engine.deletePlace, (order, signal) => asJob(() => this.#deletePlace(order, signal)));
-    answer(engine.copyTo, (order, signal) => asJob(() => this.#copyTo(order, signal)));
+    answer(engine.deletePlace, (order, signal) => asJob('attended', () => this.#deletePlace(order, signal)));
+    answer(engine.copyTo, (order, signal) =>
+      asJob(order.occasion === 'after-backup' ? 'alone' : 'attended', () => this.#copyTo(order, signal)),
+    );
     answer(engine.heal, async ({ remote, witness, suspects }, signal) => {
       const { headsKey } = this.#opened();
       const context = { ...this.#copyContext(signal), headsKey, witness, suspects };
-      return asJob(async () => healFrom(await places.remote(remote, { signal }), context));
+      return asJob('attended', async () => healFrom(await places.remote(remote, { signal }), context));
     });
     answer(engine.removeSuperseded, async ({ remote, keys, vault }, signal) => {
       const context = this.#copyContext(signal);
       const order = { keys, inUse: [vault, `keys/${context.repository.keyFileId}`] };
-      return asJob(async () => removeSuperseded(await places.remote(remote, { signal }), context, order));
+      return asJob('alone', async () => removeSuperseded(await places.remote(remote, { signal }), context, order));
     });
   }
 
@@ -126,7 +130,12 @@ export class PlaceRequests {
 
   /** A place that was moved from holds the very backup that is open; under another name it may be the one in use. */
   async #refuseUsed(spec: string, remote: Remote, config: string, signal: AbortSignal): Promise<void> {
-    const { places } = this.#options;
+    const { places, mirrors } = this.#options;
+    if (mirrors().some(mirror => places.isOneFolder(spec, mirror))) {
+      throw new SignetError('E_USAGE', 'the place that is to be deleted is a second place', {
+        params: { detail: `${remote.label} is the very place where a second copy lies now: it is not deleted` },
+      });
+    }
     const isOne = places.isOneFolder(spec, this.#opened().spec);
     if (!isOne && (await configDigest(this.#opened().remote, { signal })) !== config) return;
     if (!isOne && !(await isSamePlace(remote, this.#copyContext(signal)))) return;

@@ -1,16 +1,13 @@
 // A place with further whole copies of it: what the place cannot give is read from a copy. Writing, listing and removing concern the place
 // alone, so that what is new or hidden there is never judged by a copy; every caller proves what it reads, wherever it came from.
 
-import { isCode, SignetError } from '../base/errors.ts';
+import { SignetError } from '../base/errors.ts';
 import { sha256Hex } from '../kernel/hash.ts';
-import type { GetOptions, Remote, RemoteKey } from './remote.ts';
+import { type GetOptions, isAbsence, type Remote, type RemoteKey } from './remote.ts';
 import { patience } from './retrying.ts';
 
 /** Opens one of the copies; asked only when it is needed, and again after it could not be opened. */
 export type OpenMirror = () => Promise<Pick<Remote, 'get'>>;
-
-/** Why the place itself answers nothing for now. What it lost is told: its reader asks the copies, and names it. */
-const absences = ['E_UNREACHABLE', 'E_SIGN_IN', 'E_REMOTE_LIMIT'] as const;
 
 /**
  * `get` with `copies: 'mirror'` asks the copies alone, in turn, and passes over one whose whole object does not hash to its name; with
@@ -32,8 +29,7 @@ export function mirrored<Place extends Remote>(main: Place, mirrors: () => reado
         isAway = false;
         return bytes;
       } catch (error) {
-        const isAbsent = absences.some(code => isCode(error, code));
-        if (!isAbsent) throw error;
+        if (!isAbsence(error)) throw error;
         isAway = true;
         try {
           return await fromMirrors(mirrors(), key, options);

@@ -6,7 +6,7 @@
 // - `put` is all or nothing: an object is listed and readable whole, or not at all, also after a crash, and durable on return.
 // - Order is the caller's: an adapter never reorders a `put` before one that was awaited.
 
-import { SignetError } from '../base/errors.ts';
+import { isCode, SignetError } from '../base/errors.ts';
 import { sha256Hex } from '../kernel/hash.ts';
 
 export type RemoteKey = string;
@@ -154,3 +154,8 @@ export interface NetworkRemote extends Remote {
   readonly requests: () => number;
   about(options?: CallOptions): Promise<PlaceFacts>;
 }
+
+/** Why a place answers nothing for now. What it lost is none: its reader asks the copies, and names it. */
+const absences = ['E_UNREACHABLE', 'E_SIGN_IN', 'E_REMOTE_LIMIT'] as const;
+
+export const isAbsence = (error: unknown): boolean => absences.some(code => isCode(error, code));

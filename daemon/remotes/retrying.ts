@@ -66,11 +66,13 @@ export interface Retrying {
   readonly patienceMs: () => number;
   /** The place asked for patience until then (milliseconds since 1970), or nobody waits for it any more. */
   readonly onWait?: ((untilMs: number | undefined) => void) | undefined;
+  /** The place did what it was asked, or asked for patience: it is there. */
+  readonly onAnswer?: (() => void) | undefined;
 }
 
 /** Work on a place that is none of a remote's calls, by the same policy; it must be such as may be done again. */
 export async function persistently<Result>(
-  { clock, random, patienceMs }: Omit<Retrying, 'onWait'>,
+  { clock, random, patienceMs }: Omit<Retrying, 'onWait' | 'onAnswer'>,
   work: () => Promise<Result>,
   { signal }: CallOptions = {},
 ): Promise<Result> {
@@ -135,10 +137,11 @@ export function retrying(remote: NetworkRemote, policy: Retrying): NetworkRemote
         signal?.throwIfAborted();
         if (tries === 0) firstAt = clock.monotonic();
         tries++;
+        const askedMs = isPassing(error) ? askedPatienceMs(error) : undefined;
+        if (askedMs !== undefined) policy.onAnswer?.();
         const failure = { error, tries, elapsedMs: clock.monotonic() - firstAt };
         const decision = decide(failure, patienceOf(options), policy.random());
-        const askedMs = askedPatienceMs(error);
-        if (askedMs !== undefined && isPassing(error)) {
+        if (askedMs !== undefined) {
           const waitMs = decision === 'give-up' ? askedMs : decision.waitMs;
           const until = clock.monotonic() + waitMs;
           if (until > (quiet?.until ?? 0)) quiet = { until, error };
@@ -155,7 +158,9 @@ export function retrying(remote: NetworkRemote, policy: Retrying): NetworkRemote
     for (;;) {
       await waitForPlace(options);
       try {
-        return await call();
+        const result = await call();
+        policy.onAnswer?.();
+        return result;
       } catch (error) {
         await tried.failed(error);
       }
@@ -188,6 +193,7 @@ export function retrying(remote: NetworkRemote, policy: Retrying): NetworkRemote
               return 'broken' as const;
             });
             if (next === 'broken') break;
+            policy.onAnswer?.();
             if (next.done === true) return;
             if (listed.has(next.value.key)) continue;
             listed.add(next.value.key);

@@ -549,6 +549,21 @@ test('a restore goes through although the first place lost or damaged packs', as
   t.deepEqual(await everything(t, again), contents);
 });
 
+test('while the first place is away, what is in the copy can be listed and restored; a backup is not made from it', async t => {
+  const made = await machine(t);
+  await withHistory(made);
+  const contents = await everything(t, made);
+  await addMirror(made, join(made.folder, 'disk'));
+  const away = `${made.remote()}-away`;
+  renameSync(made.remote(), away);
+  rmSync(join(made.home.cache, 'packs'), { recursive: true, force: true });
+  t.deepEqual(await everything(t, made), contents);
+  await refused(t, 'E_UNREACHABLE', made.jobs.backup('user'));
+  renameSync(away, made.remote());
+  t.deepEqual((await made.jobs.backup('user')).alarms, []);
+  await sound(t, made);
+});
+
 test('a first place that is lost is replaced by its copy, on a locked computer too', async t => {
   const made = await machine(t);
   await withHistory(made);

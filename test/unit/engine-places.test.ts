@@ -67,6 +67,28 @@ async function kit(t: ExecutionContext): Promise<Kit> {
   };
 }
 
+test('a job that somebody waits for has patience with a place that answered since it began, one alone with any', async t => {
+  const made = await kit(t);
+  const places = made.places();
+  places.give(bytesOf([spec, drive], [bucket, s3]));
+  for (const each of [spec, bucket]) await places.place(each);
+  const [first, second] = made.made.map(({ context }) => context);
+  const patient = () => [first?.isPatient(), second?.isPatient()];
+  first?.onAnswer();
+  t.deepEqual(patient(), [false, false], 'there is no job');
+  places.jobBegins(true);
+  t.deepEqual(patient(), [false, false]);
+  first?.onAnswer();
+  t.deepEqual(patient(), [true, false]);
+  places.jobEnds();
+  t.deepEqual(patient(), [false, false]);
+  places.jobBegins(true);
+  t.deepEqual(patient(), [false, false], 'it answered an earlier one');
+  places.jobEnds();
+  places.jobBegins(false);
+  t.deepEqual(patient(), [true, true]);
+});
+
 test('several connections are written down and read as they were', t => {
   const known = new Map<string, Connection>([
     [spec, drive],

@@ -162,6 +162,27 @@ test('a call that fails is tried again after one, two and four seconds', async t
   t.deepEqual(all.waits, []);
 });
 
+test('a place that does what it is asked, or asks for patience, answers; one that is not reached does not', async t => {
+  let answers = 0;
+  const { remote, failures, clock } = bench({ onAnswer: () => answers++ });
+  failures.push(unreachable());
+  const put = remote.put('config', utf8('x'));
+  await settled();
+  t.is(answers, 0);
+  clock.advance(1000);
+  await put;
+  t.is(answers, 1);
+  failures.push(unreachable(5000));
+  const get = remote.get('config', { maxBytes: 10 });
+  await settled();
+  t.is(answers, 2);
+  clock.advance(5000);
+  await get;
+  t.is(answers, 3);
+  t.deepEqual(await keysOf(remote), ['config']);
+  t.is(answers, 5, 'the key, and the end of the list');
+});
+
 test('someone who waits is told after twenty seconds, a job after a quarter of an hour', async t => {
   for (const patienceMs of [patience.personMs, patience.jobMs]) {
     const all = bench({ patienceMs: () => patienceMs });
