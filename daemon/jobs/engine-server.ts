@@ -20,13 +20,8 @@ import type { Clock } from '../base/clock.ts';
 import { SignetError, toSignetError } from '../base/errors.ts';
 import type { DatabaseCapture } from '../capture/capture.ts';
 import { isAbsence, type Remote, type RemoteKind } from '../remotes/remote.ts';
-import { parsePlace, placeLabel } from '../remotes/spec.ts';
 import type { PackJournal, PreparedKeyFile, Repository, Snapshot, SnapshotId } from '../repository/model.ts';
 import {
-  configDigest,
-  deletePlace,
-  holdsRepository,
-  inspectPlace,
   openRepository,
   type PreparedRepository,
   prepareRepository,
@@ -36,21 +31,12 @@ import type { Home } from '../state/model.ts';
 import { isVaultKey, listVaults } from '../vault/vault.ts';
 import { findsNothing, type NewestSnapshot, runBackup } from './backup.ts';
 import { bounded, inAnswer, moreOf } from './bounded.ts';
-import { askFacts, connectPlace, disconnectPlace, type Grants } from './connect.ts';
-import {
-  type CopyContext,
-  type CopyOccasion,
-  type CopyOutcome,
-  copyTo,
-  healFrom,
-  isSamePlace,
-  removeSuperseded,
-  samePlace,
-} from './copying.ts';
+import type { Grants } from './connect.ts';
 import * as engine from './engine-messages.ts';
 import type { EnginePlaces } from './engine-places.ts';
 import { historyFolders, readHistory, resolveSnapshot, type SnapshotHistory } from './history.ts';
 import { oneLook } from './one-look.ts';
+import { PlaceRequests, type Session } from './place-requests.ts';
 import { runVerify } from './verify.ts';
 
 /** Everything the engine reaches outside itself. */
@@ -74,13 +60,6 @@ export interface EngineOptions {
 const reportEveryMs = 100;
 /** Few large objects suit a cloud that takes two or three new ones a second. */
 const packTargetBytes: { readonly [kind in RemoteKind]?: number } = { drive: 32 * 1024 * 1024 };
-
-interface Session {
-  readonly spec: string;
-  readonly remote: Remote;
-  readonly repository: Repository;
-  readonly headsKey: Uint8Array;
-}
 
 export function serveEngine(options: EngineOptions): void {
   const connection = createMessageConnection(new PortMessageReader(options.port), new PortMessageWriter(options.port));
@@ -114,13 +93,17 @@ class EngineServer {
   }
 
   listen(): void {
-    const { places, grants } = this.#options;
-    this.#answer(engine.inspect, async ({ remote }, signal) => {
-      const place = await places.place(remote);
-      await place.check({ signal });
-      if (await place.isMissing({ signal })) return 'empty';
-      return inspectPlace(await places.remote(remote, { signal }), { signal });
-    });
+    const { places, grants, home } = this.#options;
+    new PlaceRequests({
+      places,
+      grants,
+      temporaryFolder: home.staging,
+      session: () => this.#session,
+      mirrors: () => this.#mirrors.map(({ spec }) => spec),
+      asJob: (who, work) => this.#asJob(who, work),
+      onProgress: step => this.#report(step),
+      onSignInAsked: asked => void this.#connection.sendProgress(engine.signInAsked, engine.signInToken, asked),
+    }).listen((type, work) => this.#answer(type, work));
     this.#answer(engine.prepare, (order, signal) => this.#prepare(order, signal));
     this.#answer(engine.create, () => this.#create());
     this.#answer(engine.open, (order, signal) => this.#open(order, signal));
@@ -153,12 +136,6 @@ class EngineServer {
       await this.#opened().repository.removeKeyFile(keyFileId, { signal });
       return null;
     });
-    this.#answer(engine.digest, async ({ remote }, signal) => ({
-      config: await configDigest(await places.remote(remote, { signal }), { signal }),
-    }));
-    this.#answer(engine.deletePlace, (order, signal) =>
-      this.#asJob('attended', () => this.#deletePlace(order, signal)),
-    );
     this.#answer(engine.findsNothing, async (order, signal) => {
       const { repository } = this.#opened();
       const { startCapture } = this.#options;
@@ -196,24 +173,9 @@ class EngineServer {
       const onProgress = (step: engine.EngineProgress): void => this.#report(step);
       return this.#asJob('attended', () => runVerify({ ...session, ...order, randomBytes, signal, onProgress }));
     });
-    this.#answer(engine.copyTo, (order, signal) =>
-      this.#asJob(order.occasion === 'after-backup' ? 'alone' : 'attended', () => this.#copyTo(order, signal)),
-    );
     this.#answer(engine.useMirrors, async ({ mirrors }) => {
       this.#mirrors = mirrors.map(spec => ({ spec, open: () => places.remote(spec) }));
       return null;
-    });
-    this.#answer(engine.heal, async ({ remote, witness, suspects }, signal) => {
-      const { headsKey } = this.#opened();
-      const context = { ...this.#copyContext(signal), headsKey, witness, suspects };
-      return this.#asJob('attended', async () => healFrom(await places.remote(remote, { signal }), context));
-    });
-    this.#answer(engine.removeSuperseded, async ({ remote, keys, vault }, signal) => {
-      const context = this.#copyContext(signal);
-      const order = { keys, inUse: [vault, `keys/${context.repository.keyFileId}`] };
-      return this.#asJob('alone', async () =>
-        removeSuperseded(await places.remote(remote, { signal }), context, order),
-      );
     });
     this.#answer(engine.findings, async ({ witness }, signal) => {
       const { findings } = await readHistory({ ...this.#opened(), witness, signal });
@@ -230,18 +192,6 @@ class EngineServer {
       await places.close();
       return null;
     });
-    this.#answer(engine.reachable, async ({ remote }, signal) => {
-      try {
-        return await holdsRepository(await places.remote(remote, { signal }), { signal });
-      } catch (error) {
-        if (toSignetError(error).code === 'E_UNREACHABLE') return false;
-        throw error;
-      }
-    });
-    this.#answer(engine.about, ({ remote }, signal) => askFacts(places, remote, signal));
-    this.#answer(engine.connect, (order, signal) => this.#connect(order, signal));
-    this.#answer(engine.disconnect, ({ remote }, signal) => disconnectPlace(remote, { places, grants, signal }));
-    this.#answer(engine.lend, async () => ({ connections: places.lend() }));
     this.#answer(engine.setLimits, async () => null); // `#answer` takes them
   }
 
@@ -354,77 +304,6 @@ class EngineServer {
     // Before anything counts on it: with the old copy alone, the new recovery key would not open what opens the cloud.
     await this.#options.places.copyKeyFile(this.#opened().spec, prepared.id);
     return null;
-  }
-
-  async #connect(order: engine.ConnectOrder, signal: AbortSignal): Promise<engine.Connected> {
-    const { places, grants } = this.#options;
-    const session = this.#session;
-    try {
-      const connected = await connectPlace(order, {
-        places,
-        grants,
-        configInUse: async spec => (session?.spec === spec ? places.copiedConfig() : undefined),
-        onAsked: asked => void this.#connection.sendProgress(engine.signInAsked, engine.signInToken, asked),
-        signal,
-      });
-      return { ...connected, ...(session === undefined && { connections: places.lend() }) };
-    } finally {
-      wipe(order.clientSecret, order.s3Secret);
-    }
-  }
-
-  async #deletePlace(
-    { remote: spec, config }: { readonly remote: string; readonly config: string | null },
-    signal: AbortSignal,
-  ): Promise<{ readonly objects: number; readonly bytes: number }> {
-    const { places } = this.#options;
-    const place = await places.place(spec);
-    if (await place.isMissing({ signal })) return { objects: 0, bytes: 0 };
-    await place.checkDeletable();
-    const remote = await places.remote(spec, { signal });
-    if (config !== null) await this.#refuseUsed(spec, remote, config, signal);
-    const deleted = await deletePlace(remote, config ?? undefined, { signal });
-    await place.removeEmpty({ signal });
-    places.drop(spec);
-    return deleted;
-  }
-
-  /** A place that was moved from holds the very backup that is open; under another name it may be the one in use. */
-  async #refuseUsed(spec: string, remote: Remote, config: string, signal: AbortSignal): Promise<void> {
-    const { places } = this.#options;
-    if (this.#mirrors.some(mirror => places.isOneFolder(spec, mirror.spec))) {
-      throw new SignetError('E_USAGE', 'the place that is to be deleted is a second place', {
-        params: { detail: `${remote.label} is the very place where a second copy lies now: it is not deleted` },
-      });
-    }
-    const isOne = places.isOneFolder(spec, this.#opened().spec);
-    if (!isOne && (await configDigest(this.#opened().remote, { signal })) !== config) return;
-    if (!isOne && !(await isSamePlace(remote, this.#copyContext(signal)))) return;
-    throw new SignetError('E_USAGE', 'the place that is to be deleted is the one in use', {
-      params: { detail: `${remote.label} is the very place where the backup lies now: it is not deleted` },
-    });
-  }
-
-  async #copyTo(
-    { remote: spec, occasion }: { readonly remote: string; readonly occasion: CopyOccasion },
-    signal: AbortSignal,
-  ): Promise<CopyOutcome> {
-    const context = this.#copyContext(signal);
-    const { places } = this.#options;
-    if (occasion === 'new') {
-      const place = await places.place(spec);
-      await place.check({ signal });
-      if (await place.isMissing({ signal })) await place.prepare({ signal });
-    }
-    const other = await places.remote(spec, { signal });
-    if (places.isOneFolder(spec, this.#opened().spec)) throw samePlace(other);
-    return copyTo(other, context, { occasion, place: placeLabel(parsePlace(spec)) });
-  }
-
-  #copyContext(signal: AbortSignal): CopyContext {
-    const { remote, repository } = this.#opened();
-    const { staging: temporaryFolder } = this.#options.home;
-    return { remote, repository, temporaryFolder, signal, onProgress: step => this.#report(step) };
   }
 
   async #backup(order: engine.BackupOrder, signal: AbortSignal): Promise<engine.BackupOutcome> {
