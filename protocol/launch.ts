@@ -287,8 +287,9 @@ function failureIn(path: string): PeerError | undefined {
 }
 
 function cleaned(env: Readonly<Record<string, string | undefined>>): Record<string, string | undefined> {
-  const { NODE_OPTIONS: _options, NODE_INSPECT_RESUME_ON_START: _inspect, ...rest } = env;
-  return rest;
+  // NODE_DEBUG=http would write every header of every request to what it says, tokens as well.
+  const foreign = new Set(['NODE_OPTIONS', 'NODE_INSPECT_RESUME_ON_START', 'NODE_DEBUG', 'NODE_DEBUG_NATIVE']);
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !foreign.has(name)));
 }
 
 /** What is started makes files for its user alone from its first moment on: Node itself keeps compiled code before any line of ours runs. */

@@ -53,6 +53,9 @@ export interface CloudsOptions {
   readonly onChanged: () => void;
 }
 
+/** Room shrinks by megabytes with a backup, and each question is a request. */
+const roomEveryMs = 3_600_000;
+
 /** What a place told the last time it was asked; no secret. */
 type Told = Pick<PlaceStatus, 'account' | 'clientId' | 'folderId' | 'quota' | 'advice'> &
   Pick<engine.Connected, 'accountId'>;
@@ -72,6 +75,8 @@ export class Clouds {
   readonly engine: Pick<Engine, 'ask' | 'stop'>;
   readonly #options: CloudsOptions;
   readonly #held: HeldConnections;
+  /** Monotonic milliseconds, by place. */
+  readonly #roomAskedAt = new Map<string, number>();
   /** What lay in places when they were connected by this process. */
   readonly #holds = new Map<string, engine.Connected['holds']>();
 
@@ -211,9 +216,12 @@ export class Clouds {
     }
   }
 
-  /** A backup took room: asks how much is left, where the place tells. Never rejects. */
+  /** A backup took room: asks how much is left, where the place tells, at most once an hour. Never rejects. */
   async stored(remote: string): Promise<void> {
     if (parsePlace(remote).kind !== 'drive') return;
+    const now = this.#options.clock.monotonic();
+    if (now - (this.#roomAskedAt.get(remote) ?? Number.NEGATIVE_INFINITY) < roomEveryMs) return;
+    this.#roomAskedAt.set(remote, now);
     await this.look(remote).catch((error: unknown) => {
       this.#options.log.warn('a place did not tell about itself', { code: toSignetError(error).code });
     });

@@ -1,6 +1,7 @@
 // Whole places on the engine's side: the opened backup copied to another place, and what the opened place lost or holds damaged put back from
 // a copy of it. Only bytes are put back that are proven: by the hash in the name, which an index or a head of this backup vouches for, or
-// by the backup's own seal. Nothing is deleted anywhere, so that a place which hides something cannot have it taken from its copies.
+// by the backup's own seal. What a place lacks is deleted nowhere, so that one which hides something cannot have it taken from its copies;
+// a mirror loses only the locks that this computer replaced itself and names.
 
 import { isCode, SignetError } from '../base/errors.ts';
 import { type HeadSet, readHeads } from '../heads/heads.ts';
@@ -18,6 +19,7 @@ import {
   type PlaceListing,
 } from '../repository/repository.ts';
 import type { Witness } from '../state/model.ts';
+import { isVaultKey } from '../vault/vault.ts';
 import type { EngineProgress } from './engine-messages.ts';
 import { findLostTrees } from './verify.ts';
 
@@ -28,6 +30,11 @@ export interface CopyContext {
   readonly temporaryFolder: string;
   readonly onProgress: (step: EngineProgress) => void;
   readonly signal: AbortSignal;
+}
+
+/** What proves an object. */
+interface ProofContext extends Pick<CopyContext, 'signal'> {
+  readonly repository: Pick<Repository, 'isGenuine'>;
 }
 
 export interface CopyOutcome {
@@ -133,6 +140,25 @@ export async function isSamePlace(other: Pick<Remote, 'stat'>, { repository, sig
   } finally {
     await lock.release();
   }
+}
+
+/**
+ * Takes locks out of a mirror that were replaced: those that are named, and only once the mirror itself gives whole what replaced them.
+ *
+ * @param order.inUse the vault and the key file that open from now on
+ */
+export async function removeSuperseded(
+  mirror: Remote,
+  { repository, signal }: ProofContext,
+  order: { readonly keys: readonly string[]; readonly inUse: readonly string[] },
+): Promise<{ readonly isDone: boolean }> {
+  const { keys, inUse } = order;
+  if (keys.some(key => inUse.includes(key) || !(isVaultKey(key) || /^keys\/[0-9a-f]{64}$/.test(key)))) {
+    throw new SignetError('E_INTERNAL', 'only locks that were replaced are removed so');
+  }
+  for (const key of inUse) if (!(await isWhole({ remote: mirror, repository, signal }, key))) return { isDone: false };
+  for (const key of keys) await mirror.remove(key, { signal });
+  return { isDone: true };
 }
 
 export interface HealContext extends CopyContext {
@@ -246,7 +272,10 @@ function liveIn(own: HeadSet, other: HeadSet): readonly SnapshotId[] {
 }
 
 /** As the place itself gives it. */
-async function isWhole({ remote, repository, signal }: CopyContext, key: string): Promise<boolean> {
+async function isWhole(
+  { remote, repository, signal }: ProofContext & Pick<CopyContext, 'remote'>,
+  key: string,
+): Promise<boolean> {
   try {
     const bytes = await remote.get(key, { maxBytes: maxObjectBytes(key), copies: 'remote', signal });
     return await isProven(key, bytes, repository.isGenuine.bind(repository));

@@ -23,6 +23,7 @@ import * as engine from './engine-messages.ts';
 import type { JobQueue } from './job-queue.ts';
 import { checkFolders, physical, remoteLabel, remoteName } from './places.ts';
 import { type GivenSecrets, needed, phoneText } from './setup.ts';
+import { noteSuperseded } from './superseded.ts';
 
 /** What the jobs of one installation share with whoever changes its keys. */
 export interface KeySession {
@@ -168,6 +169,17 @@ export class Credentials {
     return vaults.some(sha256 => candidate.name === vaultKey(sha256));
   }
 
+  /** What an honest place would not show beside this computer's own lock. None where it has none of its own. */
+  async findings(signal: AbortSignal): Promise<ReturnType<typeof compareVaults>> {
+    const { vault, engine: worker, session } = this.#options;
+    if (vault.known === undefined) return [];
+    const lying = await worker.ask(engine.vaults, { remote: session.settings().remote }, { signal });
+    return compareVaults(
+      vault.known,
+      lying.filter(each => !this.isOwnUnfinished(each)),
+    );
+  }
+
   /**
    * Sees through what a change left: the old files go when this computer's copy is the new one, else the new files do. Call with the
    * repository open. What cannot be removed now is tried again the next time; the change itself has long counted or failed by then.
@@ -253,6 +265,8 @@ export class Credentials {
     const { remote } = session.settings();
     await state.saveWitness(await session.witness(), session.stateKey());
     const { older } = vault.relatives(await worker.ask(engine.vaults, { remote }));
+    const oldKeys = oldKeyFile === undefined ? [] : [`keys/${oldKeyFile}`];
+    noteSuperseded(state.facts, [...older.map(({ name }) => name), ...oldKeys]);
     for (const { name } of older) await worker.ask(engine.removeVault, { name });
     if (keyFile === undefined || oldKeyFile === undefined) return;
     const recoveryKey = vault.recoveryKey();

@@ -195,6 +195,11 @@ export const heal = request<
   PlaceOrder & { readonly witness: Witness; readonly suspects: readonly string[] },
   HealOutcome
 >('heal');
+/** Takes out of a mirror what is known to be superseded, once it has what is in use; false when it has not, and nothing is removed. */
+export const removeSuperseded = request<
+  PlaceOrder & { readonly keys: readonly string[]; readonly vault: string },
+  { readonly isDone: boolean }
+>('removeSuperseded');
 /** What an honest place would not show. */
 export const findings = request<{ readonly witness: Witness }, readonly Pick<Alarm, 'code' | 'detail'>[]>('findings');
 

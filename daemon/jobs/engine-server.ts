@@ -44,6 +44,7 @@ import {
   copyTo,
   healFrom,
   isSamePlace,
+  removeSuperseded,
   samePlace,
 } from './copying.ts';
 import * as engine from './engine-messages.ts';
@@ -99,7 +100,7 @@ class EngineServer {
   /** What the last backup of the opened repository left as this computer's newest. */
   #newest: (NewestSnapshot & { readonly of: Repository }) | undefined;
   /** Of the opened place; opened when they are needed. */
-  #mirrors: readonly (() => Promise<Remote>)[] = [];
+  #mirrors: readonly { readonly spec: string; readonly open: () => Promise<Remote> }[] = [];
   #reported:
     | { readonly phase: engine.EngineProgress['phase']; readonly at: number; readonly step: engine.EngineProgress }
     | undefined;
@@ -199,13 +200,20 @@ class EngineServer {
       this.#asJob(order.occasion === 'after-backup' ? 'alone' : 'attended', () => this.#copyTo(order, signal)),
     );
     this.#answer(engine.useMirrors, async ({ mirrors }) => {
-      this.#mirrors = mirrors.map(spec => () => places.remote(spec));
+      this.#mirrors = mirrors.map(spec => ({ spec, open: () => places.remote(spec) }));
       return null;
     });
     this.#answer(engine.heal, async ({ remote, witness, suspects }, signal) => {
       const { headsKey } = this.#opened();
       const context = { ...this.#copyContext(signal), headsKey, witness, suspects };
       return this.#asJob('attended', async () => healFrom(await places.remote(remote, { signal }), context));
+    });
+    this.#answer(engine.removeSuperseded, async ({ remote, keys, vault }, signal) => {
+      const context = this.#copyContext(signal);
+      const order = { keys, inUse: [vault, `keys/${context.repository.keyFileId}`] };
+      return this.#asJob('alone', async () =>
+        removeSuperseded(await places.remote(remote, { signal }), context, order),
+      );
     });
     this.#answer(engine.findings, async ({ witness }, signal) => {
       const { findings } = await readHistory({ ...this.#opened(), witness, signal });
@@ -275,7 +283,7 @@ class EngineServer {
 
   async #openWithMirrors(spec: string, signal: AbortSignal): Promise<Remote> {
     const { places, withMirrors, keepCopies } = this.#options;
-    return keepCopies(withMirrors(await places.remote(spec, { signal }), () => this.#mirrors));
+    return keepCopies(withMirrors(await places.remote(spec, { signal }), () => this.#mirrors.map(({ open }) => open)));
   }
 
   async #begin(spec: string, remote: Remote, repository: Repository): Promise<engine.OpenedRepository> {
@@ -384,6 +392,11 @@ class EngineServer {
   /** A place that was moved from holds the very backup that is open; under another name it may be the one in use. */
   async #refuseUsed(spec: string, remote: Remote, config: string, signal: AbortSignal): Promise<void> {
     const { places } = this.#options;
+    if (this.#mirrors.some(mirror => places.isOneFolder(spec, mirror.spec))) {
+      throw new SignetError('E_USAGE', 'the place that is to be deleted is a second place', {
+        params: { detail: `${remote.label} is the very place where a second copy lies now: it is not deleted` },
+      });
+    }
     const isOne = places.isOneFolder(spec, this.#opened().spec);
     if (!isOne && (await configDigest(this.#opened().remote, { signal })) !== config) return;
     if (!isOne && !(await isSamePlace(remote, this.#copyContext(signal)))) return;
@@ -470,7 +483,7 @@ class EngineServer {
       return await this.#historyOf(remote, signal);
     } catch (error) {
       if (!isAbsence(error)) throw error;
-      for (const open of this.#mirrors) {
+      for (const { open } of this.#mirrors) {
         try {
           return await this.#historyOf(await open(), signal);
         } catch {

@@ -20,7 +20,6 @@ import type { PowerState } from '../platform/platform.ts';
 import type { Home, Settings, Witness } from '../state/model.ts';
 import type { State } from '../state/state.ts';
 import type { VaultIdentity } from '../vault/model.ts';
-import { compareVaults } from '../vault/vault.ts';
 import type { AroundBackups } from './around.ts';
 import { AutomaticBackups, type StartWatching } from './automatic.ts';
 import { Backups } from './backups.ts';
@@ -205,7 +204,11 @@ export class Jobs {
     this.credentials = new Credentials({ ...options, session });
     this.fresh = new Fresh({ ...options, deviceId: this.#deviceId, session });
     this.moving = new Moving({ ...options, session });
-    this.mirrors = new Mirrors({ ...options, session, onChanged: () => this.#changed() });
+    const standing = {
+      alarms: () => this.#backups.alarms,
+      lockFindings: (signal: AbortSignal) => this.credentials.findings(signal),
+    };
+    this.mirrors = new Mirrors({ ...options, session: { ...session, ...standing }, onChanged: () => this.#changed() });
     this.left = new LeftPlaces({ ...options, session });
     this.browsing = new Browsing({
       ...options,
@@ -475,17 +478,13 @@ export class Jobs {
   }
 
   async verify(readDataPercent: number, call: JobCall): Promise<VerifyResult> {
-    const remote = await this.#ready();
-    const { engine: worker, vault } = this.#options;
+    await this.#ready();
+    const { engine: worker } = this.#options;
     return this.#queue.run('verify', call, async (signal, onProgress) => {
       const witness = await this.#witness(this.#assertUnlocked());
       const result = await worker.ask(engine.verify, { readDataPercent, witness }, { signal, onProgress });
       this.mirrors.suspect(result.problems.map(({ object }) => object));
-      const { known } = vault;
-      if (known === undefined) return result;
-      const lying = await worker.ask(engine.vaults, { remote }, { signal });
-      const others = lying.filter(each => !this.credentials.isOwnUnfinished(each));
-      const found = compareVaults(known, others);
+      const found = await this.credentials.findings(signal);
       const problems = found.map(({ code, detail }) => ({ object: 'signet/vault', code, detail }));
       return { ...result, ok: result.ok && problems.length === 0, problems: [...result.problems, ...problems] };
     });

@@ -9,12 +9,14 @@ import { SignetError, toSignetError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { sha256Hex } from '../kernel/hash.ts';
 import type { ObjectProblem } from '../repository/model.ts';
+import { vaultKey } from '../vault/vault.ts';
 import type { CopyOccasion, CopyOutcome } from './copying.ts';
 import type { EngineProgress } from './engine-messages.ts';
 import * as engine from './engine-messages.ts';
 import type { JobCall } from './job-queue.ts';
 import { copyResult, type MovingOptions } from './move.ts';
 import { checkFolders, normaliseRemote, remoteLabel } from './places.ts';
+import { forgetTidied, noteTidied, supersededIn } from './superseded.ts';
 
 /** As many as the settings hold. */
 const mostMirrors = 8;
@@ -47,6 +49,10 @@ export interface MirrorsOptions extends Pick<MovingOptions, 'engine' | 'state' |
     'queue' | 'settings' | 'stateKey' | 'witness' | 'ready' | 'reopen'
   > & {
     readonly changeSettings: MovingOptions['session']['changeSettings'];
+    /** Those that stand since the last backup. */
+    readonly alarms: () => readonly unknown[];
+    /** What is wrong with the locks in the first place. */
+    readonly lockFindings: (signal: AbortSignal) => Promise<readonly unknown[]>;
   };
   readonly onChanged: () => void;
 }
@@ -133,6 +139,7 @@ export class Mirrors {
     });
     const { [remote]: _gone, ...others } = this.#known();
     state.facts.set(factsName, JSON.stringify(others));
+    forgetTidied(state.facts, remote);
     await this.use(session.settings().mirrors);
     this.#options.onChanged();
   }
@@ -200,8 +207,22 @@ export class Mirrors {
   ): Promise<CopyOutcome> {
     this.#options.session.stateKey();
     const copied = await this.#options.engine.ask(engine.copyTo, { remote: to, occasion }, { signal, onProgress });
+    if (copied.problems.length === 0) await this.#removeSuperseded(to, signal);
     if (occasion !== 'new') this.#note(to);
     return copied;
+  }
+
+  /** Not while anything is wrong in the first place: what stands in a mirror may be all that proves it. */
+  async #removeSuperseded(mirror: string, signal: AbortSignal): Promise<void> {
+    const { engine: worker, session, state } = this.#options;
+    const keys = supersededIn(state.facts, mirror);
+    if (keys.length === 0 || session.alarms().length > 0) return;
+    const witness = await session.witness();
+    if (witness.vaultSha256 === null || (await session.lockFindings(signal)).length > 0) return;
+    if ((await worker.ask(engine.findings, { witness }, { signal })).length > 0) return;
+    const order = { remote: mirror, keys, vault: vaultKey(witness.vaultSha256) };
+    const { isDone } = await worker.ask(engine.removeSuperseded, order, { signal });
+    if (isDone) noteTidied(state.facts, mirror, keys);
   }
 
   /**

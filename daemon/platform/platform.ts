@@ -136,7 +136,10 @@ export function hardenProcess(): void {
     process.report.reportOnSignal = false;
     process.report.reportOnUncaughtException = false;
   }
-  for (const name of ['NODE_OPTIONS', 'NODE_EXTRA_CA_CERTS', 'NODE_REPL_EXTERNAL_MODULE', 'NODE_V8_COVERAGE'])
+  for (const name of [
+    ...['NODE_OPTIONS', 'NODE_EXTRA_CA_CERTS', 'NODE_TLS_REJECT_UNAUTHORIZED', 'NODE_REPL_EXTERNAL_MODULE'],
+    'NODE_V8_COVERAGE',
+  ])
     delete process.env[name];
   // Windows looks for a program in the current folder before it looks along PATH, and libuv with it unless this is set.
   process.env['NoDefaultCurrentDirectoryInExePath'] = '1';

@@ -1,5 +1,6 @@
 // Reads blobs out of packs. Neighbouring blobs are mostly wanted one after the other, so a pack that is read forwards gets a window
-// that grows to 4 MiB; a blob wanted alone costs no more than itself. Every blob is checked in this order: seal, frame, length, hash.
+// that grows to 4 MiB; a blob wanted alone costs no more than itself where the place is near, and up to a mebibyte more where it is far.
+// Every blob is checked in this order: seal, frame, length, hash.
 
 import { release } from '../base/bytes.ts';
 import { SignetError } from '../base/errors.ts';
@@ -14,6 +15,8 @@ import type { PlacedBlob } from './pack-format.ts';
 
 const maxWindowBytes = 4 * 1024 * 1024;
 const windows = 4;
+/** What is read of a far place beyond a blob that may be wanted alone: on most lines less time than another request. */
+const farAheadBytes = 1024 * 1024;
 /** A reader may skip this much forwards and still count as reading on. */
 const nearBytes = 512 * 1024;
 /** Packs of trees up to this size (other programs' may be larger) are worth a copy on this computer. */
@@ -63,12 +66,15 @@ function releaseUnused(window: Window): void {
 export class BlobReader {
   readonly #reading: CopyReading;
   readonly #key: SealKey;
+  readonly #leastAheadBytes: number;
   /** Least recently used first. */
   #windows: Window[] = [];
 
-  constructor(reading: CopyReading, key: SealKey) {
+  /** @param isFar each request costs a way over the network, and a place may hold its number against us */
+  constructor(reading: CopyReading, key: SealKey, isFar: boolean) {
     this.#reading = reading;
     this.#key = key;
+    this.#leastAheadBytes = isFar ? farAheadBytes : 0;
   }
 
   /** @throws SignetError as openBlob, and what the remote throws */
@@ -109,11 +115,14 @@ export class BlobReader {
       this.#windows.push(found);
       return found;
     }
+    // Where one window ends in the middle of a blob, the next begins with that blob.
     const before = this.#windows.find(
-      ({ pack, end: to }) => pack === id && copy.offset >= to && copy.offset - to <= nearBytes,
+      ({ pack, start, end: to }) => pack === id && copy.offset >= start && copy.offset - to <= nearBytes,
     );
     const aheadBytes =
-      before === undefined ? 0 : Math.min(maxWindowBytes, Math.max(256 * 1024, (before.end - before.start) * 2));
+      before === undefined
+        ? this.#leastAheadBytes
+        : Math.min(maxWindowBytes, Math.max(256 * 1024, (before.end - before.start) * 2));
     const start = copy.offset;
     const to = Math.max(end, Math.min(copy.pack.contentBytes, start + aheadBytes));
     const maxBytes = to - start;

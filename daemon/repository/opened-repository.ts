@@ -103,7 +103,8 @@ export class OpenedRepository implements Repository {
     this.traffic = options.remote.traffic ?? noTraffic;
     this.#objects = new ObjectStore(options);
     const report = (problem: ObjectProblem): void => this.#objects.report(problem);
-    this.#reader = new BlobReader({ remote: options.remote, report }, options.masterKey);
+    const isFar = options.remote.kind === 'drive' || options.remote.kind === 's3';
+    this.#reader = new BlobReader({ remote: options.remote, report }, options.masterKey, isFar);
     this.masterKeyFingerprint = fingerprintOf(options.masterKey);
     this.#outbox = new Outbox({
       key: options.masterKey,

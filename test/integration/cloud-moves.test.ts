@@ -139,6 +139,23 @@ test('one folder in Google Drive under two names is one place, although lists th
   t.deepEqual(ofBackup(google.paths()), before);
 });
 
+test('an old place in Google Drive that is a second copy under another name is not deleted', async t => {
+  const { signet, client, google, drive, bucket } = await world(t);
+  await signet.ok(['remote', 'move', drive]);
+  await signet.ok(['remote', 'move', bucket]);
+  const root = google.files().find(({ path, isFolder }) => path === 'Signet' && isFolder);
+  google.patchFile(root?.id ?? '', { name: 'Renamed' });
+  await client.connectRemote(
+    { remote: 'drive:Renamed', clientId: google.client.id },
+    [['clientSecret', Buffer.from(google.client.secret)]],
+    url => void fetch(url),
+  );
+  await signet.ok(['remote', 'mirror', 'add', 'drive:Renamed']);
+  const before = ofBackup(google.paths());
+  t.is((await signet.signet(['remote', 'delete-old', 'Signet'], { password })).errorCode(), 'E_USAGE');
+  t.deepEqual(ofBackup(google.paths()), before);
+});
+
 test('a second copy in a bucket gives back what Google Drive lost', async t => {
   const { signet, client, google, s3, drive, bucket } = await world(t);
   await signet.ok(['remote', 'move', drive]);

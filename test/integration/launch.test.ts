@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -13,6 +14,7 @@ import { serve } from '../../protocol/socket.ts';
 import type { JobProgress, Status } from '../../protocol/status.ts';
 import { productVersion, protocolVersion } from '../../protocol/version.ts';
 import { someStatus } from '../support/fake-handlers.ts';
+import { skip } from '../support/skip.ts';
 import { temporaryFolder } from '../support/temporary-home.ts';
 
 const support = (name: string) => fileURLToPath(new URL(`../support/${name}`, import.meta.url));
@@ -45,6 +47,23 @@ async function stop(home: Home): Promise<void> {
   await connection.sendRequest(stopDaemon);
   await closed;
 }
+
+test('a daemon that is started does not tell what it sends, though the environment asks Node to', async t => {
+  if (process.platform !== 'linux') return skip(t, 'reads /proc');
+  const { home, launch } = await homeFor(t);
+  const daemon = await connectOrLaunch({
+    ...launch,
+    env: { ...launch.env, NODE_DEBUG: 'http', NODE_DEBUG_NATIVE: 'x' },
+  });
+  t.teardown(() => stop(home));
+  const environment = readFileSync(`/proc/${await pidOf(daemon)}/environ`, 'utf8').split('\0');
+  daemon.close();
+  t.deepEqual(
+    environment.filter(each => /^NODE_(DEBUG|OPTIONS)/.test(each)),
+    [],
+  );
+  t.true(environment.some(each => each.startsWith('SIGNET_HOME=')));
+});
 
 test('a missing daemon is started, outlives the client, and is found by the next', async t => {
   const { home, launch } = await homeFor(t);

@@ -17,7 +17,10 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { utf8 } from '../../daemon/base/bytes.ts';
 import { isCode, SignetError } from '../../daemon/base/errors.ts';
+import { removeSuperseded } from '../../daemon/jobs/copying.ts';
+import { createMemoryRemote } from '../../daemon/remotes/memory.ts';
 import type { ErrorCode } from '../../protocol/errors.ts';
 import { treeOf } from '../support/archive.ts';
 import {
@@ -345,14 +348,87 @@ test('an empty folder where the second place was is a disk that is not mounted: 
   t.deepEqual(readdirSync(disk), []);
 });
 
-test('a new password opens the second place too', async t => {
+const newPassword = 'ablaze tidal frosty mango untie clock';
+const vaultsOf = (place: string) => readdirSync(join(place, 'signet', 'vault')).sort();
+const keysOf = (place: string) => readdirSync(join(place, 'keys')).sort();
+
+test('a new password opens the second place, and the old one does no more', async t => {
   const made = await machine(t);
   const disk = join(made.folder, 'disk');
   await addMirror(made, disk);
-  await made.jobs.credentials.changePassword(given({ password, newPassword: 'ablaze tidal frosty mango untie clock' }));
+  const before = vaultsOf(disk);
+  await made.jobs.credentials.changePassword(given({ password, newPassword }));
   await made.jobs.idle();
-  const vaults = (place: string) => readdirSync(join(place, 'signet', 'vault'));
-  t.true(vaults(disk).includes(vaults(made.remote())[0] ?? ''));
+  t.is(vaultsOf(disk).length, 1);
+  t.deepEqual(vaultsOf(disk), vaultsOf(made.remote()));
+  t.notDeepEqual(vaultsOf(disk), before);
+  const oldKeys = keysOf(disk);
+  await made.jobs.credentials.renewRecoveryKey(given({ password: newPassword }));
+  await made.jobs.idle();
+  t.deepEqual(vaultsOf(disk), vaultsOf(made.remote()));
+  t.deepEqual(keysOf(disk), keysOf(made.remote()));
+  t.notDeepEqual(keysOf(disk), oldKeys);
+});
+
+test('a second place that is away for a change loses the old lock when it is back, and one that was used before loses it too', async t => {
+  const made = await machine(t);
+  const old = made.remote();
+  await move(made, join(made.folder, 'new'));
+  const [disk, away] = [join(made.folder, 'disk'), join(made.folder, 'away')];
+  await addMirror(made, disk);
+  renameSync(disk, away);
+  await made.jobs.credentials.changePassword(given({ password, newPassword }));
+  await made.jobs.idle();
+  renameSync(away, disk);
+  t.is(vaultsOf(disk).length, 1);
+  await made.jobs.mirrors.sync(call);
+  t.deepEqual(vaultsOf(disk), vaultsOf(made.remote()));
+  await addMirror(made, old);
+  t.deepEqual(vaultsOf(old), vaultsOf(made.remote()));
+});
+
+test('a second place keeps the lock that the first one hides, and every lock while the first one hides backups', async t => {
+  const made = await machine(t);
+  const disk = join(made.folder, 'disk');
+  await addMirror(made, disk);
+  const before = vaultsOf(disk);
+  const [lock, snapshots] = [join(made.remote(), 'signet', 'vault'), join(made.remote(), 'snapshots')];
+  rmSync(lock, { recursive: true });
+  writeFileSync(join(made.folder, 'chats', 'a.txt'), 'more');
+  await made.jobs.backup('user');
+  await made.jobs.idle();
+  t.deepEqual(vaultsOf(disk), before);
+  await made.jobs.mirrors.sync(call);
+  t.deepEqual(vaultsOf(made.remote()), before, 'put back');
+
+  const hidden = join(made.folder, 'hidden');
+  renameSync(snapshots, hidden);
+  mkdirSync(snapshots);
+  await made.jobs.credentials.changePassword(given({ password, newPassword }));
+  await made.jobs.idle();
+  t.is(vaultsOf(made.remote()).length, 1);
+  t.deepEqual(vaultsOf(disk), [...vaultsOf(made.remote()), ...before].sort(), 'the old one may prove what was there');
+  rmSync(snapshots, { recursive: true });
+  renameSync(hidden, snapshots);
+  writeFileSync(join(made.folder, 'chats', 'a.txt'), 'and more');
+  await made.jobs.backup('user');
+  await made.jobs.idle();
+  t.deepEqual(vaultsOf(disk), vaultsOf(made.remote()));
+});
+
+test('a second place that lacks the new lock keeps the old one', async t => {
+  const mirror = createMemoryRemote(new Map([['keys/old', utf8('x')]]));
+  const repository = { isGenuine: async () => true };
+  const { signal } = call;
+  const inUse = [`signet/vault/${'a'.repeat(64)}.json`];
+  const [key = '', other = ''] = [`keys/${'b'.repeat(64)}`, `signet/vault/${'c'.repeat(64)}.json`];
+  await mirror.put(key, utf8('an old key'));
+  const order = { keys: [key, other], inUse };
+  t.deepEqual(await removeSuperseded(mirror, { repository, signal }, order), { isDone: false });
+  t.not(await mirror.stat(key), undefined);
+  for (const strange of ['config', 'snapshots/x', inUse[0] ?? '']) {
+    await refused(t, 'E_INTERNAL', removeSuperseded(mirror, { repository, signal }, { keys: [strange], inUse }));
+  }
 });
 
 /** Everything a place can lose, one by one and all at once. */

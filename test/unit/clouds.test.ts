@@ -189,8 +189,14 @@ test('after a backup only a place that tells of room is asked, and what it answe
   t.deepEqual(made.asked, []);
   await made.clouds.stored(remote);
   t.like(made.clouds.status(remote), { quota: { used: 4 } });
+  t.is(made.asked.length, 1);
+  made.clock.advance(3_599_000);
+  await made.clouds.stored(remote);
+  t.is(made.asked.length, 1, 'once an hour is enough');
+  made.clock.advance(1_000);
   made.answers['about'] = fails('E_REPO_MISMATCH');
   await t.notThrowsAsync(made.clouds.stored(remote));
+  t.is(made.asked.length, 2);
 });
 
 test('a place that was disconnected is unused, or needs its owner where it is in use', async t => {

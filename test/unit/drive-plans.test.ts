@@ -178,6 +178,24 @@ test('of files with one name the one that is what its name says is the one, and 
   t.deepEqual(choice?.spare, [equal]);
 });
 
+test('what someone else put into a shared folder wins against nothing of ours, however old it says that it is', t => {
+  const theirs = { isOurs: false, createdAt: '1970-01-01T00:00:00.000Z' };
+  t.is(chooseFolder([folder('theirs', theirs), folder('ours')])?.id, 'ours');
+  const key = `data/33/${sha('3')}`;
+  const same = chooseFile(key, [file('theirs', { ...theirs, sha256: sha('3') }), file('ours', { sha256: sha('3') })]);
+  t.is(same?.chosen.id, 'ours');
+  t.deepEqual(same?.spare, [], 'what is theirs is not ours to tidy up');
+  t.is(chooseFile('config', [file('theirs', theirs), file('ours')])?.chosen.id, 'ours');
+  const damaged = file('ours', { sha256: sha('4') });
+  t.is(chooseFile(key, [damaged, file('theirs', { ...theirs, sha256: sha('3') })])?.chosen.id, 'theirs');
+});
+
+test('of two vaults with one name the one that is what its name says is the one', t => {
+  const wrong = file('wrong', { sha256: sha('4'), createdAt: '1970-01-01T00:00:00.000Z' });
+  const choice = chooseFile(`signet/vault/${sha('3')}.json`, [wrong, file('right', { sha256: sha('3') })]);
+  t.is(choice?.chosen.id, 'right');
+});
+
 test('of files that are not named for their content the oldest is the one and what differs stays', t => {
   const old = file('old', { sha256: sha('1') });
   const young = file('young', { sha256: sha('2'), createdAt: '2026-05-01T00:00:00.000Z' });

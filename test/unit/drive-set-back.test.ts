@@ -4,8 +4,12 @@
 import { createHash, randomBytes } from 'node:crypto';
 import test, { type ExecutionContext } from 'ava';
 import { utf8 } from '../../daemon/base/bytes.ts';
-import { type ObjectTable, prepareDriveFolder } from '../../daemon/remotes/drive/drive.ts';
-import { type DriveBench, driveBench } from '../support/drive-bench.ts';
+import { systemClock } from '../../daemon/base/clock.ts';
+import { DriveAuth } from '../../daemon/remotes/drive/auth.ts';
+import { createDriveRemote, type ObjectTable, prepareDriveFolder } from '../../daemon/remotes/drive/drive.ts';
+import { googleEndpoints } from '../../daemon/remotes/drive/endpoints.ts';
+import { type DriveBench, driveBench, driveOptions } from '../support/drive-bench.ts';
+import { startDriveFake } from '../support/drive-fake/drive-fake.ts';
 import { memoryObjects } from '../support/memory-objects.ts';
 
 const maxBytes = 64 * 1024 * 1024;
@@ -96,4 +100,17 @@ test('an id that an object has meanwhile is not taken for the folder of a new ba
       .map(({ path }) => path),
     ['Another'],
   );
+});
+
+test('ids that were drawn for one account are not used in another that is signed in to later', async t => {
+  const fake = await startDriveFake();
+  t.teardown(() => fake.close());
+  const objects = memoryObjects();
+  await prepareDriveFolder(driveOptions(fake, objects));
+  const connection = fake.connection({ account: fake.otherAccount.email });
+  const auth = new DriveAuth({ connection, endpoints: googleEndpoints(fake.root), clock: systemClock, place: 'x' });
+  const options = { ...driveOptions(fake, objects), connection, auth };
+  const remote = createDriveRemote({ ...options, connection: await prepareDriveFolder(options) });
+  await remote.put('data/aa/x', utf8('x'));
+  t.true(fake.files(fake.otherAccount.email).some(({ path }) => path === 'Signet/data/aa/x'));
 });

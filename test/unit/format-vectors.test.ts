@@ -7,6 +7,7 @@ import { decodeManifest, encodeManifest } from '../../daemon/archive/manifest.ts
 import { fromBase64Url, fromHex, fromUtf8, toBase64Url, toHex, utf8 } from '../../daemon/base/bytes.ts';
 import { headKey, headSha256, openHead, parseHeadKey, sealHead } from '../../daemon/heads/head-file.ts';
 import { snapshotTags } from '../../daemon/heads/heads.ts';
+import { connectionsBytes, connectionsFrom } from '../../daemon/jobs/engine-places.ts';
 import {
   averageChunkBytes,
   createChunker,
@@ -19,6 +20,7 @@ import { padme } from '../../daemon/kernel/padme.ts';
 import { rawFrame } from '../../daemon/kernel/zstd.ts';
 import { fingerprintOf, masterBytes } from '../../daemon/repository/master-key.ts';
 import type { BlobId } from '../../daemon/repository/model.ts';
+import { openBox } from '../../daemon/state/sealed.ts';
 import { backends } from '../../daemon/vault/argon2.ts';
 import { normalisePassword } from '../../daemon/vault/password.ts';
 import { parseRecoveryKey, recoveryKeyGroups, resticPassword } from '../../daemon/vault/vault.ts';
@@ -310,6 +312,16 @@ test('a blob that does not compress is framed as the page says', t => {
   t.is(toHex(rawFrame(hex(plain))), frame);
   const long = rawFrame(new Uint8Array(131_073));
   t.deepEqual({ sha256: sha256Hex(long), length: long.length }, zeroBytes131073);
+});
+
+test('what opens a cloud is sealed as the page says', t => {
+  const { key, name, text, box } = vector<Readonly<Record<'key' | 'name' | 'text' | 'box', string>>>('connections');
+  t.is(vector<Keys>('keys').derived['signet/credentials/v1'], key);
+  const opened = openBox(hex(key), name, hex(box));
+  t.is(fromUtf8(opened ?? new Uint8Array()), text);
+  const connections = connectionsFrom(opened ?? new Uint8Array());
+  t.is(fromUtf8(connectionsBytes(connections)), text);
+  t.is(openBox(hex(key), 'upload-session', hex(box)), undefined);
 });
 
 test.after.always('every vector of the page is used', (t: ExecutionContext) => {

@@ -70,6 +70,8 @@ function kit(places: readonly string[] = [one], facts = new Map<string, string>(
         witness: async () => ({}) as never,
         ready: async () => undefined,
         reopen: async () => undefined,
+        alarms: () => [],
+        lockFindings: async () => [],
         changeSettings: async change => {
           made.settings = change(made.settings);
         },

@@ -132,8 +132,10 @@ test('a hardened process survives the probe of restic, opens no debugger and wri
      }
      clearInterval(awake);
      const { url } = await import('node:inspector');
-     console.log(JSON.stringify({ mode, seen, debugger: url() ?? null, options: process.env.NODE_OPTIONS ?? null }));`,
-    { NODE_OPTIONS: '--no-deprecation' },
+     console.log(JSON.stringify({ mode, seen, debugger: url() ?? null, options: process.env.NODE_OPTIONS ?? null,
+       trust: process.env.NODE_TLS_REJECT_UNAUTHORIZED ?? null }));`,
+    { NODE_OPTIONS: '--no-deprecation', NODE_TLS_REJECT_UNAUTHORIZED: '0' },
   );
-  t.deepEqual(found, { mode: 0o600, seen: ['SIGHUP', 'SIGUSR1'], debugger: null, options: null });
+  const expected = { mode: 0o600, seen: ['SIGHUP', 'SIGUSR1'], debugger: null, options: null, trust: null };
+  t.deepEqual(found, expected);
 });

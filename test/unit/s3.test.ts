@@ -187,6 +187,21 @@ test('a damaged object of the same size is written anew also by one that has sto
   }
 });
 
+test('a damaged object that went in parts is written anew, and a whole one is not', async t => {
+  const { server, remote } = await place(t);
+  const bytes = randomBytes(33 * mebibyte);
+  const body = await fileOf(t, bytes);
+  const key = `data/aa/${hashOf(bytes)}`;
+  const damaged = Buffer.from(bytes);
+  damaged[20 * mebibyte] = (damaged[20 * mebibyte] ?? 0) ^ 1;
+  await remote.put(key, await fileOf(t, damaged));
+  await remoteOf(server).put(key, body);
+  t.is(hashOf(await remote.get(key, { maxBytes })), hashOf(bytes));
+  server.log.length = 0;
+  await remoteOf(server).put(key, body);
+  t.false(asked(server).includes('UploadPart'));
+});
+
 test('a damaged vault is written anew, as its name holds the hash of its content', async t => {
   const { server, remote } = await place(t);
   const bytes = utf8('as it should be');

@@ -18,7 +18,7 @@ import type { GoogleEndpoints } from './endpoints.ts';
 import { createFileCalls, type DriveFile, type FileCalls, isMadeAs, takenId } from './files.ts';
 import { createFolders, type Folders } from './folders.ts';
 import { chooseFolder } from './healing.ts';
-import { createIdPool, type IdPool } from './ids.ts';
+import { createIdPool, type IdPool, idsNote } from './ids.ts';
 import { type KnownObject, nameOf, type ObjectTable, objectsBelow, removedRow } from './known.ts';
 import { createTransport, type ProxyVariables, type TokenSource, type Transport } from './transport.ts';
 import { createUploads, type Uploads } from './upload.ts';
@@ -63,6 +63,11 @@ function wires(options: DriveOptions): Wires {
     proxies: options.proxies,
     inactivityMs: options.inactivityMs,
   });
+  // Ids belong to the account they were drawn for: another one refuses them, each time.
+  if (objects.note(accountNote) !== options.connection.accountId) {
+    for (const name of [idsNote, plannedRootNote]) objects.setNote(name, undefined);
+    objects.setNote(accountNote, options.connection.accountId);
+  }
   const random = (): number => (options.randomBytes(1)[0] ?? 0) / 256;
   const calls = createFileCalls({ transport, apiRoot: endpoints.apiRoot, userAgent, clock, random });
   return { transport, calls, ids: createIdPool(calls, objects) };
@@ -113,6 +118,9 @@ export async function prepareDriveFolder(options: DriveOptions, call: CallOption
     });
   return keepFolder(options, made.id);
 }
+
+/** Google's own id of the account that the table was last used for. */
+const accountNote = 'account';
 
 /** The id under which a folder of a name was to be made: a list may not show it yet. */
 const plannedRootNote = 'planned root';

@@ -3,9 +3,9 @@
 
 import type { DriveFile } from './files.ts';
 
-/** The oldest, then the one with the smallest id. */
+/** Ours, then the oldest, then the one with the smallest id. */
 export function chooseFolder(found: readonly DriveFile[]): DriveFile | undefined {
-  return [...found].sort(byAge)[0];
+  return [...found].sort(byRank)[0];
 }
 
 export interface ChosenFile {
@@ -16,16 +16,18 @@ export interface ChosenFile {
 
 /** Objects are named for the SHA-256 of their bytes: the copy that is what its name says. Where none is, the oldest. */
 export function chooseFile(key: string, copies: readonly DriveFile[]): ChosenFile | undefined {
-  const named = /[0-9a-f]{64}$/.exec(key)?.[0];
+  const named = /([0-9a-f]{64})(?:\.json)?$/.exec(key)?.[1];
   const whole = copies.filter(copy => named !== undefined && copy.sha256 === named);
-  const [chosen, ...others] = [...whole.sort(byAge), ...copies.filter(copy => !whole.includes(copy)).sort(byAge)];
+  const [chosen, ...others] = [...whole.sort(byRank), ...copies.filter(copy => !whole.includes(copy)).sort(byRank)];
   if (chosen === undefined) return undefined;
   const isEqual = (copy: DriveFile): boolean =>
     copy.sha256 !== null && copy.sha256 === chosen.sha256 && copy.sizeBytes === chosen.sizeBytes;
   return { chosen, spare: others.filter(copy => isEqual(copy) && copy.isOurs && copy.id !== chosen.id) };
 }
 
-function byAge(a: DriveFile, b: DriveFile): number {
-  const [first, second] = [`${a.createdAt} ${a.id}`, `${b.createdAt} ${b.id}`];
+/** Whoever makes a file says when it was made: what another account put into a shared folder would win by saying so. */
+function byRank(a: DriveFile, b: DriveFile): number {
+  const rank = ({ isOurs, createdAt, id }: DriveFile): string => `${isOurs ? 0 : 1} ${createdAt} ${id}`;
+  const [first, second] = [rank(a), rank(b)];
   return first < second ? -1 : first > second ? 1 : 0;
 }

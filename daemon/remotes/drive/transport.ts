@@ -84,7 +84,8 @@ export function createTransport(options: TransportOptions): Transport {
   // Idle connections go after a minute, too: one that slept through a night would hang the next request.
   const kept = { keepAlive: true, maxSockets: maxConnections, timeout: 60_000, proxyEnv: { ...options.proxies } };
   const plainAgent = new HttpAgent(kept);
-  const tlsAgent = new HttpsAgent(kept);
+  // Said out loud: else a variable of the environment (NODE_TLS_REJECT_UNAUTHORIZED) lets anyone be Google.
+  const tlsAgent = new HttpsAgent({ ...kept, rejectUnauthorized: true });
   let requests = 0;
   /** The time that Retry-After named last, on the monotonic clock: until then nothing is sent, whoever asks. */
   let quietUntil = Number.NEGATIVE_INFINITY;

@@ -117,7 +117,8 @@ export function createWire({ place, connection, clock, chain }: WireOptions): Wi
     requestHandler: {
       connectionTimeout: connectMs,
       httpAgent: { keepAlive: true, maxSockets: callsAtOnce },
-      httpsAgent: { keepAlive: true, maxSockets: callsAtOnce },
+      // Said out loud: else a variable of the environment (NODE_TLS_REJECT_UNAUTHORIZED) decides.
+      httpsAgent: { keepAlive: true, maxSockets: callsAtOnce, rejectUnauthorized: true },
     },
   };
   const client = new S3Client(config);
