@@ -194,9 +194,12 @@ const sentences: { readonly [code in ErrorCode]: Sentence } = {
     };
   },
   E_VAULT_LOCKED: say('Signet is locked.', 'Unlock it first.'),
-  E_UNREACHABLE: ({ place }) => ({
+  E_UNREACHABLE: ({ place, text }) => ({
     message: `${capital(place)} cannot be reached.`,
-    advice: 'See that its disk or the network is connected; Signet tries again by itself.',
+    advice:
+      text('when', '') === 'connecting'
+        ? 'Nothing was changed. Check its address and the network, then try again.'
+        : 'See that its disk or the network is connected; Signet tries again by itself.',
   }),
   E_REMOTE_LIMIT: ({ place, text }) => ({
     message: `${capital(place)} takes no more today.`,
@@ -210,7 +213,13 @@ const sentences: { readonly [code in ErrorCode]: Sentence } = {
     message: "This computer's disk is full.",
     advice: `Signet needs ${sized('need') ?? 'some room'} for a safe copy. Backups go on when there is room.`,
   }),
-  E_SIGN_IN: ({ place, text }) => signInWords(text('why', ''), capital(place)),
+  E_SIGN_IN: ({ place, text }) =>
+    text('why', '') === 'keys' && text('when', '') === 'connecting'
+      ? {
+          message: `${capital(place)} does not accept these keys, or was given none.`,
+          advice: 'Nothing was changed. See that the access key id and the secret key were copied whole.',
+        }
+      : signInWords(text('why', ''), capital(place)),
   E_ROLLBACK: hidden,
   E_WITHHELD: hidden,
   E_FORK: say(

@@ -173,7 +173,8 @@ export function inCommands(wire: WireError): { readonly message: string; readonl
 }
 
 /** Whoever never connected is told of the very place; to sign in again takes no name. Undefined where the shared words say it all. */
-function connectAdvice({ why, remote }: ErrorParams): string | undefined {
+function connectAdvice({ why, when, remote }: ErrorParams): string | undefined {
+  if (why === 'keys' && when === 'connecting') return undefined;
   if (why === 'declined' || why === 'late' || why === 'refused' || why === 'client') return undefined; // it was just tried
   const named = typeof remote === 'string' && /^(?:drive|s3):/.test(remote) ? ` ${remote}` : '';
   if (why === 'never') return `Run \`signet remote connect${named || ' drive:Signet'}\` first.`;

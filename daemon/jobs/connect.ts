@@ -37,6 +37,21 @@ export async function connectPlace(
   order: ConnectOrder,
   context: ConnectContext,
 ): Promise<Omit<Connected, 'connections'>> {
+  try {
+    return await connected(order, context);
+  } catch (error) {
+    throw whileConnecting(error);
+  }
+}
+
+/** Nothing is tried again by itself, and no keys were in use before: the advice is another one. */
+function whileConnecting(error: unknown): unknown {
+  if (!isCode(error, 'E_UNREACHABLE') && !isCode(error, 'E_SIGN_IN')) return error;
+  const { code, message, params } = error as SignetError;
+  return new SignetError(code, message, { params: { ...params, when: 'connecting' }, cause: error });
+}
+
+async function connected(order: ConnectOrder, context: ConnectContext): Promise<Omit<Connected, 'connections'>> {
   const { places, grants, configInUse, onAsked, signal } = context;
   const { remote: spec } = order;
   const before = places.connection(spec);

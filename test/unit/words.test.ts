@@ -108,6 +108,16 @@ const asSaid: readonly (readonly [ErrorCode, ErrorParams, string])[] = [
   ],
   ['E_REMOTE_DENIED', { reason: 'no-bucket', remote: 'the bucket chats' }, 'The bucket chats does not exist there.'],
   ['E_SIGN_IN', { why: 'keys', remote: 'the bucket chats' }, 'The bucket chats does not accept the keys'],
+  [
+    'E_SIGN_IN',
+    { why: 'keys', when: 'connecting', remote: 'the bucket chats' },
+    'The bucket chats does not accept these keys, or was given none.',
+  ],
+  [
+    'E_UNREACHABLE',
+    { when: 'connecting', remote: 'the bucket chats' },
+    'The bucket chats cannot be reached. Nothing was changed. Check its address',
+  ],
   ['E_REMOTE_LIMIT', { place: 'Google Drive' }, 'Google Drive takes no more today. What is uploaded stays;'],
   ['E_CANCELLED', { job: 'question' }, 'Stopped at your request. Nothing was changed.'],
   ['E_CANCELLED', { job: 'restore' }, 'Stopped at your request. The chats you had are as they were.'],
