@@ -36,23 +36,23 @@ export const systemPackages = {
 const patience = process.env['SIGNET_LONG'] === undefined ? 1 : 5;
 
 const usual: readonly Suite[] = [
-  { name: 'types', budgetSeconds: 60, run: { tool: ['tsc', '-p', '.'] }, needs: [] },
-  { name: 'lint', budgetSeconds: 60, run: { tool: ['biome', 'check', '--error-on-warnings', '.'] }, needs: [] },
+  { name: 'types', budgetSeconds: 30, run: { tool: ['tsc', '-p', '.'] }, needs: [] },
+  { name: 'lint', budgetSeconds: 30, run: { tool: ['biome', 'check', '--error-on-warnings', '.'] }, needs: [] },
   {
     name: 'unit',
-    budgetSeconds: 180,
+    budgetSeconds: 240,
     run: { tests: ['test/*.test.ts', 'test/unit/**/*.test.ts', 'test/contracts/**/*.test.ts'] },
     needs: [],
   },
-  { name: 'integration', budgetSeconds: 840, run: { tests: ['test/integration/**/*.test.ts'] }, needs: [] },
+  { name: 'integration', budgetSeconds: 1080, run: { tests: ['test/integration/**/*.test.ts'] }, needs: [] },
   {
     name: 'interop',
-    budgetSeconds: 150,
+    budgetSeconds: 120,
     run: { tests: ['test/interop/**/*.test.ts'] },
     needs: [systemPackages.restic],
   },
-  { name: 'adversary', budgetSeconds: 150, run: { tests: ['test/adversary/**/*.test.ts'] }, needs: [] },
-  { name: 'e2e', budgetSeconds: 300, run: { tests: ['test/e2e/**/*.test.ts'] }, needs: [systemPackages.chromium] },
+  { name: 'adversary', budgetSeconds: 80, run: { tests: ['test/adversary/**/*.test.ts'] }, needs: [] },
+  { name: 'e2e', budgetSeconds: 160, run: { tests: ['test/e2e/**/*.test.ts'] }, needs: [systemPackages.chromium] },
 ];
 
 export const suites: readonly Suite[] = usual.map(suite => ({
