@@ -199,6 +199,7 @@ export class Jobs {
       changeSettings: (make: (before: Settings) => Settings) => this.#settings.change(make),
       reopen: () => this.#reopen(),
       openElsewhere: (...order: Parameters<Unlocking['openElsewhere']>) => this.#unlocking.openElsewhere(...order),
+      isUnlocked: () => this.#unlocking.isUnlocked,
     };
     this.credentials = new Credentials({ ...options, session });
     this.fresh = new Fresh({ ...options, deviceId: this.#deviceId, session });

@@ -30,6 +30,7 @@ export interface MovingOptions extends Pick<SetupOptions, 'homeFolders' | 'syncA
     /** Opens this computer's backup in another place, and keeps it open when `decide` went well. */
     readonly openElsewhere: (remote: string, secrets: GivenSecrets, decide: () => Promise<void>) => Promise<void>;
     readonly forget: () => Promise<void>;
+    readonly isUnlocked: () => boolean;
   };
 }
 
@@ -75,13 +76,19 @@ export class Moving {
    *
    * @param secrets needed while locked: without the old place nothing else opens
    * @returns what this computer knows to be missing there, as problems
-   * @throws E_REPO_MISMATCH, E_NOT_FOUND and the like where this computer's backup does not lie there; nothing is changed then
+   * @throws E_REPO_MISMATCH, E_USAGE and the like where this computer's backup does not lie there; nothing is changed then
    */
   async lost(spec: string, secrets: GivenSecrets, call: JobCall): Promise<MoveResult> {
     const { engine: worker, session, log } = this.#options;
     const to = normaliseRemote(spec);
     return session.queue.run('move', call, async signal => {
       await this.#leaveFor(to);
+      // A slip of the pen is told before anything is closed; while locked nothing is open, and what connects a cloud is sealed.
+      if (session.isUnlocked() && (await worker.ask(engine.inspect, { remote: to }, { signal })) !== 'repository') {
+        throw new SignetError('E_USAGE', 'no backup lies there', {
+          params: { detail: 'no backup lies in this place: name the one that holds the copy' },
+        });
+      }
       await session.openElsewhere(to, secrets, async () => {
         signal.throwIfAborted();
         await this.#switchTo(to);

@@ -198,7 +198,7 @@ export class Unlocking {
   /**
    * Opens this computer's backup in another place than the settings name, where that one is gone. While locked the secrets are needed.
    *
-   * @param decide makes it the place in use; when that fails, everything is locked
+   * @param decide makes it the place in use; when that fails and the one before cannot be opened, everything is locked
    * @throws E_REPO_MISMATCH where another backup lies there · what opening throws
    */
   openElsewhere(remote: string, secrets: GivenSecrets, decide: () => Promise<void>): Promise<void> {
@@ -215,7 +215,14 @@ export class Unlocking {
         await decide();
         await this.#adopt(opened, givenAt);
       } catch (error) {
-        await this.forget();
+        // Where the place in use answers after all, everything goes on there.
+        const isOpen =
+          wasUnlocked &&
+          (await this.reopen().then(
+            () => true,
+            () => false, // what kept the other place from being opened is told
+          ));
+        if (!isOpen) await this.forget();
         throw error;
       }
       await this.#keep();

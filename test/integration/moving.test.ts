@@ -620,6 +620,9 @@ test('a place with another backup does not take the part of a lost one', async t
   );
   t.is(made.remote(), join(made.folder, 'copies'));
   t.deepEqual(placeOf(place), before);
+  await refused(t, 'E_USAGE', made.jobs.moving.lost(`folder:${join(made.folder, 'nowhere')}`, given({}), call));
+  t.is(made.jobs.status().vault, 'unlocked', 'everything goes on where it was');
+  await made.jobs.backup('user');
 });
 
 test('a new computer is set up from a copy', async t => {
