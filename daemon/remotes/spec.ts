@@ -15,11 +15,14 @@ export type PlaceSpec =
       readonly prefix: string;
     };
 
-export const placeForms = 'folder:<path>, drive:<folder name> or s3:<endpoint>/<bucket>[/<prefix>]';
+const placeForms = 'folder:<path>, drive:<folder name> or s3:<endpoint>/<bucket>[/<prefix>]';
 
-const refuse = (why: string): SignetError =>
+const bucketForm = 's3:<endpoint>/<bucket>[/<prefix>]';
+
+/** @param form what to give instead */
+const refuse = (why: string, form: string): SignetError =>
   new SignetError('E_USAGE', `the place for the copies: ${why}`, {
-    params: { option: '--remote', expected: placeForms },
+    params: { detail: `${why}: give ${form}`, option: '--remote', expected: placeForms },
   });
 
 /** @throws SignetError E_USAGE for what names no place */
@@ -27,14 +30,15 @@ export function parsePlace(spec: string): PlaceSpec {
   const [, kind, rest = ''] = /^([a-z0-9]{2,16}):(.*)$/s.exec(spec) ?? [];
   switch (kind) {
     case 'folder':
-      if (!isAbsolute(rest)) throw refuse('a folder is given with its whole path from the root');
+      if (!isAbsolute(rest))
+        throw refuse('the folder for the copies must be a whole path from the root', 'folder:<absolute path>');
       return { kind, path: resolve(rest) };
     case 'drive':
       return { kind, folder: folderName(rest) };
     case 's3':
       return { kind, ...bucketOf(rest) };
     default:
-      throw refuse('it begins with its kind');
+      throw refuse('the place for the copies begins with its kind', placeForms);
   }
 }
 
@@ -53,7 +57,7 @@ export function formatPlace(place: PlaceSpec): string {
 /** A folder in My Drive is named, not found by path: slashes would promise folders in folders. */
 function folderName(name: string): string {
   const isName = name.trim() === name && name.length > 0 && name.length <= 200 && !/[\p{Cc}/\\]/u.test(name);
-  if (!isName) throw refuse('a folder in Google Drive is given by its name, such as drive:Signet');
+  if (!isName) throw refuse('a folder in Google Drive has a name without slashes', 'drive:<folder name>');
   return name;
 }
 
@@ -64,22 +68,23 @@ function bucketOf(rest: string): { endpoint: string; bucket: string; prefix: str
   try {
     url = new URL(written);
   } catch {
-    throw refuse('the address of the S3 storage is not one');
+    throw refuse('the address of the S3 storage is not one', bucketForm);
   }
   if (url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '') {
-    throw refuse('the address of the S3 storage holds more than host, bucket and prefix');
+    throw refuse('the address of the S3 storage holds more than host, bucket and prefix', bucketForm);
   }
   const [bucket = '', ...prefix] = url.pathname
     .split('/')
     .filter(part => part !== '')
     .map(decodeURIComponent);
-  if (!/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(bucket)) throw refuse('the name of the bucket is missing or is none');
+  if (!/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(bucket))
+    throw refuse('the name of the bucket is missing or is none', bucketForm);
   if (prefix.some(part => !/^[A-Za-z0-9!_.*'()-]{1,200}$/.test(part) || part === '.' || part === '..')) {
-    throw refuse('the prefix has characters that not every S3 storage takes');
+    throw refuse('the prefix has characters that not every S3 storage takes', bucketForm);
   }
   const isLocal = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(url.hostname);
   if (url.protocol !== 'https:' && !(url.protocol === 'http:' && isLocal))
-    throw refuse('an S3 storage is reached by https only');
+    throw refuse('an S3 storage is reached by https only', bucketForm);
   return { endpoint: url.origin, bucket, prefix: prefix.join('/') };
 }
 

@@ -659,7 +659,7 @@ test('a start afresh leaves the second places with the old backup, to be deleted
 });
 
 test('where the disk that holds the first place takes nothing any more, the backup moves away all the same', async t => {
-  if (process.getuid?.() === 0) return skip(t, 'nothing is read-only for root');
+  if (process.getuid?.() === 0) return skip(t, 'nothing is read-only for root', 'is root');
   const made = await machine(t);
   for (const name of ['locks', '.']) chmodSync(join(made.remote(), name), 0o500);
   t.teardown(() => chmodSync(join(made.folder, 'copies'), 0o700));

@@ -77,7 +77,7 @@ test('every mistake before set-up says what to do, and nothing comes into being'
     { args: setup(source, place).args, says: /password is missing.*--password-stdin or --secrets-stdin/ },
     { ...setup(source, place, { password }), says: /phone number is missing.*--phone/ },
     { ...setup(source, place, { phone }), says: /password is missing.*--password-stdin/ },
-    { ...setup(source, 'ftp:/somewhere'), says: /give --remote folder:/ },
+    { ...setup(source, 'ftp:/somewhere'), says: /give folder:/ },
     { ...setup(source, '/somewhere'), says: /such as folder:/ },
     { ...setup(source, 'folder:'), says: /such as folder:/ },
     { ...setup(join(folder, 'absent'), place), says: /absent cannot be backed up: it is not there/ },
