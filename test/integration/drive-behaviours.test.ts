@@ -46,7 +46,7 @@ async function putsOnce(t: ExecutionContext, kit: DriveKit, device: Device, byte
 function assertOnly(t: ExecutionContext, kit: DriveKit, objects: readonly (readonly [string, Uint8Array])[]): void {
   const folders = new Set([folderName]);
   for (const [key, bytes] of objects) {
-    t.is(kit.only(key).sha256, sha256(bytes));
+    t.is(kit.single(key).sha256, sha256(bytes));
     for (let at = key.indexOf('/'); at !== -1; at = key.indexOf('/', at + 1)) {
       folders.add(`${folderName}/${key.slice(0, at)}`);
     }
@@ -134,7 +134,7 @@ test('an upload that a restart interrupts goes on under the same id and where it
   t.is(uploads[0]?.type, 'upload.status', 'it asks first how far it got');
   t.is(requests(kit, 'upload.start').length, 1);
   assertOnly(t, kit, [[key, bytes]]);
-  t.is(kit.only(key).id, id ?? '');
+  t.is(kit.single(key).id, id ?? '');
   t.true(kit.fake.bytesUp() < 2 * bytes.length, `${kit.fake.bytesUp()} bytes for ${bytes.length}`);
 });
 
@@ -170,7 +170,7 @@ for (const on of ['upload.chunk', 'upload.status'] as const) {
     const bytes = randomBytes(large);
     const key = await putsOnce(t, kit, device, bytes);
     t.is(requests(kit, 'upload.start').length, 2);
-    t.is(device.table.get(key)?.id, kit.only(key).id);
+    t.is(device.table.get(key)?.id, kit.single(key).id);
     t.is(requests(kit, 'files.generateIds').length <= 1, true);
   });
 }
@@ -421,7 +421,7 @@ async function withDuplicates(kit: DriveKit, device: Device) {
   for (const bytes of packs.slice(0, 2)) {
     const key = packKey(bytes);
     const inner = kit.fake.seedFolder(key.slice(5, 7), { parent: second, createdTime: '2026-12-01T00:00:00Z' });
-    kit.fake.patchFile(kit.only(key).id, { parent: inner });
+    kit.fake.patchFile(kit.single(key).id, { parent: inner });
   }
   // An equal copy of the third, and a newer, shortened copy of the fourth.
   const [, , third = new Uint8Array(), fourth = new Uint8Array()] = packs;
@@ -449,7 +449,7 @@ test('folders and files that occur twice are put in order, and everything is rea
     .filter(file => file.isFolder && !file.isTrashed)
     .map(({ path }) => path);
   t.is(new Set(folders).size, folders.length, inspect(folders));
-  for (const bytes of packs.slice(0, 3)) t.is(kit.only(packKey(bytes)).sha256, sha256(bytes));
+  for (const bytes of packs.slice(0, 3)) t.is(kit.single(packKey(bytes)).sha256, sha256(bytes));
   t.deepEqual(await keysOf(device.remote), packs.map(packKey).sort());
   for (const bytes of packs) {
     t.is(sha256(await device.remote.get(packKey(bytes), { maxBytes })), sha256(bytes));
@@ -561,7 +561,7 @@ test('a file that Google takes for malware is read all the same: it is ours, and
   const { kit, device } = await connected(t);
   const bytes = randomBytes(small);
   await device.remote.put(packKey(bytes), bytes);
-  kit.fake.patchFile(kit.only(packKey(bytes)).id, { isAbusive: true });
+  kit.fake.patchFile(kit.single(packKey(bytes)).id, { isAbusive: true });
   t.is(sha256(await device.remote.get(packKey(bytes), { maxBytes })), sha256(bytes));
 });
 
@@ -628,23 +628,23 @@ for (const [what, spoil] of [
 ] as const) {
   test(`an object that was ${what} is missing, and can be stored again`, async t => {
     const { kit, device } = await withThree(t);
-    spoil(kit, kit.only('data/aa/b').id);
+    spoil(kit, kit.single('data/aa/b').id);
     kit.clock.pass(60_000);
     t.false((await keysOf(device.remote)).includes('data/aa/b'));
     t.is((await failure(t, device.remote.get('data/aa/b', { maxBytes }))).code, 'E_MISSING');
     await device.remote.put('data/aa/b', utf8('content of data/aa/b'));
     t.true((await keysOf(device.remote)).includes('data/aa/b'));
-    t.is(kit.only('data/aa/b').sizeBytes, 20);
+    t.is(kit.single('data/aa/b').sizeBytes, 20);
     t.is(Buffer.from(await device.remote.get('data/aa/b', { maxBytes })).toString(), 'content of data/aa/b');
   });
 }
 
 test('an object that was put into the trash is stored again without a look before', async t => {
   const { kit, device } = await withThree(t);
-  const { id } = kit.only('data/aa/b');
+  const { id } = kit.single('data/aa/b');
   kit.fake.patchFile(id, { trashed: true });
   await device.remote.put('data/aa/b', utf8('content of data/aa/b'));
-  t.not(kit.only('data/aa/b').id, id);
+  t.not(kit.single('data/aa/b').id, id);
 });
 
 test('a folder of packs in the trash is not written into', async t => {
@@ -652,14 +652,14 @@ test('a folder of packs in the trash is not written into', async t => {
   const folder = kit.fake.files().find(({ path }) => path === `${folderName}/data/aa`)?.id ?? '';
   kit.fake.patchFile(folder, { trashed: true });
   await device.remote.put('data/aa/c', utf8('c'));
-  t.is(kit.only('data/aa/c').sha256, sha256(utf8('c')));
+  t.is(kit.single('data/aa/c').sha256, sha256(utf8('c')));
   t.deepEqual(await keysOf(device.remote), ['config', 'data/aa/c', 'index/a']);
 });
 
 test('bytes that changed where they lie are told by the list, or refused when they are read', async t => {
   const { kit } = await withThree(t);
-  kit.fake.corrupt(kit.only('index/a').id, { rehash: true });
-  kit.fake.corrupt(kit.only('data/aa/b').id, { rehash: false });
+  kit.fake.corrupt(kit.single('index/a').id, { rehash: true });
+  kit.fake.corrupt(kit.single('data/aa/b').id, { rehash: false });
   const other = await kit.device();
   const told = new Map<string, string | undefined>();
   for await (const { key, sha256: hash } of other.remote.list('')) told.set(key, hash);

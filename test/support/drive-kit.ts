@@ -43,7 +43,7 @@ export interface DriveKit {
   /** Files in the folder by key, without the trash and what Google forgot; those of one key together. */
   stored(): ReadonlyMap<string, readonly StoredObject[]>;
   /** The one file of a key. Fails the test when there is none, or another. */
-  only(key: string): StoredObject;
+  single(key: string): StoredObject;
 }
 
 export interface DeviceOptions {
@@ -103,7 +103,7 @@ export async function driveKit(t: ExecutionContext, options: DriveFakeOptions = 
       return start();
     },
     stored,
-    only(key) {
+    single(key) {
       const files = stored().get(key) ?? [];
       const [file] = files;
       if (file === undefined || files.length > 1) throw new Error(`${key} is there ${files.length} times`);
