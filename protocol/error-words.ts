@@ -93,6 +93,10 @@ const sentences: { readonly [code in ErrorCode]: Sentence } = {
     message: `${text('label', text('path', 'The folder with your chats'))} could not be read${reason(text('reason', ''))}.`,
     advice: 'See that it is there and that Signet may read it.',
   }),
+  E_APP_OPEN: ({ text }) => ({
+    message: `${capital(text('app', 'a program'))} is open.`,
+    advice: 'Close it, then go on. Restoring under a running app would damage its data.',
+  }),
   E_COMMAND: ({ text }) => ({
     message: `The program that runs ${text('when', 'before')} each backup ${text('problem', 'failed')}, so no backup was made.`,
     advice: 'It is named in the settings file, under beforeBackup. See what it says, then try again.',

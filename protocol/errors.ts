@@ -17,6 +17,8 @@ export const errorKinds = {
   E_NOT_FOUND: final(1),
   E_TARGET_NOT_EMPTY: final(1),
   E_SOURCE_UNREADABLE: final(1),
+  /** Files that would be put back are open in a program (params.app). */
+  E_APP_OPEN: passing(1),
   E_COMMAND: passing(1),
   E_REMOTE_DENIED: final(1),
   E_OBJECT_AUTH: final(1),

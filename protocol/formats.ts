@@ -1,11 +1,26 @@
-// Numbers, sizes, moments and lists as people read them, from Intl. The sentences around them are English; the locale decides
-// separators, units and dates. Pure: the present moment comes in as an argument.
+// Numbers, sizes, moments and lists as people read them, from Intl; the sentences around them go through `say`, whose texts are English and
+// are their own keys for translation. Pure: the present moment comes in as an argument.
+
+/** Turns an English text into the reader's language and fills in `{name}`. */
+export type Translate = (text: string, values: Readonly<Record<string, string | number>>) => string;
 
 export interface Locale {
   /** BCP 47; default `en-GB`, whose dates and 24-hour times fit the sentences. */
   readonly locale?: string;
   /** IANA name; default the computer's. */
   readonly timeZone?: string;
+  /** Default: the text stays English. */
+  readonly translate?: Translate;
+}
+
+/** A text for a person. @param text the literal English text, with `{name}` for what `values` holds */
+export function say(
+  { translate }: Locale,
+  text: string,
+  values: Readonly<Record<string, string | number>> = {},
+): string {
+  if (translate !== undefined) return translate(text, values);
+  return text.replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
 }
 
 const english = 'en-GB';

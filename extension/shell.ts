@@ -1,0 +1,26 @@
+// What every command of the extension gets: the line to the daemon, what is known now, and how its reader reads. The commands themselves
+// are in folders by what a person does; main.ts wires them.
+
+import type { Event, LogOutputChannel, Uri } from 'vscode';
+import type { Link } from './link.ts';
+import type { Known, Reader } from './views.ts';
+
+export interface Shell {
+  readonly link: Link;
+  readonly log: LogOutputChannel;
+  /** Where the installed extension lies. */
+  readonly extension: Uri;
+  /** "Now", and the reader's language; asked anew for each use. */
+  readonly reader: () => Reader;
+  readonly known: () => Known;
+  readonly onDidChange: Event<Known>;
+}
+
+/**
+ * A command. Without arguments it asks for what it needs; with them it does not. What it answers is for tests and other extensions;
+ * undefined when the person gave up.
+ */
+export type Command<Arguments extends readonly unknown[] = readonly [], Result = unknown> = (
+  shell: Shell,
+  ...given: Arguments | readonly []
+) => Promise<Result | undefined>;
