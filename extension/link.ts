@@ -1,11 +1,12 @@
 // The extension's line to the daemon: dials it, starts it when asked to, and dials again when the line breaks. What comes back is
 // the whole status each time. vscode-languageclient carries the requests; it is loaded with this file, after the status bar shows.
 
-import type { CancellationToken, LogOutputChannel } from 'vscode';
+import type { CancellationToken, Disposable, LogOutputChannel } from 'vscode';
 import {
   CloseAction,
   ErrorAction,
   LanguageClient,
+  type NotificationType,
   type RequestType,
   type RequestType0,
   RevealOutputChannelOn,
@@ -95,6 +96,12 @@ export class Link {
     }
   }
 
+  /** What the daemon tells this window meanwhile, until the listener is disposed. */
+  async listen<P>(type: NotificationType<P>, heard: (told: P) => void): Promise<Disposable> {
+    const { client } = await this.#needLine();
+    return client.onNotification(type.method, heard);
+  }
+
   /** Seals secrets for one request on the line that stands now. */
   async seal(
     type: { readonly method: string },
@@ -111,10 +118,15 @@ export class Link {
 
   /** Opens the recovery key that came back with an answer; the text lives as long as its caller keeps it. */
   async openKey(type: { readonly method: string }, sealed: SealedSecrets): Promise<string> {
+    return this.openSecret(type, sealed, 'recoveryKey');
+  }
+
+  /** Opens one secret that came back with an answer; the text lives as long as its caller keeps it. */
+  async openSecret(type: { readonly method: string }, sealed: SealedSecrets, name: SecretName): Promise<string> {
     const { dialed } = await this.#needLine();
     const secrets = dialed.secrets.open(type.method, sealed);
     try {
-      return Buffer.from(secrets.get('recoveryKey') ?? []).toString('utf8');
+      return Buffer.from(secrets.get(name) ?? []).toString('utf8');
     } finally {
       secrets.wipe();
     }
