@@ -67,7 +67,7 @@ export interface BarItem {
   readonly background?: 'warning' | 'error';
 }
 
-const showStatus = 'signet.showStatus';
+const showStatus = 'signet.openStatus';
 const clicks: { readonly [state in State]?: string } = {
   locked: offers.unlock.command,
   'not set up': offers.setUp.command,
