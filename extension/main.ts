@@ -1,97 +1,95 @@
-// The extension: one status bar item, one tree, and the commands. It shows what the daemon says and asks what the daemon needs to
+// The extension: one status bar item, a side bar, and the commands. It shows what the daemon says and asks what the daemon needs to
 // know; it holds no key, no password and no state of its own. The line to the daemon is loaded after the item shows.
 
+import { homedir } from 'node:os';
 import { join } from 'node:path';
 import * as vscode from 'vscode';
-import { backup, cancel, lock } from '../protocol/messages.ts';
+import { commands, type Run } from './commands.ts';
 import { explain } from './explain.ts';
-import type { DaemonCommand, Link } from './link.ts';
-import {
-  type BarItem,
-  type Known,
-  offeredCommands,
-  type Reader,
-  type Row,
-  stateOf,
-  statusBar,
-  statusRows,
-} from './views.ts';
+import type { DaemonCommand } from './link.ts';
+import { parts } from './parts.ts';
+import type { Shell } from './shell.ts';
+import { StatusItem } from './status-item.ts';
+import { StatusTree } from './status-tree.ts';
+import { type Known, type Reader, stateOf, statusBar, statusRows } from './views.ts';
 
 export function activate(context: vscode.ExtensionContext): void {
   const log = vscode.window.createOutputChannel('Signet', { log: true });
-  const item = vscode.window.createStatusBarItem('status', vscode.StatusBarAlignment.Left);
-  item.name = 'Signet';
+  const item = new StatusItem();
   const rows = new StatusTree();
   const view = vscode.window.createTreeView('signet.status', { treeDataProvider: rows });
+  const changed = new vscode.EventEmitter<Known>();
   let known: Known = { kind: 'starting' };
 
-  const show = (next: Known) => {
-    known = next;
+  const draw = () => {
     const shown = statusBar(known, reader());
     const [sentence = ''] = shown.tooltip;
-    item.text = shown.text;
-    item.tooltip = markdown(shown);
-    item.command = shown.command;
-    item.backgroundColor =
-      shown.background === undefined ? undefined : new vscode.ThemeColor(`statusBarItem.${shown.background}Background`);
-    item.accessibilityInformation = { label: shown.label };
+    item.show(shown);
     rows.show(statusRows(known, reader()));
     const state = stateOf(known, reader());
     view.badge =
       state === 'alarm' || state === 'overdue' || state === 'needs you' ? { value: 1, tooltip: sentence } : undefined;
     setContext(known, state);
   };
-  show(known);
-  item.show();
+  const learn = (next: Known) => {
+    known = next;
+    draw();
+    changed.fire(known);
+  };
+  draw();
 
   // Loading the language client takes longer than all the rest: it comes after the item is there.
-  const lazy = import('./link.ts').then(
-    ({ Link }) => new Link({ daemon: () => daemonCommand(context), log, onChange: show }),
-  );
-  lazy.then(
-    link => link.connect({ start: true }),
+  const shell: Promise<Shell> = import('./link.ts').then(({ Link }) => ({
+    link: new Link({ daemon: () => daemonCommand(context), log, onChange: learn, window: vscode.window }),
+    log,
+    extension: context.extensionUri,
+    reader,
+    known: () => known,
+    onDidChange: changed.event,
+  }));
+  shell.then(
+    async given => {
+      for (const part of parts) context.subscriptions.push(await part(given));
+      await given.link.connect({ start: true });
+    },
     (error: unknown) => log.error(error instanceof Error ? error : String(error)),
   );
   // "5 minutes ago" grows old while nothing else happens.
-  const clock = setInterval(() => show(known), 60_000);
+  const clock = setInterval(draw, 60_000);
 
-  const commands: Record<string, (link: Link) => Promise<unknown>> = {
-    setUp: async link => (await import('./set-up.ts')).setUp(link),
-    backUpNow: link => link.request(backup, {}),
-    cancelBackup: link => link.request(cancel),
-    unlock: async link => (await import('./unlock.ts')).unlockVault(link),
-    lock: link => link.request(lock),
-    restore: async link => (await import('./restore.ts')).restoreBackup(link, reader),
-    start: link => link.start(),
-    showStatus: async () => vscode.commands.executeCommand('signet.status.focus'),
-    showLog: async () => log.show(),
-  };
-  const registered = Object.entries(commands).map(([name, run]) =>
-    vscode.commands.registerCommand(`signet.${name}`, async () => {
-      try {
-        return await run(await lazy);
-      } catch (error) {
-        const { asWireError } = await import('./link.ts');
-        const wire = asWireError(error);
-        if (wire.code === 'E_CANCELLED') return undefined;
-        log.error(`${name}: ${wire.code}`);
-        const showLog = 'Show Log';
-        const answer = await vscode.window.showErrorMessage(explain(wire), showLog);
-        if (answer === showLog) log.show();
-        return undefined;
-      }
-    }),
+  const registered = Object.entries(commands).map(([id, run]) =>
+    vscode.commands.registerCommand(id, (...given) => carryOut(shell, id, run, given)),
   );
-  context.subscriptions.push(log, item, view, rows, ...registered, {
+  context.subscriptions.push(log, item, view, rows, changed, ...registered, {
     dispose: () => {
       clearInterval(clock);
-      lazy.then(link => link.dispose()).catch(() => {}); // the window closes; the daemon notices by itself
+      shell.then(({ link }) => link.dispose()).catch(() => {}); // the window closes; the daemon notices by itself
     },
   });
 }
 
+/** The one place where an error becomes words: what a person cancelled needs none. */
+async function carryOut(shell: Promise<Shell>, id: string, run: Run, given: readonly unknown[]): Promise<unknown> {
+  const known = await shell;
+  try {
+    return await run(known, ...given);
+  } catch (error) {
+    const { asWireError } = await import('./link.ts');
+    const wire = asWireError(error);
+    if (wire.code === 'E_CANCELLED') return undefined;
+    known.log.error(`${id}: ${wire.code}`);
+    const showLog = vscode.l10n.t('Show Log');
+    // Not waited for: the command has ended, whenever its notice is closed.
+    vscode.window.showErrorMessage(explain(wire), showLog).then(answer => {
+      if (answer === showLog) known.log.show();
+    });
+    return undefined;
+  }
+}
+
 function reader(): Reader {
-  return { now: Date.now(), locale: { locale: vscode.env.language } };
+  const translate = (text: string, values: Readonly<Record<string, string | number>>) => vscode.l10n.t(text, values);
+  return { now: Date.now(), locale: { locale: vscode.env.language, translate } };
 }
 
 /** What the person set, else the one that came with the extension. */
@@ -99,7 +97,10 @@ function daemonCommand(context: vscode.ExtensionContext): DaemonCommand {
   const settings = vscode.workspace.getConfiguration('signet');
   return {
     entry: settings.get<string>('daemonPath') || join(context.extensionPath, 'daemon', 'main.mjs'),
-    node: settings.get<string>('nodePath') || undefined,
+    runtime: async () => {
+      const { nodeForDaemon } = await import('./user-node.ts');
+      return nodeForDaemon(settings.get<string>('nodePath') || process.env['SIGNET_NODE'] || undefined, homedir());
+    },
   };
 }
 
@@ -113,50 +114,4 @@ function setContext(known: Known, state: ReturnType<typeof stateOf>): void {
   };
   for (const [name, value] of Object.entries(facts))
     vscode.commands.executeCommand('setContext', `signet.${name}`, value);
-}
-
-/** The first line in bold, then the facts, then what can be done; the links lead to our own commands and nowhere else. */
-function markdown({ tooltip, offers }: BarItem): vscode.MarkdownString {
-  const [first = '', ...rest] = tooltip.map(line => line.replace(/[\\`*_{}[\]()#+!<>|~-]/g, '\\$&'));
-  const links = offers.map(({ title, command }) => `[${title}](command:${command})`).join(' · ');
-  const text = new vscode.MarkdownString([`**${first}**`, ...rest, links].join('\n\n'));
-  text.isTrusted = { enabledCommands: offeredCommands };
-  return text;
-}
-
-class StatusTree implements vscode.TreeDataProvider<Row>, vscode.Disposable {
-  readonly #changed = new vscode.EventEmitter<void>();
-  readonly onDidChangeTreeData = this.#changed.event;
-  #rows: readonly Row[] = [];
-  #drawn = '';
-
-  show(rows: readonly Row[]): void {
-    const drawn = JSON.stringify(rows);
-    if (drawn === this.#drawn) return;
-    this.#drawn = drawn;
-    this.#rows = rows;
-    this.#changed.fire();
-  }
-
-  getChildren(row?: Row): Row[] {
-    return [...(row === undefined ? this.#rows : (row.children ?? []))];
-  }
-
-  getTreeItem(row: Row): vscode.TreeItem {
-    const { None, Collapsed } = vscode.TreeItemCollapsibleState;
-    const item = new vscode.TreeItem(row.label, (row.children?.length ?? 0) > 0 ? Collapsed : None);
-    item.description = row.description;
-    item.tooltip = row.tooltip;
-    item.iconPath = new vscode.ThemeIcon(
-      row.icon,
-      row.color === undefined ? undefined : new vscode.ThemeColor(row.color),
-    );
-    item.accessibilityInformation = { label: row.description === '' ? row.label : `${row.label}, ${row.description}` };
-    if (row.command !== undefined) item.command = { command: row.command, title: row.label };
-    return item;
-  }
-
-  dispose(): void {
-    this.#changed.dispose();
-  }
 }

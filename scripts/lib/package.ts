@@ -33,6 +33,7 @@ export async function packageExtension(out: string): Promise<Packaged> {
   const inputs = [await bundleExtension(folder), await bundleDaemon(folder)];
   stageNative(join(folder, 'daemon', 'node_modules'));
   writeFileSync(join(folder, 'package.json'), `${JSON.stringify(manifest(), null, 2)}\n`);
+  stageTexts(folder);
   cpSync(join(root, 'extension', 'media'), join(folder, 'media'), { recursive: true });
   for (const file of ['README.md', 'CHANGELOG.md', 'LICENSE']) cpSync(join(root, file), join(folder, file));
   for (const page of linkedPages()) cpSync(join(root, page), join(folder, page));
@@ -77,6 +78,15 @@ export function linkedPages(): readonly string[] {
 function manifest(): object {
   const fields = JSON.parse(readFileSync(join(root, 'extension', 'manifest.json'), 'utf8')) as object;
   return { ...fields, version: productVersion };
+}
+
+/** The texts of the manifest, and those of the code in the other languages. */
+function stageTexts(folder: string): void {
+  const from = join(root, 'extension');
+  for (const name of readdirSync(from)) {
+    if (/^package\.nls(\.[\w-]+)?\.json$/.test(name) || name === 'l10n')
+      cpSync(join(from, name), join(folder, name), { recursive: true });
+  }
 }
 
 async function bundleExtension(folder: string): Promise<Metafile> {

@@ -1,0 +1,33 @@
+// Every command of the extension: its id and the function behind it, loaded when it is first run. One line a command, in the order of the
+// palette; the manifest has the same ids, and its tests compare the two. Arguments and results pass through as they are.
+
+import type { Command, Shell } from './shell.ts';
+
+/** A command as the editor runs it: what others pass is whatever they passed. */
+export type Run = (shell: Shell, ...given: readonly unknown[]) => Promise<unknown>;
+
+export const commands: Readonly<Record<string, Run>> = {
+  'signet.setUp': lazily(async () => {
+    const { setUp } = await import('./set-up.ts');
+    return ({ link }) => setUp(link);
+  }),
+  'signet.backUpNow': lazily(async () => (await import('./everyday.ts')).backUpNow),
+  'signet.cancelBackup': lazily(async () => (await import('./everyday.ts')).cancelBackup),
+  'signet.restore': lazily(async () => {
+    const { restoreBackup } = await import('./restore.ts');
+    return ({ link, reader }) => restoreBackup(link, reader);
+  }),
+  'signet.unlock': lazily(async () => {
+    const { unlockVault } = await import('./unlock.ts');
+    return ({ link }) => unlockVault(link);
+  }),
+  'signet.lock': lazily(async () => (await import('./everyday.ts')).lockVault),
+  'signet.openStatus': lazily(async () => (await import('./everyday.ts')).openStatus),
+  'signet.showLog': lazily(async () => (await import('./everyday.ts')).showLog),
+  'signet.start': lazily(async () => (await import('./everyday.ts')).start),
+};
+
+/** The types of a command's arguments are for those who write it: callers from outside are not checked, so it looks at what it was given. */
+function lazily<Arguments extends readonly unknown[], Result>(load: () => Promise<Command<Arguments, Result>>): Run {
+  return async (shell, ...given) => (await load())(shell, ...(given as readonly unknown[] as Arguments));
+}
