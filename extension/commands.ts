@@ -22,7 +22,7 @@ export const commands: Readonly<Record<string, Run>> = {
     return ({ link }) => unlockVault(link);
   }),
   'signet.lock': lazily(async () => (await import('./everyday.ts')).lockVault),
-  'signet.openStatus': lazily(async () => (await import('./everyday.ts')).openStatus),
+  'signet.openStatus': lazily(async () => (await import('./panel/panel.ts')).openStatus),
   'signet.showLog': lazily(async () => (await import('./everyday.ts')).showLog),
   'signet.start': lazily(async () => (await import('./everyday.ts')).start),
 };

@@ -1,6 +1,5 @@
 // The commands that only ask the daemon, or show something of the editor.
 
-import * as vscode from 'vscode';
 import { backup, cancel, lock } from '../protocol/messages.ts';
 import type { BackupResult } from '../protocol/status.ts';
 import type { Command } from './shell.ts';
@@ -14,8 +13,6 @@ export const lockVault: Command<readonly [], boolean> = async ({ link }) => {
   await link.request(lock);
   return true;
 };
-
-export const openStatus: Command = async () => vscode.commands.executeCommand('signet.status.focus');
 
 export const showLog: Command<readonly [], boolean> = async ({ log }) => {
   log.show();
