@@ -3,6 +3,7 @@
 
 import type { ListEntry, SnapshotEntry } from '../../protocol/status.ts';
 import { bounded } from './bounded.ts';
+import type { KnownDevice } from './devices.ts';
 import type { Engine } from './engine.ts';
 import * as engine from './engine-messages.ts';
 
@@ -19,6 +20,8 @@ export interface BrowsingOptions {
   readonly engine: Pick<Engine, 'ask'>;
   /** Notes that somebody looks. @throws E_NOT_SET_UP · E_VAULT_LOCKED */
   readonly use: () => Promise<void>;
+  /** Told of the computers whenever all backups were looked at. */
+  readonly sawDevices: (devices: readonly KnownDevice[]) => void;
 }
 
 export class Browsing {
@@ -37,7 +40,9 @@ export class Browsing {
     signal: AbortSignal,
   ): Promise<Page<SnapshotEntry>> {
     await this.#options.use();
-    return this.#options.engine.ask(engine.snapshots, { offset, limit }, { signal });
+    const { devices, ...page } = await this.#options.engine.ask(engine.snapshots, { offset, limit }, { signal });
+    this.#options.sawDevices(devices);
+    return page;
   }
 
   async list(

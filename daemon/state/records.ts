@@ -1,7 +1,7 @@
 // What state.db holds, as objects: packs on their way, the history of runs, small facts.
 
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { fromUtf8, utf8 } from '../base/bytes.ts';
+import { fromBase64Url, fromUtf8, toBase64Url, utf8 } from '../base/bytes.ts';
 import { inTransaction } from './database.ts';
 import type { HistoryEntry, PackRow, PackRows } from './model.ts';
 import { openBox, sealBox } from './sealed.ts';
@@ -143,5 +143,27 @@ export class Facts {
 
   remove(name: string): void {
     this.#remove.run(name);
+  }
+}
+
+/** Facts that tell more, such as how other computers are called: sealed under the machine's local key, as the history is. */
+export class SealedFacts {
+  readonly #facts: Facts;
+  readonly #key: Uint8Array;
+
+  constructor(facts: Facts, localKey: Uint8Array) {
+    this.#facts = facts;
+    this.#key = localKey;
+  }
+
+  /** Undefined also where it was sealed under another key. */
+  get(name: string): string | undefined {
+    const box = fromBase64Url(this.#facts.get(name) ?? '');
+    const bytes = box === undefined ? undefined : openBox(this.#key, `fact/${name}`, box);
+    return bytes === undefined ? undefined : fromUtf8(bytes);
+  }
+
+  set(name: string, value: string): void {
+    this.#facts.set(name, toBase64Url(sealBox(this.#key, `fact/${name}`, utf8(value))));
   }
 }
