@@ -34,6 +34,7 @@ export const requests = {
   backup: messages.backup,
   cancel: messages.cancel,
   snapshots: messages.snapshots,
+  showSnapshot: messages.showSnapshot,
   list: messages.list,
   read: messages.read,
   restore: messages.restore,

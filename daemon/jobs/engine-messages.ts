@@ -10,6 +10,7 @@ import type {
   ListEntry,
   RestoreResult,
   SnapshotEntry,
+  SnapshotSource,
   SourceStatus,
   VerifyResult,
 } from '../../protocol/status.ts';
@@ -168,6 +169,11 @@ export const snapshots = request<
   { readonly offset: number; readonly limit: number },
   { readonly entries: readonly SnapshotEntry[]; readonly total: number; readonly devices: readonly KnownDevice[] }
 >('snapshots');
+/** One snapshot and what it holds of each source. */
+export const showSnapshot = request<
+  { readonly snapshot: string },
+  { readonly snapshot: SnapshotEntry; readonly sources: readonly Omit<SnapshotSource, 'here'>[] }
+>('showSnapshot');
 export const list = request<{ readonly snapshot: string; readonly path: string }, readonly ListEntry[]>('list');
 export const read = request<
   { readonly snapshot: string; readonly path: string; readonly offset: number; readonly length: number },

@@ -13,14 +13,15 @@ import {
 } from 'vscode-jsonrpc/node';
 import type { WireError } from '../../protocol/errors.ts';
 import type { RestoreResult, SnapshotEntry } from '../../protocol/status.ts';
-import { listFolder, readRange } from '../archive/browse.ts';
+import { describeSources, listFolder, readRange } from '../archive/browse.ts';
 import { restoreSnapshot } from '../archive/restore.ts';
 import { toHex, wipe } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { isCode, SignetError, toSignetError } from '../base/errors.ts';
 import type { DatabaseCapture } from '../capture/capture.ts';
+import type { StandingSnapshot } from '../heads/model.ts';
 import { isAbsence, type Remote, type RemoteKind } from '../remotes/remote.ts';
-import type { PackJournal, PreparedKeyFile, Repository, Snapshot, SnapshotId } from '../repository/model.ts';
+import type { PackJournal, PreparedKeyFile, Repository } from '../repository/model.ts';
 import {
   openRepository,
   type PreparedRepository,
@@ -158,6 +159,14 @@ class EngineServer {
       if (offset === 0 || this.#listed === undefined) this.#listed = await this.#snapshots(signal);
       const { entries, devices } = this.#listed;
       return { entries: entries.slice(offset, offset + limit), total: entries.length, devices };
+    });
+    this.#answer(engine.showSnapshot, async ({ snapshot }, signal) => {
+      const { repository } = this.#opened();
+      const found = await this.#find(snapshot, signal);
+      return {
+        snapshot: snapshotEntry(found),
+        sources: await describeSources(repository, found.snapshot.tree, signal),
+      };
     });
     this.#answer(engine.list, async ({ snapshot, path }, signal) => {
       const { repository } = this.#opened();
@@ -353,7 +362,7 @@ class EngineServer {
     return { entries: history.snapshots.map(snapshotEntry), devices: devicesOf(history) };
   }
 
-  async #find(named: string, signal: AbortSignal): Promise<{ readonly id: SnapshotId; readonly snapshot: Snapshot }> {
+  async #find(named: string, signal: AbortSignal): Promise<StandingSnapshot> {
     return resolveSnapshot((this.#history ?? (await this.#readHistory(signal))).snapshots, named);
   }
 

@@ -218,6 +218,8 @@ export class Jobs {
     this.left = new LeftPlaces({ ...options, session });
     this.browsing = new Browsing({
       ...options,
+      past: this.#past,
+      sources: () => this.#settings.orDefault.sources,
       use: async () => {
         await this.#ready();
         this.#unlocking.used();

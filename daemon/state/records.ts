@@ -60,6 +60,7 @@ export class History {
   readonly #lastOf: StatementSync;
   readonly #lastRun: StatementSync;
   readonly #before: StatementSync;
+  readonly #made: StatementSync;
 
   constructor(database: DatabaseSync, localKey: Uint8Array) {
     this.#key = localKey;
@@ -74,6 +75,10 @@ export class History {
       `SELECT at, outcome, sealed FROM history
        WHERE place < coalesce((SELECT min(place) FROM history WHERE at = ?), (SELECT max(place) + 1 FROM history WHERE at < ?))
        ORDER BY place DESC LIMIT ?`,
+    );
+    this.#made = database.prepare(
+      `SELECT at, outcome, sealed FROM history
+       WHERE at >= ? AND at <= ? AND outcome IN ('good', 'partial') ORDER BY place DESC LIMIT ?`,
     );
     this.#lastRun = database.prepare(
       `SELECT at FROM history WHERE outcome IN ('good', 'nothing-new', 'partial') ORDER BY place DESC LIMIT 1`,
@@ -95,6 +100,11 @@ export class History {
   before(before: string | undefined, count: number): readonly HistoryEntry[] {
     if (before === undefined) return this.last(count);
     return this.#before.all(before, before, count).map(row => this.#entry(row));
+  }
+
+  /** At most `count` runs that ended in that time (RFC 3339 in UTC, to the millisecond) and may have made a snapshot, newest first. */
+  made(from: string, to: string, count: number): readonly HistoryEntry[] {
+    return this.#made.all(from, to, count).map(row => this.#entry(row));
   }
 
   /** The newest run after which everything was known to be backed up. */
