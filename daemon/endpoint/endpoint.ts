@@ -35,6 +35,7 @@ export const requests = {
   cancel: messages.cancel,
   snapshots: messages.snapshots,
   showSnapshot: messages.showSnapshot,
+  compareSnapshots: messages.compareSnapshots,
   list: messages.list,
   read: messages.read,
   restore: messages.restore,

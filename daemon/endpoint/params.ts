@@ -83,6 +83,12 @@ export const paramsOf = {
     limit: v.optional(v.pipe(count, v.minValue(1), v.maxValue(500))),
   }),
   showSnapshot: v.strictObject({ snapshot }),
+  compareSnapshots: v.strictObject({
+    before: snapshot,
+    after: snapshot,
+    path: v.exactOptional(innerPath),
+    offset: v.optional(count),
+  }),
   list: v.strictObject({ snapshot, path: innerPath, offset: v.optional(count) }),
   read: v.strictObject({
     snapshot,

@@ -9,6 +9,7 @@ import type {
   BackupResult,
   ListEntry,
   RestoreResult,
+  SnapshotDifference,
   SnapshotEntry,
   SnapshotSource,
   SourceStatus,
@@ -86,6 +87,13 @@ export interface BackupOutcome extends Omit<BackupResult, 'type'> {
   readonly repositoryBytes: number;
   readonly packsListedAt?: string;
   readonly devices: readonly KnownDevice[];
+}
+
+export interface CompareOrder {
+  readonly before: string;
+  readonly after: string;
+  readonly path: string;
+  readonly offset: number;
 }
 
 export interface RestoreOrder {
@@ -179,6 +187,10 @@ export const read = request<
   { readonly snapshot: string; readonly path: string; readonly offset: number; readonly length: number },
   { readonly bytes: Uint8Array; readonly sizeBytes: number }
 >('read');
+export const compare = request<
+  CompareOrder,
+  { readonly entries: readonly SnapshotDifference[]; readonly total: number; readonly isMore: boolean }
+>('compare');
 export const restore = request<RestoreOrder, RestoreResult>('restore');
 export const verify = request<{ readonly readDataPercent: number; readonly witness: Witness }, VerifyResult>('verify');
 /** With the devices the heads are read, too: there are none in the answer where a newer version forbids that. */

@@ -14,6 +14,7 @@ import {
 import type { WireError } from '../../protocol/errors.ts';
 import type { RestoreResult, SnapshotEntry } from '../../protocol/status.ts';
 import { describeSources, listFolder, readRange } from '../archive/browse.ts';
+import { type Comparison, compareTrees } from '../archive/compare.ts';
 import { restoreSnapshot } from '../archive/restore.ts';
 import { toHex, wipe } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
@@ -31,7 +32,7 @@ import {
 import type { Home } from '../state/model.ts';
 import { isVaultKey, listVaults } from '../vault/vault.ts';
 import { findsNothing, type NewestSnapshot, runBackup } from './backup.ts';
-import { bounded, inAnswer, moreOf } from './bounded.ts';
+import { bounded, inAnswer, inPage, moreOf } from './bounded.ts';
 import type { Grants } from './connect.ts';
 import { devicesOf, type KnownDevice } from './devices.ts';
 import * as engine from './engine-messages.ts';
@@ -84,6 +85,8 @@ class EngineServer {
   #session: Session | undefined;
   #history: SnapshotHistory | undefined;
   #listed: ListedSnapshots | undefined;
+  /** Kept for as long as pages of it are asked for. */
+  #compared: ({ readonly of: string } & Comparison) | undefined;
   /** What the last backup of the opened repository left as this computer's newest. */
   #newest: (NewestSnapshot & { readonly of: Repository }) | undefined;
   /** Of the opened place; opened when they are needed. */
@@ -168,6 +171,7 @@ class EngineServer {
         sources: await describeSources(repository, found.snapshot.tree, signal),
       };
     });
+    this.#answer(engine.compare, (order, signal) => this.#compare(order, signal));
     this.#answer(engine.list, async ({ snapshot, path }, signal) => {
       const { repository } = this.#opened();
       return listFolder(repository, (await this.#find(snapshot, signal)).snapshot.tree, path, signal);
@@ -278,6 +282,7 @@ class EngineServer {
     this.#session = undefined;
     this.#history = undefined;
     this.#listed = undefined;
+    this.#compared = undefined;
     wipe(session?.headsKey);
     await session?.repository.close();
   }
@@ -360,6 +365,22 @@ class EngineServer {
   async #snapshots(signal: AbortSignal): Promise<ListedSnapshots> {
     const history = await this.#readHistory(signal);
     return { entries: history.snapshots.map(snapshotEntry), devices: devicesOf(history) };
+  }
+
+  async #compare(
+    { before, after, path, offset }: engine.CompareOrder,
+    signal: AbortSignal,
+  ): Promise<Comparison & { readonly total: number }> {
+    const { repository } = this.#opened();
+    const [older, newer] = [await this.#find(before, signal), await this.#find(after, signal)];
+    const of = JSON.stringify([older.id, newer.id, path]);
+    const trees = { before: older.snapshot.tree, after: newer.snapshot.tree };
+    const kept = this.#compared?.of === of ? this.#compared : undefined;
+    const compared = kept ?? { of, ...(await compareTrees(repository, trees, path, { signal })) };
+    const { entries, isMore } = compared;
+    const { listed, more } = bounded(entries.slice(offset), inPage);
+    this.#compared = more > 0 ? compared : undefined;
+    return { entries: listed, total: entries.length, isMore };
   }
 
   async #find(named: string, signal: AbortSignal): Promise<StandingSnapshot> {
