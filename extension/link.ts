@@ -7,6 +7,7 @@ import {
   CloseAction,
   ErrorAction,
   LanguageClient,
+  type NotificationType,
   type RequestType,
   type RequestType0,
   RevealOutputChannelOn,
@@ -102,6 +103,12 @@ export class Link {
     }
   }
 
+  /** What the daemon tells this window meanwhile, until the listener is disposed. */
+  async listen<P>(type: NotificationType<P>, heard: (told: P) => void): Promise<Disposable> {
+    const { client } = await this.#needLine();
+    return client.onNotification(type.method, heard);
+  }
+
   /** Seals secrets for one request on the line that stands now. */
   async seal(
     type: { readonly method: string },
@@ -118,10 +125,15 @@ export class Link {
 
   /** Opens the recovery key that came back with an answer; the text lives as long as its caller keeps it. */
   async openKey(type: { readonly method: string }, sealed: SealedSecrets): Promise<string> {
+    return this.openSecret(type, sealed, 'recoveryKey');
+  }
+
+  /** Opens one secret that came back with an answer; the text lives as long as its caller keeps it. */
+  async openSecret(type: { readonly method: string }, sealed: SealedSecrets, name: SecretName): Promise<string> {
     const { dialed } = await this.#needLine();
     const secrets = dialed.secrets.open(type.method, sealed);
     try {
-      return Buffer.from(secrets.get('recoveryKey') ?? []).toString('utf8');
+      return Buffer.from(secrets.get(name) ?? []).toString('utf8');
     } finally {
       secrets.wipe();
     }
