@@ -111,10 +111,16 @@ export class Link {
 
   /** Opens the recovery key that came back with an answer; the text lives as long as its caller keeps it. */
   async openKey(type: { readonly method: string }, sealed: SealedSecrets): Promise<string> {
+    return await this.openText(type, sealed);
+  }
+
+  /** Opens what came back sealed with an answer, which is one secret; the text lives as long as its caller keeps it. */
+  async openText(type: { readonly method: string }, sealed: SealedSecrets): Promise<string> {
     const { dialed } = await this.#needLine();
     const secrets = dialed.secrets.open(type.method, sealed);
     try {
-      return Buffer.from(secrets.get('recoveryKey') ?? []).toString('utf8');
+      const [name] = secrets.names();
+      return Buffer.from((name === undefined ? undefined : secrets.get(name)) ?? []).toString('utf8');
     } finally {
       secrets.wipe();
     }
