@@ -42,6 +42,7 @@ export function handlersOf({ jobs, vault, clock, pid, stop, ...asGiven }: Handle
     cancel: async () => ({ cancelled: jobs.cancel() }),
     snapshots: (page, { signal }) => jobs.browsing.snapshots(page, signal),
     history: async ({ before, limit = historyPage }) => jobs.history(before, limit),
+    compareSnapshots: (two, { signal }) => jobs.browsing.compare(two, signal),
     list: (folder, { signal }) => jobs.browsing.list(folder, signal),
     read: async (range, { signal }) => {
       const part = await jobs.browsing.read(range, signal);

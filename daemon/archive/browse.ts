@@ -6,7 +6,7 @@ import type { BlobId, Repository, TreeNode } from '../repository/model.ts';
 import { manifestFolder } from './manifest.ts';
 import { displayPath, nameKey, parsePath, splitPath } from './names.ts';
 
-type Reader = Pick<Repository, 'find' | 'loadBlob' | 'loadTree'>;
+export type Reader = Pick<Repository, 'find' | 'loadBlob' | 'loadTree'>;
 
 /** The entries of a folder of a snapshot by its shown path ('' is the root). @throws E_NOT_FOUND */
 export async function listFolder(
@@ -53,8 +53,9 @@ export async function readRange(
   return { bytes: Buffer.concat(parts), sizeBytes };
 }
 
-async function findNode(
-  repository: Reader,
+/** The entry at a shown path; undefined is the root. @throws E_NOT_FOUND */
+export async function findNode(
+  repository: Pick<Reader, 'loadTree'>,
   tree: BlobId,
   shownPath: string,
   signal: AbortSignal,
@@ -88,6 +89,6 @@ function isFolder(what: string): SignetError {
   return new SignetError('E_USAGE', 'a folder is no file', { params: { detail, advice: '`signet ls` lists it' } });
 }
 
-function notFound(what: string): SignetError {
+export function notFound(what: string): SignetError {
   return new SignetError('E_NOT_FOUND', 'no such file or folder in the snapshot', { params: { what } });
 }

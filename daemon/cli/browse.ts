@@ -1,11 +1,12 @@
-// Looking into backups: snapshots, ls, cat.
+// Looking into backups: snapshots, ls, cat, diff.
 
 import { PeerError } from '../../protocol/errors.ts';
-import { count, moment, size } from '../../protocol/formats.ts';
+import { count, counted, listed, moment, size } from '../../protocol/formats.ts';
 import * as messages from '../../protocol/messages.ts';
 import { everyPage } from '../../protocol/pages.ts';
+import type { SnapshotDifference } from '../../protocol/status.ts';
 import { backupNamed, type CommonOptions, withDaemon } from './session.ts';
-import { harmless, print, printJson, table } from './terminal.ts';
+import { harmless, note, print, printJson, table } from './terminal.ts';
 
 export async function snapshots(options: CommonOptions): Promise<void> {
   const entries = await withDaemon(({ connection }) =>
@@ -39,6 +40,43 @@ export async function ls(snapshot: string, path: string | undefined, options: Co
     `${harmless(entry.name)}${entry.type === 'dir' ? '/' : entry.type === 'symlink' ? '@' : ''}`,
   ]);
   print(table(rows, [0]));
+}
+
+const marks = { added: '+', removed: '-', changed: '*' } as const satisfies Record<
+  SnapshotDifference['change'],
+  string
+>;
+
+/** The files in which two backups differ; with `--json` one result. */
+export async function diff(
+  before: string,
+  after: string,
+  path: string | undefined,
+  options: CommonOptions,
+): Promise<void> {
+  const two = { before: backupNamed(before), after: backupNamed(after), path: inner(path) };
+  let isMore = false;
+  const entries = await withDaemon(({ connection }) =>
+    everyPage(async offset => {
+      const page = await connection.sendRequest(messages.compareSnapshots, { ...two, offset });
+      isMore = page.isMore ?? false;
+      return page;
+    }),
+  );
+  if (options.json) return printJson({ type: 'result', entries, isMore });
+  if (entries.length === 0) return print('No file differs.');
+  const rows = entries.map(({ change, path: at, type, sizeBefore, sizeAfter }) => [
+    marks[change],
+    [sizeBefore, sizeAfter].flatMap(bytes => (bytes === undefined ? [] : [size(bytes)])).join(' → '),
+    `${harmless(at)}${type === 'dir' ? '/' : type === 'symlink' ? '@' : ''}`,
+  ]);
+  print(table(rows, [1]));
+  const sums = (['added', 'removed', 'changed'] as const).flatMap(change => {
+    const its = entries.filter(each => each.change === change).length;
+    return its === 0 ? [] : [`${count(its)} ${change}`];
+  });
+  note(`${counted(entries.length, 'file differs', 'files differ')}: ${listed(sums)}.`);
+  if (isMore) note('More may differ. Name a folder to see what differs in it.');
 }
 
 const chunkBytes = 128 * 1024;

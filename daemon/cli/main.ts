@@ -82,6 +82,9 @@ command('ls <snapshot> [path]', 'list a folder of a backup').action(async (snaps
 command('cat <snapshot> <path>', 'write a file of a backup to standard output').action(
   async (snapshot, path, options) => (await import('./browse.ts')).cat(snapshot, path, options),
 );
+command('diff <before> <after> [path]', 'list the files in which two backups differ').action(
+  async (before, after, path, options) => (await import('./browse.ts')).diff(before, after, path, options),
+);
 command('restore <snapshot>', 'bring back files of a backup: an id, or latest')
   .requiredOption('--to <dir>', 'new or empty folder')
   .option('--include <glob>', 'only what matches <source id>/<path>; may be given several times', gather)

@@ -34,6 +34,7 @@ export const requests = {
   backup: messages.backup,
   cancel: messages.cancel,
   snapshots: messages.snapshots,
+  compareSnapshots: messages.compareSnapshots,
   list: messages.list,
   read: messages.read,
   restore: messages.restore,

@@ -1,13 +1,11 @@
-// Looking into the backups that are kept: which there are, what is in their folders, and parts of their files, each in pages that an answer can
-// carry. Reads alone; each look counts as using Signet.
+// Looking into the backups that are kept: which there are, how two of them differ, what is in their folders, and parts of their files, each in
+// pages that an answer can carry. Reads alone; each look counts as using Signet.
 
-import type { ListEntry, SnapshotEntry } from '../../protocol/status.ts';
-import { bounded } from './bounded.ts';
+import type { ListEntry, SnapshotDifference, SnapshotEntry } from '../../protocol/status.ts';
+import { bounded, inPage } from './bounded.ts';
 import type { Engine } from './engine.ts';
 import * as engine from './engine-messages.ts';
 
-/** Of one answer. */
-const listPage = { entries: 500, characters: 1 << 20 };
 const maxReadBytes = 128 << 10;
 
 export interface Page<Entry> {
@@ -32,7 +30,7 @@ export class Browsing {
   async snapshots(
     {
       offset = 0,
-      limit = listPage.entries,
+      limit = inPage.entries,
     }: { readonly offset?: number | undefined; readonly limit?: number | undefined },
     signal: AbortSignal,
   ): Promise<Page<SnapshotEntry>> {
@@ -50,7 +48,28 @@ export class Browsing {
   ): Promise<Page<ListEntry>> {
     await this.#options.use();
     const entries = await this.#options.engine.ask(engine.list, { snapshot, path }, { signal });
-    return { entries: bounded(entries.slice(offset), listPage).listed, total: entries.length };
+    return { entries: bounded(entries.slice(offset), inPage).listed, total: entries.length };
+  }
+
+  /** What differs between two snapshots; pages after the first are of what the first saw. */
+  async compare(
+    {
+      before,
+      after,
+      path = '',
+      offset = 0,
+    }: {
+      readonly before: string;
+      readonly after: string;
+      readonly path?: string;
+      readonly offset?: number | undefined;
+    },
+    signal: AbortSignal,
+  ): Promise<Page<SnapshotDifference> & { readonly isMore?: true }> {
+    await this.#options.use();
+    const order = { before, after, path, offset };
+    const { isMore, ...page } = await this.#options.engine.ask(engine.compare, order, { signal });
+    return { ...page, ...(isMore && { isMore }) };
   }
 
   /** @param range.length may be more than one answer carries: then it is cut */

@@ -9,6 +9,7 @@ import type {
   BackupResult,
   ListEntry,
   RestoreResult,
+  SnapshotDifference,
   SnapshotEntry,
   SourceStatus,
   VerifyResult,
@@ -83,6 +84,13 @@ export interface BackupOutcome extends Omit<BackupResult, 'type'> {
   readonly snapshots: number;
   readonly repositoryBytes: number;
   readonly packsListedAt?: string;
+}
+
+export interface CompareOrder {
+  readonly before: string;
+  readonly after: string;
+  readonly path: string;
+  readonly offset: number;
 }
 
 export interface RestoreOrder {
@@ -171,6 +179,10 @@ export const read = request<
   { readonly snapshot: string; readonly path: string; readonly offset: number; readonly length: number },
   { readonly bytes: Uint8Array; readonly sizeBytes: number }
 >('read');
+export const compare = request<
+  CompareOrder,
+  { readonly entries: readonly SnapshotDifference[]; readonly total: number; readonly isMore: boolean }
+>('compare');
 export const restore = request<RestoreOrder, RestoreResult>('restore');
 export const verify = request<{ readonly readDataPercent: number; readonly witness: Witness }, VerifyResult>('verify');
 export const measure = request<Nothing, { readonly snapshots: number; readonly sizeBytes: number }>('measure');

@@ -14,6 +14,7 @@ import {
 import type { WireError } from '../../protocol/errors.ts';
 import type { RestoreResult, SnapshotEntry } from '../../protocol/status.ts';
 import { listFolder, readRange } from '../archive/browse.ts';
+import { type Comparison, compareTrees } from '../archive/compare.ts';
 import { restoreSnapshot } from '../archive/restore.ts';
 import { toHex, wipe } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
@@ -30,7 +31,7 @@ import {
 import type { Home } from '../state/model.ts';
 import { isVaultKey, listVaults } from '../vault/vault.ts';
 import { findsNothing, type NewestSnapshot, runBackup } from './backup.ts';
-import { bounded, inAnswer, moreOf } from './bounded.ts';
+import { bounded, inAnswer, inPage, moreOf } from './bounded.ts';
 import type { Grants } from './connect.ts';
 import * as engine from './engine-messages.ts';
 import type { EnginePlaces } from './engine-places.ts';
@@ -76,6 +77,8 @@ class EngineServer {
   #session: Session | undefined;
   #history: SnapshotHistory | undefined;
   #listed: readonly SnapshotEntry[] | undefined;
+  /** Kept for as long as pages of it are asked for. */
+  #compared: ({ readonly of: string } & Comparison) | undefined;
   /** What the last backup of the opened repository left as this computer's newest. */
   #newest: (NewestSnapshot & { readonly of: Repository }) | undefined;
   /** Of the opened place; opened when they are needed. */
@@ -152,6 +155,7 @@ class EngineServer {
       const found = this.#listed;
       return { entries: found.slice(offset, offset + limit), total: found.length };
     });
+    this.#answer(engine.compare, (order, signal) => this.#compare(order, signal));
     this.#answer(engine.list, async ({ snapshot, path }, signal) => {
       const { repository } = this.#opened();
       return listFolder(repository, (await this.#find(snapshot, signal)).snapshot.tree, path, signal);
@@ -258,6 +262,7 @@ class EngineServer {
     this.#session = undefined;
     this.#history = undefined;
     this.#listed = undefined;
+    this.#compared = undefined;
     wipe(session?.headsKey);
     await session?.repository.close();
   }
@@ -349,6 +354,22 @@ class EngineServer {
       bytesAdded: snapshot.summary?.dataAddedPacked ?? 0,
       announced: standing === 'announced',
     }));
+  }
+
+  async #compare(
+    { before, after, path, offset }: engine.CompareOrder,
+    signal: AbortSignal,
+  ): Promise<Comparison & { readonly total: number }> {
+    const { repository } = this.#opened();
+    const [older, newer] = [await this.#find(before, signal), await this.#find(after, signal)];
+    const of = JSON.stringify([older.id, newer.id, path]);
+    const trees = { before: older.snapshot.tree, after: newer.snapshot.tree };
+    const kept = this.#compared?.of === of ? this.#compared : undefined;
+    const compared = kept ?? { of, ...(await compareTrees(repository, trees, path, { signal })) };
+    const { entries, isMore } = compared;
+    const { listed, more } = bounded(entries.slice(offset), inPage);
+    this.#compared = more > 0 ? compared : undefined;
+    return { entries: listed, total: entries.length, isMore };
   }
 
   async #find(named: string, signal: AbortSignal): Promise<{ readonly id: SnapshotId; readonly snapshot: Snapshot }> {

@@ -169,6 +169,13 @@ export function fakeHandlers(changes: Partial<Handlers> = {}, asked: Asked[] = [
       ],
       total: 2,
     }),
+    compareSnapshots: async () => ({
+      entries: [
+        { path: 'folder-abcd2345/chat.db', change: 'changed', type: 'file', sizeBefore: 4096, sizeAfter: 8192 },
+        { path: 'folder-abcd2345/media/new.jpg', change: 'added', type: 'file', sizeAfter: 812_000 },
+      ],
+      total: 2,
+    }),
     read: async ({ offset, length }) => {
       const bytes = Buffer.from(fileText);
       return { base64: bytes.subarray(offset, offset + length).toString('base64'), sizeBytes: bytes.length };
