@@ -174,7 +174,10 @@ export const snapshots = request<
   { readonly offset: number; readonly limit: number },
   { readonly entries: readonly SnapshotEntry[]; readonly total: number }
 >('snapshots');
-export const list = request<{ readonly snapshot: string; readonly path: string }, readonly ListEntry[]>('list');
+export const list = request<
+  { readonly snapshot: string; readonly path: string; readonly self?: boolean },
+  readonly ListEntry[]
+>('list');
 export const read = request<
   { readonly snapshot: string; readonly path: string; readonly offset: number; readonly length: number },
   { readonly bytes: Uint8Array; readonly sizeBytes: number }
