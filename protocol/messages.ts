@@ -96,16 +96,24 @@ export const snapshots = new RequestType<
   { readonly entries: readonly SnapshotEntry[]; readonly total: number },
   WireError
 >('signet/snapshots');
-/** From the client to the daemon: what one snapshot holds of each source. */
+/** From the client to the daemon: what one snapshot holds of each source; no sources are told of one that another tool made. */
 export const showSnapshot = new RequestType<
   { readonly snapshot: string },
   { readonly snapshot: SnapshotEntry; readonly sources: readonly SnapshotSource[] },
   WireError
 >('signet/snapshots/show');
-/** From the client to the daemon: the files in which two snapshots differ, below `path` (default: everywhere), a page at a time (at most 500). */
+/**
+ * From the client to the daemon: the files in which two snapshots differ, at `path` and below it (default: everywhere), a page at a time (at
+ * most 500). Times and permissions do not count. A folder that is in one alone is listed only when it is empty.
+ */
 export const compareSnapshots = new RequestType<
   { readonly before: string; readonly after: string; readonly path?: string; readonly offset?: number },
-  { readonly entries: readonly SnapshotDifference[]; readonly total: number },
+  {
+    readonly entries: readonly SnapshotDifference[];
+    readonly total: number;
+    /** More may differ than is listed on all pages (at most 50,000): a folder as `path` tells of it. */
+    readonly isMore?: true;
+  },
   WireError
 >('signet/snapshots/compare');
 /** From the client to the daemon: the entries of a folder of a snapshot, a page at a time (at most 500). */

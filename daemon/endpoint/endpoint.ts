@@ -34,6 +34,8 @@ export const requests = {
   backup: messages.backup,
   cancel: messages.cancel,
   snapshots: messages.snapshots,
+  compareSnapshots: messages.compareSnapshots,
+  showSnapshot: messages.showSnapshot,
   list: messages.list,
   read: messages.read,
   restore: messages.restore,

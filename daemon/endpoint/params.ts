@@ -82,6 +82,13 @@ export const paramsOf = {
     offset: v.optional(count),
     limit: v.optional(v.pipe(count, v.minValue(1), v.maxValue(500))),
   }),
+  compareSnapshots: v.strictObject({
+    before: snapshot,
+    after: snapshot,
+    path: v.exactOptional(innerPath),
+    offset: v.optional(count),
+  }),
+  showSnapshot: v.strictObject({ snapshot }),
   list: v.strictObject({ snapshot, path: innerPath, offset: v.optional(count) }),
   read: v.strictObject({
     snapshot,
