@@ -291,7 +291,7 @@ function chatsRow({ sources }: Status, reader: Reader): Row {
 function sourceRow(source: SourceStatus, { locale }: Reader): Row {
   const { id, label, root, problem, verified, messages, sizeBytes } = source;
   const isFine = problem === undefined && verified !== false;
-  const trouble = problem === undefined ? say(locale, 'not verified') : problemWords(problem);
+  const trouble = problem === undefined ? say(locale, 'not verified') : problemWords(problem, locale);
   const counts = messages === undefined ? '' : counted(messages, 'message', 'messages', locale);
   const held = sizeBytes === undefined ? '' : size(sizeBytes, locale);
   const first = isFine ? counts : trouble;

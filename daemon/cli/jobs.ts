@@ -147,7 +147,7 @@ function restoreWords(result: RestoreResult): string {
 function notesFor(target: string): readonly string[] {
   const ids = existsSync(target) ? readdirSync(target) : [];
   const profiles = new Set(ids.map(id => /^([a-z][a-z0-9-]*)-[a-z2-7]{8}$/.exec(id)?.[1] ?? ''));
-  return [...profiles].map(restoringNote).filter(note => note !== undefined);
+  return [...profiles].map(profile => restoringNote(profile)).filter(note => note !== undefined);
 }
 
 export interface VerifyOptions extends CommonOptions {
