@@ -30,6 +30,9 @@ export const commands: Readonly<Record<string, Run>> = {
   'signet.stopAndUninstall': lazily(async () => (await import('./stop.ts')).stopAndUninstall),
   'signet.installCli': lazily(async () => (await import('./install-cli.ts')).installCli),
   'signet.start': lazily(async () => (await import('./everyday.ts')).start),
+
+  'signet.extension.update': lazily(async () => (await import('./everyday.ts')).updateExtension),
+  'signet.source.accept': lazily(async () => (await import('./everyday.ts')).acceptShrinking),
 };
 
 /** The types of a command's arguments are for those who write it: callers from outside are not checked, so it looks at what it was given. */
