@@ -13,10 +13,7 @@ export const commands: Readonly<Record<string, Run>> = {
   }),
   'signet.backUpNow': lazily(async () => (await import('./everyday.ts')).backUpNow),
   'signet.cancelBackup': lazily(async () => (await import('./everyday.ts')).cancelBackup),
-  'signet.restore': lazily(async () => {
-    const { restoreBackup } = await import('./restore.ts');
-    return ({ link, reader }) => restoreBackup(link, reader);
-  }),
+  'signet.restore': lazily(async () => (await import('./restore/restore.ts')).restoreBackup),
   'signet.unlock': lazily(async () => {
     const { unlockVault } = await import('./unlock.ts');
     return ({ link }) => unlockVault(link);
