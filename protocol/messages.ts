@@ -116,9 +116,12 @@ export const compareSnapshots = new RequestType<
   },
   WireError
 >('signet/snapshots/compare');
-/** From the client to the daemon: the entries of a folder of a snapshot, a page at a time (at most 500). */
+/**
+ * From the client to the daemon: the entries of a folder of a snapshot, a page at a time (at most 500); of a file, the file. With `self` the
+ * entry at the path alone, also of a folder.
+ */
 export const list = new RequestType<
-  { readonly snapshot: string; readonly path: string; readonly offset?: number },
+  { readonly snapshot: string; readonly path: string; readonly offset?: number; readonly self?: boolean },
   { readonly entries: readonly ListEntry[]; readonly total: number },
   WireError
 >('signet/list');

@@ -89,7 +89,7 @@ export const paramsOf = {
     offset: v.optional(count),
   }),
   showSnapshot: v.strictObject({ snapshot }),
-  list: v.strictObject({ snapshot, path: innerPath, offset: v.optional(count) }),
+  list: v.strictObject({ snapshot, path: innerPath, offset: v.optional(count), self: v.optional(v.boolean()) }),
   read: v.strictObject({
     snapshot,
     path: innerPath,
