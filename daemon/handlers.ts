@@ -41,6 +41,7 @@ export function handlersOf({ jobs, vault, clock, pid, stop, ...asGiven }: Handle
     backup: (_, call) => jobs.backup('user', undefined, call),
     cancel: async () => ({ cancelled: jobs.cancel() }),
     snapshots: (page, { signal }) => jobs.browsing.snapshots(page, signal),
+    showSnapshot: ({ snapshot }, { signal }) => jobs.browsing.show(snapshot, signal),
     history: async ({ before, limit = historyPage }) => jobs.history(before, limit),
     compareSnapshots: (two, { signal }) => jobs.browsing.compare(two, signal),
     list: (folder, { signal }) => jobs.browsing.list(folder, signal),

@@ -34,6 +34,9 @@ export function activate(context: vscode.ExtensionContext): void {
   const learn = (next: Known) => {
     known = next;
     draw();
+    if (next.kind === 'connected' && context.globalState.get('stopped') === true) {
+      context.globalState.update('stopped', undefined); // somebody started it, here or elsewhere
+    }
     changed.fire(known);
   };
   draw();
@@ -43,6 +46,7 @@ export function activate(context: vscode.ExtensionContext): void {
     link: new Link({ daemon: () => daemonCommand(context), log, onChange: learn, window: vscode.window }),
     log,
     extension: context.extensionUri,
+    memory: context.globalState,
     reader,
     known: () => known,
     onDidChange: changed.event,
@@ -50,7 +54,7 @@ export function activate(context: vscode.ExtensionContext): void {
   shell.then(
     async given => {
       for (const part of parts) context.subscriptions.push(await part(given));
-      await given.link.connect({ start: true });
+      await given.link.connect({ start: given.memory.get('stopped') !== true });
     },
     (error: unknown) => log.error(error instanceof Error ? error : String(error)),
   );

@@ -266,7 +266,7 @@ function chatsRow({ sources }: Status, reader: Reader): Row {
 function sourceRow(source: SourceStatus, { locale }: Reader): Row {
   const { label, root, problem, verified } = source;
   const facts = [
-    problem === undefined ? '' : problemWords(problem),
+    problem === undefined ? '' : problemWords(problem, locale),
     verified === false ? 'not verified' : '',
     sourceWords(source, locale),
   ].filter(fact => fact !== '');

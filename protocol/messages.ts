@@ -96,7 +96,7 @@ export const snapshots = new RequestType<
   { readonly entries: readonly SnapshotEntry[]; readonly total: number },
   WireError
 >('signet/snapshots');
-/** From the client to the daemon: what one snapshot holds of each source. */
+/** From the client to the daemon: what one snapshot holds of each source; no sources are told of one that another tool made. */
 export const showSnapshot = new RequestType<
   { readonly snapshot: string },
   { readonly snapshot: SnapshotEntry; readonly sources: readonly SnapshotSource[] },

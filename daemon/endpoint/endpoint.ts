@@ -35,6 +35,7 @@ export const requests = {
   cancel: messages.cancel,
   snapshots: messages.snapshots,
   compareSnapshots: messages.compareSnapshots,
+  showSnapshot: messages.showSnapshot,
   list: messages.list,
   read: messages.read,
   restore: messages.restore,

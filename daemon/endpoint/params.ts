@@ -88,6 +88,7 @@ export const paramsOf = {
     path: v.exactOptional(innerPath),
     offset: v.optional(count),
   }),
+  showSnapshot: v.strictObject({ snapshot }),
   list: v.strictObject({ snapshot, path: innerPath, offset: v.optional(count), self: v.optional(v.boolean()) }),
   read: v.strictObject({
     snapshot,
