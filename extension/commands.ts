@@ -23,6 +23,7 @@ export const commands: Readonly<Record<string, Run>> = {
   }),
   'signet.lock': lazily(async () => (await import('./everyday.ts')).lockVault),
   'signet.openStatus': lazily(async () => (await import('./everyday.ts')).openStatus),
+  'signet.browseSnapshots': lazily(async () => (await import('./snapshots/browse.ts')).browseSnapshots),
   'signet.verify': lazily(async () => (await import('./verify.ts')).verifyBackups),
   'signet.openSettings': lazily(async () => (await import('./everyday.ts')).openSettings),
   'signet.showLog': lazily(async () => (await import('./everyday.ts')).showLog),
@@ -30,6 +31,11 @@ export const commands: Readonly<Record<string, Run>> = {
   'signet.stopAndUninstall': lazily(async () => (await import('./stop.ts')).stopAndUninstall),
   'signet.installCli': lazily(async () => (await import('./install-cli.ts')).installCli),
   'signet.start': lazily(async () => (await import('./everyday.ts')).start),
+  'signet.snapshot.browse': lazily(async () => (await import('./snapshots/browse.ts')).browseSnapshots),
+  'signet.snapshot.restore': lazily(async () => (await import('./snapshots/browse.ts')).restoreSnapshot),
+  'signet.snapshot.openFile': lazily(async () => (await import('./snapshots/browse.ts')).openFile),
+  'signet.snapshot.compare': lazily(async () => (await import('./snapshots/compare.ts')).compareTwo),
+  'signet.snapshot.compareWithLive': lazily(async () => (await import('./snapshots/compare.ts')).compareWithLive),
 };
 
 /** The types of a command's arguments are for those who write it: callers from outside are not checked, so it looks at what it was given. */

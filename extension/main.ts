@@ -7,7 +7,7 @@ import * as vscode from 'vscode';
 import { commands, type Run } from './commands.ts';
 import { explain } from './explain.ts';
 import type { DaemonCommand } from './link.ts';
-import { parts } from './parts.ts';
+import { mounts, parts } from './parts.ts';
 import type { Shell } from './shell.ts';
 import { StatusItem } from './status-item.ts';
 import { StatusTree } from './status-tree.ts';
@@ -51,6 +51,7 @@ export function activate(context: vscode.ExtensionContext): void {
     known: () => known,
     onDidChange: changed.event,
   }));
+  context.subscriptions.push(...mounts.map(mount => mount(shell)));
   shell.then(
     async given => {
       for (const part of parts) context.subscriptions.push(await part(given));
