@@ -61,6 +61,7 @@ export function handlersOf({ jobs, vault, clock, pid, stop, ...asGiven }: Handle
     },
     discoverSources: () => jobs.sources.discover(),
     syncedFolders: () => jobs.sources.syncedFolders(),
+    inspectPlace: ({ remote, roots = [] }, { signal }) => jobs.inspectPlace(remote, roots, signal),
     addSource: wish => jobs.sources.add(wish),
     removeSource: async ({ id }) => {
       await jobs.sources.remove(id);

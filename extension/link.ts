@@ -128,6 +128,18 @@ export class Link {
     return this.openSecret(type, sealed, 'recoveryKey');
   }
 
+  /** Opens what came back sealed with an answer, which is one secret; the text lives as long as its caller keeps it. */
+  async openText(type: { readonly method: string }, sealed: SealedSecrets): Promise<string> {
+    const { dialed } = await this.#needLine();
+    const secrets = dialed.secrets.open(type.method, sealed);
+    try {
+      const [name] = secrets.names();
+      return Buffer.from((name === undefined ? undefined : secrets.get(name)) ?? []).toString('utf8');
+    } finally {
+      secrets.wipe();
+    }
+  }
+
   /** Opens one secret that came back with an answer; the text lives as long as its caller keeps it. */
   async openSecret(type: { readonly method: string }, sealed: SealedSecrets, name: SecretName): Promise<string> {
     const { dialed } = await this.#needLine();

@@ -204,6 +204,12 @@ export const historyDays = new RequestType<
 export const discoverSources = new RequestType0<readonly FoundSource[], WireError>('signet/sources/discover');
 /** From the client to the daemon: folders here that other apps upload to a cloud, as places for the copies. */
 export const syncedFolders = new RequestType0<readonly SyncedFolder[], WireError>('signet/places/synced');
+/** From the client to the daemon: what lies in a place, before set-up asks for more. E_USAGE when one of `roots` lies in it or it in one of them. */
+export const inspectPlace = new RequestType<
+  { readonly remote: string; readonly roots?: readonly string[] },
+  { readonly holds: 'empty' | 'repository' | 'other' },
+  WireError
+>('signet/places/inspect');
 /** From the client to the daemon: one more source; without a root the profile's own folder, without a profile recognised. */
 export const addSource = new RequestType<
   { readonly root?: string; readonly profile?: string; readonly label?: string } & SourceChoices,

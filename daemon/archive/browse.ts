@@ -24,18 +24,6 @@ export async function listFolder(
   return (await repository.loadTree(node.subtree, { signal })).map(listEntryOf);
 }
 
-/** One entry alone. @throws E_NOT_FOUND, also for the root, which has no entry */
-export async function statEntry(
-  repository: Reader,
-  tree: BlobId,
-  shownPath: string,
-  signal: AbortSignal,
-): Promise<ListEntry> {
-  const node = await findNode(repository, tree, shownPath, signal);
-  if (node === undefined) throw notFound(shownPath);
-  return listEntryOf(node);
-}
-
 /**
  * What a snapshot holds of each source, as its manifest tells; none where another tool made it. One that could not be read then and is not
  * in it is not told.
@@ -90,6 +78,18 @@ async function extentOf(
     }
   }
   return { files, bytes };
+}
+
+/** One entry alone. @throws E_NOT_FOUND, also for the root, which has no entry */
+export async function statEntry(
+  repository: Reader,
+  tree: BlobId,
+  shownPath: string,
+  signal: AbortSignal,
+): Promise<ListEntry> {
+  const node = await findNode(repository, tree, shownPath, signal);
+  if (node === undefined) throw notFound(shownPath);
+  return listEntryOf(node);
 }
 
 /** At most `length` bytes of a file from `offset` on, and the size of the whole. @throws E_NOT_FOUND */

@@ -47,6 +47,7 @@ export const requests = {
   pause: messages.pause,
   discoverSources: messages.discoverSources,
   syncedFolders: messages.syncedFolders,
+  inspectPlace: messages.inspectPlace,
   addSource: messages.addSource,
   removeSource: messages.removeSource,
   changeSource: messages.changeSource,

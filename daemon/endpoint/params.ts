@@ -117,6 +117,10 @@ export const paramsOf = {
   pause: v.strictObject({ ms: v.pipe(count, v.maxValue(longestPauseMs)) }),
   discoverSources: nothing,
   syncedFolders: nothing,
+  inspectPlace: v.strictObject({
+    remote: place,
+    roots: v.exactOptional(v.pipe(v.array(absolutePath), v.maxLength(64))),
+  }),
   addSource: v.pipe(
     v.strictObject({ ...wish, label: v.exactOptional(label) }),
     v.check(({ root, profile }) => root !== undefined || profile !== undefined, 'a folder or a profile'),

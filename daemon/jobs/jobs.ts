@@ -44,7 +44,15 @@ import { loadWitness } from './recall.ts';
 import { Remembered } from './remembered.ts';
 import { changedSchedule } from './schedule.ts';
 import { SettingsInUse } from './settings-in-use.ts';
-import { type GivenSecrets, type NewPlace, type SetupOptions, type SetupOrder, setUp, syncedByOf } from './setup.ts';
+import {
+  type GivenSecrets,
+  inspectPlace,
+  type NewPlace,
+  type SetupOptions,
+  type SetupOrder,
+  setUp,
+  syncedByOf,
+} from './setup.ts';
 import { SourceList, type SourceListOptions } from './source-list.ts';
 import { statusOf } from './status.ts';
 import { Unlocking } from './unlocking.ts';
@@ -359,6 +367,16 @@ export class Jobs {
         throw error;
       }
     });
+  }
+
+  /** What lies in a place, with the rules of where it may lie. */
+  async inspectPlace(
+    remote: string,
+    roots: readonly string[],
+    signal: AbortSignal,
+  ): Promise<{ readonly holds: 'empty' | 'repository' | 'other' }> {
+    const sources = roots.map(root => ({ root }));
+    return { holds: await inspectPlace(remote, sources, { ...this.#options, signal }) };
   }
 
   async #configure(place: NewPlace, schedule: Partial<Schedule> | undefined): Promise<void> {

@@ -203,6 +203,7 @@ export function fakeHandlers(changes: Partial<Handlers> = {}, asked: Asked[] = [
     lock: async () => ({}),
     discoverSources: async () => [],
     syncedFolders: async () => [],
+    inspectPlace: async () => ({ holds: 'empty' }),
     addSource: async ({ root = '/home/kim/Chats', profile = 'generic', label = 'Chats' }) => ({
       id: `${profile}-abcd2345`,
       profile,
