@@ -79,7 +79,10 @@ async function carryOut(shell: Promise<Shell>, id: string, run: Run, given: read
 
 function reader(): Reader {
   const translate = (text: string, values: Readonly<Record<string, string | number>>) => vscode.l10n.t(text, values);
-  return { now: Date.now(), locale: { locale: vscode.env.language, translate } };
+  // Figures and dates in the language of the texts: without a bundle these are English.
+  const locale =
+    vscode.l10n.bundle === undefined && !vscode.env.language.startsWith('en') ? 'en-GB' : vscode.env.language;
+  return { now: Date.now(), locale: { locale, translate } };
 }
 
 /** What the person set, else the one that came with the extension. */
