@@ -1,7 +1,8 @@
 // The commands that only ask the daemon, or show something of the editor.
 
-import { backup, cancel, lock } from '../protocol/messages.ts';
-import type { BackupResult } from '../protocol/status.ts';
+import * as vscode from 'vscode';
+import { acceptSource, backup, cancel, lock } from '../protocol/messages.ts';
+import type { BackupResult, NextBackup } from '../protocol/status.ts';
 import type { Command } from './shell.ts';
 
 /** A backup shows in the status bar, the tree and the panel; no notice tells of it. */
@@ -19,7 +20,19 @@ export const showLog: Command<readonly [], boolean> = async ({ log }) => {
   return true;
 };
 
-export const start: Command<readonly [], boolean> = async ({ link }) => {
+export const openSettings: Command = async () =>
+  vscode.commands.executeCommand('workbench.action.openSettings', '@ext:signet.signet');
+
+/** What was stopped for good goes on with this. */
+export const start: Command<readonly [], boolean> = async ({ link, memory }) => {
+  await memory.update('stopped', undefined);
   await link.start();
   return true;
 };
+
+/** The editor's own page of the extension, where its update stands. */
+export const updateExtension: Command = async () => vscode.commands.executeCommand('extension.open', 'signet.signet');
+
+/** From the row of a source, or with `{ source: <id> }`: that it shrank was its owner's own doing. */
+export const acceptShrinking: Command<readonly [{ readonly source?: string }], NextBackup> = async ({ link }, given) =>
+  given?.source === undefined ? undefined : link.request(acceptSource, { id: given.source });

@@ -11,6 +11,7 @@ import type {
   RestoreResult,
   SnapshotDifference,
   SnapshotEntry,
+  SnapshotSource,
   SourceStatus,
   VerifyResult,
 } from '../../protocol/status.ts';
@@ -20,6 +21,7 @@ import { maxConnectionBytes } from '../remotes/connection.ts';
 import type { PlaceFacts } from '../remotes/remote.ts';
 import type { SourceSetting, Witness } from '../state/model.ts';
 import type { CopyOccasion, CopyOutcome, HealOutcome } from './copying.ts';
+import type { KnownDevice } from './devices.ts';
 
 /** What an opened repository tells about itself. */
 export interface OpenedRepository {
@@ -84,6 +86,7 @@ export interface BackupOutcome extends Omit<BackupResult, 'type'> {
   readonly snapshots: number;
   readonly repositoryBytes: number;
   readonly packsListedAt?: string;
+  readonly devices: readonly KnownDevice[];
 }
 
 export interface CompareOrder {
@@ -172,9 +175,17 @@ export const backup = request<BackupOrder, BackupOutcome>('backup');
 export const findsNothing = request<Pick<BackupOrder, 'sources' | 'memory'>, boolean>('findsNothing');
 export const snapshots = request<
   { readonly offset: number; readonly limit: number },
-  { readonly entries: readonly SnapshotEntry[]; readonly total: number }
+  { readonly entries: readonly SnapshotEntry[]; readonly total: number; readonly devices: readonly KnownDevice[] }
 >('snapshots');
-export const list = request<{ readonly snapshot: string; readonly path: string }, readonly ListEntry[]>('list');
+/** One snapshot and what it holds of each source. */
+export const showSnapshot = request<
+  { readonly snapshot: string },
+  { readonly snapshot: SnapshotEntry; readonly sources: readonly Omit<SnapshotSource, 'here'>[] }
+>('showSnapshot');
+export const list = request<
+  { readonly snapshot: string; readonly path: string; readonly self?: boolean },
+  readonly ListEntry[]
+>('list');
 export const read = request<
   { readonly snapshot: string; readonly path: string; readonly offset: number; readonly length: number },
   { readonly bytes: Uint8Array; readonly sizeBytes: number }
@@ -185,7 +196,11 @@ export const compare = request<
 >('compare');
 export const restore = request<RestoreOrder, RestoreResult>('restore');
 export const verify = request<{ readonly readDataPercent: number; readonly witness: Witness }, VerifyResult>('verify');
-export const measure = request<Nothing, { readonly snapshots: number; readonly sizeBytes: number }>('measure');
+/** With the devices the heads are read, too: there are none in the answer where a newer version forbids that. */
+export const measure = request<
+  { readonly devices: boolean },
+  { readonly snapshots: number; readonly sizeBytes: number; readonly devices?: readonly KnownDevice[] }
+>('measure');
 /** Of a folder; a cloud is asked what it tells of itself. */
 export const reachable = request<PlaceOrder, boolean>('reachable');
 /** What a cloud tells of itself, asked now: one request; null for a folder. */

@@ -1,7 +1,7 @@
 // What state.db holds, as objects: packs on their way, the history of runs, small facts.
 
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { fromUtf8, utf8 } from '../base/bytes.ts';
+import { fromBase64Url, fromUtf8, toBase64Url, utf8 } from '../base/bytes.ts';
 import { inTransaction } from './database.ts';
 import type { HistoryEntry, PackRow, PackRows } from './model.ts';
 import { openBox, sealBox } from './sealed.ts';
@@ -60,6 +60,8 @@ export class History {
   readonly #lastOf: StatementSync;
   readonly #lastRun: StatementSync;
   readonly #before: StatementSync;
+  readonly #made: StatementSync;
+  readonly #page: StatementSync;
 
   constructor(database: DatabaseSync, localKey: Uint8Array) {
     this.#key = localKey;
@@ -74,6 +76,14 @@ export class History {
       `SELECT at, outcome, sealed FROM history
        WHERE place < coalesce((SELECT min(place) FROM history WHERE at = ?), (SELECT max(place) + 1 FROM history WHERE at < ?))
        ORDER BY place DESC LIMIT ?`,
+    );
+    this.#page = database.prepare(
+      `SELECT place, at, outcome, iif(outcome = 'nothing-new', NULL, sealed) AS sealed FROM history
+       WHERE place < ? ORDER BY place DESC LIMIT ?`,
+    );
+    this.#made = database.prepare(
+      `SELECT at, outcome, sealed FROM history
+       WHERE at >= ? AND at <= ? AND outcome IN ('good', 'partial') ORDER BY place DESC LIMIT ?`,
     );
     this.#lastRun = database.prepare(
       `SELECT at FROM history WHERE outcome IN ('good', 'nothing-new', 'partial') ORDER BY place DESC LIMIT 1`,
@@ -97,6 +107,23 @@ export class History {
     return this.#before.all(before, before, count).map(row => this.#entry(row));
   }
 
+  /** At most `count` runs that ended in that time (RFC 3339 in UTC, to the millisecond) and may have made a snapshot, newest first. */
+  made(from: string, to: string, count: number): readonly HistoryEntry[] {
+    return this.#made.all(from, to, count).map(row => this.#entry(row));
+  }
+
+  /**
+   * All runs, newest first, in pages: the ones before `place`, which the page before gave (the newest without it). Of those that found
+   * nothing new there is only what they were.
+   */
+  page(
+    place: number | undefined,
+    count: number,
+  ): { readonly entries: readonly HistoryEntry[]; readonly place: number } {
+    const rows = this.#page.all(place ?? Number.MAX_SAFE_INTEGER, count);
+    return { entries: rows.map(row => this.#entry(row)), place: Number(rows.at(-1)?.['place'] ?? 0) };
+  }
+
   /** The newest run after which everything was known to be backed up. */
   lastGood(): HistoryEntry | undefined {
     const row = this.#lastOf.get();
@@ -109,9 +136,10 @@ export class History {
     return typeof at === 'string' ? at : undefined;
   }
 
-  /** With another local key (a lost file) only the two plain columns are left of an entry. */
+  /** Where it was not asked for, and with another local key (a lost file), only the two plain columns are left of an entry. */
   #entry(row: Record<string, unknown>): HistoryEntry {
-    const bytes = openBox(this.#key, historyName, row['sealed'] as Uint8Array);
+    const sealed = row['sealed'];
+    const bytes = sealed instanceof Uint8Array ? openBox(this.#key, historyName, sealed) : undefined;
     const text = bytes === undefined ? undefined : fromUtf8(bytes);
     if (text !== undefined) return JSON.parse(text) as HistoryEntry; // authenticated: `append` wrote it
     return { at: String(row['at']), outcome: row['outcome'] as HistoryEntry['outcome'] };
@@ -143,5 +171,27 @@ export class Facts {
 
   remove(name: string): void {
     this.#remove.run(name);
+  }
+}
+
+/** Facts that tell more, such as how other computers are called: sealed under the machine's local key, as the history is. */
+export class SealedFacts {
+  readonly #facts: Facts;
+  readonly #key: Uint8Array;
+
+  constructor(facts: Facts, localKey: Uint8Array) {
+    this.#facts = facts;
+    this.#key = localKey;
+  }
+
+  /** Undefined also where it was sealed under another key. */
+  get(name: string): string | undefined {
+    const box = fromBase64Url(this.#facts.get(name) ?? '');
+    const bytes = box === undefined ? undefined : openBox(this.#key, `fact/${name}`, box);
+    return bytes === undefined ? undefined : fromUtf8(bytes);
+  }
+
+  set(name: string, value: string): void {
+    this.#facts.set(name, toBase64Url(sealBox(this.#key, `fact/${name}`, utf8(value))));
   }
 }

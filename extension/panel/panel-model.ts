@@ -40,6 +40,7 @@ export const panelCommands = [
   'signet.openSettings',
   'signet.showLog',
   'signet.start',
+  'signet.extension.update',
 ] as const;
 export type PanelCommand = (typeof panelCommands)[number];
 

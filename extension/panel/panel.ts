@@ -4,7 +4,6 @@
 import { randomBytes } from 'node:crypto';
 import * as vscode from 'vscode';
 import {
-  acceptSource,
   changeSource,
   discoverSources,
   getSettings,
@@ -175,7 +174,7 @@ class ShownPanel {
         await this.#orTell(() => link.request(statusRequest, { check: true }));
         return;
       case 'accept':
-        await this.#orTell(() => link.request(acceptSource, { id: intent.source }));
+        await vscode.commands.executeCommand('signet.source.accept', { source: intent.source });
         return;
       case 'schedule':
         await this.#set('schedule', () => link.request(setSchedule, { kind: intent.kind }));

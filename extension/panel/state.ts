@@ -59,8 +59,12 @@ function notRunning(known: Known & { readonly kind: 'notRunning' }, { now, local
   return {
     ...plain('unplugged', sentence),
     lines: [...quietLines(below), ...(reason === '' ? [] : quietLines(reason))],
-    primary: run(say(locale, 'Start'), 'signet.start'),
-    others: [run(say(locale, 'Show Log'), 'signet.showLog')],
+    ...(known.isNewer
+      ? { primary: run(say(locale, 'Update'), 'signet.extension.update') }
+      : {
+          primary: run(say(locale, 'Start'), 'signet.start'),
+          others: [run(say(locale, 'Show Log'), 'signet.showLog')],
+        }),
   };
 }
 

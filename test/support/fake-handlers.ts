@@ -6,9 +6,11 @@ import { type SecretName, secretNames } from '../../protocol/secrets.ts';
 import type {
   BackupResult,
   CopyResult,
+  HistoryDay,
   PlaceStatus,
   RestoreResult,
   SnapshotEntry,
+  SnapshotSource,
   Status,
   VerifyResult,
 } from '../../protocol/status.ts';
@@ -147,6 +149,30 @@ export const snapshotEntry: SnapshotEntry = {
   announced: true,
 };
 
+export const historyDay: HistoryDay = {
+  day: '2026-11-23',
+  outcome: 'good',
+  backups: 3,
+  bytesAdded: 812_000,
+  messagesNew: 19,
+  sizeBytes: 6_400_000_000,
+};
+
+export const snapshotSource: SnapshotSource = {
+  id: 'folder-abcd2345',
+  profile: 'folder',
+  label: 'Chats',
+  root: '/home/kim/Chats',
+  files: 4,
+  sizeBytes: 5_000_000,
+  messages: 1234,
+  conversations: 12,
+  capturedAt: '2026-11-23T08:55:00Z',
+  isCarried: false,
+  verified: true,
+  here: 'copy',
+};
+
 export const fileText = 'hello from a backup\n'.repeat(20_000);
 
 export function fakeHandlers(changes: Partial<Handlers> = {}, asked: Asked[] = []): Handlers {
@@ -161,7 +187,9 @@ export function fakeHandlers(changes: Partial<Handlers> = {}, asked: Asked[] = [
     backup: async () => backupResult,
     cancel: async () => ({ cancelled: false }),
     snapshots: async () => ({ entries: [snapshotEntry], total: 1 }),
+    showSnapshot: async () => ({ snapshot: snapshotEntry, sources: [snapshotSource] }),
     history: async () => ({ runs: [], isMore: false }),
+    historyDays: async () => ({ days: [historyDay] }),
     list: async () => ({
       entries: [
         { name: 'chat.db', type: 'file', sizeBytes: 4096, modifiedAt: '2026-11-23T08:50:00.000Z', permissions: 0o600 },
@@ -186,6 +214,7 @@ export function fakeHandlers(changes: Partial<Handlers> = {}, asked: Asked[] = [
     lock: async () => ({}),
     discoverSources: async () => [],
     syncedFolders: async () => [],
+    inspectPlace: async () => ({ holds: 'empty' }),
     addSource: async ({ root = '/home/kim/Chats', profile = 'generic', label = 'Chats' }) => ({
       id: `${profile}-abcd2345`,
       profile,
