@@ -35,7 +35,7 @@ export function panelModel(known: Known, asked: Asked, reader: Reader): PanelMod
       cloud: cloudModel(status, asked.places ?? [], reader),
       encryption: encryptionModel(status, reader),
       proof: proofModel(status, reader),
-      history: historyModel(asked.days, asked.runs ?? [], reader),
+      history: historyModel(asked.days, asked.runs ?? [], reader, status.overdue),
     },
   };
 }

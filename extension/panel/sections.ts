@@ -504,7 +504,7 @@ function devicesTable(devices: NonNullable<Status['devices']>, reader: Reader): 
       name: cutMiddle(label, longestName),
       ...(isThis && { aside: say(locale, 'this computer') }),
       cells: [
-        { text: count(number, locale), isNumber: true },
+        { text: count(number, locale), before: say(locale, 'backup'), isNumber: true },
         { text: at === undefined ? say(locale, 'not known') : when(at, reader) },
       ],
     })),
