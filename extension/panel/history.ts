@@ -7,6 +7,7 @@ import type { Reader } from '../views.ts';
 import { dayNumber, drawCalendar, isOpen, lastDays, noonOf, today } from './calendar.ts';
 import { drawBars, drawLine, median, sizeAxis } from './charts.ts';
 import type { ChartModel, Exception, HistoryModel, TableModel } from './panel-model.ts';
+import { unitOf } from './phrases.ts';
 
 export const historyDayCount = 90;
 const barCount = 30;
@@ -261,9 +262,4 @@ function monthTable(days: readonly HistoryDay[], locale: Locale): TableModel {
     ],
     rows,
   };
-}
-
-/** What stands behind a figure where the heading of its column is not shown. */
-export function unitOf(text: string, value: number, locale: Locale): string {
-  return text.replace(count(value, locale), '').trim();
 }
