@@ -7,22 +7,22 @@ import type { Command, Given, Shell } from './shell.ts';
 export type Run = (shell: Shell, ...given: readonly unknown[]) => Promise<unknown>;
 
 export const commands: Readonly<Record<string, Run>> = {
-  'signet.setUp': lazily(async () => {
-    const { setUp } = await import('./set-up.ts');
-    return ({ link }) => setUp(link);
-  }),
+  'signet.setUp': lazily(async () => (await import('./set-up/set-up.ts')).setUp),
   'signet.backUpNow': lazily(async () => (await import('./everyday.ts')).backUpNow),
   'signet.cancelBackup': lazily(async () => (await import('./everyday.ts')).cancelBackup),
-  'signet.restore': lazily(async () => {
-    const { restoreBackup } = await import('./restore.ts');
-    return ({ link, reader }) => restoreBackup(link, reader);
-  }),
+  'signet.restore': lazily(async () => (await import('./restore/restore.ts')).restoreBackup),
   'signet.unlock': lazily(async () => {
     const { unlockVault } = await import('./unlock.ts');
     return ({ link }) => unlockVault(link);
   }),
   'signet.lock': lazily(async () => (await import('./everyday.ts')).lockVault),
   'signet.openStatus': lazily(async () => (await import('./everyday.ts')).openStatus),
+  'signet.addChats': lazily(async () => (await import('./set-up/add-chats.ts')).addChats),
+  'signet.connectCloud': lazily(async () => (await import('./set-up/connect-cloud.ts')).connectCloud),
+  'signet.signIn': lazily(async () => (await import('./set-up/sign-in-again.ts')).signIn),
+  'signet.changeAutomaticBackup': lazily(
+    async () => (await import('./set-up/change-automatic-backup.ts')).changeAutomaticBackup,
+  ),
   'signet.verify': lazily(async () => (await import('./verify.ts')).verifyBackups),
   'signet.openSettings': lazily(async () => (await import('./everyday.ts')).openSettings),
   'signet.showLog': lazily(async () => (await import('./everyday.ts')).showLog),
