@@ -95,12 +95,13 @@ function told(notice: Notice, status: Status, reader: Reader): WindowNotice {
 function actionsOf({ kind, source }: Notice, status: Status, { locale }: Reader): readonly Action[] {
   const openStatus = { title: say(locale, 'Open Status'), command: 'signet.openStatus' };
   const showThem = { title: say(locale, 'Show Them'), command: 'signet.openStatus' };
+  const signIn = { title: say(locale, 'Sign In…'), command: 'signet.signIn' };
   const unlock = { title: say(locale, 'Unlock…'), command: 'signet.unlock' };
   switch (kind) {
     case 'overdue':
       if (status.vault === 'locked') return [unlock, openStatus];
       return isSignedOut(status)
-        ? [openStatus]
+        ? [signIn, openStatus]
         : [{ title: say(locale, 'Back Up Now'), command: 'signet.backUpNow' }, openStatus];
     case 'locked-due':
       return [unlock];
@@ -119,9 +120,10 @@ function actionsOf({ kind, source }: Notice, status: Status, { locale }: Reader)
       return [{ title: say(locale, 'Check…'), command: 'signet.unlock' }];
     case 'no-keychain':
       return [];
+    case 'signed-out':
+      return [signIn];
     case 'missing-source':
     case 'mirror-behind':
-    case 'signed-out':
     case 'cloud-full':
       return [openStatus];
   }

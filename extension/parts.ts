@@ -6,4 +6,8 @@ import type { Shell } from './shell.ts';
 
 export type Part = (shell: Shell) => Disposable | Promise<Disposable>;
 
-export const parts: readonly Part[] = [async shell => (await import('./install-cli.ts')).launcherKept(shell)];
+export const parts: readonly Part[] = [
+  async shell => (await import('./notice-board.ts')).notices(shell),
+  async shell => (await import('./settings-sync.ts')).settingsInStep(shell),
+  async shell => (await import('./install-cli.ts')).launcherKept(shell),
+];
