@@ -8,7 +8,7 @@ import { commands, type Run } from './commands.ts';
 import { explain } from './explain.ts';
 import { Glance } from './glance.ts';
 import type { DaemonCommand } from './link.ts';
-import { parts } from './parts.ts';
+import { mounts, parts } from './parts.ts';
 import type { Shell } from './shell.ts';
 import type { Known, Reader } from './views.ts';
 
@@ -47,6 +47,7 @@ export function activate(context: vscode.ExtensionContext): void {
       await connecting;
     })
     .catch(tell);
+  context.subscriptions.push(...mounts.map(mount => mount(shell)));
   const registered = Object.entries(commands).map(([id, run]) =>
     vscode.commands.registerCommand(id, (...given) => carryOut(shell, id, run, given)),
   );
@@ -78,7 +79,10 @@ async function carryOut(shell: Promise<Shell>, id: string, run: Run, given: read
 
 function reader(): Reader {
   const translate = (text: string, values: Readonly<Record<string, string | number>>) => vscode.l10n.t(text, values);
-  return { now: Date.now(), locale: { locale: vscode.env.language, translate } };
+  // Figures and dates in the language of the texts: without a bundle these are English.
+  const locale =
+    vscode.l10n.bundle === undefined && !vscode.env.language.startsWith('en') ? 'en-GB' : vscode.env.language;
+  return { now: Date.now(), locale: { locale, translate } };
 }
 
 /** What the person set, else the one that came with the extension. */
