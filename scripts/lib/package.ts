@@ -92,8 +92,10 @@ function stageTexts(folder: string): void {
 
 async function bundleExtension(folder: string): Promise<Metafile> {
   const { metafile } = await build({
-    entryPoints: [join(root, 'extension', 'main.ts')],
-    outfile: join(folder, 'main.cjs'),
+    // The second is run by the editor alone, after the extension was removed.
+    entryPoints: ['main', 'uninstall'].map(name => join(root, 'extension', `${name}.ts`)),
+    outdir: folder,
+    outExtension: { '.js': '.cjs' },
     bundle: true,
     minify: true,
     format: 'cjs',
