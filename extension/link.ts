@@ -125,15 +125,16 @@ export class Link {
 
   /** Opens the recovery key that came back with an answer; the text lives as long as its caller keeps it. */
   async openKey(type: { readonly method: string }, sealed: SealedSecrets): Promise<string> {
-    return this.openSecret(type, sealed, 'recoveryKey');
+    return await this.openText(type, sealed);
   }
 
-  /** Opens one secret that came back with an answer; the text lives as long as its caller keeps it. */
-  async openSecret(type: { readonly method: string }, sealed: SealedSecrets, name: SecretName): Promise<string> {
+  /** Opens what came back sealed with an answer, which is one secret; the text lives as long as its caller keeps it. */
+  async openText(type: { readonly method: string }, sealed: SealedSecrets): Promise<string> {
     const { dialed } = await this.#needLine();
     const secrets = dialed.secrets.open(type.method, sealed);
     try {
-      return Buffer.from(secrets.get(name) ?? []).toString('utf8');
+      const [name] = secrets.names();
+      return Buffer.from((name === undefined ? undefined : secrets.get(name)) ?? []).toString('utf8');
     } finally {
       secrets.wipe();
     }

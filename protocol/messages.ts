@@ -117,9 +117,12 @@ export const compareSnapshots = new RequestType<
   },
   WireError
 >('signet/snapshots/compare');
-/** From the client to the daemon: the entries of a folder of a snapshot, a page at a time (at most 500). */
+/**
+ * From the client to the daemon: the entries of a folder of a snapshot, a page at a time (at most 500); of a file, the file. With `self` the
+ * entry at the path alone, also of a folder.
+ */
 export const list = new RequestType<
-  { readonly snapshot: string; readonly path: string; readonly offset?: number },
+  { readonly snapshot: string; readonly path: string; readonly offset?: number; readonly self?: boolean },
   { readonly entries: readonly ListEntry[]; readonly total: number },
   WireError
 >('signet/list');
@@ -202,7 +205,7 @@ export const history = new RequestType<
   WireError
 >('signet/history');
 
-/** From the client to the daemon: the last `days` days (at most 400), the oldest first, from the day of the first backup on. */
+/** From the client to the daemon: the last `days` days (at most 400), the oldest first, from the day of the first run on. */
 export const historyDays = new RequestType<
   { readonly days: number },
   { readonly days: readonly HistoryDay[] },
@@ -213,6 +216,12 @@ export const historyDays = new RequestType<
 export const discoverSources = new RequestType0<readonly FoundSource[], WireError>('signet/sources/discover');
 /** From the client to the daemon: folders here that other apps upload to a cloud, as places for the copies. */
 export const syncedFolders = new RequestType0<readonly SyncedFolder[], WireError>('signet/places/synced');
+/** From the client to the daemon: what lies in a place, before set-up asks for more. E_USAGE when one of `roots` lies in it or it in one of them. */
+export const inspectPlace = new RequestType<
+  { readonly remote: string; readonly roots?: readonly string[] },
+  { readonly holds: 'empty' | 'repository' | 'other' },
+  WireError
+>('signet/places/inspect');
 /** From the client to the daemon: one more source; without a root the profile's own folder, without a profile recognised. */
 export const addSource = new RequestType<
   { readonly root?: string; readonly profile?: string; readonly label?: string } & SourceChoices,

@@ -82,6 +82,18 @@ async function extentOf(
   return { files, bytes };
 }
 
+/** One entry alone. @throws E_NOT_FOUND, also for the root, which has no entry */
+export async function statEntry(
+  repository: Reader,
+  tree: BlobId,
+  shownPath: string,
+  signal: AbortSignal,
+): Promise<ListEntry> {
+  const node = await findNode(repository, tree, shownPath, signal);
+  if (node === undefined) throw notFound(shownPath);
+  return listEntryOf(node);
+}
+
 /** At most `length` bytes of a file from `offset` on, and the size of the whole. @throws E_NOT_FOUND */
 export async function readRange(
   repository: Reader,

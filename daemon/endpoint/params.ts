@@ -91,7 +91,7 @@ export const paramsOf = {
     offset: v.optional(count),
   }),
   showSnapshot: v.strictObject({ snapshot }),
-  list: v.strictObject({ snapshot, path: innerPath, offset: v.optional(count) }),
+  list: v.strictObject({ snapshot, path: innerPath, offset: v.optional(count), self: v.optional(v.boolean()) }),
   read: v.strictObject({
     snapshot,
     path: innerPath,
@@ -125,10 +125,15 @@ export const paramsOf = {
     before: v.optional(v.pipe(v.string(), v.isoTimestamp('an RFC 3339 time'))),
     limit: v.optional(v.pipe(count, v.minValue(1), v.maxValue(200))),
   }),
+  historyDays: v.strictObject({ days: v.pipe(count, v.minValue(1), v.maxValue(400)) }),
   setSchedule: v.strictObject(schedule),
   pause: v.strictObject({ ms: v.pipe(count, v.maxValue(longestPauseMs)) }),
   discoverSources: nothing,
   syncedFolders: nothing,
+  inspectPlace: v.strictObject({
+    remote: place,
+    roots: v.exactOptional(v.pipe(v.array(absolutePath), v.maxLength(64))),
+  }),
   addSource: v.pipe(
     v.strictObject({ ...wish, label: v.exactOptional(label) }),
     v.check(({ root, profile }) => root !== undefined || profile !== undefined, 'a folder or a profile'),

@@ -71,11 +71,17 @@ export class Browsing {
       snapshot,
       path,
       offset = 0,
-    }: { readonly snapshot: string; readonly path: string; readonly offset?: number | undefined },
+      self = false,
+    }: {
+      readonly snapshot: string;
+      readonly path: string;
+      readonly offset?: number | undefined;
+      readonly self?: boolean | undefined;
+    },
     signal: AbortSignal,
   ): Promise<Page<ListEntry>> {
     await this.#options.use();
-    const entries = await this.#options.engine.ask(engine.list, { snapshot, path }, { signal });
+    const entries = await this.#options.engine.ask(engine.list, { snapshot, path, self }, { signal });
     return { entries: bounded(entries.slice(offset), inPage).listed, total: entries.length };
   }
 

@@ -206,7 +206,10 @@ export const showSnapshot = request<
   { readonly snapshot: string },
   { readonly snapshot: SnapshotEntry; readonly sources: readonly Omit<SnapshotSource, 'here'>[] }
 >('showSnapshot');
-export const list = request<{ readonly snapshot: string; readonly path: string }, readonly ListEntry[]>('list');
+export const list = request<
+  { readonly snapshot: string; readonly path: string; readonly self?: boolean },
+  readonly ListEntry[]
+>('list');
 export const read = request<
   { readonly snapshot: string; readonly path: string; readonly offset: number; readonly length: number },
   { readonly bytes: Uint8Array; readonly sizeBytes: number }

@@ -13,7 +13,7 @@ import {
 } from 'vscode-jsonrpc/node';
 import type { WireError } from '../../protocol/errors.ts';
 import type { FinishResult, RestoreResult, SnapshotEntry } from '../../protocol/status.ts';
-import { describeSources, listFolder, readRange } from '../archive/browse.ts';
+import { describeSources, listFolder, readRange, statEntry } from '../archive/browse.ts';
 import { type Comparison, compareTrees } from '../archive/compare.ts';
 import { type RestoreContext, restoreSnapshot } from '../archive/restore.ts';
 import { toHex, wipe } from '../base/bytes.ts';
@@ -174,9 +174,10 @@ class EngineServer {
       };
     });
     this.#answer(engine.compare, (order, signal) => this.#compare(order, signal));
-    this.#answer(engine.list, async ({ snapshot, path }, signal) => {
+    this.#answer(engine.list, async ({ snapshot, path, self }, signal) => {
       const { repository } = this.#opened();
-      return listFolder(repository, (await this.#find(snapshot, signal)).snapshot.tree, path, signal);
+      const { tree } = (await this.#find(snapshot, signal)).snapshot;
+      return self ? [await statEntry(repository, tree, path, signal)] : listFolder(repository, tree, path, signal);
     });
     this.#answer(engine.read, async ({ snapshot, path, offset, length }, signal) => {
       const { repository } = this.#opened();

@@ -6,6 +6,7 @@ import type {
   BackupReason,
   BackupResult,
   FinishResult,
+  HistoryDay,
   PlaceStatus,
   RestoreResult,
   Schedule,
@@ -48,7 +49,15 @@ import { Remembered } from './remembered.ts';
 import { RestoreRecords } from './restore-records.ts';
 import { changedSchedule } from './schedule.ts';
 import { SettingsInUse } from './settings-in-use.ts';
-import { type GivenSecrets, type NewPlace, type SetupOptions, type SetupOrder, setUp, syncedByOf } from './setup.ts';
+import {
+  type GivenSecrets,
+  inspectPlace,
+  type NewPlace,
+  type SetupOptions,
+  type SetupOrder,
+  setUp,
+  syncedByOf,
+} from './setup.ts';
 import { SourceList, type SourceListOptions } from './source-list.ts';
 import { statusOf } from './status.ts';
 import { Unlocking } from './unlocking.ts';
@@ -382,6 +391,16 @@ export class Jobs {
     });
   }
 
+  /** What lies in a place, with the rules of where it may lie. */
+  async inspectPlace(
+    remote: string,
+    roots: readonly string[],
+    signal: AbortSignal,
+  ): Promise<{ readonly holds: 'empty' | 'repository' | 'other' }> {
+    const sources = roots.map(root => ({ root }));
+    return { holds: await inspectPlace(remote, sources, { ...this.#options, signal }) };
+  }
+
   async #configure(place: NewPlace, schedule: Partial<Schedule> | undefined): Promise<void> {
     const { remote, sources, opened, syncedBy } = place;
     const make = (before: Settings): Settings => ({
@@ -504,6 +523,12 @@ export class Jobs {
   history(before: string | undefined, limit: number): ReturnType<Backups['history']> {
     this.#remote();
     return this.#backups.history(before, limit);
+  }
+
+  /** In the time zone that this computer is in now. */
+  historyDays(count: number): Promise<readonly HistoryDay[]> {
+    this.#remote();
+    return this.#past.days(this.#options.clock.now(), count, new Intl.DateTimeFormat().resolvedOptions().timeZone);
   }
 
   async restore(wish: Omit<engine.RestoreOrder, 'mark'>, call: JobCall): Promise<RestoreResult> {

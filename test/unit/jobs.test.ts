@@ -270,6 +270,18 @@ test('of two clients that set up at once, the second finds it done and undoes no
   t.is(made.jobs.status().vault, 'unlocked');
 });
 
+test('before set-up a place tells what lies there, unless chats and copies would lie in one another', async t => {
+  const bench = await kit(t, { inspect: () => 'repository' }, false);
+  const copies = join(bench.home.state, '..', 'copies');
+  const { signal } = new AbortController();
+  const chats = join(bench.home.state, '..', 'chats');
+  t.deepEqual(await bench.jobs.inspectPlace(`folder:${copies}`, [chats], signal), { holds: 'repository' });
+  const error = await t.throwsAsync(() => bench.jobs.inspectPlace(`folder:${copies}`, [join(copies, 'chats')], signal));
+  t.is((error as SignetError).code, 'E_USAGE');
+  t.is((error as SignetError).params['folder'], copies);
+  t.deepEqual(bench.asked, ['inspect'], 'what cannot be is not looked at');
+});
+
 test('a source that could not be read stays a problem until it is looked at again', async t => {
   const missing = { snapshot: 'ee'.repeat(32), reason: 'missing' as const };
   let isMissing = true;
