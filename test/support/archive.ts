@@ -126,7 +126,7 @@ export function restoringWith(capture: DatabaseCapture) {
     include: [],
     dryRun: false,
     platform: 'linux' as const,
-    randomName: () => 'aa',
+    mark: 'aaaaaaaaaaaa',
     checkDatabase: (path: Uint8Array) => capture.check(path),
     freeBytes: async () => 1e12,
     onProgress: () => undefined,
