@@ -44,12 +44,17 @@ export function handlersOf({ jobs, vault, clock, pid, stop, ...asGiven }: Handle
     showSnapshot: ({ snapshot }, { signal }) => jobs.browsing.show(snapshot, signal),
     history: async ({ before, limit = historyPage }) => jobs.history(before, limit),
     compareSnapshots: (two, { signal }) => jobs.browsing.compare(two, signal),
+    historyDays: async ({ days }) => ({ days: await jobs.historyDays(days) }),
     list: (folder, { signal }) => jobs.browsing.list(folder, signal),
     read: async (range, { signal }) => {
       const part = await jobs.browsing.read(range, signal);
       return { base64: asBuffer(part.bytes).toString('base64'), sizeBytes: part.sizeBytes };
     },
     restore: (params, call) => jobs.restore({ include: [], dryRun: false, ...params }, call),
+    restoreOriginal: (params, call) => jobs.originals.restore({ include: [], dryRun: false, ...params }, call),
+    listUndos: () => jobs.originals.list(),
+    undoRestore: ({ id }, call) => jobs.originals.undo(id, call),
+    finishRestore: ({ folder }, call) => jobs.finishRestore(folder, call),
     verify: ({ readDataPercent }, call) => jobs.verify(readDataPercent ?? 0, call),
     unlock: async (_, { secrets }) => {
       await jobs.unlock(given(secrets));
