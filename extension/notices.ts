@@ -122,6 +122,8 @@ function actionsOf({ kind, source }: Notice, status: Status, { locale }: Reader)
       return [];
     case 'signed-out':
       return [signIn];
+    case 'half-restored':
+      return [{ title: say(locale, 'Restore…'), command: 'signet.restore' }, openStatus];
     case 'missing-source':
     case 'mirror-behind':
     case 'cloud-full':
