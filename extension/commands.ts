@@ -16,13 +16,14 @@ export const commands: Readonly<Record<string, Run>> = {
     return ({ link }) => unlockVault(link);
   }),
   'signet.lock': lazily(async () => (await import('./everyday.ts')).lockVault),
-  'signet.openStatus': lazily(async () => (await import('./everyday.ts')).openStatus),
+  'signet.openStatus': lazily(async () => (await import('./panel/panel.ts')).openStatus),
   'signet.addChats': lazily(async () => (await import('./set-up/add-chats.ts')).addChats),
   'signet.connectCloud': lazily(async () => (await import('./set-up/connect-cloud.ts')).connectCloud),
   'signet.signIn': lazily(async () => (await import('./set-up/sign-in-again.ts')).signIn),
   'signet.changeAutomaticBackup': lazily(
     async () => (await import('./set-up/change-automatic-backup.ts')).changeAutomaticBackup,
   ),
+  'signet.browseSnapshots': lazily(async () => (await import('./snapshots/browse.ts')).browseSnapshots),
   'signet.verify': lazily(async () => (await import('./verify.ts')).verifyBackups),
   'signet.openSettings': lazily(async () => (await import('./everyday.ts')).openSettings),
   'signet.showLog': lazily(async () => (await import('./everyday.ts')).showLog),
@@ -33,6 +34,11 @@ export const commands: Readonly<Record<string, Run>> = {
 
   'signet.extension.update': lazily(async () => (await import('./everyday.ts')).updateExtension),
   'signet.source.accept': lazily(async () => (await import('./everyday.ts')).acceptShrinking),
+  'signet.snapshot.browse': lazily(async () => (await import('./snapshots/browse.ts')).browseSnapshots),
+  'signet.snapshot.restore': lazily(async () => (await import('./snapshots/browse.ts')).restoreSnapshot),
+  'signet.snapshot.openFile': lazily(async () => (await import('./snapshots/browse.ts')).openFile),
+  'signet.snapshot.compare': lazily(async () => (await import('./snapshots/compare.ts')).compareTwo),
+  'signet.snapshot.compareWithLive': lazily(async () => (await import('./snapshots/compare.ts')).compareWithLive),
 };
 
 /** The types of a command's arguments are for those who write it: callers from outside are not checked, so it looks at what it was given. */

@@ -8,7 +8,7 @@ import { commands, type Run } from './commands.ts';
 import { explain } from './explain.ts';
 import { Glance } from './glance.ts';
 import type { DaemonCommand } from './link.ts';
-import { parts } from './parts.ts';
+import { mounts, parts } from './parts.ts';
 import type { Shell } from './shell.ts';
 import type { Known, Reader } from './views.ts';
 
@@ -47,6 +47,7 @@ export function activate(context: vscode.ExtensionContext): void {
       await connecting;
     })
     .catch(tell);
+  context.subscriptions.push(...mounts.map(mount => mount(shell)));
   const registered = Object.entries(commands).map(([id, run]) =>
     vscode.commands.registerCommand(id, (...given) => carryOut(shell, id, run, given)),
   );
