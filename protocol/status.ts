@@ -94,7 +94,7 @@ export interface SourceStatus {
   readonly capturedAt?: string;
   /** True when every database of it was verified at its last capture. */
   readonly verified?: boolean;
-  /** Videos in the last capture, kept or left out by choice; absent when none were seen or it is not known. */
+  /** Videos by their names in the last capture, kept or left out by choice; absent when none were seen or it is not known. */
   readonly videos?: { readonly files: number; readonly bytes: number };
   /** A `CarryReason` that concerns the user ('missing', 'unreadable', 'empty', 'shrunk'), or a watcher's problem. */
   readonly problem?: string;

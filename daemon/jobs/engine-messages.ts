@@ -84,7 +84,7 @@ export interface BackupOutcome extends Omit<BackupResult, 'type'> {
   readonly sources: readonly (Pick<ManifestSource, 'id' | 'capturedAt' | 'complete' | 'carriedFrom'> & {
     readonly verified: boolean;
   } & Pick<SourceStatus, 'sizeBytes' | 'messages' | 'conversations' | 'leftOut'> &
-    Pick<SourceNews, 'messagesFewer' | 'loss'>)[];
+    Pick<SourceNews, 'messagesFewer' | 'loss' | 'videos'>)[];
   readonly memory: CaptureMemory;
   readonly witness: Witness;
   readonly snapshots: number;

@@ -49,6 +49,7 @@ export async function archiveBench(
       isAppendOnly: () => false,
       isOpaque: () => false,
       isRotating: () => false,
+      isVideo: () => false,
     },
     captureNow: true,
   };
