@@ -1,7 +1,7 @@
 // The progress of a request that a person began and waits for: a notice with the share that is done, what is left, and Cancel.
 
 import * as vscode from 'vscode';
-import type { RequestType } from 'vscode-languageclient/node';
+import type { RequestType } from 'vscode-languageclient';
 import type { WireError } from '../protocol/errors.ts';
 import { duration } from '../protocol/formats.ts';
 import type { JobProgress } from '../protocol/status.ts';
