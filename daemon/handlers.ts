@@ -21,6 +21,7 @@ export interface HandlersOptions {
   readonly installService: Handlers['installService'];
   readonly uninstallService: Handlers['uninstallService'];
   readonly doctor: Handlers['doctor'];
+  readonly diagnostics: Handlers['diagnostics'];
 }
 
 export function handlersOf({ jobs, vault, clock, pid, stop, ...asGiven }: HandlersOptions): Handlers {
@@ -51,6 +52,10 @@ export function handlersOf({ jobs, vault, clock, pid, stop, ...asGiven }: Handle
       return { base64: asBuffer(part.bytes).toString('base64'), sizeBytes: part.sizeBytes };
     },
     restore: (params, call) => jobs.restore({ include: [], dryRun: false, ...params }, call),
+    restoreOriginal: (params, call) => jobs.originals.restore({ include: [], dryRun: false, ...params }, call),
+    listUndos: () => jobs.originals.list(),
+    undoRestore: ({ id }, call) => jobs.originals.undo(id, call),
+    finishRestore: ({ folder }, call) => jobs.finishRestore(folder, call),
     verify: ({ readDataPercent }, call) => jobs.verify(readDataPercent ?? 0, call),
     unlock: async (_, { secrets }) => {
       await jobs.unlock(given(secrets));
@@ -97,6 +102,7 @@ export function handlersOf({ jobs, vault, clock, pid, stop, ...asGiven }: Handle
       await jobs.credentials.writeSheet(to, given(secrets));
       return {};
     },
+    showRecoverySheet: async (_, { secrets }) => ({ sheet: await jobs.credentials.showSheet(given(secrets)) }),
     startAfresh: (_, call) => jobs.fresh.start(given(call.secrets), call),
     connectRemote: (wish, { secrets, ...call }) => {
       const [clientSecret, s3Secret] = [secrets.get('clientSecret'), secrets.get('s3Secret')];
@@ -105,6 +111,7 @@ export function handlersOf({ jobs, vault, clock, pid, stop, ...asGiven }: Handle
     disconnectRemote: async ({ remote }) => ({ isRevoked: await jobs.clouds.disconnect(remote) }),
     showRemote: async () => ({ places: jobs.places() }),
     deleteOldBackup: ({ name }, { secrets }) => jobs.left.delete(name, given(secrets)),
+    deleteBackup: ({ name }, call) => jobs.deleting.delete(name, given(call.secrets), call),
     moveRemote: ({ to, lost }, call) =>
       lost ? jobs.moving.lost(to, given(call.secrets), call) : jobs.moving.move(to, call),
     addMirror: ({ remote }, call) => jobs.mirrors.add(remote, call),

@@ -27,6 +27,9 @@ export const packsListedName = 'packs.listed';
 /** Set when the user says that a source's loss was meant; taken away by the next backup that looks at it. */
 export const acceptedName = (sourceId: string): string => `source.accepted.${sourceId}`;
 
+/** Set when files of the source were put back into their place; taken away by the next backup that looks at it. */
+export const putBackName = (sourceId: string): string => `source.put-back.${sourceId}`;
+
 export interface BackupsOptions {
   readonly engine: Pick<Engine, 'ask'>;
   readonly state: State;
@@ -36,6 +39,8 @@ export interface BackupsOptions {
   readonly past: PastRuns;
   readonly deviceId: string;
   readonly settings: () => Settings | undefined;
+  /** A restore into its place broke off in the middle: what lies there is no state to be kept. */
+  readonly isHalfRestored: (sourceId: string) => boolean;
   /** @throws E_VAULT_LOCKED */
   readonly stateKey: () => Uint8Array;
   /** What the user has run before and after. */
@@ -129,6 +134,13 @@ export class Backups {
     }
   }
 
+  /** There is no backup any more. */
+  forget(): void {
+    this.#sources = new Map();
+    this.#alarms = [];
+    this.#askedAt = undefined;
+  }
+
   /** The first backup of a place that was made beside the one in use, once it is the one in use. */
   adopt(outcome: engine.BackupOutcome): void {
     this.#remember(outcome, []);
@@ -153,8 +165,12 @@ export class Backups {
     }
     // A copy: locking wipes the key at once, and what is sealed at the end must not be sealed under zeros.
     const stateKey = copySecret(this.#options.stateKey());
-    const isDue = (id: string): boolean => sourceIds?.has(id) ?? true;
+    const { isHalfRestored } = this.#options;
+    const isDue = (id: string): boolean => (sourceIds?.has(id) ?? true) && !isHalfRestored(id);
     const accepted = settings.sources.map(({ id }) => id).filter(id => isDue(id) && this.#isAccepted(id));
+    const putBack = settings.sources
+      .map(({ id }) => id)
+      .filter(id => isDue(id) && state.facts.get(putBackName(id)) !== undefined);
     try {
       await this.#options.around.before(signal);
       const packsListedAt = state.facts.get(packsListedName);
@@ -165,13 +181,16 @@ export class Backups {
           ...source,
           captureNow: isDue(source.id),
           // What was said of one loss does not hold for the next.
-          lossAccepted: accepted.includes(source.id) && acceptable(this.#sources.get(source.id)),
+          lossAccepted:
+            (accepted.includes(source.id) && acceptable(this.#sources.get(source.id))) ||
+            (putBack.includes(source.id) && 'in part'),
         })),
         memory: await loadMemory(state, stateKey),
         witness: await this.#options.witness(stateKey),
         ...(packsListedAt !== undefined && { packsListedAt }),
       };
-      if (reason === 'change' && sourceIds === undefined && accepted.length === 0 && this.#mayLookHereAlone(settings)) {
+      const isPlain = accepted.length === 0 && !settings.sources.some(({ id }) => isHalfRestored(id));
+      if (reason === 'change' && sourceIds === undefined && isPlain && this.#mayLookHereAlone(settings)) {
         const { sources, memory } = order;
         if (await this.#options.engine.ask(engine.findsNothing, { sources, memory }, { signal })) {
           this.#options.past.record({ at: this.#now(), outcome: 'nothing-new' });
@@ -182,7 +201,7 @@ export class Backups {
       this.#askedAt = this.#options.clock.now();
       await state.saveWitness(outcome.witness, stateKey);
       await saveMemory(state, stateKey, outcome.memory);
-      this.#remember(outcome, accepted);
+      this.#remember(withoutOwnLosses(outcome, putBack), accepted, putBack);
       await this.#options.settle(outcome.snapshot !== undefined);
       log.info('backup done', {
         job: reason,
@@ -222,8 +241,11 @@ export class Backups {
     );
   }
 
-  /** @param accepted sources of which the user had said, before this run, that their loss was meant */
-  #remember(outcome: engine.BackupOutcome, accepted: readonly string[]): void {
+  /**
+   * @param accepted sources of which the user had said, before this run, that their loss was meant
+   * @param putBack sources that files had been put back into
+   */
+  #remember(outcome: engine.BackupOutcome, accepted: readonly string[], putBack: readonly string[] = []): void {
     const at = this.#now();
     this.#alarms = outcome.alarms;
     this.#options.sawDevices(outcome.devices);
@@ -234,9 +256,10 @@ export class Backups {
       return [source.id, afterBackup(standing, source, at)] as const;
     });
     this.#sources = new Map(known);
-    this.#keepKnown(accepted, outcome);
+    this.#keepKnown([...accepted.map(acceptedName), ...putBack.map(putBackName)], outcome);
     const hasProblem = outcome.sources.some(({ id }) => this.#sources.get(id)?.problem !== undefined);
-    const isPartial = hasProblem || outcome.filesUnreadable.length > 0;
+    const isHalf = outcome.sources.some(({ id }) => this.#options.isHalfRestored(id));
+    const isPartial = hasProblem || isHalf || outcome.filesUnreadable.length > 0;
     const unreadable = outcome.filesUnreadable.length + (outcome.more?.filesUnreadable ?? 0);
     const seen = { sizeBytes: outcome.repositoryBytes, ...(isPartial && { unreadable }) };
     if (outcome.snapshot === undefined) {
@@ -279,13 +302,14 @@ export class Backups {
     });
   }
 
-  #keepKnown(accepted: readonly string[], { packsListedAt }: engine.BackupOutcome): void {
+  /** @param settled facts that this backup answered */
+  #keepKnown(settled: readonly string[], { packsListedAt }: engine.BackupOutcome): void {
     const { state } = this.#options;
     try {
       state.setFacts({
         [knownName]: encodeKnown(this.#sources),
         [packsListedName]: packsListedAt,
-        ...Object.fromEntries(accepted.map(id => [acceptedName(id), undefined])),
+        ...Object.fromEntries(settled.map(name => [name, undefined])),
       });
     } catch (error) {
       // The backup is made: after a restart the next one finds out again what a full disk did not take.
@@ -316,6 +340,15 @@ function nothingNew(reason: BackupReason): BackupResult {
     durationMs: 0,
     alarms: [],
   };
+}
+
+/** That older files hold fewer messages is nothing to tell whoever put them back. */
+function withoutOwnLosses(outcome: engine.BackupOutcome, putBack: readonly string[]): engine.BackupOutcome {
+  const sources = outcome.sources.map(source => {
+    const { messagesFewer, ...rest } = source;
+    return putBack.includes(source.id) ? rest : source;
+  });
+  return { ...outcome, sources };
 }
 
 /** What the client is told: not what this machine keeps for itself. */

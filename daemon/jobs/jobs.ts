@@ -5,6 +5,7 @@ import { resolve } from 'node:path';
 import type {
   BackupReason,
   BackupResult,
+  FinishResult,
   HistoryDay,
   PlaceStatus,
   RestoreResult,
@@ -13,11 +14,12 @@ import type {
   Status,
   VerifyResult,
 } from '../../protocol/status.ts';
-import { wipe } from '../base/bytes.ts';
+import { stagingOf } from '../archive/restore.ts';
+import { toHex, wipe } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { SignetError, toSignetError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
-import type { PowerState } from '../platform/platform.ts';
+import type { OpenFilesProbe, PowerState } from '../platform/platform.ts';
 import type { Home, Settings, Witness } from '../state/model.ts';
 import type { State } from '../state/state.ts';
 import type { VaultIdentity } from '../vault/model.ts';
@@ -28,6 +30,7 @@ import { Browsing } from './browsing.ts';
 import { type ChosenSettings, chosenSettings } from './chosen-settings.ts';
 import { Clouds, isCloud } from './clouds.ts';
 import { Credentials } from './credentials.ts';
+import { DeleteBackup } from './delete-backup.ts';
 import type { Engine } from './engine.ts';
 import * as engine from './engine-messages.ts';
 import { type Beside, Fresh } from './fresh.ts';
@@ -37,12 +40,14 @@ import type { KeptSession } from './kept-session.ts';
 import { LeftPlaces } from './left-places.ts';
 import { Mirrors } from './mirrors.ts';
 import { Moving } from './move.ts';
+import { Originals } from './originals.ts';
 import { backupNotices } from './overdue.ts';
 import { passwordProved, passwordReminder } from './password-reminder.ts';
 import { PastRuns } from './past-runs.ts';
 import { checkFolders, remoteLabel } from './places.ts';
 import { loadWitness } from './recall.ts';
 import { Remembered } from './remembered.ts';
+import { RestoreRecords } from './restore-records.ts';
 import { changedSchedule } from './schedule.ts';
 import { SettingsInUse } from './settings-in-use.ts';
 import {
@@ -82,6 +87,8 @@ export interface JobsOptions
   readonly power: () => Promise<PowerState>;
   readonly onStatus: (status: Status) => void;
   readonly around: Pick<AroundBackups, 'before' | 'after' | 'end'>;
+  /** Whether a program uses files below a folder. */
+  readonly openFiles: OpenFilesProbe;
 }
 
 export class Jobs {
@@ -94,6 +101,9 @@ export class Jobs {
   readonly moving: Moving;
   readonly mirrors: Mirrors;
   readonly left: LeftPlaces;
+  readonly deleting: DeleteBackup;
+  /** Restores into original places, and how they are undone. */
+  readonly originals: Originals;
   readonly #options: JobsOptions;
   readonly #settings: SettingsInUse;
   readonly #automatic: AutomaticBackups;
@@ -102,6 +112,7 @@ export class Jobs {
   readonly #unlocking: Unlocking;
   readonly #deviceId: string;
   readonly #backups: Backups;
+  readonly #restores: RestoreRecords;
   /** Which chats are backed up, and what of them. */
   readonly sources: SourceList;
   /** Into the backups that are kept. */
@@ -133,6 +144,7 @@ export class Jobs {
     const options = { ...given, engine: this.clouds.engine };
     this.#options = options;
     this.#deviceId = options.state.device(options.machineId).id;
+    this.#restores = new RestoreRecords(options.state.restores);
     this.#past = new PastRuns(options.state.history);
     this.#remembered = new Remembered({ ...options, onChanged: () => this.#changed() });
     this.#unlocking = new Unlocking({
@@ -182,6 +194,7 @@ export class Jobs {
       past: this.#past,
       deviceId: this.#deviceId,
       settings: () => this.#settings.current,
+      isHalfRestored: id => this.originals.unfinished.some(({ source }) => source === id),
       stateKey: () => this.#assertUnlocked(),
       witness: stateKey => this.#witness(stateKey),
       settle: async isNew => {
@@ -225,6 +238,17 @@ export class Jobs {
     };
     this.mirrors = new Mirrors({ ...options, session: { ...session, ...standing }, onChanged: () => this.#changed() });
     this.left = new LeftPlaces({ ...options, session });
+    const unset = { ...session, unset: () => this.#unset() };
+    this.deleting = new DeleteBackup({ ...options, deviceId: this.#deviceId, session: unset });
+    this.originals = new Originals({
+      ...options,
+      records: this.#restores,
+      queue: this.#queue,
+      settings: () => this.#settings.orDefault,
+      ready: () => this.#ready(),
+      assertUnlocked: () => this.#assertUnlocked(),
+      onChanged: () => this.#changed(),
+    });
     this.browsing = new Browsing({
       ...options,
       past: this.#past,
@@ -252,6 +276,7 @@ export class Jobs {
     const jobs = new Jobs(options, await options.state.settings.load());
     await jobs.#unlocking.follow(jobs.#settings.current);
     await jobs.#automatic.follow(jobs.#settings.current);
+    await jobs.originals.look();
     jobs.#unlocking.start();
     void jobs.#lookForSyncApp();
     return jobs;
@@ -304,6 +329,7 @@ export class Jobs {
       notices: [
         ...backupNotices({ ...incidents, now: clock.now() }),
         ...this.#backups.notices,
+        ...this.originals.notices,
         ...this.#unlocking.notices,
         ...this.mirrors.notices(this.#settings.orDefault.mirrors),
         ...this.#reminders(),
@@ -447,6 +473,22 @@ export class Jobs {
     }
   }
 
+  /** The copies are deleted: this computer is as before set-up, but for what was chosen of its behaviour. */
+  async #unset(): Promise<void> {
+    const { state, vault, phone } = this.#options;
+    await this.#unlocking.lock();
+    await phone.forget();
+    // The settings decide: from here on nothing is set up, and what is left of the old backup is of no use to anyone.
+    await this.#settings.change(before => ({ ...before, remote: null, sources: [], mirrors: [], syncedBy: null }));
+    await state.forgetRepository();
+    await vault.reload();
+    this.#past.forget();
+    this.#backups.forget();
+    this.#repository = null;
+    this.#reachable = null;
+    this.#changed();
+  }
+
   /** The places of the copies: in use, mirrors, and those that hold an old backup. */
   places(): readonly PlaceStatus[] {
     const { remote, mirrors } = this.#settings.orDefault;
@@ -471,6 +513,7 @@ export class Jobs {
     call?: Pick<JobCall, 'progress'>,
   ): Promise<BackupResult> {
     await this.#ready();
+    this.deleting.assertNotBegun();
     const result = await this.#backups.run(reason, sourceIds, call);
     void this.mirrors.follow(result.snapshot !== undefined);
     return result;
@@ -510,15 +553,28 @@ export class Jobs {
     return this.#past.days(this.#options.clock.now(), count, new Intl.DateTimeFormat().resolvedOptions().timeZone);
   }
 
-  async restore(order: engine.RestoreOrder, call: JobCall): Promise<RestoreResult> {
+  async restore(wish: Omit<engine.RestoreOrder, 'mark'>, call: JobCall): Promise<RestoreResult> {
     const remote = await this.#ready();
-    const target = resolve(order.target);
+    const target = resolve(wish.target);
+    const mark = toHex(this.#options.randomBytes(6));
     const { sources, mirrors: others } = this.#settings.orDefault;
     await checkFolders({ remote, others, sources, home: this.#options.homeFolders, target });
     return this.#queue.run('restore', call, (signal, onProgress) => {
       this.#assertUnlocked(); // it may have been locked while others had their turn
-      return this.#options.engine.ask(engine.restore, { ...order, target }, { signal, onProgress });
+      return this.#restores.staging(mark, wish.dryRun ? [] : [stagingOf(target, mark)], () =>
+        this.#options.engine.ask(engine.restore, { ...wish, target, mark }, { signal, onProgress }),
+      );
     });
+  }
+
+  /** Merges databases that another tool restored with their logs apart; also before set-up. */
+  async finishRestore(folder: string, call: JobCall): Promise<FinishResult> {
+    const { remote, sources, mirrors: others } = this.#settings.orDefault;
+    const target = resolve(folder);
+    await checkFolders({ remote, others, sources, home: this.#options.homeFolders, target });
+    return this.#queue.run('restore', call, signal =>
+      this.#options.engine.ask(engine.finishRestore, { folder: target }, { signal }),
+    );
   }
 
   async verify(readDataPercent: number, call: JobCall): Promise<VerifyResult> {

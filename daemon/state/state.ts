@@ -15,10 +15,11 @@ import { fromHex, fromUtf8, toHex, utf8, wipe } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { SignetError, systemCode } from '../base/errors.ts';
 import { ensurePrivateFolder, privateFile, readBounded, replaceFile, syncFolder } from '../base/files.ts';
-import { takeOverFiles } from './beside.ts';
+import { removeRepositoryFiles, takeOverFiles } from './beside.ts';
 import { inTransaction, joinDatabase, openDatabase } from './database.ts';
 import type { DeviceIdentity, Home, ObjectRows, PackRows, Witness } from './model.ts';
 import { ObjectTable } from './object-table.ts';
+import { OwnRecords } from './own-records.ts';
 import { Facts, History, PackTable, SealedFacts } from './records.ts';
 import { openBox, sealBox } from './sealed.ts';
 import { SealedFiles } from './sealed-files.ts';
@@ -26,6 +27,7 @@ import { SettingsFile } from './settings.ts';
 
 export { besideHome, removeBeside, removeLeft } from './beside.ts';
 export { patternProblem } from './exclude-pattern.ts';
+export type { OwnRecords } from './own-records.ts';
 export { openBox, sealBox } from './sealed.ts';
 export { SealedFiles } from './sealed-files.ts';
 export { defaultSettings } from './settings.ts';
@@ -68,6 +70,8 @@ export class State {
   readonly sealedFacts: SealedFacts;
   readonly vaultCopy: VaultCopy;
   readonly phone: RememberedPhone;
+  /** Of restores: what is being staged, and what can be taken back. */
+  readonly restores: OwnRecords;
   /** 32 hex digits, random, the same as long as the config folder lives. */
   readonly installId: string;
   readonly #home: Home;
@@ -87,6 +91,7 @@ export class State {
     this.sealedFacts = new SealedFacts(this.facts, localKey);
     this.vaultCopy = new VaultCopy(home);
     this.phone = new RememberedPhone(home, localKey);
+    this.restores = new OwnRecords(home, localKey);
   }
 
   /** Fits the repository's PackJournal: `const journal: PackJournal = state.packJournal()`. */
@@ -141,6 +146,18 @@ export class State {
     const rows = this.packJournal();
     rows.remove(rows.rows().map(({ id }) => id));
     await takeOverFiles(this.#home, leftName);
+  }
+
+  /** Forgets the repository in use with its history, for good: what stays is what belongs to this installation. May be repeated. */
+  async forgetRepository(): Promise<void> {
+    const rows = this.packJournal();
+    rows.remove(rows.rows().map(({ id }) => id));
+    await removeRepositoryFiles(this.#home);
+    await this.phone.forget();
+    inTransaction(this.#database, () => {
+      this.history.clear();
+      this.facts.keepOnly(['device.id', 'device.machine']);
+    });
   }
 
   /**

@@ -1,19 +1,23 @@
 // The restore itself: progress in a notice that can stop it, and a report when it is done.
 
-import type { CancellationToken } from 'vscode';
 import * as vscode from 'vscode';
-import type { RequestType } from 'vscode-jsonrpc/node';
-import type { WireError } from '../../protocol/errors.ts';
 import { listed } from '../../protocol/formats.ts';
-import { listUndos, restore, restoreOriginal, undoRestore, type WithProgress } from '../../protocol/messages.ts';
-import type { OriginalRestoreResult, RestoreResult, RestoreUndo, SnapshotSource } from '../../protocol/status.ts';
+import { listUndos, restore, restoreOriginal, undoRestore } from '../../protocol/messages.ts';
+import type {
+  JobProgress,
+  OriginalRestoreResult,
+  RestoreResult,
+  RestoreUndo,
+  SnapshotSource,
+} from '../../protocol/status.ts';
 import { explain } from '../explain.ts';
 import { asWireError } from '../link.ts';
+import { withJobProgress } from '../progress.ts';
 import type { Shell } from '../shell.ts';
-import { percentOf } from '../views.ts';
+import type { Reader } from '../views.ts';
 import { closingApps } from './closing-apps.ts';
 import { showList } from './list-page.ts';
-import { dividedByPlace, includeOf, partsOf, type Shown, type What, type Where } from './wishes.ts';
+import { dividedByPlace, includeOf, type Part, partsOf, type Shown, type What, type Where } from './wishes.ts';
 import { gapLines, outcomeOf, progressWords, reportWords, undoneWords, undoWords } from './words.ts';
 
 export type Restored = RestoreResult | readonly OriginalRestoreResult[];
@@ -27,7 +31,7 @@ export async function carryOut(shell: Shell, shown: Shown, what: What, where: Wh
   } catch (error) {
     const wire = asWireError(error);
     if (wire.code !== 'E_CANCELLED') throw error;
-    vscode.window.showInformationMessage(explain(wire));
+    vscode.window.showInformationMessage(vscode.l10n.t('Stopped. The chats you had are as they were.'));
     return undefined;
   }
 }
@@ -41,17 +45,12 @@ async function intoFolder(
   const include = includeOf(what);
   const parts = partsOf(what, sources);
   const wish = { snapshot: snapshot.id, target, ...(include !== undefined && { include }) };
-  const result = await withProgress(
-    shell,
-    titleOf(
-      shell,
-      parts.map(({ source }) => source),
-    ),
-    restore,
-    wish,
-  );
+  const result = await withJobProgress(shell, titleOf(shell, parts), restore, wish, words);
   const whole = parts.some(part => part.include !== undefined) ? [] : parts.map(({ source }) => source);
-  report(shell, [result], whole, { title: vscode.l10n.t('Open Folder'), run: () => openFolder(result.target) });
+  report(shell, [result], sources, whole, {
+    title: vscode.l10n.t('Open Folder'),
+    run: () => openFolder(result.target),
+  });
   return result;
 }
 
@@ -65,48 +64,28 @@ async function intoPlace(
   try {
     for (const { source, include } of here) {
       const wish = { snapshot: snapshot.id, source: source.id, ...(include !== undefined && { include }) };
-      const one = () => withProgress(shell, titleOf(shell, [source]), restoreOriginal, wish);
+      const one = () => withJobProgress(shell, titleOf(shell, [{ source }]), restoreOriginal, wish, words);
       results.push(await closingApps(shell, one));
     }
   } finally {
     // Of several, those before the one that failed are done, and can be taken back.
     const changed = results.filter(({ comesBack, replaced }) => comesBack + replaced > 0);
     const undo = { title: vscode.l10n.t('Undo'), run: () => undoAll(shell, changed) };
-    if (results.length > 0) report(shell, results, [], changed.length > 0 ? undo : undefined);
+    if (results.length > 0) report(shell, results, sources, [], changed.length > 0 ? undo : undefined);
   }
   return results;
 }
 
-function titleOf({ reader }: Shell, sources: readonly SnapshotSource[]): string {
-  if (sources.length === 0) return vscode.l10n.t('Restoring');
+function titleOf({ reader }: Shell, parts: readonly Part[]): string {
+  if (parts.length === 0) return vscode.l10n.t('Restoring');
   const app = listed(
-    sources.map(({ label }) => label),
+    parts.map(({ source }) => source.label),
     reader().locale,
   );
   return vscode.l10n.t('Restoring {app}', { app });
 }
 
-/** A long request under a notice with its progress and a way to stop it. */
-function withProgress<Params extends object, Result>(
-  { link, reader }: Shell,
-  title: string,
-  type: RequestType<WithProgress & Params, Result, WireError>,
-  params: Params,
-): Promise<Result> {
-  const options = { location: vscode.ProgressLocation.Notification, title, cancellable: true };
-  const run = async (shown: vscode.Progress<{ message?: string; increment?: number }>, token: CancellationToken) => {
-    let told = 0;
-    return await link.request<WithProgress & Params, Result>(type, params, {
-      token,
-      onProgress: job => {
-        const share = percentOf(job) ?? told;
-        shown.report({ increment: Math.max(0, share - told), message: progressWords(job, reader().locale) });
-        told = Math.max(told, share);
-      },
-    });
-  };
-  return Promise.resolve(vscode.window.withProgress(options, run));
-}
+const words = (job: JobProgress, { locale }: Reader) => progressWords(job, locale);
 
 interface Offer {
   readonly title: string;
@@ -116,6 +95,7 @@ interface Offer {
 function report(
   { reader }: Shell,
   results: readonly (RestoreResult | OriginalRestoreResult)[],
+  sources: readonly SnapshotSource[],
   whole: readonly SnapshotSource[],
   offer: Offer | undefined,
 ): void {
@@ -124,7 +104,7 @@ function report(
   const { text, hasGaps } = reportWords(outcome, locale);
   const gaps: Offer = {
     title: vscode.l10n.t('Show Them'),
-    run: () => showList(vscode.l10n.t('Not restored'), gapLines(outcome, locale)),
+    run: () => showList(vscode.l10n.t('Not restored'), gapLines(outcome, sources, locale)),
   };
   const offers = [...(hasGaps ? [gaps] : []), ...(offer === undefined ? [] : [offer])];
   const show = hasGaps ? vscode.window.showWarningMessage : vscode.window.showInformationMessage;
@@ -145,17 +125,17 @@ export async function takeBack(shell: Shell, undo: RestoreUndo): Promise<Restore
   const go = vscode.l10n.t('Take Back');
   if ((await vscode.window.showWarningMessage(message, { modal: true, detail }, go)) !== go) return undefined;
   const title = vscode.l10n.t('Taking back the restore of {app}', { app: undo.label });
-  const one = () => withProgress(shell, title, undoRestore, { id: undo.id });
+  const one = () => withJobProgress(shell, title, undoRestore, { id: undo.id }, words);
   const answer = await closingApps(shell, one);
   vscode.window.showInformationMessage(undoneWords(undo, shell.reader().locale));
   return answer;
 }
 
-/** The last first. */
+/** The last first. Where nothing made way, the newest of the source is the one. */
 async function undoAll(shell: Shell, results: readonly OriginalRestoreResult[]): Promise<void> {
   const undos = await shell.link.request(listUndos);
-  for (const { source } of results.toReversed()) {
-    const undo = undos.find(each => each.source === source);
+  for (const { source, kept } of results.toReversed()) {
+    const undo = undos.find(each => each.source === source && (kept === undefined || each.kept === kept));
     if (undo !== undefined) await takeBack(shell, undo);
   }
 }

@@ -9,20 +9,33 @@ import type { PlaceStatus } from '../../protocol/status.ts';
 import { explain } from '../explain.ts';
 import { asWireError } from '../link.ts';
 import type { Shell } from '../shell.ts';
-import { type Answer, ask, askSteps, back, type Counter, cancelled, choose, type Place, type Step } from '../steps.ts';
-import type { FoundPlace, Holds, PlaceDraft, PlaceKind } from './answers.ts';
+import {
+  type Answer,
+  ask,
+  askSteps,
+  back,
+  type Counter,
+  cancelled,
+  choose,
+  type Place,
+  type Question,
+  type Step,
+} from '../steps.ts';
+import type { FoundPlace, Holds, PlaceDraft, PlaceKind, SignInFlow } from './answers.ts';
 import { addressOf, addressProblem, bucketOf, bucketProblem, clientIdProblem, emptyProblem } from './entries.ts';
 import { openGuide } from './guide-page.ts';
 import {
   connectedDrive,
   dataHomes,
   driveRemote,
+  flowEntries,
   folderEntries,
   inside,
   kindEntries,
   remoteOf,
 } from './place-entries.ts';
 import { type ConnectWish, connectPlace, isClientWrong } from './sign-in.ts';
+import { isElsewhere, machineName } from './surroundings.ts';
 import type { PlaceTitles } from './titles.ts';
 
 export interface PlaceQuestion {
@@ -80,7 +93,7 @@ export async function askPlace(
       case 'folder':
         return [kind, folder, look];
       case 'drive':
-        return surroundings.drive === 'unknown' ? [kind, ...driveQuestions(surroundings), look] : [kind, look];
+        return [kind, ...driveQuestions(surroundings), look];
       case 's3':
         return [kind, ...bucketQuestions(surroundings, draft), look];
     }
@@ -99,11 +112,20 @@ interface Surroundings {
   readonly question: PlaceQuestion;
   /** Whether Google Drive is connected; `signed-out`: it was, and its owner signs in again with the client id that is known. */
   drive: 'usable' | 'signed-out' | 'unknown';
+  /** Why the place could not be used with what was typed; said where it can be corrected. */
+  problem?: string | undefined;
 }
 
 function driveAmong(places: readonly PlaceStatus[]): Surroundings['drive'] {
   if (connectedDrive(places) !== undefined) return 'usable';
   return places.some(({ remote }) => remote === driveRemote) ? 'signed-out' : 'unknown';
+}
+
+/** Told once. */
+function problemOf(surroundings: Surroundings): string | undefined {
+  const { problem } = surroundings;
+  surroundings.problem = undefined;
+  return problem;
 }
 
 /** In a folder for programs' data, where there is one. */
@@ -121,22 +143,42 @@ function chooseFolder(
   return choose({ ...place, title: titles.place, placeholder }, folderEntries(synced, process.platform, locale));
 }
 
-function driveQuestions({ shell, question }: Surroundings): readonly Step<PlaceDraft>[] {
+/** None where it is connected; who signs in again is asked for no client id. */
+function driveQuestions(surroundings: Surroundings): readonly Step<PlaceDraft>[] {
+  const { shell, question, drive } = surroundings;
+  if (drive === 'usable') return [];
+  const flow: Step<PlaceDraft> = async (draft, place) => {
+    const answer = await askFlow(shell, { ...place, title: question.titles.drive });
+    return answer === back || answer === cancelled ? answer : { ...draft, flow: answer };
+  };
+  const how = isElsewhere(shell) ? [flow] : [];
+  if (drive === 'signed-out') return how;
   return [
+    ...how,
     async (draft, place) => {
-      const clientId = await askClientId(shell, { ...place, title: question.titles.drive }, draft.clientId ?? '');
+      const clientId = await askClientId(shell, { ...place, title: question.titles.drive }, draft);
       return typeof clientId === 'string' ? { ...draft, clientId } : clientId;
     },
     async (draft, place) => {
-      const asked = { ...place, title: question.titles.drive };
-      const clientSecret = await askClientSecret(shell, asked, draft.clientSecret ?? '');
+      const asked = { ...place, title: question.titles.drive, problem: problemOf(surroundings) };
+      const clientSecret = await askClientSecret(shell, asked, draft);
       return typeof clientSecret === 'string' ? { ...draft, clientSecret } : clientSecret;
     },
   ];
 }
 
+/** Where Signet runs on another computer than the window, only its owner knows where the browser is. */
+export function askFlow(shell: Shell, place: Place): Promise<Answer<SignInFlow>> {
+  const placeholder = vscode.l10n.t('Where is the browser that you sign in with?');
+  return choose({ ...place, placeholder }, flowEntries(machineName() ?? '', shell.reader().locale));
+}
+
 /** @returns without blanks around it */
-export async function askClientId(shell: Shell, place: Place, value: string): Promise<Answer<string>> {
+export async function askClientId(
+  shell: Shell,
+  place: Place,
+  { clientId: value = '', flow }: PlaceDraft,
+): Promise<Answer<string>> {
   const answer = await ask({
     ...place,
     prompt: vscode.l10n.t(
@@ -144,30 +186,35 @@ export async function askClientId(shell: Shell, place: Place, value: string): Pr
     ),
     placeholder: '….apps.googleusercontent.com',
     value,
-    buttons: [guideButton(shell)],
+    buttons: [guideButton(shell, flow)],
     check: async typed => clientIdProblem(typed, shell.reader().locale),
   });
   return typeof answer === 'string' ? answer.trim() : answer;
 }
 
 /** @returns without blanks around it */
-export async function askClientSecret(shell: Shell, place: Place, value: string): Promise<Answer<string>> {
+export async function askClientSecret(
+  shell: Shell,
+  place: Place & Pick<Question, 'problem'>,
+  { clientSecret: value = '', flow }: PlaceDraft,
+): Promise<Answer<string>> {
   const answer = await ask({
     ...place,
     prompt: vscode.l10n.t('Client secret. It stays on this computer; then the browser opens for the sign-in.'),
     value,
     hidden: true,
-    buttons: [guideButton(shell)],
+    buttons: [guideButton(shell, flow)],
     check: async typed => emptyProblem(typed, shell.reader().locale),
   });
   return typeof answer === 'string' ? answer.trim() : answer;
 }
 
-function guideButton(shell: Shell) {
-  return { icon: 'book', tooltip: vscode.l10n.t('Open the Guide'), act: () => openGuide(shell) };
+function guideButton(shell: Shell, flow: SignInFlow = 'browser') {
+  return { icon: 'book', tooltip: vscode.l10n.t('Open the Guide'), act: () => openGuide(shell, flow) };
 }
 
-function bucketQuestions({ shell, question }: Surroundings, { accessKeyId }: PlaceDraft): readonly Step<PlaceDraft>[] {
+function bucketQuestions(surroundings: Surroundings, { accessKeyId }: PlaceDraft): readonly Step<PlaceDraft>[] {
+  const { shell, question } = surroundings;
   const title = question.titles.s3;
   const locale = () => shell.reader().locale;
   const text =
@@ -180,7 +227,8 @@ function bucketQuestions({ shell, question }: Surroundings, { accessKeyId }: Pla
     ): Step<PlaceDraft> =>
     async (draft, place) => {
       const value = draft[name] ?? '';
-      const typed = await ask({ ...place, title, prompt, value, ...more, check: async given => check(given) });
+      const problem = problemOf(surroundings);
+      const typed = await ask({ ...place, title, prompt, value, problem, ...more, check: async given => check(given) });
       return typeof typed === 'string' ? { ...draft, [name]: clean(typed) } : typed;
     };
   return [
@@ -251,7 +299,10 @@ function lookAt(surroundings: Surroundings): Step<PlaceDraft> {
         surroundings.drive = 'unknown';
         return draft;
       }
-      if (wire.code !== 'E_CANCELLED') vscode.window.showErrorMessage(explain(wire));
+      if (wire.code === 'E_CANCELLED') return back;
+      if (draft.kind === 's3' || (draft.kind === 'drive' && surroundings.drive === 'unknown')) {
+        surroundings.problem = explain(wire);
+      } else vscode.window.showErrorMessage(explain(wire));
       return back;
     }
   };
@@ -273,7 +324,10 @@ function wishOf(draft: PlaceDraft, remote: string): ConnectWish {
     const value = draft[name];
     return value === undefined || value === '' ? {} : { [name]: value };
   };
-  if (remote === driveRemote) return { remote, ...given('clientId'), ...given('clientSecret') };
+  if (remote === driveRemote) {
+    const { flow = 'browser' } = draft;
+    return { remote, flow, ...given('clientId'), ...given('clientSecret') };
+  }
   const keys = draft.accessKeyId === '' ? {} : { ...given('accessKeyId'), ...given('s3Secret') };
   return { remote, ...keys, ...given('region') };
 }

@@ -1,6 +1,7 @@
 // A process that dies at a chosen write: from then on nothing it does reaches a disk. Counts every change it makes to files and to
 // state.db, the folder remote's included, by standing in front of Node's own functions. One at a time, in a test process of its own.
 
+import { readlinkSync } from 'node:fs';
 import fs from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
 import { DatabaseSync, StatementSync } from 'node:sqlite';
@@ -8,6 +9,8 @@ import { DatabaseSync, StatementSync } from 'node:sqlite';
 export interface DyingDisk {
   /** Runs the work; from the write with this number on (0 is the first) none is made any more. Answers how many were asked for. */
   dieAt(point: number, work: () => Promise<unknown>): Promise<{ readonly writes: number; readonly died: boolean }>;
+  /** Runs the work; the write with this number fails as a bad disk fails, all others are made. Answers what the work threw. */
+  failAt(point: number, work: () => Promise<unknown>): Promise<unknown>;
 }
 
 const changing = ['rename', 'rm', 'rmdir', 'unlink', 'link', 'mkdir', 'copyFile', 'writeFile', 'truncate'] as const;
@@ -32,6 +35,20 @@ export function dyingDisk(folder: string): DyingDisk {
       }
       return { writes, died: writes > point };
     },
+    async failAt(point, work) {
+      let writes = 0;
+      const giveBack = patch(folder, () => {
+        if (writes++ === point) throw Object.assign(new Error(`bad at write ${point}`), { code: 'EIO' });
+      });
+      try {
+        return await work().then(
+          () => undefined,
+          (thrown: unknown) => thrown,
+        );
+      } finally {
+        giveBack();
+      }
+    },
   };
 }
 
@@ -49,9 +66,16 @@ export function refuseRemoval(file: string): () => void {
   };
 }
 
+/** Of a name in a folder that is held, where that lies. */
+function physicalOf(path: unknown): string | undefined {
+  const text = path instanceof Uint8Array ? Buffer.from(path).toString('latin1') : path;
+  if (typeof text !== 'string') return undefined;
+  return text.replace(/^\/proc\/self\/fd\/\d+/, held => readlinkSync(held));
+}
+
 function patch(folder: string, write: () => void): () => void {
   const before: (() => void)[] = [];
-  const isOurs = (path: unknown): boolean => typeof path === 'string' && path.startsWith(folder);
+  const isOurs = (path: unknown): boolean => physicalOf(path)?.startsWith(folder) === true;
   const replace = <Target extends object, Key extends keyof Target>(
     target: Target,
     key: Key,

@@ -7,8 +7,10 @@ import type {
   BackupResult,
   CopyResult,
   HistoryDay,
+  OriginalRestoreResult,
   PlaceStatus,
   RestoreResult,
+  RestoreUndo,
   SnapshotEntry,
   SnapshotSource,
   Status,
@@ -28,6 +30,8 @@ export const snapshotId = 'a1b2c3d4'.repeat(8);
 export const noPhone = '+1 555 0100';
 export const suggested = 'ablaze tidal frosty mango untie clock';
 export const recoveryKey = '0123456789abcdef'.repeat(4);
+
+export const recoverySheet = '<!doctype html><title>Signet recovery sheet</title>';
 
 export function someStatus(changes: Partial<Status> = {}): Status {
   return {
@@ -129,6 +133,38 @@ export const restoreResult: RestoreResult = {
   dryRun: false,
 };
 
+export const originalResult: OriginalRestoreResult = {
+  type: 'result',
+  snapshot: snapshotId,
+  source: 'folder-abcd2345',
+  root: '/home/kim/Chats',
+  comesBack: 3,
+  replaced: 1,
+  same: 120,
+  untouched: 2,
+  bytes: 5_000_000,
+  changes: [
+    { path: 'folder-abcd2345/chat.db', change: 'replaced' },
+    { path: 'folder-abcd2345/media/1.jpg', change: 'comes-back' },
+  ],
+  databases: [{ path: 'folder-abcd2345/chat.db', check: 'ok' }],
+  skipped: [],
+  dryRun: false,
+  kept: '/home/kim/Chats.signet-before-20261123T090000Z',
+};
+
+export const someUndo: RestoreUndo = {
+  id: 'ab12cd34ef56',
+  at: '2026-11-23T09:00:00.000Z',
+  source: 'folder-abcd2345',
+  label: 'Chats',
+  root: '/home/kim/Chats',
+  kept: '/home/kim/Chats.signet-before-20261123T090000Z',
+  comesBack: 3,
+  replaced: 1,
+  isUnfinished: false,
+};
+
 export const verifyResult: VerifyResult = {
   type: 'result',
   ok: true,
@@ -209,6 +245,15 @@ export function fakeHandlers(changes: Partial<Handlers> = {}, asked: Asked[] = [
       return { base64: bytes.subarray(offset, offset + length).toString('base64'), sizeBytes: bytes.length };
     },
     restore: async ({ target, dryRun }) => ({ ...restoreResult, target, dryRun: dryRun ?? false }),
+    restoreOriginal: async ({ dryRun }) => ({ ...originalResult, dryRun: dryRun ?? false }),
+    listUndos: async () => [someUndo],
+    undoRestore: async ({ id = 'ab12cd34ef56' }) => ({ ...someUndo, id }),
+    finishRestore: async ({ folder }) => ({
+      type: 'result',
+      folder,
+      merged: [{ path: 'chat.db', check: 'ok' }],
+      skipped: [],
+    }),
     verify: async () => verifyResult,
     unlock: async () => ({}),
     lock: async () => ({}),
@@ -238,12 +283,14 @@ export function fakeHandlers(changes: Partial<Handlers> = {}, asked: Asked[] = [
     showRecoveryKey: async () => ({ recoveryKey: new Uint8Array(Buffer.from(recoveryKey)) }),
     renewRecoveryKey: async () => ({ recoveryKey: new Uint8Array(Buffer.from(recoveryKey)) }),
     writeRecoverySheet: async () => ({}),
+    showRecoverySheet: async () => ({ sheet: new Uint8Array(Buffer.from(recoverySheet)) }),
     startAfresh: async () => ({
       repositoryId: 'ee'.repeat(32),
       remote: 'folder:/media/disk/Backup-20261123-ab12',
       left: 'Backup',
       recoveryKey: new Uint8Array(Buffer.from(recoveryKey)),
     }),
+    deleteBackup: async () => ({ objects: 12, bytes: 5_000_000 }),
     deleteOldBackup: async () => ({ objects: 12, bytes: 5_000_000 }),
     connectRemote: async ({ remote }, { signInAsked }) => {
       if (remote.startsWith('drive:')) signInAsked({ remote, ...signInPage });
@@ -263,6 +310,7 @@ export function fakeHandlers(changes: Partial<Handlers> = {}, asked: Asked[] = [
     setSettings: async ({ values }) => ({ ...someSettings, ...values }),
     installService: async () => ({ manager: 'systemd', file: '/home/kim/.config/systemd/user/signet.service' }),
     uninstallService: async () => ({ removed: true }),
+    diagnostics: async () => ({ text: 'Signet diagnostics.\n' }),
     doctor: async () => [{ name: 'sqlite', ok: true, detail: '3.50' }],
   };
   const all = { ...usual, ...changes };
