@@ -4,7 +4,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { chromium, type Locator, type Page } from 'playwright-core';
+import { chromium, type FrameLocator, type Locator, type Page } from 'playwright-core';
 import { systemPackages } from '../../scripts/lib/suites.ts';
 
 const flags = [
@@ -109,9 +109,51 @@ export class Workbench {
     return this.page.locator('.part.statusbar .statusbar-item[id="signet.signet.status"]').filter({ hasText: text });
   }
 
-  /** Rows of the Status tree. */
-  row(text: string | RegExp): Locator {
-    return this.page.locator('.part.sidebar .monaco-list-row').filter({ hasText: text });
+  /** Rows of a tree in the side bar. */
+  row(text: string | RegExp, view = 'Status'): Locator {
+    return this.#view(view).locator('.monaco-list-row').filter({ hasText: text });
+  }
+
+  /** Opens a row that has others below it. */
+  async expand(text: string | RegExp, view = 'Status'): Promise<void> {
+    const row = this.row(text, view).first();
+    await row.waitFor();
+    if ((await row.getAttribute('aria-expanded')) === 'false') await row.locator('.monaco-tl-twistie').click();
+  }
+
+  /** Chooses from the menu of a row. */
+  async fromMenu(text: string | RegExp, view: string, title: string): Promise<void> {
+    await this.row(text, view).first().click({ button: 'right' });
+    await this.page.locator('.context-view .action-item', { hasText: title }).first().click();
+  }
+
+  #view(title: string): Locator {
+    const header = this.page.locator('.pane-header', { has: this.page.getByText(title, { exact: true }) });
+    return this.page.locator('.part.sidebar .pane', { has: header });
+  }
+
+  /** The document inside the newest webview: it is nested two frames deep. */
+  webview(): FrameLocator {
+    return this.page.frameLocator('iframe.webview.ready').last().frameLocator('#active-frame');
+  }
+
+  /** The tabs of the editors that are open. */
+  tab(text: string | RegExp): Locator {
+    return this.page.locator('.part.editor .tab').filter({ hasText: text });
+  }
+
+  /** Takes back whatever asks: quick inputs, dialogs, menus. */
+  async dismiss(): Promise<void> {
+    const asking = this.page.locator(
+      '.quick-input-widget:visible, .monaco-dialog-box:visible, .context-view .monaco-menu',
+    );
+    for (let tries = 0; tries < 10 && (await asking.count()) > 0; tries += 1) {
+      await this.page.keyboard.press('Escape');
+      await asking
+        .first()
+        .waitFor({ state: 'hidden', timeout: 500 })
+        .catch(() => undefined); // one more question, or it needs another key
+    }
   }
 
   notification(text: string | RegExp): Locator {
