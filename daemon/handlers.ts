@@ -41,7 +41,9 @@ export function handlersOf({ jobs, vault, clock, pid, stop, ...asGiven }: Handle
     backup: (_, call) => jobs.backup('user', undefined, call),
     cancel: async () => ({ cancelled: jobs.cancel() }),
     snapshots: (page, { signal }) => jobs.browsing.snapshots(page, signal),
+    showSnapshot: ({ snapshot }, { signal }) => jobs.browsing.show(snapshot, signal),
     history: async ({ before, limit = historyPage }) => jobs.history(before, limit),
+    compareSnapshots: (two, { signal }) => jobs.browsing.compare(two, signal),
     list: (folder, { signal }) => jobs.browsing.list(folder, signal),
     read: async (range, { signal }) => {
       const part = await jobs.browsing.read(range, signal);
@@ -59,6 +61,7 @@ export function handlersOf({ jobs, vault, clock, pid, stop, ...asGiven }: Handle
     },
     discoverSources: () => jobs.sources.discover(),
     syncedFolders: () => jobs.sources.syncedFolders(),
+    inspectPlace: ({ remote, roots = [] }, { signal }) => jobs.inspectPlace(remote, roots, signal),
     addSource: wish => jobs.sources.add(wish),
     removeSource: async ({ id }) => {
       await jobs.sources.remove(id);

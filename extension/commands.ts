@@ -1,7 +1,7 @@
 // Every command of the extension: its id and the function behind it, loaded when it is first run. One line a command, in the order of the
 // palette; the manifest has the same ids, and its tests compare the two. Arguments and results pass through as they are.
 
-import type { Command, Shell } from './shell.ts';
+import type { Command, Given, Shell } from './shell.ts';
 
 /** A command as the editor runs it: what others pass is whatever they passed. */
 export type Run = (shell: Shell, ...given: readonly unknown[]) => Promise<unknown>;
@@ -23,11 +23,16 @@ export const commands: Readonly<Record<string, Run>> = {
   }),
   'signet.lock': lazily(async () => (await import('./everyday.ts')).lockVault),
   'signet.openStatus': lazily(async () => (await import('./everyday.ts')).openStatus),
+  'signet.verify': lazily(async () => (await import('./verify.ts')).verifyBackups),
+  'signet.openSettings': lazily(async () => (await import('./everyday.ts')).openSettings),
   'signet.showLog': lazily(async () => (await import('./everyday.ts')).showLog),
+  'signet.exportDiagnostics': lazily(async () => (await import('./diagnostics.ts')).exportDiagnostics),
+  'signet.stopAndUninstall': lazily(async () => (await import('./stop.ts')).stopAndUninstall),
+  'signet.installCli': lazily(async () => (await import('./install-cli.ts')).installCli),
   'signet.start': lazily(async () => (await import('./everyday.ts')).start),
 };
 
 /** The types of a command's arguments are for those who write it: callers from outside are not checked, so it looks at what it was given. */
 function lazily<Arguments extends readonly unknown[], Result>(load: () => Promise<Command<Arguments, Result>>): Run {
-  return async (shell, ...given) => (await load())(shell, ...(given as readonly unknown[] as Arguments));
+  return async (shell, ...given) => (await load())(shell, ...(given as readonly unknown[] as Given<Arguments>));
 }

@@ -22,7 +22,12 @@ export const showLog: Command<readonly [], boolean> = async ({ log }) => {
   return true;
 };
 
-export const start: Command<readonly [], boolean> = async ({ link }) => {
+export const openSettings: Command = async () =>
+  vscode.commands.executeCommand('workbench.action.openSettings', '@ext:signet.signet');
+
+/** What was stopped for good goes on with this. */
+export const start: Command<readonly [], boolean> = async ({ link, memory }) => {
+  await memory.update('stopped', undefined);
   await link.start();
   return true;
 };

@@ -1,40 +1,42 @@
-// The extension's line to the daemon: dials it, starts it when asked to, and dials again when the line breaks. What comes back is
-// the whole status each time. vscode-languageclient carries the requests; it is loaded with this file, after the status bar shows.
+// The extension's line to the daemon: dials it, starts it when asked to or when it was killed, and dials again when the line breaks. What
+// comes back is the whole status each time. vscode-languageclient carries the requests; it is loaded with this file, after the status bar
+// shows. While the window is not looked at, nobody looks for a daemon that was stopped.
 
-import type { CancellationToken, LogOutputChannel } from 'vscode';
+import type { CancellationToken, Disposable, LogOutputChannel, window } from 'vscode';
 import {
   CloseAction,
   ErrorAction,
   LanguageClient,
+  type NotificationType,
   type RequestType,
   type RequestType0,
   RevealOutputChannelOn,
 } from 'vscode-languageclient/node';
+import { wasKilled } from '../protocol/claim.ts';
 import { PeerError, type WireError, wireErrorOf } from '../protocol/errors.ts';
 import { type Home, resolveHome } from '../protocol/home.ts';
-import { dialFitting, dialOrLaunch } from '../protocol/launch.ts';
+import { dialFitting, dialOrLaunch, type Runtime } from '../protocol/launch.ts';
 import { progress, type SealedSecrets, statusChanged, status as statusRequest } from '../protocol/messages.ts';
 import { type SecretName, Secrets } from '../protocol/secrets.ts';
 import { type Dialed, dial } from '../protocol/socket.ts';
 import type { JobProgress } from '../protocol/status.ts';
 import { productVersion, protocolVersion } from '../protocol/version.ts';
 import { explain } from './explain.ts';
+import { nextLook } from './line-policy.ts';
 import type { Known } from './views.ts';
 
-/** How to start the daemon: its main file, and the Node the person named for it. */
+/** How to start the daemon: its main file, and what it runs on. */
 export interface DaemonCommand {
   readonly entry: string;
-  readonly node: string | undefined;
+  readonly runtime: () => Promise<Runtime>;
 }
 
 export interface LinkOptions {
   readonly daemon: () => DaemonCommand;
   readonly log: LogOutputChannel;
   readonly onChange: (known: Known) => void;
+  readonly window: Pick<typeof window, 'state' | 'onDidChangeWindowState'>;
 }
-
-/** Milliseconds before each further try to reach a daemon that was lost; the last one repeats. */
-const redialMs = [500, 1000, 2000, 5000, 10_000];
 
 interface Line {
   readonly client: LanguageClient;
@@ -44,8 +46,11 @@ interface Line {
 export class Link {
   readonly #options: LinkOptions;
   readonly #home: Home = resolveHome();
+  readonly #focus: Disposable;
   #line: Line | undefined;
   #redial: NodeJS.Timeout | undefined;
+  #tries = 0;
+  readonly #restarts: number[] = [];
   #connecting: Promise<void> | undefined;
   #failure: unknown = new PeerError('E_DAEMON_MISSING', 'no line to the daemon');
   #tokens = 0;
@@ -53,6 +58,9 @@ export class Link {
 
   constructor(options: LinkOptions) {
     this.#options = options;
+    this.#focus = options.window.onDidChangeWindowState(({ focused }) => {
+      if (focused && this.#line === undefined && this.#tries > 0) this.#lookAgain({ tries: 0 });
+    });
   }
 
   /** Like `connect`, for whom a failure matters: throws what stood in the way. */
@@ -95,6 +103,12 @@ export class Link {
     }
   }
 
+  /** What the daemon tells this window meanwhile, until the listener is disposed. */
+  async listen<P>(type: NotificationType<P>, heard: (told: P) => void): Promise<Disposable> {
+    const { client } = await this.#needLine();
+    return client.onNotification(type.method, heard);
+  }
+
   /** Seals secrets for one request on the line that stands now. */
   async seal(
     type: { readonly method: string },
@@ -111,10 +125,27 @@ export class Link {
 
   /** Opens the recovery key that came back with an answer; the text lives as long as its caller keeps it. */
   async openKey(type: { readonly method: string }, sealed: SealedSecrets): Promise<string> {
+    return this.openSecret(type, sealed, 'recoveryKey');
+  }
+
+  /** Opens what came back sealed with an answer, which is one secret; the text lives as long as its caller keeps it. */
+  async openText(type: { readonly method: string }, sealed: SealedSecrets): Promise<string> {
     const { dialed } = await this.#needLine();
     const secrets = dialed.secrets.open(type.method, sealed);
     try {
-      return Buffer.from(secrets.get('recoveryKey') ?? []).toString('utf8');
+      const [name] = secrets.names();
+      return Buffer.from((name === undefined ? undefined : secrets.get(name)) ?? []).toString('utf8');
+    } finally {
+      secrets.wipe();
+    }
+  }
+
+  /** Opens one secret that came back with an answer; the text lives as long as its caller keeps it. */
+  async openSecret(type: { readonly method: string }, sealed: SealedSecrets, name: SecretName): Promise<string> {
+    const { dialed } = await this.#needLine();
+    const secrets = dialed.secrets.open(type.method, sealed);
+    try {
+      return Buffer.from(secrets.get(name) ?? []).toString('utf8');
     } finally {
       secrets.wipe();
     }
@@ -123,6 +154,7 @@ export class Link {
   /** Leaves the daemon running. */
   async dispose(): Promise<void> {
     this.#disposed = true;
+    this.#focus.dispose();
     clearTimeout(this.#redial);
     const line = this.#line;
     this.#line = undefined;
@@ -145,21 +177,21 @@ export class Link {
       await client.start();
       client.onNotification(statusChanged, status => onChange({ kind: 'connected', status }));
       this.#line = { client, dialed };
+      this.#tries = 0;
       onChange({ kind: 'connected', status: await client.sendRequest(statusRequest, {}) });
     } catch (error) {
       const wire = asWireError(error);
       this.#failure = error;
       log.warn(`no line to the background part: ${wire.code}`);
-      onChange({ kind: 'notRunning', reason: start ? explain(wire) : '' });
-      this.#tryAgain(0);
+      const isNewer = wire.code === 'E_DAEMON_INCOMPATIBLE' && wire.params['newer'] === 'daemon';
+      onChange({ kind: 'notRunning', reason: start ? explain(wire) : '', ...(isNewer && { isNewer }) });
+      this.#lookAgain({ tries: this.#tries + 1, failure: wire });
     }
   }
 
   #dial(start: boolean): Promise<Dialed> {
     if (!start) return dialFitting(this.#home);
-    const { node, entry } = this.#options.daemon();
-    const env = node === undefined ? process.env : { ...process.env, SIGNET_NODE: node };
-    return dialOrLaunch({ home: this.#home, entry, env });
+    return dialOrLaunch({ home: this.#home, ...this.#options.daemon() });
   }
 
   #clientOn(dialed: Dialed): LanguageClient {
@@ -179,25 +211,36 @@ export class Link {
     });
   }
 
-  /** A daemon that was stopped stays stopped until someone starts it; one that comes back is found again. */
   #lost(): void {
     this.#line = undefined;
     if (this.#disposed) return;
     this.#options.onChange({ kind: 'notRunning', reason: '' });
-    this.#tryAgain(0);
+    this.#lookAgain({ tries: 0 });
   }
 
-  #tryAgain(tries: number): void {
+  /** Decides when it comes to it: a daemon that ends takes a moment until it is gone. */
+  #lookAgain(now: { readonly tries: number; readonly failure?: WireError }): void {
     if (this.#disposed) return;
     clearTimeout(this.#redial);
+    this.#tries = now.tries;
+    const loss = { ...now, restarts: this.#restarts, now: Date.now() };
     this.#redial = setTimeout(
       async () => {
-        const dialed = await dial(this.#home).catch(() => undefined); // still not there: what the screen says already
-        dialed?.close();
-        if (dialed === undefined) this.#tryAgain(tries + 1);
-        else await this.connect({ start: false });
+        const { start } = nextLook({ ...loss, wasKilled: await wasKilled(this.#home), now: Date.now() });
+        if (!start && !this.#options.window.state.focused) {
+          this.#tries += 1; // goes on when the window is looked at
+          return;
+        }
+        // Still not there, and nobody is to start it: the screen says so already.
+        const isThere = await dial(this.#home).then(
+          dialed => dialed.close() === undefined,
+          () => false,
+        );
+        if (!isThere && !start) return this.#lookAgain({ ...now, tries: now.tries + 1 });
+        if (!isThere) this.#restarts.push(Date.now());
+        await this.connect({ start });
       },
-      redialMs[Math.min(tries, redialMs.length - 1)],
+      nextLook({ ...loss, wasKilled: false }).inMs,
     );
   }
 }

@@ -1,6 +1,7 @@
 // The extension: one status bar item, a side bar, and the commands. It shows what the daemon says and asks what the daemon needs to
 // know; it holds no key, no password and no state of its own. The line to the daemon is loaded after the item shows.
 
+import { homedir } from 'node:os';
 import { join } from 'node:path';
 import * as vscode from 'vscode';
 import { commands, type Run } from './commands.ts';
@@ -33,15 +34,19 @@ export function activate(context: vscode.ExtensionContext): void {
   const learn = (next: Known) => {
     known = next;
     draw();
+    if (next.kind === 'connected' && context.globalState.get('stopped') === true) {
+      context.globalState.update('stopped', undefined); // somebody started it, here or elsewhere
+    }
     changed.fire(known);
   };
   draw();
 
   // Loading the language client takes longer than all the rest: it comes after the item is there.
   const shell: Promise<Shell> = import('./link.ts').then(({ Link }) => ({
-    link: new Link({ daemon: () => daemonCommand(context), log, onChange: learn }),
+    link: new Link({ daemon: () => daemonCommand(context), log, onChange: learn, window: vscode.window }),
     log,
     extension: context.extensionUri,
+    memory: context.globalState,
     reader,
     known: () => known,
     onDidChange: changed.event,
@@ -49,7 +54,7 @@ export function activate(context: vscode.ExtensionContext): void {
   shell.then(
     async given => {
       for (const part of parts) context.subscriptions.push(await part(given));
-      await given.link.connect({ start: true });
+      await given.link.connect({ start: given.memory.get('stopped') !== true });
     },
     (error: unknown) => log.error(error instanceof Error ? error : String(error)),
   );
@@ -96,7 +101,10 @@ function daemonCommand(context: vscode.ExtensionContext): DaemonCommand {
   const settings = vscode.workspace.getConfiguration('signet');
   return {
     entry: settings.get<string>('daemonPath') || join(context.extensionPath, 'daemon', 'main.mjs'),
-    node: settings.get<string>('nodePath') || undefined,
+    runtime: async () => {
+      const { nodeForDaemon } = await import('./user-node.ts');
+      return nodeForDaemon(settings.get<string>('nodePath') || process.env['SIGNET_NODE'] || undefined, homedir());
+    },
   };
 }
 

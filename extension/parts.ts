@@ -6,4 +6,4 @@ import type { Shell } from './shell.ts';
 
 export type Part = (shell: Shell) => Disposable | Promise<Disposable>;
 
-export const parts: readonly Part[] = [];
+export const parts: readonly Part[] = [async shell => (await import('./install-cli.ts')).launcherKept(shell)];

@@ -6,35 +6,61 @@ import * as vscode from 'vscode';
 export const back = Symbol('back');
 export const cancelled = Symbol('cancelled');
 
-type Answer<T> = T | typeof back | typeof cancelled;
+export type Answer<T> = T | typeof back | typeof cancelled;
 
 /** Where a question stands among the others; one that stands alone has no counter. */
 export interface Place {
   readonly title: string;
   readonly step?: number;
   readonly totalSteps?: number;
+  /** Default: all but the first. */
+  readonly hasBack?: boolean;
 }
 
-export type Step<State> = (
-  state: State,
-  place: { readonly step: number; readonly totalSteps: number },
-) => Promise<Answer<State>>;
+export interface Counter {
+  readonly step: number;
+  readonly totalSteps: number;
+  readonly hasBack?: boolean;
+}
 
-/** Runs the steps in order; Back goes to the one before with its answer kept. Undefined when the person gave up. */
-export async function askInOrder<State>(start: State, steps: readonly Step<State>[]): Promise<State | undefined> {
-  const states: State[] = [start];
-  while (states.length <= steps.length) {
-    const at = states.length - 1;
-    const step = steps[at];
-    const state = states[at];
-    if (step === undefined || state === undefined) break;
-    const answer = await step(state, { step: at + 1, totalSteps: steps.length });
-    if (answer === cancelled) return undefined;
-    if (answer === back) states.pop();
-    else states.push(answer);
-    if (states.length === 0) return undefined;
+export type Step<State> = (state: State, place: Counter) => Promise<Answer<State>>;
+
+/**
+ * Runs the steps in order. Back goes to the one before, and what was answered meanwhile is kept; before the first it answers `back`.
+ *
+ * @param steps those that there are, which may depend on what was answered
+ * @param within where the questions are parts of one step: all of them stand at its place
+ */
+export async function askSteps<State>(
+  start: State,
+  steps: (state: State) => readonly Step<State>[],
+  within?: Counter,
+): Promise<Answer<State>> {
+  let state = start;
+  for (let at = 0; ; ) {
+    const all = steps(state);
+    const step = all[at];
+    if (step === undefined) return state;
+    const answer = await step(state, counterOf(at, all.length, within));
+    if (answer === cancelled) return cancelled;
+    if (answer === back) {
+      if (at === 0) return back;
+      at -= 1;
+    } else {
+      state = answer;
+      at += 1;
+    }
   }
-  return states.at(-1);
+}
+
+function counterOf(at: number, totalSteps: number, within: Counter | undefined): Counter {
+  return within === undefined ? { step: at + 1, totalSteps } : { ...within, hasBack: at > 0 || within.step > 1 };
+}
+
+/** As `askSteps`, for steps that are always the same. Undefined when the person gave up. */
+export async function askInOrder<State>(start: State, steps: readonly Step<State>[]): Promise<State | undefined> {
+  const answer = await askSteps(start, () => steps);
+  return answer === back || answer === cancelled ? undefined : answer;
 }
 
 export interface Question extends Place {
@@ -42,10 +68,15 @@ export interface Question extends Place {
   readonly placeholder?: string;
   readonly hidden?: boolean;
   readonly value?: string;
-  /** Extra buttons in the title; choosing one ends the question with its answer. */
-  readonly buttons?: readonly { readonly icon: string; readonly tooltip: string; readonly answer: string }[];
+  /** Extra buttons in the title; choosing one ends the question with its answer, or does something beside it. */
+  readonly buttons?: readonly ({ readonly icon: string; readonly tooltip: string } & (
+    | { readonly answer: string }
+    | { readonly act: (box: vscode.InputBox) => Promise<unknown> }
+  ))[];
   /** While typing: a hint, or what is wrong with it; undefined says nothing. */
   readonly live?: (value: string) => Promise<vscode.InputBoxValidationMessage | undefined>;
+  /** Milliseconds of quiet before `live` is asked; default at once. */
+  readonly liveAfter?: number;
   /** When accepted: the reason why this is no answer. */
   readonly check?: (value: string) => Promise<string | undefined>;
 }
@@ -58,15 +89,17 @@ export function ask(question: Question): Promise<Answer<string>> {
   box.placeholder = question.placeholder ?? '';
   box.password = question.hidden ?? false;
   box.value = question.value ?? '';
-  const extras = new Map<vscode.QuickInputButton, string>();
-  for (const { icon, tooltip, answer } of question.buttons ?? [])
-    extras.set({ iconPath: new vscode.ThemeIcon(icon), tooltip }, answer);
+  const extras = new Map<vscode.QuickInputButton, NonNullable<Question['buttons']>[number]>();
+  for (const extra of question.buttons ?? [])
+    extras.set({ iconPath: new vscode.ThemeIcon(extra.icon), tooltip: extra.tooltip }, extra);
   box.buttons = [...backButton(question), ...extras.keys()];
   return answered<string>(box, (done, fail) => {
     let turn = 0;
     const hint = async (value: string) => {
       turn += 1;
       const mine = turn;
+      if (question.liveAfter !== undefined) await new Promise(wake => setTimeout(wake, question.liveAfter));
+      if (mine !== turn) return;
       const message = await question.live?.(value);
       if (mine === turn) box.validationMessage = message;
     };
@@ -82,53 +115,95 @@ export function ask(question: Question): Promise<Answer<string>> {
     };
     box.onDidChangeValue(value => hint(value).catch(fail));
     box.onDidAccept(() => accept(box.value).catch(fail));
-    box.onDidTriggerButton(button => done(extras.get(button) ?? back));
+    box.onDidTriggerButton(button => {
+      const extra = extras.get(button);
+      if (extra === undefined) done(back);
+      else if ('answer' in extra) done(extra.answer);
+      else extra.act(box).catch(fail);
+    });
   });
 }
 
 export interface Choice<T> extends vscode.QuickPickItem {
   /** Absent for separators. */
   readonly answer?: T;
+  /** Done in place of answering; the list stays, with its entries asked for anew. */
+  readonly act?: () => void;
+  /** Where any number may be chosen: marking this entry alone is an answer at once, as for one that opens a dialog. */
+  readonly isOpener?: boolean;
 }
 
 /** One entry of a list. */
 export function choose<T>(
   place: Place & { readonly placeholder: string },
-  items: readonly Choice<T>[],
+  items: readonly Choice<T>[] | (() => readonly Choice<T>[]),
+  active?: (item: Choice<T>) => boolean,
 ): Promise<Answer<T>> {
+  const entries = typeof items === 'function' ? items : () => items;
   const pick = vscode.window.createQuickPick<Choice<T>>();
   Object.assign(pick, counted(place));
   pick.placeholder = place.placeholder;
   pick.matchOnDescription = true;
-  pick.items = items;
+  pick.items = entries();
+  pick.activeItems = active === undefined ? [] : pick.items.filter(active);
   pick.buttons = backButton(place);
   return answered<T>(pick, done => {
     pick.onDidAccept(() => {
-      const answer = pick.selectedItems[0]?.answer;
-      if (answer !== undefined) done(answer);
+      const [item] = pick.selectedItems;
+      if (item?.act !== undefined) {
+        const at = pick.items.indexOf(item);
+        item.act();
+        pick.items = entries();
+        pick.activeItems = pick.items.filter((_, index) => index === at);
+      } else if (item?.answer !== undefined) done(item.answer);
     });
     pick.onDidTriggerButton(() => done(back));
   });
 }
 
-/** Any number of entries, at least one. */
+export interface ManyOptions<T> {
+  /** Takes the place of the entries when it is known; until then the list is busy. */
+  readonly later?: Promise<{ readonly items: readonly Choice<T>[]; readonly placeholder: string }>;
+  /** No entry at all is an answer too. */
+  readonly mayBeNone?: boolean;
+}
+
+/** Any number of entries, at least one unless told otherwise. */
 export function chooseMany<T>(
   place: Place & { readonly placeholder: string },
   items: readonly Choice<T>[],
+  { later, mayBeNone = false }: ManyOptions<T> = {},
 ): Promise<Answer<readonly T[]>> {
   const pick = vscode.window.createQuickPick<Choice<T>>();
   Object.assign(pick, counted(place));
-  pick.placeholder = place.placeholder;
   pick.canSelectMany = true;
-  pick.items = items;
-  pick.selectedItems = items.filter(item => item.picked);
   pick.buttons = backButton(place);
-  return answered<readonly T[]>(pick, done => {
+  const fill = (entries: readonly Choice<T>[], placeholder: string) => {
+    pick.placeholder = placeholder;
+    pick.items = entries;
+    pick.selectedItems = entries.filter(item => item.picked);
+  };
+  fill(items, place.placeholder);
+  return answered<readonly T[]>(pick, (done, fail) => {
+    const answers = (chosen: readonly Choice<T>[]) =>
+      chosen.flatMap(item => (item.answer === undefined ? [] : [item.answer]));
+    let before: readonly Choice<T>[] = pick.selectedItems;
+    pick.onDidChangeSelection(chosen => {
+      const added = chosen.filter(item => !before.includes(item));
+      before = chosen;
+      if (added.length === 1 && added[0]?.isOpener) done(answers(chosen));
+    });
     pick.onDidAccept(() => {
-      const answers = pick.selectedItems.flatMap(item => (item.answer === undefined ? [] : [item.answer]));
-      if (answers.length > 0) done(answers);
+      const chosen = answers(pick.selectedItems.filter(item => !item.isOpener));
+      if (chosen.length > 0 || (mayBeNone && !pick.busy)) done(chosen);
     });
     pick.onDidTriggerButton(() => done(back));
+    if (later === undefined) return;
+    pick.busy = true;
+    later.then(known => {
+      pick.busy = false;
+      fill(known.items, known.placeholder);
+    }, fail);
   });
 }
 
@@ -136,8 +211,8 @@ function counted(place: Place) {
   return { title: place.title, step: place.step, totalSteps: place.totalSteps, ignoreFocusOut: true };
 }
 
-function backButton({ step }: Place): vscode.QuickInputButton[] {
-  return step !== undefined && step > 1 ? [vscode.QuickInputButtons.Back] : [];
+function backButton({ step, hasBack = step !== undefined && step > 1 }: Place): vscode.QuickInputButton[] {
+  return hasBack ? [vscode.QuickInputButtons.Back] : [];
 }
 
 function answered<T>(

@@ -9,8 +9,8 @@ import { type State, sentenceFor, shareOf, statusBarText } from '../protocol/wor
 /** What the extension knows at any time. */
 export type Known =
   | { readonly kind: 'starting' }
-  /** Why it could not be started; empty when nobody tried. */
-  | { readonly kind: 'notRunning'; readonly reason: string }
+  /** Why it could not be started; empty when nobody tried. `isNewer`: it runs, and this extension is too old for it. */
+  | { readonly kind: 'notRunning'; readonly reason: string; readonly isNewer?: true }
   | { readonly kind: 'connected'; readonly status: Status };
 
 /** When "now" is (milliseconds since 1970), and how numbers and times are written. */
@@ -266,7 +266,7 @@ function chatsRow({ sources }: Status, reader: Reader): Row {
 function sourceRow(source: SourceStatus, { locale }: Reader): Row {
   const { label, root, problem, verified } = source;
   const facts = [
-    problem === undefined ? '' : problemWords(problem),
+    problem === undefined ? '' : problemWords(problem, locale),
     verified === false ? 'not verified' : '',
     sourceWords(source, locale),
   ].filter(fact => fact !== '');

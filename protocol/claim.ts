@@ -1,9 +1,9 @@
 // What makes a process the daemon of a home, and what proves to it that a peer belongs to the same user: a lock that dies with its
-// process, and a 0600 token. Also the one check that a folder is private.
+// process, and a 0600 token. Also the one check that a folder is private, and what tells a daemon that was killed from one that ended.
 
 import { randomBytes } from 'node:crypto';
-import { constants } from 'node:fs';
-import { chmod, link, mkdir, open, rm, writeFile } from 'node:fs/promises';
+import { constants, rmSync, writeFileSync } from 'node:fs';
+import { chmod, link, mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PeerError } from './errors.ts';
 import { type Home, isPrivateFolder, tokenFile } from './home.ts';
@@ -30,11 +30,43 @@ export async function claimHome(home: Home): Promise<HomeClaim> {
     throw new PeerError('E_BUSY', 'another daemon serves this home', { cause: error });
   }
   await chmod(path, 0o600);
+  leaveMark(home);
   return {
     release() {
-      if (database.isOpen) database.close();
+      if (!database.isOpen) return;
+      rmSync(markOf(home), { force: true });
+      database.close();
     },
   };
+}
+
+/** Names the process while it has the claim; whoever releases it takes this along, and a killed one cannot. */
+function markOf(home: Home): string {
+  return join(home.state, 'daemon.running');
+}
+
+function leaveMark(home: Home): void {
+  try {
+    writeFileSync(markOf(home), String(process.pid), { mode: 0o600 });
+  } catch {
+    // A full disk: without the mark an end by force looks like one on purpose, and no more than that.
+  }
+}
+
+/** True when the last daemon of the home did not end in good order: it was killed, or fell. False while it runs, and where none ever did. */
+export async function wasKilled(home: Home): Promise<boolean> {
+  const text = await readFile(markOf(home), 'latin1').catch(() => ''); // taken away: it ended as it should
+  const pid = /^[1-9]\d{0,9}$/.test(text) ? Number(text) : undefined;
+  return pid !== undefined && !isAlive(pid);
+}
+
+/** Whether a process of this user runs under that number. */
+export function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false; // ESRCH: gone. EPERM: somebody else's
+  }
 }
 
 /** The token of this installation; made when there is none. Only the daemon calls it, holding the claim. */

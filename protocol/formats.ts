@@ -23,6 +23,28 @@ export function say(
   return text.replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
 }
 
+/**
+ * A text that says how many. Both texts are whole and hold `{count}`; one is taken for what English counts as one.
+ * A language with more forms than English has each further one under the key of the text for many, with the form's name behind it:
+ * `{count} files [few]` (categories of Intl.PluralRules).
+ */
+export function plural(
+  locale: Locale,
+  value: number,
+  one: string,
+  many: string,
+  values: Readonly<Record<string, string | number>> = {},
+): string {
+  const filled = { count: count(value, locale), ...values };
+  const { locale: language = english, translate } = locale;
+  const form = new Intl.PluralRules(language).select(value);
+  if (form === 'one') return say(locale, one, filled);
+  if (form === 'other' || translate === undefined) return say(locale, many, filled);
+  const key = `[${form}]`;
+  const text = translate(`${many} ${key}`, filled);
+  return text.endsWith(key) ? say(locale, many, filled) : text;
+}
+
 const english = 'en-GB';
 const minuteMs = 60_000;
 const hourMs = 60 * minuteMs;
@@ -53,9 +75,9 @@ export function count(value: number, { locale = english }: Locale = {}): string 
   return new Intl.NumberFormat(locale).format(value);
 }
 
-/** `1 file`, `2,310 files`. */
+/** `1 file`, `2,310 files`; translated as `{count} file` and `{count} files`, so it stands alone and not in a sentence. */
 export function counted(value: number, one: string, many: string, locale: Locale = {}): string {
-  return `${count(value, locale)} ${new Intl.PluralRules('en').select(value) === 'one' ? one : many}`;
+  return plural(locale, value, `{count} ${one}`, `{count} ${many}`);
 }
 
 /** Whole percent, rounded down: 100 % means done. */
@@ -86,41 +108,59 @@ export function duration(ms: number, { locale = english }: Locale = {}): string 
 export function ago(at: string, now: number, options: Locale & { readonly bare?: boolean } = {}): string {
   const { locale = english, timeZone, bare = false } = options;
   const then = Date.parse(at);
-  if (Number.isNaN(then)) return 'at an unknown time';
+  if (Number.isNaN(then)) return say(options, 'at an unknown time');
   const past = now - then;
-  if (past >= 0 && past < minuteMs) return 'just now';
+  if (past >= 0 && past < minuteMs) return say(options, 'just now');
   if (past >= 0 && past < hourMs) {
     return new Intl.RelativeTimeFormat(locale).format(-Math.floor(past / minuteMs), 'minute');
   }
-  const time = new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit', timeZone }).format(then);
+  const time = timeOfDay(then, options);
   const days = dayNumber(then, timeZone) - dayNumber(now, timeZone);
-  if (days === 0) return bare ? time : `at ${time}`;
+  if (days === 0) return bare ? time : say(options, 'at {time}', { time });
   if (Math.abs(days) === 1) {
-    return `${new Intl.RelativeTimeFormat(locale, { numeric: 'auto' }).format(days, 'day')} at ${time}`;
+    const day = new Intl.RelativeTimeFormat(locale, { numeric: 'auto' }).format(days, 'day');
+    return say(options, '{day} at {time}', { day, time });
   }
   const date = dateOf(then, now, locale, timeZone);
-  return bare ? date : `on ${date}`;
+  return bare ? date : say(options, 'on {date}', { date });
 }
 
 /** The day alone, for "since …": `today`, `yesterday`, `14 November`, `14 November 2025`. @param at RFC 3339 */
-export function dayOf(at: string, now: number, { locale = english, timeZone }: Locale = {}): string {
+export function dayOf(at: string, now: number, options: Locale = {}): string {
+  const { locale = english, timeZone } = options;
   const then = Date.parse(at);
-  if (Number.isNaN(then)) return 'an unknown day';
+  if (Number.isNaN(then)) return say(options, 'an unknown day');
   const days = dayNumber(then, timeZone) - dayNumber(now, timeZone);
   if (days === 0 || days === -1) return new Intl.RelativeTimeFormat(locale, { numeric: 'auto' }).format(days, 'day');
   return dateOf(then, now, locale, timeZone);
 }
 
 /** Date and time in full, for tooltips and lists. */
-export function moment(at: string, { locale = english, timeZone }: Locale = {}): string {
+export function moment(at: string, options: Locale = {}): string {
+  const { locale = english, timeZone } = options;
   const then = Date.parse(at);
-  if (Number.isNaN(then)) return 'unknown';
+  if (Number.isNaN(then)) return say(options, 'unknown');
   return new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'short', timeZone }).format(then);
 }
 
 /** `a`, `a and b`, `a, b and c`. */
 export function listed(items: readonly string[], { locale = english }: Locale = {}): string {
-  return new Intl.ListFormat(locale.startsWith('en') ? locale : english).format(items);
+  return new Intl.ListFormat(locale).format(items);
+}
+
+/** The hour alone: `08:55`. */
+export function timeOfDay(at: number, { locale = english, timeZone }: Locale = {}): string {
+  return new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit', timeZone }).format(at);
+}
+
+/** The text with a large first letter, for the names of apps and places, which are small in the middle of a sentence. */
+export function capital(text: string): string {
+  return text.slice(0, 1).toUpperCase() + text.slice(1);
+}
+
+/** A sentence without the stop at its end, to go on in another. */
+export function withoutStop(sentence: string): string {
+  return sentence.replace(/[.。]$/, '');
 }
 
 /** Day and month, with the year when it is another. */

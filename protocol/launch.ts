@@ -10,7 +10,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { createMessageConnection, type MessageConnection, NullLogger } from 'vscode-jsonrpc/node';
-import { ensurePrivate } from './claim.ts';
+import { ensurePrivate, isAlive } from './claim.ts';
 import { exitCode, isErrorCode, PeerError, wireErrorOf } from './errors.ts';
 import type { Home } from './home.ts';
 import { daemonInfo, handOver, initialize, status } from './messages.ts';
@@ -30,6 +30,8 @@ export interface LaunchOptions {
   /** How long a new daemon may take until it listens; default 20 s. */
   readonly deadlineMs?: number;
   readonly env?: Readonly<Record<string, string | undefined>>;
+  /** What a new daemon runs on; asked for only when one is started. Default: `findNode`. */
+  readonly runtime?: () => Promise<Runtime>;
   /** What this client is; default: this build. Its daemon is of the same. */
   readonly versions?: Versions;
 }
@@ -169,14 +171,6 @@ export async function isGone(pid: number): Promise<boolean> {
   return true;
 }
 
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false; // ESRCH: gone. EPERM cannot be: it is a process of this user
-  }
-}
-
 function versionsOf({ daemon }: Connected): Versions {
   return { protocolVersion: daemon.protocolVersion, productVersion: daemon.daemonVersion };
 }
@@ -207,7 +201,7 @@ function refuse(connected: Connected, versions: Versions, reason?: 'busy' | 'rec
 async function launch(options: LaunchOptions): Promise<void> {
   const { home, env = process.env } = options;
   const entry = options.entry ?? findEntry();
-  const { node, flags, extraEnv } = findNode(env, entry);
+  const { node, flags, extraEnv } = await (options.runtime?.() ?? findNode(env, entry));
   for (const folder of [home.state, home.logs, home.cache]) await ensurePrivate(folder);
   const said = join(home.logs, `start-${randomBytes(6).toString('hex')}.log`);
   const output = openSync(said, 'wx', 0o600);
@@ -288,7 +282,14 @@ function failureIn(path: string): PeerError | undefined {
 
 function cleaned(env: Readonly<Record<string, string | undefined>>): Record<string, string | undefined> {
   // NODE_DEBUG=http would write every header of every request to what it says, tokens as well.
-  const foreign = new Set(['NODE_OPTIONS', 'NODE_INSPECT_RESUME_ON_START', 'NODE_DEBUG', 'NODE_DEBUG_NATIVE']);
+  // What runs on an Electron is told so again.
+  const foreign = new Set([
+    'ELECTRON_RUN_AS_NODE',
+    'NODE_OPTIONS',
+    'NODE_INSPECT_RESUME_ON_START',
+    'NODE_DEBUG',
+    'NODE_DEBUG_NATIVE',
+  ]);
   return Object.fromEntries(Object.entries(env).filter(([name]) => !foreign.has(name)));
 }
 
@@ -310,7 +311,7 @@ export function findEntry(): string {
   return found;
 }
 
-interface Runtime {
+export interface Runtime {
   readonly node: string;
   readonly flags: readonly string[];
   readonly extraEnv: Readonly<Record<string, string>>;
@@ -337,14 +338,7 @@ export function findNode(env: Readonly<Record<string, string | undefined>>, entr
     }
     return { node: named, flags, extraEnv: {} };
   }
-  if (isNewEnough(process.version)) {
-    const electron = process.versions['electron'] !== undefined;
-    return {
-      node: process.execPath,
-      flags: electron ? ['--no-warnings'] : flags,
-      extraEnv: electron ? { ELECTRON_RUN_AS_NODE: '1' } : {},
-    };
-  }
+  if (isNewEnough(process.version)) return ownRuntime();
   const brought = broughtAlong(entry);
   if (brought !== undefined) return { node: brought, flags, extraEnv: {} };
   throw new PeerError(
@@ -354,6 +348,16 @@ export function findNode(env: Readonly<Record<string, string | undefined>>, entr
       params: { advice: installAdvice },
     },
   );
+}
+
+/** The Node that runs this. An Electron is one only when it is told to be, and knows no flag that is Node's alone. */
+export function ownRuntime(): Runtime {
+  const electron = process.versions['electron'] !== undefined;
+  return {
+    node: process.execPath,
+    flags: electron ? ['--no-warnings'] : daemonFlags,
+    extraEnv: electron ? { ELECTRON_RUN_AS_NODE: '1' } : {},
+  };
 }
 
 const installAdvice = `install Node ${oldestNode.join('.')} or newer from nodejs.org, or name one in SIGNET_NODE`;

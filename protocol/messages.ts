@@ -96,21 +96,32 @@ export const snapshots = new RequestType<
   { readonly entries: readonly SnapshotEntry[]; readonly total: number },
   WireError
 >('signet/snapshots');
-/** From the client to the daemon: what one snapshot holds of each source. */
+/** From the client to the daemon: what one snapshot holds of each source; no sources are told of one that another tool made. */
 export const showSnapshot = new RequestType<
   { readonly snapshot: string },
   { readonly snapshot: SnapshotEntry; readonly sources: readonly SnapshotSource[] },
   WireError
 >('signet/snapshots/show');
-/** From the client to the daemon: the files in which two snapshots differ, below `path` (default: everywhere), a page at a time (at most 500). */
+/**
+ * From the client to the daemon: the files in which two snapshots differ, at `path` and below it (default: everywhere), a page at a time (at
+ * most 500). Times and permissions do not count. A folder that is in one alone is listed only when it is empty.
+ */
 export const compareSnapshots = new RequestType<
   { readonly before: string; readonly after: string; readonly path?: string; readonly offset?: number },
-  { readonly entries: readonly SnapshotDifference[]; readonly total: number },
+  {
+    readonly entries: readonly SnapshotDifference[];
+    readonly total: number;
+    /** More may differ than is listed on all pages (at most 50,000): a folder as `path` tells of it. */
+    readonly isMore?: true;
+  },
   WireError
 >('signet/snapshots/compare');
-/** From the client to the daemon: the entries of a folder of a snapshot, a page at a time (at most 500). */
+/**
+ * From the client to the daemon: the entries of a folder of a snapshot, a page at a time (at most 500); of a file, the file. With `self` the
+ * entry at the path alone, also of a folder.
+ */
 export const list = new RequestType<
-  { readonly snapshot: string; readonly path: string; readonly offset?: number },
+  { readonly snapshot: string; readonly path: string; readonly offset?: number; readonly self?: boolean },
   { readonly entries: readonly ListEntry[]; readonly total: number },
   WireError
 >('signet/list');
@@ -193,6 +204,12 @@ export const historyDays = new RequestType<
 export const discoverSources = new RequestType0<readonly FoundSource[], WireError>('signet/sources/discover');
 /** From the client to the daemon: folders here that other apps upload to a cloud, as places for the copies. */
 export const syncedFolders = new RequestType0<readonly SyncedFolder[], WireError>('signet/places/synced');
+/** From the client to the daemon: what lies in a place, before set-up asks for more. E_USAGE when one of `roots` lies in it or it in one of them. */
+export const inspectPlace = new RequestType<
+  { readonly remote: string; readonly roots?: readonly string[] },
+  { readonly holds: 'empty' | 'repository' | 'other' },
+  WireError
+>('signet/places/inspect');
 /** From the client to the daemon: one more source; without a root the profile's own folder, without a profile recognised. */
 export const addSource = new RequestType<
   { readonly root?: string; readonly profile?: string; readonly label?: string } & SourceChoices,

@@ -1,37 +1,59 @@
 // What a person reads on the way into Google Drive: the page on which the browser ends, and the steps to a client id of one's own. The
 // command line and the extension share the steps; the page is sent by the background part.
 
-/** Which kind of client fits a way to sign in: the redirect of the one goes to this computer, the other is a code typed anywhere. */
-const clientKinds = { browser: 'Desktop app', device: 'TVs and Limited Input devices' } as const;
+import { type Locale, say } from './formats.ts';
 
 /** Why there are steps at all. */
-export const ownClientWhy =
-  'Google Drive asks for a client id of your own: the name under which Google knows your Signet. It is free, takes some ten minutes, and is done once. Nobody else uses it or can take it away from you, and with it Signet sees only the files it made.';
+export function ownClientWhy(locale: Locale = {}): string {
+  return say(
+    locale,
+    'Google Drive asks for a client id of your own: the name under which Google knows your Signet. It is free, takes some ten minutes, and is done once. Nobody else uses it or can take it away from you, and with it Signet sees only the files it made.',
+  );
+}
 
-/** Each step with the page where it is done; signed in there with any Google account. */
+/**
+ * Each step with the page where it is done; signed in there with any Google account. Which kind of client fits depends on the way to sign
+ * in: the redirect of the one goes to this computer, the other is a code typed anywhere. Google names them in the language of its pages.
+ */
 export function ownClientSteps(
   flow: 'browser' | 'device',
+  locale: Locale = {},
 ): readonly { readonly page: string; readonly text: string }[] {
   return [
     {
       page: 'https://console.cloud.google.com/projectcreate',
-      text: 'Create a project; any name will do, such as Signet. Wait until it is made, and see that it is the one chosen at the top.',
+      text: say(
+        locale,
+        'Create a project; any name will do, such as Signet. Wait until it is made, and see that it is the one chosen at the top.',
+      ),
     },
     {
       page: 'https://console.cloud.google.com/apis/library/drive.googleapis.com',
-      text: 'Enable the Google Drive API.',
+      text: say(locale, 'Enable the Google Drive API.'),
     },
     {
       page: 'https://console.cloud.google.com/auth/overview',
-      text: 'Get started: app name Signet, your own address for support and contact, audience External.',
+      text: say(locale, 'Get started: app name Signet, your own address for support and contact, audience External.'),
     },
     {
       page: 'https://console.cloud.google.com/auth/audience',
-      text: 'Publish app, so that it says “In production”. Nothing is reviewed for that. In testing, Google would end the sign-in every 7 days.',
+      text: say(
+        locale,
+        'Publish app, so that it says “In production”. Nothing is reviewed for that. In testing, Google would end the sign-in every 7 days.',
+      ),
     },
     {
       page: 'https://console.cloud.google.com/auth/clients',
-      text: `Create client, of the type “${clientKinds[flow]}”. Copy the client id and the client secret: Google shows the secret this once.`,
+      text:
+        flow === 'browser'
+          ? say(
+              locale,
+              'Create client, of the type “Desktop app”. Copy the client id and the client secret: Google shows the secret this once.',
+            )
+          : say(
+              locale,
+              'Create client, of the type “TVs and Limited Input devices”. Copy the client id and the client secret: Google shows the secret this once.',
+            ),
     },
   ];
 }
@@ -49,26 +71,34 @@ interface PageWords {
   readonly text: string;
 }
 
-export function signInPageWords(page: SignInPage): PageWords {
+export function signInPageWords(page: SignInPage, locale: Locale = {}): PageWords {
   switch (page.outcome) {
     case 'connected':
       return {
-        heading: 'Google Drive is connected',
-        text: `Signet can keep sealed copies in the account ${page.account}. You can close this page.`,
+        heading: say(locale, 'Google Drive is connected'),
+        text: say(locale, 'Signet can keep sealed copies in the account {account}. You can close this page.', {
+          account: page.account,
+        }),
       };
     case 'declined':
       return {
-        heading: 'Google Drive was not connected',
-        text: 'You did not agree, so nothing was changed. You can close this page.',
+        heading: say(locale, 'Google Drive was not connected'),
+        text: say(locale, 'You did not agree, so nothing was changed. You can close this page.'),
       };
     case 'failed':
-      return { heading: 'Google Drive was not connected', text: `${page.message} ${page.advice}`.trim() };
+      return {
+        heading: say(locale, 'Google Drive was not connected'),
+        text: `${page.message} ${page.advice}`.trim(),
+      };
     case 'over':
-      return { heading: 'This sign-in is over', text: 'Nothing was changed by opening this page. You can close it.' };
+      return {
+        heading: say(locale, 'This sign-in is over'),
+        text: say(locale, 'Nothing was changed by opening this page. You can close it.'),
+      };
     case 'foreign':
       return {
-        heading: 'This page belongs to no sign-in',
-        text: 'Nothing was changed. If you were signing in, start again from Signet.',
+        heading: say(locale, 'This page belongs to no sign-in'),
+        text: say(locale, 'Nothing was changed. If you were signing in, start again from Signet.'),
       };
   }
 }

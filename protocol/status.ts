@@ -271,8 +271,9 @@ export interface StatusDates {
   readonly passwordSetAt?: string;
   /** When the password was last typed and opened the backup. */
   readonly passwordConfirmedAt?: string;
-  /** When the recovery sheet was last shown or written. */
+  /** When the recovery sheet was last shown or written; absent again when the recovery key was renewed. */
   readonly sheetAt?: string;
+  /** Since when it is locked, as far as that is known; absent while it is not. */
   readonly lockedAt?: string;
 }
 

@@ -1,12 +1,12 @@
 // Looking into a snapshot without restoring it: list a folder, read a part of a file. Decrypted bytes stay in memory.
 
-import type { ListEntry } from '../../protocol/status.ts';
+import type { ListEntry, SnapshotSource } from '../../protocol/status.ts';
 import { SignetError } from '../base/errors.ts';
 import type { BlobId, Repository, TreeNode } from '../repository/model.ts';
-import { manifestFolder } from './manifest.ts';
+import { loadManifest, manifestFolder } from './manifest.ts';
 import { displayPath, nameKey, parsePath, splitPath } from './names.ts';
 
-type Reader = Pick<Repository, 'find' | 'loadBlob' | 'loadTree'>;
+export type Reader = Pick<Repository, 'find' | 'loadBlob' | 'loadTree'>;
 
 /** The entries of a folder of a snapshot by its shown path ('' is the root). @throws E_NOT_FOUND */
 export async function listFolder(
@@ -22,6 +22,74 @@ export async function listFolder(
   }
   if (node.subtree === undefined) return [listEntryOf(node)];
   return (await repository.loadTree(node.subtree, { signal })).map(listEntryOf);
+}
+
+/**
+ * What a snapshot holds of each source, as its manifest tells; none where another tool made it. One that could not be read then and is not
+ * in it is not told.
+ */
+export async function describeSources(
+  repository: Reader,
+  tree: BlobId,
+  signal: AbortSignal,
+): Promise<readonly Omit<SnapshotSource, 'here'>[]> {
+  const nodes = await repository.loadTree(tree, { signal });
+  const manifest = await loadManifest(repository, nodes, { signal });
+  const folders = new Map(nodes.map(node => [nameKey(node.name), node]));
+  const described: Omit<SnapshotSource, 'here'>[] = [];
+  for (const { id, profile, label, root, capturedAt, databases, counts, ...source } of manifest?.sources ?? []) {
+    const folder = folders.get(id);
+    if (folder?.subtree === undefined || source.removed) continue;
+    const { files, bytes } =
+      source.files === undefined || source.bytes === undefined
+        ? await extentOf(repository, folder.subtree, signal)
+        : { files: source.files, bytes: source.bytes };
+    described.push({
+      id,
+      profile,
+      label,
+      root,
+      files,
+      sizeBytes: bytes,
+      ...counts,
+      capturedAt,
+      isCarried: source.carriedFrom !== undefined,
+      verified: databases.every(({ checked }) => checked !== 'none'),
+    });
+  }
+  return described;
+}
+
+/** Of a folder that an early version stored, which wrote down no totals. */
+async function extentOf(
+  repository: Reader,
+  tree: BlobId,
+  signal: AbortSignal,
+): Promise<{ readonly files: number; readonly bytes: number }> {
+  let files = 0;
+  let bytes = 0;
+  const folders = [tree];
+  for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
+    for (const node of await repository.loadTree(folder, { signal })) {
+      if (node.subtree !== undefined) folders.push(node.subtree);
+      if (node.type !== 'file') continue;
+      files += 1;
+      bytes += node.sizeBytes ?? 0;
+    }
+  }
+  return { files, bytes };
+}
+
+/** One entry alone. @throws E_NOT_FOUND, also for the root, which has no entry */
+export async function statEntry(
+  repository: Reader,
+  tree: BlobId,
+  shownPath: string,
+  signal: AbortSignal,
+): Promise<ListEntry> {
+  const node = await findNode(repository, tree, shownPath, signal);
+  if (node === undefined) throw notFound(shownPath);
+  return listEntryOf(node);
 }
 
 /** At most `length` bytes of a file from `offset` on, and the size of the whole. @throws E_NOT_FOUND */
@@ -53,8 +121,9 @@ export async function readRange(
   return { bytes: Buffer.concat(parts), sizeBytes };
 }
 
-async function findNode(
-  repository: Reader,
+/** The entry at a shown path; undefined is the root. @throws E_NOT_FOUND */
+export async function findNode(
+  repository: Pick<Reader, 'loadTree'>,
   tree: BlobId,
   shownPath: string,
   signal: AbortSignal,
@@ -88,6 +157,6 @@ function isFolder(what: string): SignetError {
   return new SignetError('E_USAGE', 'a folder is no file', { params: { detail, advice: '`signet ls` lists it' } });
 }
 
-function notFound(what: string): SignetError {
+export function notFound(what: string): SignetError {
   return new SignetError('E_NOT_FOUND', 'no such file or folder in the snapshot', { params: { what } });
 }

@@ -131,7 +131,7 @@ function wishOf(params: CloudWish['params'], values: Given): CloudWish {
 }
 
 function guide(flow: 'browser' | 'device'): void {
-  note(ownClientWhy);
+  note(ownClientWhy());
   note('Each step is done on a page of Google. docs/google-drive.md shows them at length.\n');
   for (const [index, { page, text }] of ownClientSteps(flow).entries()) {
     note(`${index + 1}. ${page}`);

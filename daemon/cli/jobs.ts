@@ -9,6 +9,7 @@ import { counted, duration, listed, size } from '../../protocol/formats.ts';
 import * as messages from '../../protocol/messages.ts';
 import { isHeldBack, isSource, leftOutWords, newMessagesWords } from '../../protocol/source-words.ts';
 import type { BackupResult, RestoreResult, VerifyResult } from '../../protocol/status.ts';
+import { damageWords, verifiedWords } from '../../protocol/verify-words.ts';
 import { backupNamed, type CommonOptions, Exit, longRequest, usage, withDaemon } from './session.ts';
 import { harmless, print, printJson, tell } from './terminal.ts';
 
@@ -146,7 +147,7 @@ function restoreWords(result: RestoreResult): string {
 function notesFor(target: string): readonly string[] {
   const ids = existsSync(target) ? readdirSync(target) : [];
   const profiles = new Set(ids.map(id => /^([a-z][a-z0-9-]*)-[a-z2-7]{8}$/.exec(id)?.[1] ?? ''));
-  return [...profiles].map(restoringNote).filter(note => note !== undefined);
+  return [...profiles].map(profile => restoringNote(profile)).filter(note => note !== undefined);
 }
 
 export interface VerifyOptions extends CommonOptions {
@@ -176,22 +177,10 @@ function percentOf(given: string | true | undefined): number | undefined {
   return percent;
 }
 
-const uploadsAfresh =
-  'A backup uploads afresh what it needs of that and finds on this computer; earlier backups may lack it for good.';
-
 export function verifyWords(result: VerifyResult): string {
-  const checked = `${counted(result.snapshots, 'backup', 'backups')} checked, ${size(result.bytesRead)} read.`;
-  if (result.ok) return `No problems. ${checked}`;
+  if (result.ok) return verifiedWords(result);
   const more = result.more?.problems ?? 0;
-  const lines = [`${counted(result.problems.length + more, 'problem', 'problems')}. ${checked}`];
-  const told = new Set<string>();
-  for (const { code } of result.problems) {
-    const { message, advice } = wordsFor({ code, params: {} });
-    if (told.has(message)) continue;
-    told.add(message);
-    // Whoever reads this has verified them already.
-    lines.push(`${message} ${advice.replace(/Verify the backups to see what is affected(?:; .*)?\./, uploadsAfresh)}`);
-  }
+  const lines = [verifiedWords(result), ...damageWords(result).map(({ message, advice }) => `${message} ${advice}`)];
   lines.push('Details:');
   for (const { object, code, detail, inMirror = false } of result.problems) {
     const rest = inMirror ? '; a second place has it whole' : '';

@@ -5,7 +5,7 @@ import { resolve } from 'node:path';
 import type { RequestType } from 'vscode-jsonrpc/node';
 import { PeerError, type WireError } from '../../protocol/errors.ts';
 import { counted, size } from '../../protocol/formats.ts';
-import { afterChange, beforeChange, freshWords } from '../../protocol/key-words.ts';
+import { afterChange, beforeChange, freshWords, type KeyChange } from '../../protocol/key-words.ts';
 import type { Connected } from '../../protocol/launch.ts';
 import * as messages from '../../protocol/messages.ts';
 import { groupsOf } from '../../protocol/recovery-key.ts';
@@ -33,7 +33,7 @@ export async function changePassword(options: CommonOptions & SecretOptions): Pr
   await withSecrets(options, 'password', wanted, async (daemon, secrets, suggested) => {
     await send(daemon, messages.changePassword, {}, secrets);
     if (options.json) printJson({ changed: true, ...(suggested !== undefined && { newPassword: suggested }) });
-    else sayChanged(afterChange.password, suggested);
+    else sayChanged(afterChange('password'), suggested);
   });
 }
 
@@ -41,21 +41,21 @@ export async function changePhone(options: KeyOptions): Promise<void> {
   await withSecrets(options, 'phone', { newPhone: true }, async (daemon, secrets) => {
     await send(daemon, messages.changePhone, {}, secrets);
     if (options.json) printJson({ changed: true });
-    else tell(afterChange.phone);
+    else tell(afterChange('phone'));
   });
 }
 
 export async function showKey(options: KeyOptions): Promise<void> {
   await withSecrets(options, 'show', {}, async (daemon, secrets) => {
     const { sealedKey } = await send(daemon, messages.showRecoveryKey, {}, secrets);
-    sayKey(options, afterChange.show, keyOf(daemon, messages.showRecoveryKey.method, sealedKey));
+    sayKey(options, afterChange('show'), keyOf(daemon, messages.showRecoveryKey.method, sealedKey));
   });
 }
 
 export async function renewKey(options: KeyOptions): Promise<void> {
   await withSecrets(options, 'renew', {}, async (daemon, secrets) => {
     const { sealedKey } = await send(daemon, messages.renewRecoveryKey, {}, secrets);
-    sayKey(options, afterChange.renew, keyOf(daemon, messages.renewRecoveryKey.method, sealedKey));
+    sayKey(options, afterChange('renew'), keyOf(daemon, messages.renewRecoveryKey.method, sealedKey));
   });
 }
 
@@ -98,7 +98,7 @@ export async function deleteOld(name: string, options: KeyOptions): Promise<void
 /** Says what is to come, gathers the secrets, and wipes them whatever happens. */
 async function withSecrets(
   options: CommonOptions & SecretOptions,
-  what: keyof typeof beforeChange,
+  what: KeyChange,
   wanted: Wanted,
   run: (daemon: Connected, secrets: Secrets, suggested: string | undefined) => Promise<void>,
 ): Promise<void> {
@@ -107,7 +107,7 @@ async function withSecrets(
     const { vault, phoneEnding } = await daemon.connection.sendRequest(messages.status, {});
     if (vault === 'absent') throw new PeerError('E_NOT_SET_UP', 'there is no lock to change');
     const before = what === 'password' && isByKey(options, given) ? 'passwordByKey' : what;
-    if (canAsk()) note(`${beforeChange[before]}\n`);
+    if (canAsk()) note(`${beforeChange(before)}\n`);
     const tools = { judge: judgeBy(daemon), suggest: suggestBy(daemon) };
     const { secrets, suggested } = await secretsForChange(options, given, wanted, tools, phoneEnding !== null);
     try {

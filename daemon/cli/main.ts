@@ -75,12 +75,17 @@ command('status', 'show how things are')
 command('backup', 'back up now').action(async options => (await import('./jobs.ts')).backup(options));
 command('cancel', 'stop what is running').action(async options => (await import('./jobs.ts')).cancel(options));
 
-command('snapshots', 'list the backups').action(async options => (await import('./browse.ts')).snapshots(options));
+command('snapshots [snapshot]', 'list the backups, or what one of them holds').action(async (snapshot, options) =>
+  (await import('./browse.ts')).snapshots(snapshot, options),
+);
 command('ls <snapshot> [path]', 'list a folder of a backup').action(async (snapshot, path, options) =>
   (await import('./browse.ts')).ls(snapshot, path, options),
 );
 command('cat <snapshot> <path>', 'write a file of a backup to standard output').action(
   async (snapshot, path, options) => (await import('./browse.ts')).cat(snapshot, path, options),
+);
+command('diff <before> <after> [path]', 'list the files in which two backups differ').action(
+  async (before, after, path, options) => (await import('./browse.ts')).diff(before, after, path, options),
 );
 command('restore <snapshot>', 'bring back files of a backup: an id, or latest')
   .requiredOption('--to <dir>', 'new or empty folder')

@@ -10,6 +10,8 @@ import { placeFactWords } from '../../protocol/place-words.ts';
 import { Secrets } from '../../protocol/secrets.ts';
 import { sourceWords } from '../../protocol/source-words.ts';
 import type {
+  DeviceStatus,
+  LastVerified,
   Notice,
   NoticeKind,
   Overdue,
@@ -80,6 +82,11 @@ export function statusWords(found: Status, now: number): string {
       const stored = found.repository.sizeBytes === null ? '' : `, ${size(found.repository.sizeBytes)}`;
       facts.push(['Backups', found.repository.snapshots === 0 ? 'none yet' : `${found.repository.snapshots}${stored}`]);
     }
+    if (found.lastVerified !== undefined) facts.push(['Checked', verifiedWords(found.lastVerified, now)]);
+    const devices = found.devices ?? [];
+    for (const [index, device] of (devices.length > 1 ? devices : []).entries()) {
+      facts.push([index === 0 ? 'Computers' : '', harmless(deviceWords(device, now))]);
+    }
     for (const [index, source] of found.sources.entries()) {
       const isAdded = source.capturedAt === undefined && found.lastBackup !== null;
       const words = isAdded ? 'not backed up yet' : sourceWords(source);
@@ -121,6 +128,16 @@ export function statusWords(found: Status, now: number): string {
     line => line !== '',
   );
   return [folded(heading.join('\n'), process.stdout), ...(facts.length === 0 ? [] : ['', table(facts)])].join('\n');
+}
+
+function verifiedWords({ at, problems }: LastVerified, now: number): string {
+  const found = problems === 0 ? 'all was as it should be' : counted(problems, 'problem', 'problems');
+  return `${ago(at, now, { bare: true })}, ${found}`;
+}
+
+function deviceWords({ label, isThis, number, at }: DeviceStatus, now: number): string {
+  const made = at === undefined ? '' : `, ${ago(at, now, { bare: true })}`;
+  return `${label}${isThis ? ' (this one)' : ''}: newest backup is number ${number}${made}`;
 }
 
 const signInCommand = 'Run `signet remote connect`.';

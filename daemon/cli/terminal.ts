@@ -5,7 +5,7 @@ import { PeerError } from '../../protocol/errors.ts';
 import { duration, percent, size } from '../../protocol/formats.ts';
 import { patienceWords, shortPauseMs } from '../../protocol/place-words.ts';
 import type { JobProgress } from '../../protocol/status.ts';
-import { jobVerbs, shareOf } from '../../protocol/words.ts';
+import { jobWords, shareOf } from '../../protocol/words.ts';
 
 /** Whether someone is there to answer. */
 export function canAsk(): boolean {
@@ -203,7 +203,7 @@ function plain(): ProgressView {
       if (key === last) return;
       last = key;
       if (isPaused) return note(progressLine(job, 0, 200));
-      note(`${jobVerbs[job.kind]}: ${phases[job.phase]}${share === undefined ? '' : `, ${percent(share)}`}`);
+      note(`${jobWords(job.kind)}: ${phases[job.phase]}${share === undefined ? '' : `, ${percent(share)}`}`);
     },
     end: () => {},
   };
@@ -218,10 +218,10 @@ export function progressLine(job: JobProgress, elapsedMs: number, width: number,
   if (job.waitingUntil !== undefined) {
     const { sentence, below } = patienceWords(job.waitingUntil, 'The place', now);
     const done = share === undefined ? '' : ` ${percent(share)}`;
-    return cut(`${sentence === undefined ? `${jobVerbs[job.kind]}${done}` : sentence}: ${below}`, width);
+    return cut(`${sentence === undefined ? `${jobWords(job.kind)}${done}` : sentence}: ${below}`, width);
   }
   const parts = [
-    jobVerbs[job.kind],
+    jobWords(job.kind),
     share === undefined ? phases[job.phase] : `[${'#'.repeat(filled)}${'-'.repeat(cells - filled)}] ${percent(share)}`,
     job.bytesTotal > 0 ? `${size(job.bytesDone)} of ${size(job.bytesTotal)}` : '',
     rate,

@@ -82,7 +82,14 @@ export const paramsOf = {
     offset: v.optional(count),
     limit: v.optional(v.pipe(count, v.minValue(1), v.maxValue(500))),
   }),
-  list: v.strictObject({ snapshot, path: innerPath, offset: v.optional(count) }),
+  compareSnapshots: v.strictObject({
+    before: snapshot,
+    after: snapshot,
+    path: v.exactOptional(innerPath),
+    offset: v.optional(count),
+  }),
+  showSnapshot: v.strictObject({ snapshot }),
+  list: v.strictObject({ snapshot, path: innerPath, offset: v.optional(count), self: v.optional(v.boolean()) }),
   read: v.strictObject({
     snapshot,
     path: innerPath,
@@ -110,6 +117,10 @@ export const paramsOf = {
   pause: v.strictObject({ ms: v.pipe(count, v.maxValue(longestPauseMs)) }),
   discoverSources: nothing,
   syncedFolders: nothing,
+  inspectPlace: v.strictObject({
+    remote: place,
+    roots: v.exactOptional(v.pipe(v.array(absolutePath), v.maxLength(64))),
+  }),
   addSource: v.pipe(
     v.strictObject({ ...wish, label: v.exactOptional(label) }),
     v.check(({ root, profile }) => root !== undefined || profile !== undefined, 'a folder or a profile'),

@@ -15,6 +15,7 @@ import type { BlobId, ObjectProblem, Repository, RepositoryLock, Snapshot, Snaps
 import { rulesOf } from '../sources/sources.ts';
 import type { Witness } from '../state/model.ts';
 import { bounded, inStatus, moreOf } from './bounded.ts';
+import { devicesOf, type KnownDevice } from './devices.ts';
 import type { BackupOrder, BackupOutcome, EngineProgress } from './engine-messages.ts';
 import { historyFolders, ofDevice, readHistory, type SnapshotHistory } from './history.ts';
 import { oneLook, type Shown } from './one-look.ts';
@@ -149,6 +150,7 @@ export async function runBackup(context: BackupContext): Promise<BackupOutcome> 
       snapshots: history.snapshots.length + (written === undefined ? 0 : 1),
       repositoryBytes: repository.size().packBytes,
       alarms: alarms.listed,
+      devices: devicesOf(history, ownDevice(order.device, latest)),
       ...(packsListedAt !== undefined && missing.length === 0 && { packsListedAt }),
       ...moreOf({ filesUnreadable: unread.more, notVerified: unsure.more, alarms: alarms.more }),
     };
@@ -377,6 +379,14 @@ function newMessages({ news }: ArchiveOutcome): Pick<BackupOutcome, 'messagesNew
     messagesNew,
     conversationsChanged: counted.reduce((sum, each) => sum + (each.conversationsChanged ?? 0), 0),
   };
+}
+
+/** This computer as its own head tells of it from now on. */
+function ownDevice(
+  { id, label }: BackupOrder['device'],
+  { at, witness: { ownHead } }: { readonly at: string; readonly witness: Witness },
+): KnownDevice | undefined {
+  return ownHead === null ? undefined : { id, label, number: ownHead.seq, at };
 }
 
 function alarmOf({ code, detail }: Pick<Alarm, 'code' | 'detail'>, since: string): Alarm {

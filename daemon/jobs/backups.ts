@@ -10,6 +10,7 @@ import type { HistoryEntry, Settings, Witness } from '../state/model.ts';
 import type { State } from '../state/state.ts';
 import type { AroundBackups } from './around.ts';
 import { isCloud } from './clouds.ts';
+import type { KnownDevice } from './devices.ts';
 import type { Engine } from './engine.ts';
 import * as engine from './engine-messages.ts';
 import type { JobCall, JobQueue } from './job-queue.ts';
@@ -45,6 +46,7 @@ export interface BackupsOptions {
   readonly settle: (isNew: boolean) => Promise<void>;
   /** Whether the place answered, and after a backup what lies in it. */
   readonly onPlace: (isReachable: boolean, stored?: { readonly snapshots: number; readonly sizeBytes: number }) => void;
+  readonly sawDevices: (devices: readonly KnownDevice[]) => void;
   readonly onChanged: () => void;
 }
 
@@ -224,6 +226,7 @@ export class Backups {
   #remember(outcome: engine.BackupOutcome, accepted: readonly string[]): void {
     const at = this.#now();
     this.#alarms = outcome.alarms;
+    this.#options.sawDevices(outcome.devices);
     this.#options.onPlace(true, { snapshots: outcome.snapshots, sizeBytes: outcome.repositoryBytes });
     const known = outcome.sources.map(source => {
       const { fewer, ...before } = this.#sources.get(source.id) ?? {};
@@ -314,7 +317,8 @@ function nothingNew(reason: BackupReason): BackupResult {
 
 /** What the client is told: not what this machine keeps for itself. */
 function resultOf(outcome: engine.BackupOutcome): BackupResult {
-  const { at, bytesAdded, sources, memory, witness, snapshots, repositoryBytes, packsListedAt, ...result } = outcome;
+  const { at, bytesAdded, sources, memory, witness, snapshots, repositoryBytes, packsListedAt, devices, ...result } =
+    outcome;
   return { type: 'result', ...result };
 }
 

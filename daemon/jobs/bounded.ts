@@ -13,6 +13,8 @@ export interface Bounds {
 export const inStatus: Bounds = { entries: 100, characters: 32 * 1024 };
 /** For what one answer carries alone. */
 export const inAnswer: Bounds = { entries: 1000, characters: 512 * 1024 };
+/** For one page of a list. */
+export const inPage: Bounds = { entries: 500, characters: 1 << 20 };
 
 interface Listed<Entry> {
   readonly listed: readonly Entry[];

@@ -1,13 +1,15 @@
-// Looking into the backups that are kept: which there are, what is in their folders, and parts of their files, each in pages that an answer can
-// carry. Reads alone; each look counts as using Signet.
+// Looking into the backups that are kept: which there are, how two of them differ, what is in their folders, and parts of their files, each in
+// pages that an answer can carry. Reads alone; each look counts as using Signet.
 
-import type { ListEntry, SnapshotEntry } from '../../protocol/status.ts';
-import { bounded } from './bounded.ts';
+import type { ListEntry, SnapshotDifference, SnapshotEntry, SnapshotSource } from '../../protocol/status.ts';
+import type { SourceSetting } from '../state/model.ts';
+import { bounded, inPage } from './bounded.ts';
+import type { KnownDevice } from './devices.ts';
 import type { Engine } from './engine.ts';
 import * as engine from './engine-messages.ts';
+import { hereOf, withRuns } from './listed-snapshots.ts';
+import type { PastRuns } from './past-runs.ts';
 
-/** Of one answer. */
-const listPage = { entries: 500, characters: 1 << 20 };
 const maxReadBytes = 128 << 10;
 
 export interface Page<Entry> {
@@ -17,8 +19,13 @@ export interface Page<Entry> {
 
 export interface BrowsingOptions {
   readonly engine: Pick<Engine, 'ask'>;
+  readonly past: Pick<PastRuns, 'made'>;
+  /** Those that are set up on this computer. */
+  readonly sources: () => readonly SourceSetting[];
   /** Notes that somebody looks. @throws E_NOT_SET_UP · E_VAULT_LOCKED */
   readonly use: () => Promise<void>;
+  /** Told of the computers whenever all backups were looked at. */
+  readonly sawDevices: (devices: readonly KnownDevice[]) => void;
 }
 
 export class Browsing {
@@ -32,12 +39,31 @@ export class Browsing {
   async snapshots(
     {
       offset = 0,
-      limit = listPage.entries,
+      limit = inPage.entries,
     }: { readonly offset?: number | undefined; readonly limit?: number | undefined },
     signal: AbortSignal,
   ): Promise<Page<SnapshotEntry>> {
     await this.#options.use();
-    return this.#options.engine.ask(engine.snapshots, { offset, limit }, { signal });
+    const { devices, ...page } = await this.#options.engine.ask(engine.snapshots, { offset, limit }, { signal });
+    this.#options.sawDevices(devices);
+    return { ...page, entries: withRuns(page.entries, (...span) => this.#options.past.made(...span)) };
+  }
+
+  /** One of them, and what it holds of each source. */
+  async show(
+    snapshot: string,
+    signal: AbortSignal,
+  ): Promise<{ readonly snapshot: SnapshotEntry; readonly sources: readonly SnapshotSource[] }> {
+    await this.#options.use();
+    const found = await this.#options.engine.ask(engine.showSnapshot, { snapshot }, { signal });
+    const [entry = found.snapshot] = withRuns([found.snapshot], (...span) => this.#options.past.made(...span));
+    const sources = await Promise.all(
+      found.sources.map(async (source): Promise<SnapshotSource> => {
+        const here = await hereOf(source, this.#options.sources());
+        return { ...source, ...(here !== undefined && { here }) };
+      }),
+    );
+    return { snapshot: entry, sources };
   }
 
   async list(
@@ -45,12 +71,39 @@ export class Browsing {
       snapshot,
       path,
       offset = 0,
-    }: { readonly snapshot: string; readonly path: string; readonly offset?: number | undefined },
+      self = false,
+    }: {
+      readonly snapshot: string;
+      readonly path: string;
+      readonly offset?: number | undefined;
+      readonly self?: boolean | undefined;
+    },
     signal: AbortSignal,
   ): Promise<Page<ListEntry>> {
     await this.#options.use();
-    const entries = await this.#options.engine.ask(engine.list, { snapshot, path }, { signal });
-    return { entries: bounded(entries.slice(offset), listPage).listed, total: entries.length };
+    const entries = await this.#options.engine.ask(engine.list, { snapshot, path, self }, { signal });
+    return { entries: bounded(entries.slice(offset), inPage).listed, total: entries.length };
+  }
+
+  /** What differs between two snapshots; pages after the first are of what the first saw. */
+  async compare(
+    {
+      before,
+      after,
+      path = '',
+      offset = 0,
+    }: {
+      readonly before: string;
+      readonly after: string;
+      readonly path?: string;
+      readonly offset?: number | undefined;
+    },
+    signal: AbortSignal,
+  ): Promise<Page<SnapshotDifference> & { readonly isMore?: true }> {
+    await this.#options.use();
+    const order = { before, after, path, offset };
+    const { isMore, ...page } = await this.#options.engine.ask(engine.compare, order, { signal });
+    return { ...page, ...(isMore && { isMore }) };
   }
 
   /** @param range.length may be more than one answer carries: then it is cut */

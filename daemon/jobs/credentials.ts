@@ -22,6 +22,7 @@ import type { Engine } from './engine.ts';
 import * as engine from './engine-messages.ts';
 import type { JobQueue } from './job-queue.ts';
 import { checkFolders, physical, remoteLabel, remoteName } from './places.ts';
+import type { Remembered } from './remembered.ts';
 import { type GivenSecrets, needed, phoneText } from './setup.ts';
 import { noteSuperseded } from './superseded.ts';
 
@@ -43,6 +44,8 @@ export interface KeySession {
   readonly witness: () => Promise<Witness>;
   /** The recovery key in memory is another one, or the phone number is: whatever is kept of them elsewhere is renewed. */
   readonly keysChanged: () => Promise<void>;
+  /** When the owner last set and saw what. */
+  readonly remembered: Pick<Remembered, 'passwordSet' | 'sheetSeen' | 'keyRenewed'>;
 }
 
 export interface CredentialsOptions {
@@ -101,12 +104,16 @@ export class Credentials {
   async changePassword(secrets: GivenSecrets): Promise<void> {
     const password = needed(secrets.newPassword, 'newPassword');
     const { recoveryKey } = secrets;
-    if (recoveryKey === undefined) return this.#change(secrets, () => ({ password, phone: this.#phone() }));
     const { vault, session } = this.#options;
+    if (recoveryKey === undefined) {
+      await this.#change(secrets, () => ({ password, phone: this.#phone() }));
+      return session.remembered.passwordSet();
+    }
     const typed = secrets.newPhone ?? secrets.phone;
     const phone = typed === undefined ? await vault.presentPhone() : phoneText(typed);
     await session.proveKey(recoveryKey);
     await this.#inTurn({ password, phone });
+    session.remembered.passwordSet();
   }
 
   async changePhone(secrets: GivenSecrets): Promise<void> {
@@ -124,6 +131,7 @@ export class Credentials {
   /** @returns the new key as `showRecoveryKey` does; the old one opens nothing any more, except where a removal is still to be repeated */
   async renewRecoveryKey(secrets: GivenSecrets): Promise<Uint8Array> {
     await this.#change(secrets, password => ({ password, phone: this.#phone(), renew: true }));
+    this.#options.session.remembered.keyRenewed();
     return this.#digits();
   }
 
@@ -158,6 +166,7 @@ export class Credentials {
     });
     try {
       await writeNew(to, sheet);
+      session.remembered.sheetSeen();
     } finally {
       wipe(sheet);
     }

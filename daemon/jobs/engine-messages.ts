@@ -9,7 +9,9 @@ import type {
   BackupResult,
   ListEntry,
   RestoreResult,
+  SnapshotDifference,
   SnapshotEntry,
+  SnapshotSource,
   SourceStatus,
   VerifyResult,
 } from '../../protocol/status.ts';
@@ -19,6 +21,7 @@ import { maxConnectionBytes } from '../remotes/connection.ts';
 import type { PlaceFacts } from '../remotes/remote.ts';
 import type { SourceSetting, Witness } from '../state/model.ts';
 import type { CopyOccasion, CopyOutcome, HealOutcome } from './copying.ts';
+import type { KnownDevice } from './devices.ts';
 
 /** What an opened repository tells about itself. */
 export interface OpenedRepository {
@@ -83,6 +86,14 @@ export interface BackupOutcome extends Omit<BackupResult, 'type'> {
   readonly snapshots: number;
   readonly repositoryBytes: number;
   readonly packsListedAt?: string;
+  readonly devices: readonly KnownDevice[];
+}
+
+export interface CompareOrder {
+  readonly before: string;
+  readonly after: string;
+  readonly path: string;
+  readonly offset: number;
 }
 
 export interface RestoreOrder {
@@ -164,16 +175,32 @@ export const backup = request<BackupOrder, BackupOutcome>('backup');
 export const findsNothing = request<Pick<BackupOrder, 'sources' | 'memory'>, boolean>('findsNothing');
 export const snapshots = request<
   { readonly offset: number; readonly limit: number },
-  { readonly entries: readonly SnapshotEntry[]; readonly total: number }
+  { readonly entries: readonly SnapshotEntry[]; readonly total: number; readonly devices: readonly KnownDevice[] }
 >('snapshots');
-export const list = request<{ readonly snapshot: string; readonly path: string }, readonly ListEntry[]>('list');
+/** One snapshot and what it holds of each source. */
+export const showSnapshot = request<
+  { readonly snapshot: string },
+  { readonly snapshot: SnapshotEntry; readonly sources: readonly Omit<SnapshotSource, 'here'>[] }
+>('showSnapshot');
+export const list = request<
+  { readonly snapshot: string; readonly path: string; readonly self?: boolean },
+  readonly ListEntry[]
+>('list');
 export const read = request<
   { readonly snapshot: string; readonly path: string; readonly offset: number; readonly length: number },
   { readonly bytes: Uint8Array; readonly sizeBytes: number }
 >('read');
+export const compare = request<
+  CompareOrder,
+  { readonly entries: readonly SnapshotDifference[]; readonly total: number; readonly isMore: boolean }
+>('compare');
 export const restore = request<RestoreOrder, RestoreResult>('restore');
 export const verify = request<{ readonly readDataPercent: number; readonly witness: Witness }, VerifyResult>('verify');
-export const measure = request<Nothing, { readonly snapshots: number; readonly sizeBytes: number }>('measure');
+/** With the devices the heads are read, too: there are none in the answer where a newer version forbids that. */
+export const measure = request<
+  { readonly devices: boolean },
+  { readonly snapshots: number; readonly sizeBytes: number; readonly devices?: readonly KnownDevice[] }
+>('measure');
 /** Of a folder; a cloud is asked what it tells of itself. */
 export const reachable = request<PlaceOrder, boolean>('reachable');
 /** What a cloud tells of itself, asked now: one request; null for a folder. */

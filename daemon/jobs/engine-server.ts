@@ -13,14 +13,16 @@ import {
 } from 'vscode-jsonrpc/node';
 import type { WireError } from '../../protocol/errors.ts';
 import type { RestoreResult, SnapshotEntry } from '../../protocol/status.ts';
-import { listFolder, readRange } from '../archive/browse.ts';
+import { describeSources, listFolder, readRange, statEntry } from '../archive/browse.ts';
+import { type Comparison, compareTrees } from '../archive/compare.ts';
 import { restoreSnapshot } from '../archive/restore.ts';
 import { toHex, wipe } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
-import { SignetError, toSignetError } from '../base/errors.ts';
+import { isCode, SignetError, toSignetError } from '../base/errors.ts';
 import type { DatabaseCapture } from '../capture/capture.ts';
+import type { StandingSnapshot } from '../heads/model.ts';
 import { isAbsence, type Remote, type RemoteKind } from '../remotes/remote.ts';
-import type { PackJournal, PreparedKeyFile, Repository, Snapshot, SnapshotId } from '../repository/model.ts';
+import type { PackJournal, PreparedKeyFile, Repository } from '../repository/model.ts';
 import {
   openRepository,
   type PreparedRepository,
@@ -30,11 +32,13 @@ import {
 import type { Home } from '../state/model.ts';
 import { isVaultKey, listVaults } from '../vault/vault.ts';
 import { findsNothing, type NewestSnapshot, runBackup } from './backup.ts';
-import { bounded, inAnswer, moreOf } from './bounded.ts';
+import { bounded, inAnswer, inPage, moreOf } from './bounded.ts';
 import type { Grants } from './connect.ts';
+import { devicesOf, type KnownDevice } from './devices.ts';
 import * as engine from './engine-messages.ts';
 import type { EnginePlaces } from './engine-places.ts';
 import { historyFolders, readHistory, resolveSnapshot, type SnapshotHistory } from './history.ts';
+import { snapshotEntry } from './listed-snapshots.ts';
 import { oneLook } from './one-look.ts';
 import { PlaceRequests, type Session } from './place-requests.ts';
 import { runVerify } from './verify.ts';
@@ -68,6 +72,11 @@ export function serveEngine(options: EngineOptions): void {
   connection.listen();
 }
 
+interface ListedSnapshots {
+  readonly entries: readonly SnapshotEntry[];
+  readonly devices: readonly KnownDevice[];
+}
+
 class EngineServer {
   readonly #options: EngineOptions;
   readonly #connection: MessageConnection;
@@ -75,7 +84,9 @@ class EngineServer {
   #preparedKey: PreparedKeyFile | undefined;
   #session: Session | undefined;
   #history: SnapshotHistory | undefined;
-  #listed: readonly SnapshotEntry[] | undefined;
+  /** Kept for as long as pages of it are asked for. */
+  #compared: ({ readonly of: string } & Comparison) | undefined;
+  #listed: ListedSnapshots | undefined;
   /** What the last backup of the opened repository left as this computer's newest. */
   #newest: (NewestSnapshot & { readonly of: Repository }) | undefined;
   /** Of the opened place; opened when they are needed. */
@@ -149,12 +160,22 @@ class EngineServer {
     this.#answer(engine.snapshots, async ({ offset, limit }, signal) => {
       // Later pages are of the list that the first was cut from, whatever was backed up meanwhile.
       if (offset === 0 || this.#listed === undefined) this.#listed = await this.#snapshots(signal);
-      const found = this.#listed;
-      return { entries: found.slice(offset, offset + limit), total: found.length };
+      const { entries, devices } = this.#listed;
+      return { entries: entries.slice(offset, offset + limit), total: entries.length, devices };
     });
-    this.#answer(engine.list, async ({ snapshot, path }, signal) => {
+    this.#answer(engine.showSnapshot, async ({ snapshot }, signal) => {
       const { repository } = this.#opened();
-      return listFolder(repository, (await this.#find(snapshot, signal)).snapshot.tree, path, signal);
+      const found = await this.#find(snapshot, signal);
+      return {
+        snapshot: snapshotEntry(found),
+        sources: await describeSources(repository, found.snapshot.tree, signal),
+      };
+    });
+    this.#answer(engine.compare, (order, signal) => this.#compare(order, signal));
+    this.#answer(engine.list, async ({ snapshot, path, self }, signal) => {
+      const { repository } = this.#opened();
+      const { tree } = (await this.#find(snapshot, signal)).snapshot;
+      return self ? [await statEntry(repository, tree, path, signal)] : listFolder(repository, tree, path, signal);
     });
     this.#answer(engine.read, async ({ snapshot, path, offset, length }, signal) => {
       const { repository } = this.#opened();
@@ -181,9 +202,13 @@ class EngineServer {
       const { findings } = await readHistory({ ...this.#opened(), witness, signal });
       return findings.map(({ code, detail }) => ({ code, detail }));
     });
-    this.#answer(engine.measure, async () => {
-      const { repository } = this.#opened();
-      return { snapshots: (await repository.snapshots()).size, sizeBytes: repository.size().packBytes };
+    this.#answer(engine.measure, async ({ devices }, signal) => {
+      const session = this.#opened();
+      const sizeBytes = session.repository.size().packBytes;
+      if (!devices) return { snapshots: (await session.repository.snapshots()).size, sizeBytes };
+      const history = await readHistory({ ...session, signal }).catch(unlessNewer);
+      if (history === undefined) return { snapshots: (await session.repository.snapshots()).size, sizeBytes };
+      return { snapshots: history.snapshots.length, sizeBytes, devices: devicesOf(history) };
     });
     this.#answer(engine.close, async () => {
       await this.#closeSession();
@@ -258,6 +283,7 @@ class EngineServer {
     this.#session = undefined;
     this.#history = undefined;
     this.#listed = undefined;
+    this.#compared = undefined;
     wipe(session?.headsKey);
     await session?.repository.close();
   }
@@ -337,21 +363,28 @@ class EngineServer {
     return need === 0 ? error : new SignetError(error.code, error.message, { params: { ...error.params, need } });
   }
 
-  async #snapshots(signal: AbortSignal): Promise<readonly SnapshotEntry[]> {
+  async #snapshots(signal: AbortSignal): Promise<ListedSnapshots> {
     const history = await this.#readHistory(signal);
-    return history.snapshots.map(({ id, snapshot, standing }) => ({
-      id,
-      at: snapshot.time,
-      device: snapshot.hostname,
-      sources: snapshot.paths.map(path => path.replace(/^\//, '')),
-      files: snapshot.summary?.totalFilesProcessed ?? 0,
-      sizeBytes: snapshot.summary?.totalBytesProcessed ?? 0,
-      bytesAdded: snapshot.summary?.dataAddedPacked ?? 0,
-      announced: standing === 'announced',
-    }));
+    return { entries: history.snapshots.map(snapshotEntry), devices: devicesOf(history) };
   }
 
-  async #find(named: string, signal: AbortSignal): Promise<{ readonly id: SnapshotId; readonly snapshot: Snapshot }> {
+  async #compare(
+    { before, after, path, offset }: engine.CompareOrder,
+    signal: AbortSignal,
+  ): Promise<Comparison & { readonly total: number }> {
+    const { repository } = this.#opened();
+    const [older, newer] = [await this.#find(before, signal), await this.#find(after, signal)];
+    const of = JSON.stringify([older.id, newer.id, path]);
+    const trees = { before: older.snapshot.tree, after: newer.snapshot.tree };
+    const kept = this.#compared?.of === of ? this.#compared : undefined;
+    const compared = kept ?? { of, ...(await compareTrees(repository, trees, path, { signal })) };
+    const { entries, isMore } = compared;
+    const { listed, more } = bounded(entries.slice(offset), inPage);
+    this.#compared = more > 0 ? compared : undefined;
+    return { entries: listed, total: entries.length, isMore };
+  }
+
+  async #find(named: string, signal: AbortSignal): Promise<StandingSnapshot> {
     return resolveSnapshot((this.#history ?? (await this.#readHistory(signal))).snapshots, named);
   }
 
@@ -486,4 +519,9 @@ class EngineServer {
     };
     this.#connection.onRequest(type.method, answer);
   }
+}
+
+/** A newer version wrote here, and forbids reading on; whoever does more than look is told. */
+function unlessNewer(error: unknown): undefined {
+  if (!isCode(error, 'E_VERSION')) throw error;
 }

@@ -103,7 +103,8 @@ function newestOfAll(snapshots: readonly StandingSnapshot[]): StandingSnapshot |
   return snapshots.find(each => newest.get(claimedBackup(each.snapshot)?.device) === each);
 }
 
-function isVouchedFor({ standing }: StandingSnapshot): boolean {
+/** A device signed for it: its number counts. */
+export function isVouchedFor({ standing }: StandingSnapshot): boolean {
   return standing === 'announced' || standing === 'unannounced';
 }
 

@@ -41,9 +41,18 @@ import { passwordProved, passwordReminder } from './password-reminder.ts';
 import { PastRuns } from './past-runs.ts';
 import { checkFolders, remoteLabel } from './places.ts';
 import { loadWitness } from './recall.ts';
+import { Remembered } from './remembered.ts';
 import { changedSchedule } from './schedule.ts';
 import { SettingsInUse } from './settings-in-use.ts';
-import { type GivenSecrets, type NewPlace, type SetupOptions, type SetupOrder, setUp, syncedByOf } from './setup.ts';
+import {
+  type GivenSecrets,
+  inspectPlace,
+  type NewPlace,
+  type SetupOptions,
+  type SetupOrder,
+  setUp,
+  syncedByOf,
+} from './setup.ts';
 import { SourceList, type SourceListOptions } from './source-list.ts';
 import { statusOf } from './status.ts';
 import { Unlocking } from './unlocking.ts';
@@ -96,6 +105,7 @@ export class Jobs {
   readonly sources: SourceList;
   /** Into the backups that are kept. */
   readonly browsing: Browsing;
+  readonly #remembered: Remembered;
   #repository: Status['repository'] = null;
   #reachable: boolean | null = null;
 
@@ -123,6 +133,7 @@ export class Jobs {
     this.#options = options;
     this.#deviceId = options.state.device(options.machineId).id;
     this.#past = new PastRuns(options.state.history);
+    this.#remembered = new Remembered({ ...options, onChanged: () => this.#changed() });
     this.#unlocking = new Unlocking({
       ...options,
       queue: this.#queue,
@@ -139,6 +150,7 @@ export class Jobs {
       },
       beforeSecret: () => this.fresh.resume(),
       onPasswordProved: () => passwordProved(options.state.facts, options.clock.now()),
+      onLocked: () => this.#remembered.locked(),
       onChanged: () => this.#changed(),
     });
     this.#automatic = new AutomaticBackups({
@@ -179,6 +191,7 @@ export class Jobs {
         this.#reachable = isReachable;
         if (stored !== undefined && this.#repository !== null) this.#repository = { ...this.#repository, ...stored };
       },
+      sawDevices: devices => this.#remembered.sawDevices(devices),
       onChanged: () => this.#changed(),
     });
     const session = {
@@ -191,6 +204,7 @@ export class Jobs {
       stateKey: () => this.#assertUnlocked(),
       witness: () => this.#witness(this.#assertUnlocked()),
       told: (remote: string) => this.clouds.told(remote),
+      remembered: this.#remembered,
       keysChanged: () => this.#keysChanged(),
       rewriteSettings: (work: () => Promise<unknown>) => this.#settings.rewrite(work),
       switched: (outcome: engine.BackupOutcome | undefined) => this.#switched(outcome),
@@ -212,10 +226,13 @@ export class Jobs {
     this.left = new LeftPlaces({ ...options, session });
     this.browsing = new Browsing({
       ...options,
+      past: this.#past,
+      sources: () => this.#settings.orDefault.sources,
       use: async () => {
         await this.#ready();
         this.#unlocking.used();
       },
+      sawDevices: devices => this.#remembered.sawDevices(devices),
     });
     this.sources = new SourceList({
       ...options,
@@ -280,6 +297,9 @@ export class Jobs {
       nextRun,
       overdue,
       pausedUntil,
+      devices: this.#remembered.devices,
+      lastVerified: this.#remembered.lastVerified,
+      dates: this.#remembered.dates,
       notices: [
         ...backupNotices({ ...incidents, now: clock.now() }),
         ...this.#backups.notices,
@@ -337,6 +357,9 @@ export class Jobs {
         await this.#configure(place, order.schedule);
         const { vault, state, clock } = this.#options;
         if (vault.known !== undefined) passwordProved(state.facts, clock.now());
+        // Of a backup that was joined by its password nobody here knows since when it has it.
+        const isNewPassword = !made.joined || (vault.known !== undefined && secrets.recoveryKey !== undefined);
+        if (isNewPassword) this.#remembered.passwordSet();
         const snapshots = this.#repository?.snapshots ?? 0;
         return { ...made, snapshots, ...(recoveryKey !== undefined && { recoveryKey }) };
       } catch (error) {
@@ -344,6 +367,16 @@ export class Jobs {
         throw error;
       }
     });
+  }
+
+  /** What lies in a place, with the rules of where it may lie. */
+  async inspectPlace(
+    remote: string,
+    roots: readonly string[],
+    signal: AbortSignal,
+  ): Promise<{ readonly holds: 'empty' | 'repository' | 'other' }> {
+    const sources = roots.map(root => ({ root }));
+    return { holds: await inspectPlace(remote, sources, { ...this.#options, signal }) };
   }
 
   async #configure(place: NewPlace, schedule: Partial<Schedule> | undefined): Promise<void> {
@@ -368,7 +401,10 @@ export class Jobs {
     this.clouds.opened();
     const { mirrors } = this.#settings.orDefault;
     if (mirrors.length > 0) await this.mirrors.use(mirrors);
-    const { snapshots, sizeBytes } = await this.#options.engine.ask(engine.measure, {});
+    this.#remembered.unlocked();
+    const isNew = this.#remembered.devices === undefined;
+    const { snapshots, sizeBytes, devices } = await this.#options.engine.ask(engine.measure, { devices: isNew });
+    if (devices !== undefined) this.#remembered.sawDevices(devices);
     this.#repository = { id: opened.repositoryId, snapshots, sizeBytes };
   }
 
@@ -400,6 +436,7 @@ export class Jobs {
       await this.#unlocking.takeOver(opened);
       if (outcome !== undefined) this.#backups.adopt(outcome);
       passwordProved(state.facts, clock.now());
+      this.#remembered.passwordSet();
       await this.#follow(this.#settings.orDefault);
     } catch (error) {
       log.warn('the fresh backup could not be opened', { code: toSignetError(error).code });
@@ -486,7 +523,9 @@ export class Jobs {
       this.mirrors.suspect(result.problems.map(({ object }) => object));
       const found = await this.credentials.findings(signal);
       const problems = found.map(({ code, detail }) => ({ object: 'signet/vault', code, detail }));
-      return { ...result, ok: result.ok && problems.length === 0, problems: [...result.problems, ...problems] };
+      const all = { ...result, ok: result.ok && problems.length === 0, problems: [...result.problems, ...problems] };
+      this.#remembered.verified(all);
+      return all;
     });
   }
 

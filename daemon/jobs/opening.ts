@@ -31,6 +31,11 @@ export function pinFacts({
   return { [repositoryFact]: repositoryId, [masterKeyFact]: masterKeyFingerprint };
 }
 
+/** The repository that was opened here last, if one ever was. */
+export function pinnedRepository(facts: State['facts']): string | undefined {
+  return facts.get(repositoryFact);
+}
+
 /**
  * A place that opens with this computer's recovery key must hold the backup that this computer knows; where none was ever opened here,
  * there is nothing to compare with.

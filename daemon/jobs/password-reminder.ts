@@ -22,6 +22,11 @@ export function passwordReminder(facts: State['facts'], now: number): Notice | u
   return { id: `password-reminder ${since.slice(0, 10)}`, kind: 'password-reminder', since, params: {} };
 }
 
+/** RFC 3339. */
+export function passwordConfirmedAt(facts: State['facts']): string | undefined {
+  return facts.get(confirmedFact);
+}
+
 /** To be called whenever the right password was typed. */
 export function passwordProved(facts: State['facts'], now: number): void {
   if (passwordReminder(facts, now) !== undefined) facts.set(remindedFact, 'yes');

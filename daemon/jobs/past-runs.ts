@@ -10,6 +10,7 @@ export interface HistoryOnDisk {
   append(entry: HistoryEntry): void;
   last(count: number): readonly HistoryEntry[];
   before(at: string | undefined, count: number): readonly HistoryEntry[];
+  made(from: string, to: string, count: number): readonly HistoryEntry[];
   lastGood(): HistoryEntry | undefined;
   lastRunAt(): string | undefined;
 }
@@ -56,6 +57,11 @@ export class PastRuns {
   /** The runs before the one at that time (RFC 3339; the newest without it), newest first. */
   before(at: string | undefined, count: number): readonly HistoryEntry[] {
     return at === undefined ? this.last(count).slice(0, count) : this.#history.before(at, count);
+  }
+
+  /** At most `count` runs that ended in that time (milliseconds since 1970) and may have made a snapshot. */
+  made(from: number, to: number, count: number): readonly HistoryEntry[] {
+    return this.#history.made(new Date(from).toISOString(), new Date(to).toISOString(), count);
   }
 
   /** The newest run after which everything was known to be backed up. */

@@ -60,12 +60,10 @@ export interface SetUp extends Pick<SetupResult, 'repositoryId' | 'joined'> {
 
 /** @throws E_USAGE · E_TARGET_NOT_EMPTY (params.what: 'other' | 'repository') · what engine, vault and places throw */
 export async function setUp(order: SetupOrder, secrets: GivenSecrets, options: SetupOptions): Promise<SetUp> {
-  const { signal } = options;
   const remote = normaliseRemote(order.remote);
   const sources: SourceSetting[] = [];
   for (const wish of order.sources) sources.push(await settingOf(wish, sources, options.newSource));
-  await checkFolders({ remote, sources, home: options.homeFolders });
-  const found = await options.engine.ask(engine.inspect, { remote }, { signal });
+  const found = await inspectPlace(remote, sources, options);
   if (found === 'repository' && !order.createOnly) {
     const { opened, phone } = await join(remote, order, secrets, options);
     const syncedBy = await syncedByOf(remote, options.syncAppOf);
@@ -91,6 +89,21 @@ export async function setUp(order: SetupOrder, secrets: GivenSecrets, options: S
   const syncedBy = await syncedByOf(remote, options.syncAppOf);
   const place = { remote, sources, opened, phone, syncedBy };
   return { repositoryId: opened.repositoryId, joined: false, place, recoveryKey };
+}
+
+/**
+ * What lies in a place for copies of these chats.
+ *
+ * @throws E_USAGE where folders that must be apart lie in one another · what engine and places throw
+ */
+export async function inspectPlace(
+  spec: string,
+  sources: readonly Pick<SourceSetting, 'root'>[],
+  { engine: worker, homeFolders: home, signal }: Pick<SetupOptions, 'engine' | 'homeFolders' | 'signal'>,
+): Promise<'empty' | 'repository' | 'other'> {
+  const remote = normaliseRemote(spec);
+  await checkFolders({ remote, sources, home });
+  return worker.ask(engine.inspect, { remote }, { signal });
 }
 
 /** The app that uploads the place of the copies from here; null for a plain one. */

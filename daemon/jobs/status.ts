@@ -4,6 +4,7 @@ import type { Alarm, JobProgress, SourceStatus, Status } from '../../protocol/st
 import { productVersion, protocolVersion } from '../../protocol/version.ts';
 import { profileOf } from '../sources/sources.ts';
 import type { HistoryEntry, Settings, SourceSetting } from '../state/model.ts';
+import { deviceStatus, type KnownDevice } from './devices.ts';
 import type { KnownSource, KnownSources } from './source-facts.ts';
 
 export interface StatusFacts {
@@ -26,6 +27,9 @@ export interface StatusFacts {
   readonly overdue: Status['overdue'];
   readonly pausedUntil: string | null;
   readonly notices: Status['notices'];
+  readonly devices: readonly KnownDevice[] | undefined;
+  readonly lastVerified: Status['lastVerified'];
+  readonly dates: Status['dates'];
 }
 
 export function statusOf(facts: StatusFacts): Status {
@@ -63,6 +67,9 @@ export function statusOf(facts: StatusFacts): Status {
     phoneEnding: facts.phoneEnding,
     alarms: facts.alarms,
     notices: facts.notices,
+    ...(isSetUp && facts.devices?.length && { devices: deviceStatus(facts.devices, facts.deviceId) }),
+    ...(isSetUp && facts.lastVerified && { lastVerified: facts.lastVerified }),
+    ...(isSetUp && facts.dates && { dates: facts.dates }),
   };
 }
 

@@ -49,6 +49,8 @@ export interface UnlockingOptions {
   /** Before a secret is tried: what decides which backup it is for may still have to be carried through. */
   readonly beforeSecret: () => Promise<void>;
   readonly onPasswordProved: () => void;
+  /** Somebody or a limit locked it, or it was locked when this daemon began. Comes again while it stays so. */
+  readonly onLocked: () => void;
   readonly onChanged: () => void;
 }
 
@@ -112,6 +114,7 @@ export class Unlocking {
       .then(() => undefined, problem)
       .then(() => {
         this.#settled = undefined;
+        if (!this.isUnlocked) this.#options.onLocked();
         this.#options.onChanged();
       });
   }
@@ -406,6 +409,7 @@ export class Unlocking {
     const { session } = this.#options;
     const ended = session.end();
     ended.catch(() => undefined); // told below
+    this.#options.onLocked();
     return this.#close(async () => {
       await ended;
       await session.end(); // an unlock that was under way may have kept another

@@ -34,5 +34,7 @@ export interface Profile {
   readonly datedCopiesKept?: number;
   /** The app seals its data with a key of this computer, so the bytes open nowhere else. */
   readonly opensOnlyHere?: true;
+  /** The app itself keeps its chats in that folder; absent: it holds a copy, an export, or what nobody knows. */
+  readonly isLive?: true;
   readonly counting?: CountRule;
 }

@@ -1,7 +1,7 @@
 // What state.db holds, as objects: packs on their way, the history of runs, small facts.
 
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { fromUtf8, utf8 } from '../base/bytes.ts';
+import { fromBase64Url, fromUtf8, toBase64Url, utf8 } from '../base/bytes.ts';
 import { inTransaction } from './database.ts';
 import type { HistoryEntry, PackRow, PackRows } from './model.ts';
 import { openBox, sealBox } from './sealed.ts';
@@ -60,6 +60,7 @@ export class History {
   readonly #lastOf: StatementSync;
   readonly #lastRun: StatementSync;
   readonly #before: StatementSync;
+  readonly #made: StatementSync;
 
   constructor(database: DatabaseSync, localKey: Uint8Array) {
     this.#key = localKey;
@@ -74,6 +75,10 @@ export class History {
       `SELECT at, outcome, sealed FROM history
        WHERE place < coalesce((SELECT min(place) FROM history WHERE at = ?), (SELECT max(place) + 1 FROM history WHERE at < ?))
        ORDER BY place DESC LIMIT ?`,
+    );
+    this.#made = database.prepare(
+      `SELECT at, outcome, sealed FROM history
+       WHERE at >= ? AND at <= ? AND outcome IN ('good', 'partial') ORDER BY place DESC LIMIT ?`,
     );
     this.#lastRun = database.prepare(
       `SELECT at FROM history WHERE outcome IN ('good', 'nothing-new', 'partial') ORDER BY place DESC LIMIT 1`,
@@ -95,6 +100,11 @@ export class History {
   before(before: string | undefined, count: number): readonly HistoryEntry[] {
     if (before === undefined) return this.last(count);
     return this.#before.all(before, before, count).map(row => this.#entry(row));
+  }
+
+  /** At most `count` runs that ended in that time (RFC 3339 in UTC, to the millisecond) and may have made a snapshot, newest first. */
+  made(from: string, to: string, count: number): readonly HistoryEntry[] {
+    return this.#made.all(from, to, count).map(row => this.#entry(row));
   }
 
   /** The newest run after which everything was known to be backed up. */
@@ -143,5 +153,27 @@ export class Facts {
 
   remove(name: string): void {
     this.#remove.run(name);
+  }
+}
+
+/** Facts that tell more, such as how other computers are called: sealed under the machine's local key, as the history is. */
+export class SealedFacts {
+  readonly #facts: Facts;
+  readonly #key: Uint8Array;
+
+  constructor(facts: Facts, localKey: Uint8Array) {
+    this.#facts = facts;
+    this.#key = localKey;
+  }
+
+  /** Undefined also where it was sealed under another key. */
+  get(name: string): string | undefined {
+    const box = fromBase64Url(this.#facts.get(name) ?? '');
+    const bytes = box === undefined ? undefined : openBox(this.#key, `fact/${name}`, box);
+    return bytes === undefined ? undefined : fromUtf8(bytes);
+  }
+
+  set(name: string, value: string): void {
+    this.#facts.set(name, toBase64Url(sealBox(this.#key, `fact/${name}`, utf8(value))));
   }
 }

@@ -19,7 +19,7 @@ import { takeOverFiles } from './beside.ts';
 import { inTransaction, joinDatabase, openDatabase } from './database.ts';
 import type { DeviceIdentity, Home, ObjectRows, PackRows, Witness } from './model.ts';
 import { ObjectTable } from './object-table.ts';
-import { Facts, History, PackTable } from './records.ts';
+import { Facts, History, PackTable, SealedFacts } from './records.ts';
 import { openBox, sealBox } from './sealed.ts';
 import { SealedFiles } from './sealed-files.ts';
 import { SettingsFile } from './settings.ts';
@@ -65,6 +65,7 @@ export class State {
   readonly settings: SettingsFile;
   readonly history: History;
   readonly facts: Facts;
+  readonly sealedFacts: SealedFacts;
   readonly vaultCopy: VaultCopy;
   readonly phone: RememberedPhone;
   /** 32 hex digits, random, the same as long as the config folder lives. */
@@ -83,6 +84,7 @@ export class State {
     this.settings = new SettingsFile(home.config, hostLabel);
     this.history = new History(database, localKey);
     this.facts = new Facts(database);
+    this.sealedFacts = new SealedFacts(this.facts, localKey);
     this.vaultCopy = new VaultCopy(home);
     this.phone = new RememberedPhone(home, localKey);
   }

@@ -9,6 +9,7 @@ import type {
   PlaceStatus,
   RestoreResult,
   SnapshotEntry,
+  SnapshotSource,
   Status,
   VerifyResult,
 } from '../../protocol/status.ts';
@@ -147,6 +148,21 @@ export const snapshotEntry: SnapshotEntry = {
   announced: true,
 };
 
+export const snapshotSource: SnapshotSource = {
+  id: 'folder-abcd2345',
+  profile: 'folder',
+  label: 'Chats',
+  root: '/home/kim/Chats',
+  files: 4,
+  sizeBytes: 5_000_000,
+  messages: 1234,
+  conversations: 12,
+  capturedAt: '2026-11-23T08:55:00Z',
+  isCarried: false,
+  verified: true,
+  here: 'copy',
+};
+
 export const fileText = 'hello from a backup\n'.repeat(20_000);
 
 export function fakeHandlers(changes: Partial<Handlers> = {}, asked: Asked[] = []): Handlers {
@@ -161,11 +177,19 @@ export function fakeHandlers(changes: Partial<Handlers> = {}, asked: Asked[] = [
     backup: async () => backupResult,
     cancel: async () => ({ cancelled: false }),
     snapshots: async () => ({ entries: [snapshotEntry], total: 1 }),
+    showSnapshot: async () => ({ snapshot: snapshotEntry, sources: [snapshotSource] }),
     history: async () => ({ runs: [], isMore: false }),
     list: async () => ({
       entries: [
         { name: 'chat.db', type: 'file', sizeBytes: 4096, modifiedAt: '2026-11-23T08:50:00.000Z', permissions: 0o600 },
         { name: 'media', type: 'dir', sizeBytes: 0, modifiedAt: '2026-11-22T08:50:00.000Z', permissions: 0o700 },
+      ],
+      total: 2,
+    }),
+    compareSnapshots: async () => ({
+      entries: [
+        { path: 'folder-abcd2345/chat.db', change: 'changed', type: 'file', sizeBefore: 4096, sizeAfter: 8192 },
+        { path: 'folder-abcd2345/media/new.jpg', change: 'added', type: 'file', sizeAfter: 812_000 },
       ],
       total: 2,
     }),
@@ -179,6 +203,7 @@ export function fakeHandlers(changes: Partial<Handlers> = {}, asked: Asked[] = [
     lock: async () => ({}),
     discoverSources: async () => [],
     syncedFolders: async () => [],
+    inspectPlace: async () => ({ holds: 'empty' }),
     addSource: async ({ root = '/home/kim/Chats', profile = 'generic', label = 'Chats' }) => ({
       id: `${profile}-abcd2345`,
       profile,

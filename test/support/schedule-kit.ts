@@ -15,6 +15,11 @@ export function pastOf(entries: HistoryEntry[]): PastRuns {
         .filter(entry => at === undefined || entry.at < at)
         .slice(-count)
         .reverse(),
+    made: (from, to, count) =>
+      entries
+        .filter(({ at, backup }) => backup !== undefined && at >= from && at <= to)
+        .slice(-count)
+        .reverse(),
     lastGood: () => newest(({ outcome }) => outcome === 'good' || outcome === 'nothing-new'),
     lastRunAt: () => newest(({ outcome }) => outcome !== 'failed' && outcome !== 'cancelled')?.at,
   });

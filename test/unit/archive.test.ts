@@ -15,7 +15,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as pause } from 'node:timers/promises';
 import test from 'ava';
 import { archiveSources } from '../../daemon/archive/archive.ts';
-import { listFolder, readRange } from '../../daemon/archive/browse.ts';
+import { listFolder, readRange, statEntry } from '../../daemon/archive/browse.ts';
 import { loadManifest } from '../../daemon/archive/manifest.ts';
 import { displayPath, parsePath } from '../../daemon/archive/names.ts';
 import { staysInside, unsafeName } from '../../daemon/archive/restore.ts';
@@ -421,6 +421,10 @@ test('a snapshot can be looked into: folders listed, any range of a file read', 
   );
   const [clip] = await listFolder(repository, tree, `${source.id}/Media`, signal);
   t.deepEqual([clip?.name, clip?.type, clip?.sizeBytes], ['clip.mp4', 'file', bytes.length]);
+  t.deepEqual(await statEntry(repository, tree, `${source.id}/Media/clip.mp4`, signal), clip);
+  t.is((await statEntry(repository, tree, `${source.id}/Media`, signal)).type, 'dir');
+  for (const nothing of ['', `${source.id}/nowhere`])
+    t.like(await t.throwsAsync(statEntry(repository, tree, nothing, signal)), { code: 'E_NOT_FOUND' });
   const folder = readRange(repository, tree, `${source.id}/Media`, { offset: 0, length: 1 }, signal);
   t.like(await t.throwsAsync(folder), {
     code: 'E_USAGE',

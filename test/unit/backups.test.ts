@@ -75,6 +75,7 @@ async function kit(t: ExecutionContext): Promise<Kit> {
       witness: async () => witness,
       settle: async () => undefined,
       onPlace: () => undefined,
+      sawDevices: () => undefined,
       onChanged: () => undefined,
     });
   const made: Kit = {
@@ -113,6 +114,7 @@ function outcomeOf(order: engine.BackupOrder, found: Found): engine.BackupOutcom
     snapshots: 1,
     repositoryBytes: 1,
     alarms: [],
+    devices: [],
   };
 }
 

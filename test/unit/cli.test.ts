@@ -295,3 +295,23 @@ test('what verify found damaged and a second place has whole is told with what p
   t.regex(told(true), /E_MISSING: index\/0a: gone; a second place has it whole\n.*signet remote mirror sync/);
   t.notRegex(told(false), /second place/);
 });
+
+test('status tells the last check, and the other computers where there are any', t => {
+  const now = Date.parse('2026-11-23T12:00:00Z');
+  const laptop = { id: '11'.repeat(8), label: 'Laptop', isThis: true, number: 412, at: '2026-11-23T11:59:50Z' };
+  const desktop = { id: '22'.repeat(8), label: 'Desk\x1b[2Jtop', isThis: false, number: 7 };
+  const lastVerified = { at: '2026-11-23T11:59:50Z', bytesRead: 5, problems: 0 };
+  const alone = statusWords(someStatus({ devices: [laptop], lastVerified }), now);
+  t.regex(alone, /Checked +just now, all was as it should be/);
+  t.notRegex(alone, /Computers/);
+  const both = statusWords(
+    someStatus({ devices: [laptop, desktop], lastVerified: { ...lastVerified, problems: 2 } }),
+    now,
+  );
+  t.regex(
+    both,
+    /Computers +Laptop \(this one\): newest backup is number 412, just now\n +Desk.*top: newest backup is number 7/,
+  );
+  t.regex(both, /Checked +just now, 2 problems/);
+  t.false(both.includes('\x1b[2J'));
+});

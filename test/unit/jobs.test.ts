@@ -143,6 +143,7 @@ function outcomeOf(order: engine.BackupOrder, changes: Partial<engine.BackupOutc
     snapshots: 1,
     repositoryBytes: 1,
     alarms: [],
+    devices: [],
     ...changes,
   };
 }
@@ -268,6 +269,18 @@ test('of two clients that set up at once, the second finds it done and undoes no
   t.is(made.jobs.status().vault, 'unlocked');
 });
 
+test('before set-up a place tells what lies there, unless chats and copies would lie in one another', async t => {
+  const bench = await kit(t, { inspect: () => 'repository' }, false);
+  const copies = join(bench.home.state, '..', 'copies');
+  const { signal } = new AbortController();
+  const chats = join(bench.home.state, '..', 'chats');
+  t.deepEqual(await bench.jobs.inspectPlace(`folder:${copies}`, [chats], signal), { holds: 'repository' });
+  const error = await t.throwsAsync(() => bench.jobs.inspectPlace(`folder:${copies}`, [join(copies, 'chats')], signal));
+  t.is((error as SignetError).code, 'E_USAGE');
+  t.is((error as SignetError).params['folder'], copies);
+  t.deepEqual(bench.asked, ['inspect'], 'what cannot be is not looked at');
+});
+
 test('a source that could not be read stays a problem until it is looked at again', async t => {
   const missing = { snapshot: 'ee'.repeat(32), reason: 'missing' as const };
   let isMissing = true;
@@ -300,7 +313,7 @@ test('an engine that dies fails what it was asked and leaves nothing staged; one
   const failures: string[] = [];
   const program = new URL('../support/engine-that-dies.ts', import.meta.url);
   const made = new Engine({ googleRoot: undefined, program, home, onFailure: error => failures.push(error.code) });
-  const died = await t.throwsAsync(made.ask(engine.measure, {}));
+  const died = await t.throwsAsync(made.ask(engine.measure, { devices: false }));
   t.true(isCode(died, 'E_INTERNAL'), String(died));
   t.deepEqual(failures, ['E_INTERNAL']);
   t.false(existsSync(join(home.staging, 'copy')));
@@ -310,4 +323,40 @@ test('an engine that dies fails what it was asked and leaves nothing staged; one
   await made.stop();
   t.true(isCode(await asked, 'E_CANCELLED'));
   t.false(existsSync(join(home.staging, 'copy')));
+});
+
+test('the state tells of the computers, the last check and since when it is locked, also without the place', async t => {
+  const laptop = { id: '', label: 'Laptop', number: 7, at: '2026-11-23T00:00:00Z' };
+  const other = { id: '22'.repeat(8), label: 'Desktop', number: 3, at: '2026-11-22T00:00:00Z' };
+  const made = await kit(t, {
+    measure: ({ devices }: { readonly devices: boolean }) => ({
+      snapshots: 3,
+      sizeBytes: 0,
+      ...(devices && { devices: [other] }),
+    }),
+    backup: (order: engine.BackupOrder) => outcomeOf(order, { devices: [other, { ...laptop, id: order.device.id }] }),
+    verify: () => ({ type: 'result', ok: true, problems: [], snapshots: 1, packs: 1, bytesRead: 5 }),
+    vaults: () => [],
+  });
+  const { jobs, clock } = made;
+  t.is(jobs.status().devices, undefined);
+  await unlock(made);
+  t.deepEqual(jobs.status().devices, [{ ...other, isThis: false }]);
+  await jobs.backup('user');
+  t.deepEqual(
+    jobs.status().devices?.map(({ label, number, isThis }) => [label, number, isThis]),
+    [
+      ['Laptop', 7, true],
+      ['Desktop', 3, false],
+    ],
+  );
+  await jobs.verify(0, call);
+  const at = new Date(clock.now()).toISOString();
+  clock.advance(60_000);
+  t.is(jobs.status().dates?.lockedAt, undefined);
+  await jobs.lock();
+  const status = jobs.status();
+  t.deepEqual(status.lastVerified, { at, bytesRead: 5, problems: 0 });
+  t.is(status.dates?.lockedAt, new Date(clock.now()).toISOString());
+  t.is(status.devices?.length, 2);
 });

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { createHmac, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { chmod, lstat, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
@@ -5,7 +6,7 @@ import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { createMessageConnection, RequestType } from 'vscode-jsonrpc/node';
-import { claimHome, ensureToken, readToken } from '../../protocol/claim.ts';
+import { claimHome, ensureToken, readToken, wasKilled } from '../../protocol/claim.ts';
 import { endpointOf, type Home, resolveHome, tokenFile } from '../../protocol/home.ts';
 import { dial, maxStrangers, type Peer, serve } from '../../protocol/socket.ts';
 import { temporaryFolder, temporaryHome } from '../support/temporary-home.ts';
@@ -362,4 +363,21 @@ test('requests that wait are rejected when the daemon goes away', async t => {
   await connection.sendRequest(echo, { text: 'the other one is under way' });
   peers[0]?.close();
   await t.throwsAsync(waiting);
+});
+
+test('a daemon that ended in good order left nothing behind, and one that was killed did', async t => {
+  const home = await temporaryHome(t);
+  t.false(await wasKilled(home), 'none ever ran');
+  const claim = await claimHome(home);
+  t.false(await wasKilled(home), 'it runs');
+  claim.release();
+  t.false(await wasKilled(home), 'it ended');
+  const killed = spawnSync(process.execPath, [
+    ...['--no-warnings', '--input-type=module-typescript', '-e'],
+    `import { claimHome } from ${JSON.stringify(new URL('../../protocol/claim.ts', import.meta.url).href)};
+     await claimHome(${JSON.stringify(home)});
+     process.kill(process.pid, 'SIGKILL');`,
+  ]);
+  t.is(killed.signal, 'SIGKILL');
+  t.true(await wasKilled(home));
 });

@@ -10,6 +10,7 @@ import { appData } from './folders.ts';
 export const claudeCode = {
   id: 'claude-code',
   label: 'Claude Code',
+  isLive: true,
   defaultRoots: ({ home, env }) => [join(env['CLAUDE_CONFIG_DIR'] || join(home, '.claude'), 'projects')],
   detect: folder =>
     folder.some({
@@ -34,6 +35,7 @@ export const claudeCode = {
 export const codexCli = {
   id: 'codex-cli',
   label: 'Codex',
+  isLive: true,
   defaultRoots: ({ home, env }) => [join(env['CODEX_HOME'] || join(home, '.codex'), 'sessions')],
   detect: folder => folder.some({ depth: 4, path: /(?:^|\/)\d{4}\/\d\d\/\d\d\/rollout-[^/]*\.jsonl$/ }),
   excludes: patterns(),
@@ -58,6 +60,7 @@ const ofAll = (...names: readonly string[]) => names.map(name => `globalStorage/
 export const vscodeCopilot = {
   id: 'vscode-copilot',
   label: 'VS Code chat',
+  isLive: true,
   defaultRoots: place => ['Code', 'Code - Insiders', 'VSCodium'].map(name => join(appData(place), name, 'User')),
   detect: async folder =>
     (await folder.isFolder('globalStorage/emptyWindowChatSessions')) ||
@@ -75,6 +78,7 @@ export const vscodeCopilot = {
 export const cursor = {
   id: 'cursor',
   label: 'Cursor',
+  isLive: true,
   defaultRoots: place => [join(appData(place), 'Cursor', 'User'), join(place.home, '.cursor', 'chats')],
   detect: async folder =>
     (await isCursorState(folder)) || folder.some({ depth: 3, path: /^[0-9a-f]{32}\/[^/]+\/store\.db$/ }),

@@ -9,6 +9,7 @@ import { appData, xdgData } from './folders.ts';
 export const imessage = {
   id: 'imessage',
   label: 'Messages (Mac)',
+  isLive: true,
   defaultRoots: ({ platform, home }) => (platform === 'darwin' ? [join(home, 'Library', 'Messages')] : []),
   detect: async folder =>
     (await folder.isDatabase('chat.db')) &&
@@ -38,6 +39,7 @@ export const imessage = {
 export const signalDesktop = {
   id: 'signal-desktop',
   label: 'Signal Desktop',
+  isLive: true,
   defaultRoots: place => [
     join(appData(place), 'Signal'),
     ...(place.platform === 'linux' ? [join(place.home, '.var', 'app', 'org.signal.Signal', 'config', 'Signal')] : []),

@@ -93,6 +93,7 @@ async function isAndroidFolder(folder: FolderProbe, prefix: string): Promise<boo
 export const whatsappApple = {
   id: 'whatsapp-apple',
   label: 'WhatsApp (Mac, iPhone copy)',
+  isLive: true,
   defaultRoots: ({ platform, home }) =>
     platform === 'darwin' ? [join(home, 'Library', 'Group Containers', 'group.net.whatsapp.WhatsApp.shared')] : [],
   detect: folder => folder.isDatabase('ChatStorage.sqlite'),

@@ -1,0 +1,257 @@
+// What the Snapshots view says, as functions of what the daemon told: days and months, snapshots, sources, folders and files. No editor API, no
+// state. What was not counted is said so, or left out; it is never 0.
+
+import { count, counted, type Locale, say, size } from '../../protocol/formats.ts';
+import type { ListEntry, SnapshotEntry, SnapshotSource } from '../../protocol/status.ts';
+import type { Reader } from '../views.ts';
+
+export interface Row {
+  readonly label: string;
+  readonly description: string;
+  /** Lines; the first says what it is. */
+  readonly tooltip: readonly string[];
+  /** A product icon. */
+  readonly icon: string;
+}
+
+/** Snapshots of a day, days of a month, or what stands apart. */
+export interface Group extends Row {
+  /** Stays the same while the label turns from "Today" to "Yesterday". */
+  readonly key: string;
+  readonly kind: 'day' | 'month' | 'apart';
+  readonly groups: readonly Group[];
+  readonly snapshots: readonly SnapshotEntry[];
+}
+
+const dayMs = 86_400_000;
+/** So many days back stand alone even when the month is over. */
+const recentDays = 7;
+
+/** Newest first. What no device reported comes last, apart from the rest. @param entries newest first */
+export function groupsOf(entries: readonly SnapshotEntry[], reader: Reader): readonly Group[] {
+  const announced = entries.filter(entry => entry.announced);
+  const apart = entries.filter(entry => !entry.announced);
+  const { now, locale } = reader;
+  const today = daysOf(locale)(now);
+  const recent = dayBefore(today, recentDays - 1);
+  const groups: Group[] = [];
+  const months = new Map<string, Group[]>();
+  for (const [key, snapshots] of byDay(announced, locale)) {
+    const day = dayGroup(key, snapshots, reader);
+    const month = key.slice(0, 7);
+    if (key >= recent || month >= today.slice(0, 7)) groups.push(day);
+    else months.set(month, [...(months.get(month) ?? []), day]);
+  }
+  for (const [month, days] of months) groups.push(monthGroup(month, days, reader));
+  if (apart.length > 0) groups.push(apartGroup(apart, locale));
+  return groups;
+}
+
+function byDay(entries: readonly SnapshotEntry[], locale: Locale): ReadonlyMap<string, SnapshotEntry[]> {
+  const days = new Map<string, SnapshotEntry[]>();
+  const dayOf = daysOf(locale);
+  for (const entry of entries) {
+    const key = dayOf(Date.parse(entry.at));
+    const day = days.get(key);
+    if (day === undefined) days.set(key, [entry]);
+    else day.push(entry);
+  }
+  return new Map([...days].sort(([a], [b]) => (a < b ? 1 : -1)));
+}
+
+function dayGroup(key: string, snapshots: readonly SnapshotEntry[], reader: Reader): Group {
+  const { now, locale } = reader;
+  const today = daysOf(locale)(now);
+  const label =
+    key === today
+      ? say(locale, 'Today')
+      : key === dayBefore(today, 1)
+        ? say(locale, 'Yesterday')
+        : dateWords(key, reader);
+  const description = counted(snapshots.length, 'backup', 'backups', locale);
+  const full = dateIn(key, { ...locale, timeZone: 'UTC' }, { dateStyle: 'full' });
+  return { kind: 'day', key, label, description, tooltip: [full], icon: 'calendar', groups: [], snapshots };
+}
+
+function monthGroup(key: string, groups: readonly Group[], { now, locale }: Reader): Group {
+  const year = daysOf(locale)(now).slice(0, 4) === key.slice(0, 4) ? {} : ({ year: 'numeric' } as const);
+  const label = dateIn(`${key}-01`, { ...locale, timeZone: 'UTC' }, { month: 'long', ...year });
+  const backups = groups.reduce((sum, { snapshots }) => sum + snapshots.length, 0);
+  const description = counted(backups, 'backup', 'backups', locale);
+  const full = dateIn(`${key}-01`, { ...locale, timeZone: 'UTC' }, { month: 'long', year: 'numeric' });
+  return { kind: 'month', key, label, description, tooltip: [full], icon: 'calendar', groups, snapshots: [] };
+}
+
+function apartGroup(snapshots: readonly SnapshotEntry[], locale: Locale): Group {
+  const label = say(locale, 'Reported by no device');
+  const description = counted(snapshots.length, 'backup', 'backups', locale);
+  const tooltip = [
+    say(locale, 'None of your devices reported these backups.'),
+    say(
+      locale,
+      'They open with your key. Another program made them, or a device that has not finished reporting. They are kept apart and never restored by default.',
+    ),
+  ];
+  return { kind: 'apart', key: 'apart', label, description, tooltip, icon: 'warning', groups: [], snapshots };
+}
+
+export interface SnapshotSurroundings {
+  /** Several devices back up to this place: each snapshot names its own. */
+  readonly isOneOfSeveral: boolean;
+  /** The row stands under its day. */
+  readonly isUnderDay: boolean;
+}
+
+export function snapshotRow(
+  entry: SnapshotEntry,
+  { isOneOfSeveral, isUnderDay }: SnapshotSurroundings,
+  reader: Reader,
+): Row {
+  const { locale } = reader;
+  const facts = [
+    newsWords(entry, locale),
+    size(entry.bytesAdded, locale),
+    entry.verified === true ? say(locale, 'verified') : '',
+    isOneOfSeveral ? entry.device : '',
+  ];
+  return {
+    label: isUnderDay ? timeWords(entry.at, locale) : momentWords(entry.at, reader),
+    description: facts.filter(fact => fact !== '').join(' · '),
+    tooltip: snapshotTooltip(entry, locale),
+    icon: entry.announced ? 'history' : 'warning',
+  };
+}
+
+function snapshotTooltip(entry: SnapshotEntry, locale: Locale): readonly string[] {
+  const { at, device, number, verified, files, sizeBytes, bytesAdded, messagesNew, conversationsChanged } = entry;
+  const chats = conversationsChanged ? counted(conversationsChanged, 'chat', 'chats', locale) : '';
+  return [
+    dateIn(at, locale, { dateStyle: 'full', timeStyle: 'short' }),
+    number === undefined
+      ? say(locale, 'Made by {device}', { device })
+      : say(locale, 'Backup number {number} of {device}', { number, device }),
+    messagesNew === undefined
+      ? say(locale, 'New messages were not counted')
+      : chats === ''
+        ? newsWords(entry, locale)
+        : say(locale, '{messages} in {chats}', { messages: newsWords(entry, locale), chats }),
+    say(locale, '{files}, {size} in all; {added} added', {
+      files: counted(files, 'file', 'files', locale),
+      size: size(sizeBytes, locale),
+      added: size(bytesAdded, locale),
+    }),
+    verified === true
+      ? say(locale, 'Verified when it was made')
+      : verified === false
+        ? say(locale, 'Not all of it was verified when it was made')
+        : say(locale, 'Whether it was verified is not known here'),
+    ...(entry.announced ? [] : [say(locale, 'None of your devices reported it.')]),
+  ];
+}
+
+/** Of plain folders nobody expects messages. */
+function newsWords({ messagesNew, sources }: SnapshotEntry, locale: Locale): string {
+  if (messagesNew !== undefined) return counted(messagesNew, 'new message', 'new messages', locale);
+  return sources.every(isPlainFolder) ? '' : say(locale, 'messages not counted');
+}
+
+/** Ids are the profile and a random end. */
+function isPlainFolder(source: string): boolean {
+  return source.startsWith('generic-');
+}
+
+const profileIcons: { readonly [profile: string]: string } = {
+  generic: 'folder-opened',
+  'claude-code': 'terminal',
+  'codex-cli': 'terminal',
+  cursor: 'terminal',
+  'vscode-copilot': 'terminal',
+};
+
+export function sourceRow(source: SnapshotSource, locale: Locale): Row {
+  const { label, profile, messages, conversations, sizeBytes, files, root, isCarried, verified } = source;
+  const bytes = size(sizeBytes, locale);
+  const told = messages === undefined ? '' : counted(messages, 'message', 'messages', locale);
+  const description =
+    told !== '' ? told : profile === 'generic' ? bytes : [say(locale, 'messages not counted'), bytes].join(' · ');
+  const chats = conversations === undefined ? '' : counted(conversations, 'chat', 'chats', locale);
+  const tooltip = [
+    label,
+    root,
+    told !== '' && chats !== '' ? say(locale, '{messages} in {chats}', { messages: told, chats }) : told,
+    say(locale, '{files}, {size}', { files: counted(files, 'file', 'files', locale), size: bytes }),
+    isCarried
+      ? say(locale, 'Taken over from an older backup, of {moment}', { moment: exactWords(source.capturedAt, locale) })
+      : '',
+    verified === true ? say(locale, 'Verified') : verified === false ? say(locale, 'Not verified') : '',
+  ];
+  return {
+    label,
+    description,
+    tooltip: tooltip.filter(line => line !== ''),
+    icon: profileIcons[profile] ?? 'comment-discussion',
+  };
+}
+
+export function entryRow(entry: ListEntry, locale: Locale): Row {
+  const { name, type, sizeBytes, modifiedAt } = entry;
+  const changed = say(locale, 'Changed {moment}', { moment: exactWords(modifiedAt, locale) });
+  if (type === 'dir') return { label: name, description: '', tooltip: [name, changed], icon: 'folder' };
+  if (type === 'symlink') {
+    const link = say(locale, 'link');
+    return { label: name, description: link, tooltip: [name, link, changed], icon: 'file-symlink-file' };
+  }
+  const bytes = size(sizeBytes, locale);
+  const exact = counted(sizeBytes, 'byte', 'bytes', locale);
+  return { label: name, description: bytes, tooltip: [name, exact, changed], icon: 'file' };
+}
+
+/** The last row of a folder of which not all is shown. */
+export function moreRow(shown: number, total: number, locale: Locale): Row {
+  const values = { shown: count(shown, locale), total: count(total, locale) };
+  const description = say(locale, '{shown} of {total} shown', values);
+  return { label: say(locale, 'More…'), description, tooltip: [description], icon: 'ellipsis' };
+}
+
+/** `Saturday 21 November 08:12`: the same on every day, for titles. */
+export function momentWords(at: string, reader: Reader): string {
+  const { locale } = reader;
+  if (Number.isNaN(Date.parse(at))) return say(locale, 'unknown time');
+  const day = dateWords(daysOf(locale)(Date.parse(at)), reader);
+  return say(locale, '{day} {time}', { day, time: timeWords(at, locale) });
+}
+
+export function timeWords(at: string, locale: Locale): string {
+  return dateIn(at, locale, { hour: '2-digit', minute: '2-digit' });
+}
+
+/** Weekday and date, with the year when it is another. */
+function dateWords(day: string, { now, locale }: Reader): string {
+  const year = daysOf(locale)(now).slice(0, 4) === day.slice(0, 4) ? {} : ({ year: 'numeric' } as const);
+  const zone = { ...locale, timeZone: 'UTC' };
+  return dateIn(day, zone, { weekday: 'long', day: 'numeric', month: 'long', ...year });
+}
+
+function exactWords(at: string, locale: Locale): string {
+  return dateIn(at, locale, { dateStyle: 'medium', timeStyle: 'short' });
+}
+
+function dateIn(
+  at: string,
+  { locale = 'en-GB', timeZone, ...rest }: Locale,
+  options: Intl.DateTimeFormatOptions,
+): string {
+  const then = Date.parse(at);
+  if (Number.isNaN(then)) return say(rest, 'unknown time');
+  return new Intl.DateTimeFormat(locale, { ...options, timeZone }).format(then);
+}
+
+/** From milliseconds since 1970 to `2026-11-23` on the reader's calendar. */
+function daysOf({ timeZone }: Locale): (at: number) => string {
+  const format = new Intl.DateTimeFormat('en-CA', { year: 'numeric', month: '2-digit', day: '2-digit', timeZone });
+  return at => (Number.isNaN(at) ? '0000-00-00' : format.format(at));
+}
+
+function dayBefore(day: string, days: number): string {
+  return new Date(Date.parse(day) - days * dayMs).toISOString().slice(0, 10);
+}

@@ -1,0 +1,38 @@
+// What a verification found, in sentences: one line of how much was looked at, then each kind of damage once. The objects concerned are for
+// whoever looks at the details.
+
+import { type Words, wordsFor } from './error-words.ts';
+import type { ErrorCode } from './errors.ts';
+import { counted, type Locale, say, size } from './formats.ts';
+import type { VerifyResult } from './status.ts';
+
+/** `No problems. 5 backups checked, 31 MB read.` */
+export function verifiedWords({ ok, problems, more, snapshots, bytesRead }: VerifyResult, locale: Locale = {}): string {
+  const backups = counted(snapshots, 'backup', 'backups', locale);
+  const read = size(bytesRead, locale);
+  if (ok) return say(locale, 'No problems. {backups} checked, {read} read.', { backups, read });
+  const found = counted(problems.length + (more?.problems ?? 0), 'problem', 'problems', locale);
+  return say(locale, '{found}. {backups} checked, {read} read.', { found, backups, read });
+}
+
+/** One for each kind of damage, in the order in which it was found. */
+export function damageWords({ problems }: VerifyResult, now?: number, locale: Locale = {}): readonly Words[] {
+  const told = new Map<string, Words>();
+  for (const { code } of problems) {
+    const { message, advice } = wordsFor({ code, params: {} }, now, locale);
+    if (!told.has(message)) told.set(message, { message, advice: isDamage(code) ? afresh(locale) : advice });
+  }
+  return [...told.values()];
+}
+
+/** The usual advice is to verify, which whoever reads this has done. */
+function isDamage(code: ErrorCode): boolean {
+  return code === 'E_MISSING' || code.startsWith('E_OBJECT_');
+}
+
+function afresh(locale: Locale): string {
+  return say(
+    locale,
+    'A backup uploads afresh what it needs of that and finds on this computer; earlier backups may lack it for good.',
+  );
+}
