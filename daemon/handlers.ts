@@ -44,6 +44,7 @@ export function handlersOf({ jobs, vault, clock, pid, stop, ...asGiven }: Handle
     showSnapshot: ({ snapshot }, { signal }) => jobs.browsing.show(snapshot, signal),
     history: async ({ before, limit = historyPage }) => jobs.history(before, limit),
     compareSnapshots: (two, { signal }) => jobs.browsing.compare(two, signal),
+    historyDays: async ({ days }) => ({ days: await jobs.historyDays(days) }),
     list: (folder, { signal }) => jobs.browsing.list(folder, signal),
     read: async (range, { signal }) => {
       const part = await jobs.browsing.read(range, signal);

@@ -7,22 +7,23 @@ import type { Command, Given, Shell } from './shell.ts';
 export type Run = (shell: Shell, ...given: readonly unknown[]) => Promise<unknown>;
 
 export const commands: Readonly<Record<string, Run>> = {
-  'signet.setUp': lazily(async () => {
-    const { setUp } = await import('./set-up.ts');
-    return ({ link }) => setUp(link);
-  }),
+  'signet.setUp': lazily(async () => (await import('./set-up/set-up.ts')).setUp),
   'signet.backUpNow': lazily(async () => (await import('./everyday.ts')).backUpNow),
   'signet.cancelBackup': lazily(async () => (await import('./everyday.ts')).cancelBackup),
-  'signet.restore': lazily(async () => {
-    const { restoreBackup } = await import('./restore.ts');
-    return ({ link, reader }) => restoreBackup(link, reader);
-  }),
+  'signet.restore': lazily(async () => (await import('./restore/restore.ts')).restoreBackup),
   'signet.unlock': lazily(async () => {
     const { unlockVault } = await import('./unlock.ts');
     return ({ link }) => unlockVault(link);
   }),
   'signet.lock': lazily(async () => (await import('./everyday.ts')).lockVault),
   'signet.openStatus': lazily(async () => (await import('./everyday.ts')).openStatus),
+  'signet.addChats': lazily(async () => (await import('./set-up/add-chats.ts')).addChats),
+  'signet.connectCloud': lazily(async () => (await import('./set-up/connect-cloud.ts')).connectCloud),
+  'signet.signIn': lazily(async () => (await import('./set-up/sign-in-again.ts')).signIn),
+  'signet.changeAutomaticBackup': lazily(
+    async () => (await import('./set-up/change-automatic-backup.ts')).changeAutomaticBackup,
+  ),
+  'signet.browseSnapshots': lazily(async () => (await import('./snapshots/browse.ts')).browseSnapshots),
   'signet.verify': lazily(async () => (await import('./verify.ts')).verifyBackups),
   'signet.openSettings': lazily(async () => (await import('./everyday.ts')).openSettings),
   'signet.showLog': lazily(async () => (await import('./everyday.ts')).showLog),
@@ -30,6 +31,14 @@ export const commands: Readonly<Record<string, Run>> = {
   'signet.stopAndUninstall': lazily(async () => (await import('./stop.ts')).stopAndUninstall),
   'signet.installCli': lazily(async () => (await import('./install-cli.ts')).installCli),
   'signet.start': lazily(async () => (await import('./everyday.ts')).start),
+
+  'signet.extension.update': lazily(async () => (await import('./everyday.ts')).updateExtension),
+  'signet.source.accept': lazily(async () => (await import('./everyday.ts')).acceptShrinking),
+  'signet.snapshot.browse': lazily(async () => (await import('./snapshots/browse.ts')).browseSnapshots),
+  'signet.snapshot.restore': lazily(async () => (await import('./snapshots/browse.ts')).restoreSnapshot),
+  'signet.snapshot.openFile': lazily(async () => (await import('./snapshots/browse.ts')).openFile),
+  'signet.snapshot.compare': lazily(async () => (await import('./snapshots/compare.ts')).compareTwo),
+  'signet.snapshot.compareWithLive': lazily(async () => (await import('./snapshots/compare.ts')).compareWithLive),
 };
 
 /** The types of a command's arguments are for those who write it: callers from outside are not checked, so it looks at what it was given. */

@@ -1,8 +1,8 @@
 // The commands that only ask the daemon, or show something of the editor.
 
 import * as vscode from 'vscode';
-import { backup, cancel, lock } from '../protocol/messages.ts';
-import type { BackupResult } from '../protocol/status.ts';
+import { acceptSource, backup, cancel, lock } from '../protocol/messages.ts';
+import type { BackupResult, NextBackup } from '../protocol/status.ts';
 import type { Command } from './shell.ts';
 
 /** A backup shows in the status bar, the tree and the panel; no notice tells of it. */
@@ -31,3 +31,10 @@ export const start: Command<readonly [], boolean> = async ({ link, memory }) => 
   await link.start();
   return true;
 };
+
+/** The editor's own page of the extension, where its update stands. */
+export const updateExtension: Command = async () => vscode.commands.executeCommand('extension.open', 'signet.signet');
+
+/** From the row of a source, or with `{ source: <id> }`: that it shrank was its owner's own doing. */
+export const acceptShrinking: Command<readonly [{ readonly source?: string }], NextBackup> = async ({ link }, given) =>
+  given?.source === undefined ? undefined : link.request(acceptSource, { id: given.source });

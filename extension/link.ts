@@ -125,7 +125,7 @@ export class Link {
 
   /** Opens the recovery key that came back with an answer; the text lives as long as its caller keeps it. */
   async openKey(type: { readonly method: string }, sealed: SealedSecrets): Promise<string> {
-    return this.openSecret(type, sealed, 'recoveryKey');
+    return await this.openText(type, sealed);
   }
 
   /** Opens what came back sealed with an answer, which is one secret; the text lives as long as its caller keeps it. */
@@ -135,17 +135,6 @@ export class Link {
     try {
       const [name] = secrets.names();
       return Buffer.from((name === undefined ? undefined : secrets.get(name)) ?? []).toString('utf8');
-    } finally {
-      secrets.wipe();
-    }
-  }
-
-  /** Opens one secret that came back with an answer; the text lives as long as its caller keeps it. */
-  async openSecret(type: { readonly method: string }, sealed: SealedSecrets, name: SecretName): Promise<string> {
-    const { dialed } = await this.#needLine();
-    const secrets = dialed.secrets.open(type.method, sealed);
-    try {
-      return Buffer.from(secrets.get(name) ?? []).toString('utf8');
     } finally {
       secrets.wipe();
     }

@@ -6,67 +6,53 @@ import { join } from 'node:path';
 import * as vscode from 'vscode';
 import { commands, type Run } from './commands.ts';
 import { explain } from './explain.ts';
+import { Glance } from './glance.ts';
 import type { DaemonCommand } from './link.ts';
-import { parts } from './parts.ts';
+import { mounts, parts } from './parts.ts';
 import type { Shell } from './shell.ts';
-import { StatusItem } from './status-item.ts';
-import { StatusTree } from './status-tree.ts';
-import { type Known, type Reader, stateOf, statusBar, statusRows } from './views.ts';
+import type { Known, Reader } from './views.ts';
 
 export function activate(context: vscode.ExtensionContext): void {
   const log = vscode.window.createOutputChannel('Signet', { log: true });
-  const item = new StatusItem();
-  const rows = new StatusTree();
-  const view = vscode.window.createTreeView('signet.status', { treeDataProvider: rows });
+  const glance = new Glance(reader);
   const changed = new vscode.EventEmitter<Known>();
   let known: Known = { kind: 'starting' };
-
-  const draw = () => {
-    const shown = statusBar(known, reader());
-    const [sentence = ''] = shown.tooltip;
-    item.show(shown);
-    rows.show(statusRows(known, reader()));
-    const state = stateOf(known, reader());
-    view.badge =
-      state === 'alarm' || state === 'overdue' || state === 'needs you' ? { value: 1, tooltip: sentence } : undefined;
-    setContext(known, state);
-  };
   const learn = (next: Known) => {
     known = next;
-    draw();
+    glance.show(known);
     if (next.kind === 'connected' && context.globalState.get('stopped') === true) {
       context.globalState.update('stopped', undefined); // somebody started it, here or elsewhere
     }
     changed.fire(known);
   };
-  draw();
 
-  // Loading the language client takes longer than all the rest: it comes after the item is there.
-  const shell: Promise<Shell> = import('./link.ts').then(({ Link }) => ({
-    link: new Link({ daemon: () => daemonCommand(context), log, onChange: learn, window: vscode.window }),
-    log,
-    extension: context.extensionUri,
-    memory: context.globalState,
-    reader,
-    known: () => known,
-    onDidChange: changed.event,
-  }));
-  shell.then(
-    async given => {
-      for (const part of parts) context.subscriptions.push(await part(given));
-      await given.link.connect({ start: given.memory.get('stopped') !== true });
-    },
-    (error: unknown) => log.error(error instanceof Error ? error : String(error)),
-  );
-  // "5 minutes ago" grows old while nothing else happens.
-  const clock = setInterval(draw, 60_000);
-
+  // Loading the language client takes longer than all the rest: it comes after the item is there and others had their turn.
+  const shell: Promise<Shell> = new Promise(done => setTimeout(done))
+    .then(() => import('./link.ts'))
+    .then(({ Link }) => ({
+      link: new Link({ daemon: () => daemonCommand(context), log, onChange: learn, window: vscode.window }),
+      log,
+      extension: context.extensionUri,
+      memory: context.globalState,
+      reader,
+      known: () => known,
+      onDidChange: changed.event,
+    }));
+  const tell = (error: unknown) => log.error(error instanceof Error ? error : String(error));
+  shell
+    .then(async given => {
+      const connecting = given.link.connect({ start: given.memory.get('stopped') !== true });
+      // One part that fails takes no other along.
+      for (const part of parts) await Promise.resolve(part(given)).then(it => context.subscriptions.push(it), tell);
+      await connecting;
+    })
+    .catch(tell);
+  context.subscriptions.push(...mounts.map(mount => mount(shell)));
   const registered = Object.entries(commands).map(([id, run]) =>
     vscode.commands.registerCommand(id, (...given) => carryOut(shell, id, run, given)),
   );
-  context.subscriptions.push(log, item, view, rows, changed, ...registered, {
+  context.subscriptions.push(log, glance, changed, ...registered, {
     dispose: () => {
-      clearInterval(clock);
       shell.then(({ link }) => link.dispose()).catch(() => {}); // the window closes; the daemon notices by itself
     },
   });
@@ -93,7 +79,10 @@ async function carryOut(shell: Promise<Shell>, id: string, run: Run, given: read
 
 function reader(): Reader {
   const translate = (text: string, values: Readonly<Record<string, string | number>>) => vscode.l10n.t(text, values);
-  return { now: Date.now(), locale: { locale: vscode.env.language, translate } };
+  // Figures and dates in the language of the texts: without a bundle these are English.
+  const locale =
+    vscode.l10n.bundle === undefined && !vscode.env.language.startsWith('en') ? 'en-GB' : vscode.env.language;
+  return { now: Date.now(), locale: { locale, translate } };
 }
 
 /** What the person set, else the one that came with the extension. */
@@ -106,16 +95,4 @@ function daemonCommand(context: vscode.ExtensionContext): DaemonCommand {
       return nodeForDaemon(settings.get<string>('nodePath') || process.env['SIGNET_NODE'] || undefined, homedir());
     },
   };
-}
-
-function setContext(known: Known, state: ReturnType<typeof stateOf>): void {
-  const vault = known.kind === 'connected' ? known.status.vault : 'absent';
-  const facts = {
-    state,
-    locked: vault === 'locked',
-    unlocked: vault === 'unlocked',
-    canBackUp: vault === 'unlocked' && known.kind === 'connected' && known.status.job === null,
-  };
-  for (const [name, value] of Object.entries(facts))
-    vscode.commands.executeCommand('setContext', `signet.${name}`, value);
 }

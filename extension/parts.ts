@@ -3,7 +3,14 @@
 
 import type { Disposable } from 'vscode';
 import type { Shell } from './shell.ts';
+import { mountSnapshots } from './snapshots/mount.ts';
 
 export type Part = (shell: Shell) => Disposable | Promise<Disposable>;
 
-export const parts: readonly Part[] = [async shell => (await import('./install-cli.ts')).launcherKept(shell)];
+export const parts: readonly Part[] = [
+  async shell => (await import('./install-cli.ts')).launcherKept(shell),
+  async shell => new (await import('./snapshots/tree.ts')).SnapshotTree(shell),
+];
+
+/** What the editor may ask for before the line to the daemon was loaded: there when the extension has started, and answers when it can. */
+export const mounts: readonly ((shell: Promise<Shell>) => Disposable)[] = [mountSnapshots];

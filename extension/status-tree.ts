@@ -1,7 +1,8 @@
-// The Status view: the rows of views.ts as tree items. It draws anew only when a row changed.
+// The Status view: the rows of status-rows.ts as tree items. It draws anew only when a row changed. Rows are no buttons: what can be done
+// stands in the row as an action, which the manifest gives it by its name.
 
 import * as vscode from 'vscode';
-import type { Row } from './views.ts';
+import type { Row } from './rows.ts';
 
 export class StatusTree implements vscode.TreeDataProvider<Row>, vscode.Disposable {
   readonly #changed = new vscode.EventEmitter<void>();
@@ -24,6 +25,7 @@ export class StatusTree implements vscode.TreeDataProvider<Row>, vscode.Disposab
   getTreeItem(row: Row): vscode.TreeItem {
     const { None, Collapsed } = vscode.TreeItemCollapsibleState;
     const item = new vscode.TreeItem(row.label, (row.children?.length ?? 0) > 0 ? Collapsed : None);
+    item.id = row.id;
     item.description = row.description;
     item.tooltip = row.tooltip;
     item.iconPath = new vscode.ThemeIcon(
@@ -31,7 +33,7 @@ export class StatusTree implements vscode.TreeDataProvider<Row>, vscode.Disposab
       row.color === undefined ? undefined : new vscode.ThemeColor(row.color),
     );
     item.accessibilityInformation = { label: row.description === '' ? row.label : `${row.label}, ${row.description}` };
-    if (row.command !== undefined) item.command = { command: row.command, title: row.label };
+    if (row.action !== undefined) item.contextValue = row.action;
     return item;
   }
 

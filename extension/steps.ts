@@ -128,16 +128,26 @@ export interface Choice<T> extends vscode.QuickPickItem {
   /** Absent for separators. */
   readonly answer?: T;
   /** Done in place of answering; the list stays, with its entries asked for anew. */
-  readonly act?: () => void;
+  readonly act?: () => void | Promise<void>;
   /** Where any number may be chosen: marking this entry alone is an answer at once, as for one that opens a dialog. */
   readonly isOpener?: boolean;
+  /** Where any number may be chosen: it goes with no other, and marking either unmarks the other. */
+  readonly isAlone?: boolean;
 }
 
-/** One entry of a list. */
+/** A list that is filled while it is shown. */
+export interface Growing<T> {
+  show(items: readonly Choice<T>[], placeholder?: string): void;
+  /** False once it was answered or closed: whoever fills it can stop. */
+  isOpen(): boolean;
+}
+
+/** One entry of a list. @param grow fills it further; the list is busy until that is done, and a failure of it ends the question */
 export function choose<T>(
   place: Place & { readonly placeholder: string },
   items: readonly Choice<T>[] | (() => readonly Choice<T>[]),
   active?: (item: Choice<T>) => boolean,
+  grow?: (list: Growing<T>) => Promise<void>,
 ): Promise<Answer<T>> {
   const entries = typeof items === 'function' ? items : () => items;
   const pick = vscode.window.createQuickPick<Choice<T>>();
@@ -147,17 +157,43 @@ export function choose<T>(
   pick.items = entries();
   pick.activeItems = active === undefined ? [] : pick.items.filter(active);
   pick.buttons = backButton(place);
-  return answered<T>(pick, done => {
+  pick.keepScrollPosition = true;
+  return answered<T>(pick, (done, fail) => {
+    let isOpen = true;
+    const act = async (item: Choice<T>) => {
+      const at = pick.items.indexOf(item);
+      pick.busy = true;
+      await item.act?.();
+      if (!isOpen) return;
+      pick.busy = false;
+      pick.items = entries();
+      pick.activeItems = pick.items.filter((_, index) => index === at);
+    };
     pick.onDidAccept(() => {
       const [item] = pick.selectedItems;
-      if (item?.act !== undefined) {
-        const at = pick.items.indexOf(item);
-        item.act();
-        pick.items = entries();
-        pick.activeItems = pick.items.filter((_, index) => index === at);
-      } else if (item?.answer !== undefined) done(item.answer);
+      if (item?.act !== undefined) act(item).catch(fail);
+      else if (item?.answer !== undefined) done(item.answer);
     });
     pick.onDidTriggerButton(() => done(back));
+    pick.onDidHide(() => {
+      isOpen = false;
+    });
+    if (grow === undefined) return;
+    pick.busy = true;
+    const list: Growing<T> = {
+      isOpen: () => isOpen,
+      show: (grown, placeholder) => {
+        if (!isOpen) return;
+        const marked = pick.activeItems;
+        pick.items = grown;
+        const kept = grown.filter(item => marked.includes(item));
+        if (kept.length > 0) pick.activeItems = kept;
+        if (placeholder !== undefined) pick.placeholder = placeholder;
+      },
+    };
+    grow(list).then(() => {
+      if (isOpen) pick.busy = false;
+    }, fail);
   });
 }
 
@@ -191,7 +227,13 @@ export function chooseMany<T>(
     pick.onDidChangeSelection(chosen => {
       const added = chosen.filter(item => !before.includes(item));
       before = chosen;
-      if (added.length === 1 && added[0]?.isOpener) done(answers(chosen));
+      if (added.length === 1 && added[0]?.isOpener) return done(answers(chosen));
+      const alone = added.find(item => item.isAlone);
+      const kept = alone === undefined && added.length > 0 ? chosen.filter(item => !item.isAlone) : chosen;
+      const settled = alone === undefined ? kept : [alone];
+      if (settled.length === chosen.length) return;
+      before = settled;
+      pick.selectedItems = settled;
     });
     pick.onDidAccept(() => {
       const chosen = answers(pick.selectedItems.filter(item => !item.isOpener));

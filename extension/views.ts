@@ -1,9 +1,8 @@
-// What the status bar and the Status tree show, as functions of the daemon's whole state: no editor API, no state of their own. The
-// sentences are those of the command line (protocol/words.ts); here they get icons, colours and the commands that go with them.
+// What the status bar shows, and what goes with each state, as functions of the daemon's whole state: no editor API, no state of their own.
+// The sentences are those of the command line (protocol/words.ts); here they get the commands that help. The tree is in status-rows.ts.
 
-import { ago, count, counted, type Locale, moment, size } from '../protocol/formats.ts';
-import { newMessagesWords, problemWords, sourceWords } from '../protocol/source-words.ts';
-import type { SourceStatus, Status } from '../protocol/status.ts';
+import { type Locale, say } from '../protocol/formats.ts';
+import type { Status } from '../protocol/status.ts';
 import { type State, sentenceFor, shareOf, statusBarText } from '../protocol/words.ts';
 
 /** What the extension knows at any time. */
@@ -31,29 +30,64 @@ export interface Offer {
 }
 
 const offers = {
-  start: { title: 'Start', command: 'signet.start' },
-  setUp: { title: 'Set Up Backup…', command: 'signet.setUp' },
-  backUpNow: { title: 'Back Up Now', command: 'signet.backUpNow' },
-  cancel: { title: 'Cancel', command: 'signet.cancelBackup' },
-  restore: { title: 'Restore…', command: 'signet.restore' },
-  unlock: { title: 'Unlock…', command: 'signet.unlock' },
-  showLog: { title: 'Show Log', command: 'signet.showLog' },
-} as const satisfies Record<string, Offer>;
+  start: ({ locale }) => ({ title: say(locale, 'Start'), command: 'signet.start' }),
+  setUp: ({ locale }) => ({ title: say(locale, 'Set Up Backup…'), command: 'signet.setUp' }),
+  backUpNow: ({ locale }) => ({ title: say(locale, 'Back Up Now'), command: 'signet.backUpNow' }),
+  tryAgain: ({ locale }) => ({ title: say(locale, 'Try Again'), command: 'signet.backUpNow' }),
+  cancel: ({ locale }) => ({ title: say(locale, 'Cancel'), command: 'signet.cancelBackup' }),
+  restore: ({ locale }) => ({ title: say(locale, 'Restore…'), command: 'signet.restore' }),
+  unlock: ({ locale }) => ({ title: say(locale, 'Unlock…'), command: 'signet.unlock' }),
+  showStatus: ({ locale }) => ({ title: say(locale, 'Show…'), command: 'signet.openStatus' }),
+  openStatus: ({ locale }) => ({ title: say(locale, 'Open Status'), command: 'signet.openStatus' }),
+  showLog: ({ locale }) => ({ title: say(locale, 'Show Log'), command: 'signet.showLog' }),
+  update: ({ locale }) => ({ title: say(locale, 'Update'), command: 'signet.extension.update' }),
+} as const satisfies Record<string, (reader: Reader) => Offer>;
 
 /** The commands that a tooltip may offer; nothing else in it can be clicked. */
-export const offeredCommands: readonly string[] = Object.values(offers).map(({ command }) => command);
+export function offeredCommands(reader: Reader): readonly string[] {
+  return [...new Set(Object.values(offers).map(offer => offer(reader).command))];
+}
 
-const offersOf: { readonly [state in State | 'starting']: readonly Offer[] } = {
-  starting: [offers.showLog],
-  alarm: [offers.showLog],
-  'not running': [offers.start, offers.showLog],
-  'not set up': [offers.setUp],
-  running: [offers.cancel],
-  overdue: [offers.backUpNow, offers.showLog],
-  locked: [offers.unlock],
-  'needs you': [offers.backUpNow, offers.showLog],
-  good: [offers.backUpNow, offers.restore],
-};
+/** What can be done, by the state and its cause; the first helps most. */
+export function offersFor(known: Known, reader: Reader): readonly Offer[] {
+  return namesFor(known, stateOf(known, reader)).map(name => offers[name](reader));
+}
+
+type OfferName = keyof typeof offers;
+
+function namesFor(known: Known, state: State | 'starting'): readonly OfferName[] {
+  switch (state) {
+    case 'starting':
+      return ['showLog'];
+    case 'not running':
+      return known.kind === 'notRunning' && known.isNewer ? ['update'] : ['start', 'showLog'];
+    case 'not set up':
+      return ['setUp'];
+    case 'alarm':
+      return ['showStatus'];
+    case 'running':
+      return known.kind === 'connected' && known.status.job?.cancellable ? ['cancel'] : [];
+    case 'locked':
+      return ['unlock'];
+    case 'overdue':
+      return known.kind === 'connected' ? overdueNames(known.status) : [];
+    case 'needs you':
+      return known.kind === 'connected' && isSignedOut(known.status) ? ['openStatus'] : ['tryAgain', 'openStatus'];
+    case 'good':
+      return ['backUpNow', 'restore'];
+  }
+}
+
+/** Overdue because it is locked, or locked as well: unlocking comes first. */
+function overdueNames(status: Status): readonly OfferName[] {
+  if (status.vault === 'locked') return ['unlock'];
+  return isSignedOut(status) ? ['openStatus'] : ['backUpNow', 'openStatus'];
+}
+
+/** The place waits for its owner to sign in. */
+export function isSignedOut({ remote, overdue, lastError }: Status): boolean {
+  return remote?.signIn === 'needed' || overdue?.cause === 'sign-in' || lastError?.code === 'E_SIGN_IN';
+}
 
 export interface BarItem {
   readonly text: string;
@@ -62,222 +96,92 @@ export interface BarItem {
   readonly offers: readonly Offer[];
   /** What a screen reader says. */
   readonly label: string;
+  /** While a job runs: tenths that are done. The label is told anew with each of them, and not in between. */
+  readonly tenth?: number;
   /** What a click does. */
   readonly command: string;
   readonly background?: 'warning' | 'error';
 }
 
-const showStatus = 'signet.openStatus';
-const clicks: { readonly [state in State]?: string } = {
-  locked: offers.unlock.command,
-  'not set up': offers.setUp.command,
-  'not running': offers.start.command,
-};
-
 export function statusBar(known: Known, reader: Reader): BarItem {
+  const { locale, now } = reader;
   const state = stateOf(known, reader);
-  if (known.kind === 'starting' || state === 'starting') {
-    const words = 'Signet is starting';
+  const common = {
+    offers: offersFor(known, reader),
+    command: state === 'locked' ? 'signet.unlock' : 'signet.openStatus',
+  };
+  if (known.kind === 'starting') {
+    const words = say(locale, 'Signet is starting');
+    return { ...common, text: '$(sync~spin) Signet', tooltip: [words], label: words };
+  }
+  if (known.kind === 'notRunning' && known.isNewer) {
+    const words = newerWords(reader);
     return {
-      text: '$(sync~spin) Signet',
-      tooltip: [words],
-      offers: offersOf.starting,
-      label: words,
-      command: showStatus,
+      ...common,
+      text: say(locale, '$(arrow-circle-up) Signet: Update'),
+      tooltip: words,
+      label: words.join(' '),
     };
   }
+  const status = known.kind === 'connected' ? known.status : null;
   const reason = known.kind === 'notRunning' && known.reason !== '' ? [known.reason] : [];
-  const { tooltip, ...words } = statusBarText(
-    known.kind === 'connected' ? known.status : null,
-    reader.now,
-    reader.locale,
-  );
+  const { tooltip, ...words } = statusBarText(status, now, locale);
+  const share = status?.job ? shareOf(status.job) : undefined;
   return {
+    ...common,
     ...words,
+    ...(state === 'running' && { tenth: Math.floor(10 * Math.min(1, share ?? 0)) }),
     tooltip: [...tooltip.split('\n'), ...reason],
-    offers: known.kind === 'connected' ? offersFor(state, known.status) : offersOf[state],
-    command: clicks[state] ?? showStatus,
   };
 }
 
-/** Overdue because it is locked, or locked as well: unlocking comes first. */
-function offersFor(state: State, { vault }: Status): readonly Offer[] {
-  return state === 'overdue' && vault === 'locked' ? offersOf.locked : offersOf[state];
-}
-
-export interface Row {
-  /** A product icon; its colour on state rows only. */
-  readonly icon: string;
-  readonly color?: 'charts.green' | 'charts.yellow' | 'charts.red' | undefined;
-  readonly label: string;
-  readonly description: string;
-  /** The whole sentence, with the exact time where there is one. */
-  readonly tooltip: string;
-  readonly command?: string;
-  readonly children?: readonly Row[];
-}
-
-/** Rows of the Status tree; none while a welcome text says what there is to say. */
-export function statusRows(known: Known, reader: Reader): readonly Row[] {
-  if (known.kind !== 'connected' || known.status.vault === 'absent') return [];
-  const { status } = known;
+/** Of a background part that this extension cannot talk to, since it is too old for it. */
+export function newerWords({ locale }: Reader): readonly string[] {
   return [
-    stateRow(status, reader),
-    lastGoodRow(status, reader),
-    ...newestRows(status, reader),
-    ...nextRows(status, reader),
-    ...remoteRows(status, reader),
-    {
-      icon: 'lock',
-      label: 'End-to-end encrypted',
-      description: status.vault,
-      tooltip: `Sealed on this computer, with a password that never leaves it. Signet is ${status.vault}.`,
-    },
-    chatsRow(status, reader),
+    say(locale, "Signet's background part is newer than this extension."),
+    say(locale, 'Update the extension to see everything; backups go on.'),
   ];
 }
 
-const looks: { readonly [state in State]: Pick<Row, 'icon' | 'color'> } = {
-  alarm: { icon: 'error', color: 'charts.red' },
-  'not running': { icon: 'debug-disconnect' },
-  'not set up': { icon: 'shield' },
-  running: { icon: 'sync~spin' },
-  overdue: { icon: 'warning', color: 'charts.yellow' },
-  locked: { icon: 'lock', color: 'charts.yellow' },
-  'needs you': { icon: 'warning', color: 'charts.yellow' },
-  good: { icon: 'pass', color: 'charts.green' },
-};
-
-function stateRow(status: Status, { now, locale }: Reader): Row {
-  const { state, sentence, below } = sentenceFor(status, now, locale);
-  const text = { tooltip: below === '' ? sentence : `${sentence}. ${below}` };
-  const row = { ...looks[state], label: sentence, description: '', ...text };
-  if (state === 'locked') return { ...row, label: 'Locked', description: 'unlock', command: offers.unlock.command };
-  if (state === 'overdue') {
-    const [label = sentence, description = ''] = sentence.split(/(?<= backup) (?=for |yet)/);
-    return {
-      ...row,
-      label,
-      description,
-      command: offersFor(state, status)[0]?.command ?? showStatus,
-    };
-  }
-  if (state !== 'good') return row;
-  if (sentence === 'Everything is backed up') return { ...row, label: 'All backed up' };
-  if (status.lastBackup === null) return { ...row, icon: 'circle-outline', color: undefined };
-  const isComplete = status.lastError === null && status.lastBackup?.filesUnreadable.length === 0;
-  return isComplete ? row : { ...row, icon: 'warning', color: 'charts.yellow' };
-}
-
-function lastGoodRow({ lastGoodAt: at }: Status, { now, locale }: Reader): Row {
+/** Context keys (`signet.<name>`) for the `when` and `enablement` of the manifest. */
+export function contextOf(known: Known, reader: Reader): Readonly<Record<string, string | boolean>> {
+  const status = known.kind === 'connected' ? known.status : undefined;
   return {
-    icon: 'history',
-    label: 'Last good backup',
-    description: at === null ? 'none yet' : ago(at, now, { ...locale, bare: true }),
-    tooltip: at === null ? 'There is no good backup yet.' : `Last good backup: ${moment(at, locale)}`,
+    state: stateOf(known, reader),
+    connected: status !== undefined,
+    setUp: status !== undefined && status.vault !== 'absent',
+    locked: status?.vault === 'locked',
+    unlocked: status?.vault === 'unlocked',
+    running: status !== undefined && status.job !== null,
+    canBackUp: status?.vault === 'unlocked' && status.job === null,
+    canCancel: status?.job?.cancellable ?? false,
+    signedOut: status !== undefined && isSignedOut(status),
+    empty: status?.repository?.snapshots === 0,
+    isNewer: known.kind === 'notRunning' && known.isNewer === true,
   };
 }
 
-function newestRows({ lastBackup }: Status, { locale }: Reader): readonly Row[] {
-  if (lastBackup === null) return [];
-  const { filesNew, filesChanged, bytesAdded, filesUnreadable, more } = lastBackup;
-  const files = (value: number, kind = '') => counted(value, `${kind}file`, `${kind}files`, locale);
-  const added = size(bytesAdded, locale);
-  const newest: Row = {
-    icon: 'diff-added',
-    label: 'Newest backup',
-    description: `${files(filesNew + filesChanged)} · ${added}`,
-    tooltip: `${moment(lastBackup.at, locale)}: ${files(filesNew, 'new ')}, ${files(filesChanged, 'changed ')}, ${added} added`,
-  };
-  const rows = [...messagesRow(lastBackup, locale), newest];
-  if (filesUnreadable.length === 0) return rows;
-  const children = filesUnreadable.map(({ path, reason }) => ({
-    icon: 'file',
-    label: path,
-    description: reason,
-    tooltip: `${path} could not be read: ${reason}`,
-  }));
-  const unreadable: Row = {
-    icon: 'warning',
-    color: 'charts.yellow',
-    label: `${files(filesUnreadable.length + (more?.filesUnreadable ?? 0))} not read`,
-    description: '',
-    tooltip: 'They are tried again next time.',
-    children,
-  };
-  return [unreadable, ...rows];
+/** Milliseconds until a text that tells of time would read differently; undefined while none does. */
+export function nextChangeMs(known: Known, now: number): number | undefined {
+  if (known.kind !== 'connected') return undefined;
+  const { lastGoodAt, lastBackup, nextRun, waiting, pausedUntil, devices, job } = known.status;
+  const moments = [
+    ...[lastGoodAt, lastBackup?.at, nextRun, waiting?.until, pausedUntil, job?.waitingUntil],
+    ...(devices?.map(({ at }) => at) ?? []),
+  ].flatMap(at => (at === null || at === undefined ? [] : [Date.parse(at)]));
+  const changes = moments.filter(Number.isFinite).map(at => changeOf(at, now));
+  return changes.length === 0 ? undefined : Math.max(1000, Math.min(...changes));
 }
 
-/** Only where something was counted and is new; the label has said "new messages". */
-function messagesRow(backup: NonNullable<Status['lastBackup']>, locale: Locale): readonly Row[] {
-  const { messagesNew, conversationsChanged } = backup;
-  if (!messagesNew) return [];
-  const chats = conversationsChanged ? ` in ${counted(conversationsChanged, 'chat', 'chats', locale)}` : '';
-  return [
-    {
-      icon: 'comment-discussion',
-      label: 'New messages',
-      description: `${count(messagesNew, locale)}${chats}`,
-      tooltip: `${newMessagesWords(backup, locale)}, backed up ${moment(backup.at, locale)}`,
-    },
-  ];
-}
+const minuteMs = 60_000;
+const hourMs = 60 * minuteMs;
 
-function nextRows({ waiting, nextRun, pausedUntil }: Status, { now, locale }: Reader): readonly Row[] {
-  if (pausedUntil !== null) {
-    const until = ago(pausedUntil, now, { ...locale, bare: true });
-    const tooltip = `Automatic backups pause until ${moment(pausedUntil, locale)}.`;
-    return [{ icon: 'debug-pause', label: 'Paused', description: `until ${until}`, tooltip }];
-  }
-  const at = waiting?.until ?? nextRun;
-  const when =
-    waiting?.reason === 'quiet'
-      ? 'when the apps are quiet'
-      : at === null
-        ? ''
-        : ago(at, now, { ...locale, bare: true });
-  if (when === '') return [];
-  return [{ icon: 'calendar', label: 'Next backup', description: when, tooltip: `Next backup: ${when}` }];
-}
-
-function remoteRows({ remote, repository }: Status, { locale }: Reader): readonly Row[] {
-  if (remote === null) return [];
-  const { snapshots = null, sizeBytes = null } = repository ?? {};
-  const facts = [
-    remote.reachable === false ? 'cannot be reached' : '',
-    snapshots === null ? '' : counted(snapshots, 'backup', 'backups', locale),
-    sizeBytes === null ? '' : size(sizeBytes, locale),
-  ].filter(fact => fact !== '');
-  const label = remote.label.slice(0, 1).toUpperCase() + remote.label.slice(1);
-  const tooltip = `${label}: ${facts.join(', ') || 'not looked at yet'}`;
-  return [{ icon: 'cloud', label, description: facts.join(' · '), tooltip }];
-}
-
-function chatsRow({ sources }: Status, reader: Reader): Row {
-  return {
-    icon: 'folder-library',
-    label: 'Chats',
-    description: counted(sources.length, 'place', 'places', reader.locale),
-    tooltip: 'What is backed up',
-    children: sources.map(source => sourceRow(source, reader)),
-  };
-}
-
-function sourceRow(source: SourceStatus, { locale }: Reader): Row {
-  const { label, root, problem, verified } = source;
-  const facts = [
-    problem === undefined ? '' : problemWords(problem, locale),
-    verified === false ? 'not verified' : '',
-    sourceWords(source, locale),
-  ].filter(fact => fact !== '');
-  const isFine = problem === undefined && verified !== false;
-  return {
-    icon: isFine ? 'pass' : 'warning',
-    color: isFine ? 'charts.green' : 'charts.yellow',
-    label,
-    description: facts.join(' · '),
-    tooltip: `${label} in ${root}: ${facts.join(', ') || 'not counted'}`,
-  };
+/** In the hour after a moment its words change each minute, else at midnight; what is to come, when it comes. */
+function changeOf(at: number, now: number): number {
+  const midnight = new Date(now).setHours(24, 0, 0, 0) - now;
+  const past = now - at;
+  if (past < 0) return Math.min(-past, midnight);
+  return past < hourMs ? minuteMs - (past % minuteMs) : midnight;
 }
 
 /** Percent of the running job for a progress notice; undefined while it cannot be told. */

@@ -193,7 +193,7 @@ export const history = new RequestType<
   WireError
 >('signet/history');
 
-/** From the client to the daemon: the last `days` days (at most 400), the oldest first, from the day of the first backup on. */
+/** From the client to the daemon: the last `days` days (at most 400), the oldest first, from the day of the first run on. */
 export const historyDays = new RequestType<
   { readonly days: number },
   { readonly days: readonly HistoryDay[] },

@@ -78,6 +78,9 @@ command('cancel', 'stop what is running').action(async options => (await import(
 command('snapshots [snapshot]', 'list the backups, or what one of them holds').action(async (snapshot, options) =>
   (await import('./browse.ts')).snapshots(snapshot, options),
 );
+command('history', 'what became of the backups of each day')
+  .option('--days <n>', 'how many days back', '30')
+  .action(async options => (await import('./history.ts')).history(options));
 command('ls <snapshot> [path]', 'list a folder of a backup').action(async (snapshot, path, options) =>
   (await import('./browse.ts')).ls(snapshot, path, options),
 );

@@ -43,6 +43,7 @@ export const requests = {
   unlock: messages.unlock,
   lock: messages.lock,
   history: messages.history,
+  historyDays: messages.historyDays,
   setSchedule: messages.setSchedule,
   pause: messages.pause,
   discoverSources: messages.discoverSources,

@@ -113,6 +113,7 @@ export const paramsOf = {
     before: v.optional(v.pipe(v.string(), v.isoTimestamp('an RFC 3339 time'))),
     limit: v.optional(v.pipe(count, v.minValue(1), v.maxValue(200))),
   }),
+  historyDays: v.strictObject({ days: v.pipe(count, v.minValue(1), v.maxValue(400)) }),
   setSchedule: v.strictObject(schedule),
   pause: v.strictObject({ ms: v.pipe(count, v.maxValue(longestPauseMs)) }),
   discoverSources: nothing,

@@ -237,8 +237,10 @@ export class Backups {
     this.#keepKnown(accepted, outcome);
     const hasProblem = outcome.sources.some(({ id }) => this.#sources.get(id)?.problem !== undefined);
     const isPartial = hasProblem || outcome.filesUnreadable.length > 0;
+    const unreadable = outcome.filesUnreadable.length + (outcome.more?.filesUnreadable ?? 0);
+    const seen = { sizeBytes: outcome.repositoryBytes, ...(isPartial && { unreadable }) };
     if (outcome.snapshot === undefined) {
-      this.#options.past.record({ at, outcome: isPartial ? 'partial' : 'nothing-new' });
+      this.#options.past.record({ at, outcome: isPartial ? 'partial' : 'nothing-new', ...seen });
       return;
     }
     const {
@@ -258,6 +260,7 @@ export class Backups {
     this.#options.past.record({
       at,
       outcome: isPartial ? 'partial' : 'good',
+      ...seen,
       backup: {
         snapshot,
         at: outcome.at,

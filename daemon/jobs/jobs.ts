@@ -5,6 +5,7 @@ import { resolve } from 'node:path';
 import type {
   BackupReason,
   BackupResult,
+  HistoryDay,
   PlaceStatus,
   RestoreResult,
   Schedule,
@@ -501,6 +502,12 @@ export class Jobs {
   history(before: string | undefined, limit: number): ReturnType<Backups['history']> {
     this.#remote();
     return this.#backups.history(before, limit);
+  }
+
+  /** In the time zone that this computer is in now. */
+  historyDays(count: number): Promise<readonly HistoryDay[]> {
+    this.#remote();
+    return this.#past.days(this.#options.clock.now(), count, new Intl.DateTimeFormat().resolvedOptions().timeZone);
   }
 
   async restore(order: engine.RestoreOrder, call: JobCall): Promise<RestoreResult> {

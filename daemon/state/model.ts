@@ -80,6 +80,10 @@ export interface HistoryEntry {
   readonly outcome: 'good' | 'partial' | 'nothing-new' | 'failed' | 'cancelled';
   readonly backup?: LastBackup;
   readonly error?: WireError;
+  /** Of the whole backup in the place, where the run saw it. */
+  readonly sizeBytes?: number;
+  /** With 'partial': files, and sources that are kept as they were. */
+  readonly unreadable?: number;
 }
 
 /** A sealed pack on its way, as a row of state.db. The shape of the repository's `JournaledPack`; this floor may not name it. */

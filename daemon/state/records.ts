@@ -61,6 +61,7 @@ export class History {
   readonly #lastRun: StatementSync;
   readonly #before: StatementSync;
   readonly #made: StatementSync;
+  readonly #page: StatementSync;
 
   constructor(database: DatabaseSync, localKey: Uint8Array) {
     this.#key = localKey;
@@ -75,6 +76,10 @@ export class History {
       `SELECT at, outcome, sealed FROM history
        WHERE place < coalesce((SELECT min(place) FROM history WHERE at = ?), (SELECT max(place) + 1 FROM history WHERE at < ?))
        ORDER BY place DESC LIMIT ?`,
+    );
+    this.#page = database.prepare(
+      `SELECT place, at, outcome, iif(outcome = 'nothing-new', NULL, sealed) AS sealed FROM history
+       WHERE place < ? ORDER BY place DESC LIMIT ?`,
     );
     this.#made = database.prepare(
       `SELECT at, outcome, sealed FROM history
@@ -107,6 +112,18 @@ export class History {
     return this.#made.all(from, to, count).map(row => this.#entry(row));
   }
 
+  /**
+   * All runs, newest first, in pages: the ones before `place`, which the page before gave (the newest without it). Of those that found
+   * nothing new there is only what they were.
+   */
+  page(
+    place: number | undefined,
+    count: number,
+  ): { readonly entries: readonly HistoryEntry[]; readonly place: number } {
+    const rows = this.#page.all(place ?? Number.MAX_SAFE_INTEGER, count);
+    return { entries: rows.map(row => this.#entry(row)), place: Number(rows.at(-1)?.['place'] ?? 0) };
+  }
+
   /** The newest run after which everything was known to be backed up. */
   lastGood(): HistoryEntry | undefined {
     const row = this.#lastOf.get();
@@ -119,9 +136,10 @@ export class History {
     return typeof at === 'string' ? at : undefined;
   }
 
-  /** With another local key (a lost file) only the two plain columns are left of an entry. */
+  /** Where it was not asked for, and with another local key (a lost file), only the two plain columns are left of an entry. */
   #entry(row: Record<string, unknown>): HistoryEntry {
-    const bytes = openBox(this.#key, historyName, row['sealed'] as Uint8Array);
+    const sealed = row['sealed'];
+    const bytes = sealed instanceof Uint8Array ? openBox(this.#key, historyName, sealed) : undefined;
     const text = bytes === undefined ? undefined : fromUtf8(bytes);
     if (text !== undefined) return JSON.parse(text) as HistoryEntry; // authenticated: `append` wrote it
     return { at: String(row['at']), outcome: row['outcome'] as HistoryEntry['outcome'] };

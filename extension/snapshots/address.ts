@@ -32,15 +32,15 @@ export function snapshotOf({ authority }: Pick<Address, 'authority'>): string | 
   return /^[0-9a-f]{64}$/.test(authority) ? authority : undefined;
 }
 
-/** Where an address leads, undefined when the snapshot has no such source. @param sources those of its snapshot */
-export function placeOf({ authority, path }: Address, sources: readonly Named[]): Place | undefined {
+/** Where an address leads. @param sources those of its snapshot; what another program made has none */
+export function placeOf({ authority, path }: Address, sources: readonly Named[]): Place {
   const [segment, ...names] = path
     .split('/')
     .filter(name => name !== '')
     .map(read);
   if (segment === undefined) return { snapshot: authority, path: '' };
-  const source = sources.find(({ id }) => segmentOf(sources, id) === segment || id === segment);
-  return source === undefined ? undefined : { snapshot: authority, path: [source.id, ...names].join('/') };
+  const source = sources.find(({ id }) => segmentOf(sources, id) === segment);
+  return { snapshot: authority, path: [source?.id ?? segment, ...names].join('/') };
 }
 
 /** Of one snapshot, each source has another segment; it leads back to the source. */
@@ -57,7 +57,8 @@ export function nameOf(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1);
 }
 
-function written(name: string): string {
+/** A name of the protocol as it stands in an address. */
+export function written(name: string): string {
   return name.replaceAll('%', '%25').replaceAll('\\', '%5C');
 }
 

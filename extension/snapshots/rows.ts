@@ -18,7 +18,7 @@ export interface Row {
 export interface Group extends Row {
   /** Stays the same while the label turns from "Today" to "Yesterday". */
   readonly key: string;
-  readonly kind: 'day' | 'month' | 'apart';
+  readonly kind: 'today' | 'day' | 'month' | 'apart';
   readonly groups: readonly Group[];
   readonly snapshots: readonly SnapshotEntry[];
 }
@@ -70,7 +70,16 @@ function dayGroup(key: string, snapshots: readonly SnapshotEntry[], reader: Read
         : dateWords(key, reader);
   const description = counted(snapshots.length, 'backup', 'backups', locale);
   const full = dateIn(key, { ...locale, timeZone: 'UTC' }, { dateStyle: 'full' });
-  return { kind: 'day', key, label, description, tooltip: [full], icon: 'calendar', groups: [], snapshots };
+  return {
+    kind: key === today ? 'today' : 'day',
+    key,
+    label,
+    description,
+    tooltip: [full],
+    icon: 'calendar',
+    groups: [],
+    snapshots,
+  };
 }
 
 function monthGroup(key: string, groups: readonly Group[], { now, locale }: Reader): Group {

@@ -7,6 +7,7 @@ import { basename, dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, type Metafile, type Plugin } from 'esbuild';
 import { productVersion } from '../../protocol/version.ts';
+import { withoutLanguageFeatures } from './language-client.ts';
 
 export const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
@@ -101,6 +102,7 @@ async function bundleExtension(folder: string): Promise<Metafile> {
     external: ['vscode'],
     metafile: true,
     logLevel: 'warning',
+    plugins: [withoutLanguageFeatures],
     // node-ipc asks for its own URL, which a CommonJS bundle does not have.
     define: { 'import.meta.url': 'importMetaUrl' },
     banner: { js: "const importMetaUrl = require('node:url').pathToFileURL(__filename).href;" },

@@ -6,6 +6,7 @@ import { type SecretName, secretNames } from '../../protocol/secrets.ts';
 import type {
   BackupResult,
   CopyResult,
+  HistoryDay,
   PlaceStatus,
   RestoreResult,
   SnapshotEntry,
@@ -148,6 +149,15 @@ export const snapshotEntry: SnapshotEntry = {
   announced: true,
 };
 
+export const historyDay: HistoryDay = {
+  day: '2026-11-23',
+  outcome: 'good',
+  backups: 3,
+  bytesAdded: 812_000,
+  messagesNew: 19,
+  sizeBytes: 6_400_000_000,
+};
+
 export const snapshotSource: SnapshotSource = {
   id: 'folder-abcd2345',
   profile: 'folder',
@@ -179,6 +189,7 @@ export function fakeHandlers(changes: Partial<Handlers> = {}, asked: Asked[] = [
     snapshots: async () => ({ entries: [snapshotEntry], total: 1 }),
     showSnapshot: async () => ({ snapshot: snapshotEntry, sources: [snapshotSource] }),
     history: async () => ({ runs: [], isMore: false }),
+    historyDays: async () => ({ days: [historyDay] }),
     list: async () => ({
       entries: [
         { name: 'chat.db', type: 'file', sizeBytes: 4096, modifiedAt: '2026-11-23T08:50:00.000Z', permissions: 0o600 },

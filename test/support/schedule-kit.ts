@@ -15,6 +15,7 @@ export function pastOf(entries: HistoryEntry[]): PastRuns {
         .filter(entry => at === undefined || entry.at < at)
         .slice(-count)
         .reverse(),
+    page: () => ({ entries: [...entries].reverse(), place: 0 }),
     made: (from, to, count) =>
       entries
         .filter(({ at, backup }) => backup !== undefined && at >= from && at <= to)

@@ -48,9 +48,9 @@ for (const name of names) {
   });
 }
 
-test('the root is all sources, and a source that the snapshot lacks is nowhere', t => {
+test('the root is all sources, and what is no source of the snapshot keeps its name', t => {
   t.deepEqual(placeOf({ authority: snapshot, path: '/' }, sources), { snapshot, path: '' });
-  t.is(placeOf({ authority: snapshot, path: '/Signal/x' }, sources), undefined);
+  t.deepEqual(placeOf({ authority: snapshot, path: '/home/k%5Cx' }, []), { snapshot, path: 'home/k\\x' });
   t.deepEqual(
     placeOf({ authority: snapshot, path: '/whatsapp-android-abcd2345/x' }, sources)?.path,
     'whatsapp-android-abcd2345/x',

@@ -1,13 +1,16 @@
 import { readFileSync } from 'node:fs';
 import test from 'ava';
+import type { Row } from '../../extension/rows.ts';
+import { statusRows } from '../../extension/status-rows.ts';
 import {
+  contextOf,
   dayOf,
   type Known,
+  nextChangeMs,
   offeredCommands,
   type Reader,
   stateOf,
   statusBar,
-  statusRows,
 } from '../../extension/views.ts';
 import type { Status } from '../../protocol/status.ts';
 
@@ -104,22 +107,68 @@ test('the status bar offers what fits the state', t => {
 test('overdue colours the status bar, counts in the tree, and offers what helps', t => {
   const status = { overdue, lastGoodAt: '2026-11-14T03:31:00Z' };
   t.like(statusBar(connected(status), reader), { text: '$(warning) Signet: 9 Days Old', background: 'warning' });
-  const [row] = statusRows(connected(status), reader);
-  t.like(row, { icon: 'warning', label: 'No good backup', description: 'for 9 days', command: 'signet.backUpNow' });
+  const { rows, toActOn } = statusRows(connected(status), reader);
+  t.like(rows[0], { icon: 'warning', label: 'No good backup', description: 'for 9 days', action: 'backUpNow' });
+  t.is(toActOn, 1);
   const locked = connected({ ...status, vault: 'locked' });
   t.deepEqual(
     statusBar(locked, reader).offers.map(({ title }) => title),
     ['Unlock…'],
   );
-  t.is(statusRows(locked, reader)[0]?.command, 'signet.unlock');
+  t.is(statusRows(locked, reader).rows[0]?.action, 'unlock');
 });
 
 test('a pause stands where the next backup would', t => {
-  const rows = statusRows(connected({ pausedUntil: '2026-11-24T09:00:00Z', nextRun: '2026-11-24T03:30:00Z' }), reader);
+  const known = connected({ pausedUntil: '2026-11-24T09:00:00Z', nextRun: '2026-11-24T03:30:00Z' });
   t.deepEqual(
-    rows.filter(({ label }) => ['Paused', 'Next backup'].includes(label)).map(({ description }) => description),
+    statusRows(known, reader)
+      .rows.filter(({ label }) => ['Paused', 'Next backup'].includes(label))
+      .map(({ description }) => description),
     ['until tomorrow at 09:00'],
   );
+});
+
+test('a click opens the panel, and asks for the password while locked', t => {
+  t.is(statusBar(connected({ vault: 'locked' }), reader).command, 'signet.unlock');
+  const others: readonly Known[] = [
+    { kind: 'starting' },
+    { kind: 'notRunning', reason: '' },
+    connected({ vault: 'absent' }),
+    connected({ alarms: [alarm] }),
+    connected({ overdue, vault: 'locked' }),
+    connected(),
+  ];
+  for (const known of others) t.is(statusBar(known, reader).command, 'signet.openStatus');
+});
+
+test('what a screen reader is told of a job changes with each tenth', t => {
+  const tenthAt = (bytesDone: number) => statusBar(connected({ job: { ...job, bytesDone } }), reader).tenth;
+  t.deepEqual([0, 9, 10, 43, 49, 50, 100].map(tenthAt), [0, 0, 1, 4, 4, 5, 10]);
+  t.is(statusBar(connected(), reader).tenth, undefined);
+});
+
+test('a newer background part is not called stopped, and offers the update alone', t => {
+  const known: Known = { kind: 'notRunning', reason: 'no matter', isNewer: true };
+  const shown = statusBar(known, reader);
+  t.regex(shown.text, /Update/);
+  t.regex(shown.tooltip.join(' '), /backups go on/);
+  t.notRegex(shown.tooltip.join(' '), /not running/);
+  t.deepEqual(
+    shown.offers.map(({ title }) => title),
+    ['Update'],
+  );
+  t.true(contextOf(known, reader)['isNewer']);
+});
+
+test('what tells of time is drawn anew when its words change, and not before', t => {
+  const { now } = reader;
+  const lastGoodAt = new Date(now - 5 * 60_000 - 20_000).toISOString();
+  const quiet = { lastBackup: null, lastGoodAt, nextRun: null };
+  t.is(nextChangeMs(connected(quiet), now), 40_000, 'the sixth minute');
+  const yesterday = nextChangeMs(connected({ ...quiet, lastGoodAt: '2026-11-22T08:00:00Z' }), now) ?? 0;
+  t.is(new Date(now + yesterday).getHours(), 0, 'at midnight');
+  t.is(nextChangeMs(connected({ ...quiet, lastGoodAt: null }), now), undefined);
+  t.is(nextChangeMs({ kind: 'starting' }, now), undefined);
 });
 
 test('nothing milder colours the status bar', t => {
@@ -142,56 +191,146 @@ test('every command that is offered is contributed by the manifest', t => {
     contributes: { commands: { command: string }[]; configuration: { properties: Record<string, { scope: string }> } };
   };
   const contributed = contributes.commands.map(({ command }) => command);
-  for (const command of offeredCommands) t.true(contributed.includes(command), command);
+  for (const command of offeredCommands(reader)) t.true(contributed.includes(command), command);
   for (const [name, { scope }] of Object.entries(contributes.configuration.properties)) {
-    t.is(scope, 'machine', `${name}: a folder's own settings must not reach it`);
+    t.true(['machine', 'application'].includes(scope), `${name}: a folder's own settings must not reach it`);
   }
 });
 
+const cloud = {
+  remote: {
+    kind: 'drive',
+    label: 'Google Drive',
+    reachable: true,
+    account: 'kim@example.org',
+    quota: { limit: 15_000_000_000, used: 9_500_000_000 },
+  },
+  nextRun: '2026-11-24T03:30:00Z',
+  lastVerified: { at: '2026-11-19T10:00:00Z', bytesRead: 31_000_000, problems: 0 },
+  devices: [
+    { id: 'a', label: 'Laptop', isThis: true, number: 412, at: '2026-11-23T08:55:00Z' },
+    { id: 'b', label: 'Studio', isThis: false, number: 90, at: '2026-11-23T07:00:00Z' },
+  ],
+} as const satisfies Partial<Status>;
+
+const told = (rows: readonly Row[]) => rows.map(({ label, description }) => [label, description]);
+
 test('the tree tells facts, and nothing before there are any', t => {
-  t.deepEqual(statusRows({ kind: 'starting' }, reader), []);
-  t.deepEqual(statusRows(connected({ vault: 'absent' }), reader), []);
-  const rows = statusRows(connected(), reader).map(({ label, description }) => [label, description]);
-  t.deepEqual(rows, [
-    ['All backed up', ''],
-    ['Last good backup', '5 minutes ago'],
+  t.deepEqual(statusRows({ kind: 'starting' }, reader).rows, []);
+  t.deepEqual(statusRows({ kind: 'notRunning', reason: '' }, reader).rows, []);
+  t.deepEqual(statusRows(connected({ vault: 'absent' }), reader).rows, []);
+  t.deepEqual(told(statusRows(connected(), reader).rows), [
+    ['All backed up', '5 minutes ago'],
     ['Newest backup', '3 files · 1.2 MB'],
-    ['The folder Backup', '3 backups · 103 MB'],
+    ['The folder Backup', '3 backups'],
     ['End-to-end encrypted', 'unlocked'],
-    ['Chats', '1 place'],
+    ['Chats', '1 app'],
   ]);
 });
 
-test('a file that could not be read is named, and the state is not green', t => {
+test('place, next backup, verification and computers have rows where they are known', t => {
+  const lastBackup =
+    good.lastBackup === null ? null : { ...good.lastBackup, messagesNew: 212, conversationsChanged: 9 };
+  const { rows, toActOn } = statusRows(connected({ ...cloud, lastBackup }), reader);
+  t.deepEqual(told(rows), [
+    ['All backed up', '5 minutes ago'],
+    ['New messages', '212 in 9 chats'],
+    ['Next backup', 'tomorrow at 03:30'],
+    ['Google Drive', '5.5 GB free of 15 GB'],
+    ['End-to-end encrypted', 'unlocked'],
+    ['Verified', '19 November'],
+    ['Devices', '2'],
+    ['Chats', '1 app'],
+  ]);
+  t.is(toActOn, 0);
+  const devices = rows.find(({ id }) => id === 'devices')?.children ?? [];
+  t.deepEqual(told(devices), [
+    ['This computer', '5 minutes ago'],
+    ['Studio', '07:00'],
+  ]);
+});
+
+test('rows to act on come first, and all of them are counted', t => {
   const filesUnreadable = [{ path: 'whatsapp-aaaaaaaa/Media/holiday.mp4', reason: 'permission denied' }];
-  const lastBackup = good.lastBackup === null ? null : { ...good.lastBackup, filesUnreadable };
-  const rows = statusRows(connected({ lastBackup }), reader);
+  const known = connected({
+    ...cloud,
+    lastBackup: good.lastBackup === null ? null : { ...good.lastBackup, filesUnreadable },
+    devices: [...cloud.devices, { id: 'c', label: 'Attic', isThis: false, number: 7, at: '2026-11-14T08:00:00Z' }],
+    notices: [
+      {
+        id: 'shrunk whatsapp',
+        kind: 'shrunk',
+        since: '2026-11-23T08:00:00Z',
+        source: 'whatsapp-aaaaaaaa',
+        params: { app: 'WhatsApp', of: 'messages', count: 950 },
+      },
+    ],
+  });
+  const { rows, toActOn } = statusRows(known, reader);
+  t.deepEqual(told(rows.slice(0, 4)), [
+    ['Backed up, except 1 file', ''],
+    ['WhatsApp shrank', 'by 950 messages'],
+    ['1 file not read', ''],
+    ['Attic is silent', 'for 9 days'],
+  ]);
   t.is(rows[0]?.color, 'charts.yellow');
-  const named = rows.flatMap(row => row.children ?? []).map(({ label }) => label);
-  t.true(named.includes('whatsapp-aaaaaaaa/Media/holiday.mp4'));
+  t.is(toActOn, 3);
+  t.like(rows[1], { action: 'acceptSource', source: 'whatsapp-aaaaaaaa' });
+  t.is(rows[2]?.children?.[0]?.label, 'holiday.mp4');
+  t.is(rows[4]?.label, 'Last good backup');
+});
+
+test('a computer that fell silent long ago is not asked about for ever', t => {
+  const devices = [{ id: 'c', label: 'Attic', isThis: false, number: 7, at: '2026-05-14T08:00:00Z' }];
+  t.is(statusRows(connected({ devices }), reader).toActOn, 0);
+});
+
+test('every state has its first row, with the last good backup below it', t => {
+  const states: readonly (readonly [Partial<Status>, string, string])[] = [
+    [{ alarms: [alarm] }, 'Backups are hidden', 'show what to do'],
+    [{ job }, 'Backing up', '43%'],
+    [{ vault: 'locked' }, 'Locked', 'unlock'],
+    [{ lastError: { ...failed, code: 'E_SIGN_IN' }, remote: cloud.remote }, 'Google Drive', 'sign in again'],
+    [{ lastError: failed, remote: cloud.remote }, 'Google Drive', 'full'],
+    [{ lastError: { ...failed, code: 'E_DISK_FULL' } }, "This computer's disk", 'full'],
+  ];
+  for (const [change, label, description] of states) {
+    const { rows } = statusRows(connected(change), reader);
+    t.like(rows[0], { label, description });
+    t.is(rows[1]?.label, 'Last good backup', label);
+  }
+});
+
+test('a row fits the side bar, whatever things are called', t => {
+  const label = 'the folder Backup of everything on the NAS in the attic';
+  const named = { ...good.sources[0], label: 'Signal Desktop (an older profile)', verified: false, sizeBytes: 3e8 };
+  const sources = good.sources.map(source => ({ ...source, ...named }));
+  const long = { label, kind: 'folder', reachable: true } as const;
+  const signedOut = { ...failed, code: 'E_SIGN_IN' } as const;
+  for (const change of [
+    { ...cloud, remote: { ...cloud.remote, label }, sources },
+    { ...cloud, remote: long, sources, lastError: signedOut },
+    { ...cloud, remote: { ...long, reachable: false }, vault: 'locked' as const },
+  ]) {
+    const rows = statusRows(connected(change), reader).rows.filter(({ id }) => id !== 'state' || 'lastError' in change);
+    for (const row of [...rows, ...rows.flatMap(({ children = [] }) => children)]) {
+      t.true(row.label.length + row.description.length <= 34, `${row.label} ${row.description}`);
+      t.not(row.label, '');
+    }
+  }
 });
 
 test('a source that was not verified says so', t => {
-  const sources = good.sources.map(source => ({ ...source, verified: false }));
-  const chats = statusRows(connected({ sources }), reader).find(({ label }) => label === 'Chats');
-  t.is(chats?.children?.[0]?.description, 'not verified · 41,208 messages');
+  const sources = good.sources.map(source => ({ ...source, verified: false, sizeBytes: 310_000_000 }));
+  const chats = statusRows(connected({ sources }), reader).rows.find(({ id }) => id === 'chats')?.children ?? [];
+  t.deepEqual(told(chats), [['WhatsApp', 'not verified · 310 MB']]);
+  t.is(chats[0]?.color, 'charts.yellow');
 });
 
-test('new messages have a row of their own where they are counted', t => {
-  const rowOf = (news: { readonly messagesNew?: number; readonly conversationsChanged?: number }) => {
-    const lastBackup = good.lastBackup && { ...good.lastBackup, ...news };
-    return statusRows(connected({ lastBackup }), reader).find(({ label }) => label === 'New messages')?.description;
-  };
-  t.is(rowOf({ messagesNew: 1212, conversationsChanged: 9 }), '1,212 in 9 chats');
-  t.is(rowOf({ messagesNew: 1 }), '1');
-  t.is(rowOf({ messagesNew: 0, conversationsChanged: 0 }), undefined);
-  t.is(rowOf({}), undefined);
-});
-
-test('a source that is held back says why', t => {
-  const sources = good.sources.map(source => ({ ...source, verified: true, problem: 'shrunk' }));
-  const chats = statusRows(connected({ sources }), reader).find(({ label }) => label === 'Chats');
-  t.like(chats?.children?.[0], { icon: 'warning', description: 'shrank · 41,208 messages' });
+test('a source that is held back says why, and can be taken as it is', t => {
+  const sources = good.sources.map(source => ({ ...source, problem: 'shrunk' }));
+  const chats = statusRows(connected({ sources }), reader).rows.find(({ id }) => id === 'chats')?.children ?? [];
+  t.like(chats[0], { description: 'shrank', action: 'acceptSource', source: 'whatsapp-aaaaaaaa' });
 });
 
 test('days have the names people give them', t => {

@@ -1,0 +1,161 @@
+// The restore itself: progress in a notice that can stop it, and a report when it is done.
+
+import type { CancellationToken } from 'vscode';
+import * as vscode from 'vscode';
+import type { RequestType } from 'vscode-jsonrpc/node';
+import type { WireError } from '../../protocol/errors.ts';
+import { listed } from '../../protocol/formats.ts';
+import { listUndos, restore, restoreOriginal, undoRestore, type WithProgress } from '../../protocol/messages.ts';
+import type { OriginalRestoreResult, RestoreResult, RestoreUndo, SnapshotSource } from '../../protocol/status.ts';
+import { explain } from '../explain.ts';
+import { asWireError } from '../link.ts';
+import type { Shell } from '../shell.ts';
+import { percentOf } from '../views.ts';
+import { closingApps } from './closing-apps.ts';
+import { showList } from './list-page.ts';
+import { dividedByPlace, includeOf, partsOf, type Shown, type What, type Where } from './wishes.ts';
+import { gapLines, outcomeOf, progressWords, reportWords, undoneWords, undoWords } from './words.ts';
+
+export type Restored = RestoreResult | readonly OriginalRestoreResult[];
+
+/** Undefined when it was stopped. Returns before anyone has answered the report. */
+export async function carryOut(shell: Shell, shown: Shown, what: What, where: Where): Promise<Restored | undefined> {
+  try {
+    return where.kind === 'folder'
+      ? await intoFolder(shell, shown, what, where.target)
+      : await intoPlace(shell, shown, what);
+  } catch (error) {
+    const wire = asWireError(error);
+    if (wire.code !== 'E_CANCELLED') throw error;
+    vscode.window.showInformationMessage(explain(wire));
+    return undefined;
+  }
+}
+
+async function intoFolder(
+  shell: Shell,
+  { snapshot, sources }: Shown,
+  what: What,
+  target: string,
+): Promise<RestoreResult> {
+  const include = includeOf(what);
+  const parts = partsOf(what, sources);
+  const wish = { snapshot: snapshot.id, target, ...(include !== undefined && { include }) };
+  const result = await withProgress(
+    shell,
+    titleOf(
+      shell,
+      parts.map(({ source }) => source),
+    ),
+    restore,
+    wish,
+  );
+  const whole = parts.some(part => part.include !== undefined) ? [] : parts.map(({ source }) => source);
+  report(shell, [result], whole, { title: vscode.l10n.t('Open Folder'), run: () => openFolder(result.target) });
+  return result;
+}
+
+async function intoPlace(
+  shell: Shell,
+  { snapshot, sources }: Shown,
+  what: What,
+): Promise<readonly OriginalRestoreResult[]> {
+  const { here } = dividedByPlace(partsOf(what, sources));
+  const results: OriginalRestoreResult[] = [];
+  try {
+    for (const { source, include } of here) {
+      const wish = { snapshot: snapshot.id, source: source.id, ...(include !== undefined && { include }) };
+      const one = () => withProgress(shell, titleOf(shell, [source]), restoreOriginal, wish);
+      results.push(await closingApps(shell, one));
+    }
+  } finally {
+    // Of several, those before the one that failed are done, and can be taken back.
+    const changed = results.filter(({ comesBack, replaced }) => comesBack + replaced > 0);
+    const undo = { title: vscode.l10n.t('Undo'), run: () => undoAll(shell, changed) };
+    if (results.length > 0) report(shell, results, [], changed.length > 0 ? undo : undefined);
+  }
+  return results;
+}
+
+function titleOf({ reader }: Shell, sources: readonly SnapshotSource[]): string {
+  if (sources.length === 0) return vscode.l10n.t('Restoring');
+  const app = listed(
+    sources.map(({ label }) => label),
+    reader().locale,
+  );
+  return vscode.l10n.t('Restoring {app}', { app });
+}
+
+/** A long request under a notice with its progress and a way to stop it. */
+function withProgress<Params extends object, Result>(
+  { link, reader }: Shell,
+  title: string,
+  type: RequestType<WithProgress & Params, Result, WireError>,
+  params: Params,
+): Promise<Result> {
+  const options = { location: vscode.ProgressLocation.Notification, title, cancellable: true };
+  const run = async (shown: vscode.Progress<{ message?: string; increment?: number }>, token: CancellationToken) => {
+    let told = 0;
+    return await link.request<WithProgress & Params, Result>(type, params, {
+      token,
+      onProgress: job => {
+        const share = percentOf(job) ?? told;
+        shown.report({ increment: Math.max(0, share - told), message: progressWords(job, reader().locale) });
+        told = Math.max(told, share);
+      },
+    });
+  };
+  return Promise.resolve(vscode.window.withProgress(options, run));
+}
+
+interface Offer {
+  readonly title: string;
+  readonly run: () => Promise<unknown>;
+}
+
+function report(
+  { reader }: Shell,
+  results: readonly (RestoreResult | OriginalRestoreResult)[],
+  whole: readonly SnapshotSource[],
+  offer: Offer | undefined,
+): void {
+  const { locale } = reader();
+  const outcome = outcomeOf(results, whole);
+  const { text, hasGaps } = reportWords(outcome, locale);
+  const gaps: Offer = {
+    title: vscode.l10n.t('Show Them'),
+    run: () => showList(vscode.l10n.t('Not restored'), gapLines(outcome, locale)),
+  };
+  const offers = [...(hasGaps ? [gaps] : []), ...(offer === undefined ? [] : [offer])];
+  const show = hasGaps ? vscode.window.showWarningMessage : vscode.window.showInformationMessage;
+  Promise.resolve(show(text, ...offers))
+    .then(answer => answer?.run())
+    .catch((error: unknown) => vscode.window.showErrorMessage(explain(asWireError(error))));
+}
+
+async function openFolder(path: string): Promise<void> {
+  const target = vscode.Uri.file(path);
+  if (vscode.env.uiKind === vscode.UIKind.Desktop) await vscode.commands.executeCommand('revealFileInOS', target);
+  else await vscode.commands.executeCommand('vscode.openFolder', target, { forceNewWindow: true });
+}
+
+/** After a yes. What makes way is kept in turn, so that this can be taken back as well. */
+export async function takeBack(shell: Shell, undo: RestoreUndo): Promise<RestoreUndo | undefined> {
+  const { message, detail } = undoWords(undo, shell.reader());
+  const go = vscode.l10n.t('Take Back');
+  if ((await vscode.window.showWarningMessage(message, { modal: true, detail }, go)) !== go) return undefined;
+  const title = vscode.l10n.t('Taking back the restore of {app}', { app: undo.label });
+  const one = () => withProgress(shell, title, undoRestore, { id: undo.id });
+  const answer = await closingApps(shell, one);
+  vscode.window.showInformationMessage(undoneWords(undo, shell.reader().locale));
+  return answer;
+}
+
+/** The last first. */
+async function undoAll(shell: Shell, results: readonly OriginalRestoreResult[]): Promise<void> {
+  const undos = await shell.link.request(listUndos);
+  for (const { source } of results.toReversed()) {
+    const undo = undos.find(each => each.source === source);
+    if (undo !== undefined) await takeBack(shell, undo);
+  }
+}

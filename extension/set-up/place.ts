@@ -1,0 +1,292 @@
+// Where the copies go: the kind of place, what it needs, and a look at what lies there before anything else is asked. A cloud is signed in
+// to on the way; a sign-in that is there already is used.
+
+import { existsSync } from 'node:fs';
+import { homedir } from 'node:os';
+import * as vscode from 'vscode';
+import { inspectPlace, showRemote, syncedFolders } from '../../protocol/messages.ts';
+import type { PlaceStatus } from '../../protocol/status.ts';
+import { explain } from '../explain.ts';
+import { asWireError } from '../link.ts';
+import type { Shell } from '../shell.ts';
+import { type Answer, ask, askSteps, back, type Counter, cancelled, choose, type Place, type Step } from '../steps.ts';
+import type { FoundPlace, Holds, PlaceDraft, PlaceKind } from './answers.ts';
+import { addressOf, addressProblem, bucketOf, bucketProblem, clientIdProblem, emptyProblem } from './entries.ts';
+import { openGuide } from './guide-page.ts';
+import {
+  connectedDrive,
+  dataHomes,
+  driveRemote,
+  folderEntries,
+  inside,
+  kindEntries,
+  remoteOf,
+} from './place-entries.ts';
+import { type ConnectWish, connectPlace, isClientWrong } from './sign-in.ts';
+import type { PlaceTitles } from './titles.ts';
+
+export interface PlaceQuestion {
+  readonly titles: PlaceTitles;
+  readonly placeholder: string;
+  readonly kinds: readonly PlaceKind[];
+  /** Folders that must lie apart from the copies. */
+  readonly roots: readonly string[];
+  /** Whether an empty place or one with a backup will do; says so itself where it will not. */
+  readonly accepts: (found: FoundPlace) => Promise<boolean>;
+}
+
+/** @returns with `found` set */
+export async function askPlace(
+  shell: Shell,
+  question: PlaceQuestion,
+  counter: Counter,
+  before: PlaceDraft,
+): Promise<Answer<PlaceDraft>> {
+  const { link } = shell;
+  const [{ places }, synced] = await Promise.all([link.request(showRemote), link.request(syncedFolders)]);
+  const surroundings: Surroundings = { shell, question, drive: driveAmong(places) };
+  const locale = () => shell.reader().locale;
+  const kind: Step<PlaceDraft> = async (draft, place) => {
+    const answer = await choose<PlaceKind>(
+      { ...place, title: question.titles.place, placeholder: question.placeholder },
+      kindEntries({ kinds: question.kinds, synced, places }, locale()),
+      item => item.answer === draft.kind,
+    );
+    if (answer === back || answer === cancelled) return answer;
+    const { folder, ...rest } = draft;
+    if (answer === 'here') return { ...rest, kind: answer, folder: folderHere() };
+    return { ...rest, kind: answer, ...(draft.kind === 'folder' && folder !== undefined && { folder }) };
+  };
+  const folder: Step<PlaceDraft> = async (draft, place) => {
+    const named = synced.length === 0 ? '' : await chooseFolder(synced, question, place, locale());
+    if (named === back || named === cancelled) return named;
+    if (named !== '') return { ...draft, folder: named };
+    const uris = await vscode.window.showOpenDialog({
+      title: question.titles.place,
+      openLabel: vscode.l10n.t('Keep the Copies Here'),
+      canSelectFiles: false,
+      canSelectFolders: true,
+      ...(draft.folder !== undefined && { defaultUri: vscode.Uri.file(draft.folder) }),
+    });
+    const [uri] = uris ?? [];
+    return uri === undefined ? back : { ...draft, folder: uri.fsPath };
+  };
+  const stepsOf = (draft: PlaceDraft): readonly Step<PlaceDraft>[] => {
+    const look = lookAt(surroundings);
+    if (draft.kind === undefined) return [kind];
+    switch (draft.kind) {
+      case 'here':
+        return [kind, look];
+      case 'folder':
+        return [kind, folder, look];
+      case 'drive':
+        return surroundings.drive === 'unknown' ? [kind, ...driveQuestions(surroundings), look] : [kind, look];
+      case 's3':
+        return [kind, ...bucketQuestions(surroundings, draft), look];
+    }
+  };
+  const { found: _, ...start } = before;
+  for (let draft: PlaceDraft = start; ; ) {
+    const answer = await askSteps(draft, stepsOf, counter);
+    if (answer === back || answer === cancelled) return answer;
+    if (answer.found !== undefined) return answer;
+    draft = answer;
+  }
+}
+
+interface Surroundings {
+  readonly shell: Shell;
+  readonly question: PlaceQuestion;
+  /** Whether Google Drive is connected; `signed-out`: it was, and its owner signs in again with the client id that is known. */
+  drive: 'usable' | 'signed-out' | 'unknown';
+}
+
+function driveAmong(places: readonly PlaceStatus[]): Surroundings['drive'] {
+  if (connectedDrive(places) !== undefined) return 'usable';
+  return places.some(({ remote }) => remote === driveRemote) ? 'signed-out' : 'unknown';
+}
+
+/** In a folder for programs' data, where there is one. */
+function folderHere(): string {
+  const [best = homedir()] = dataHomes(process.platform, process.env, homedir()).filter(path => existsSync(path));
+  return inside(best, process.platform);
+}
+
+function chooseFolder(
+  synced: Parameters<typeof folderEntries>[0],
+  { titles, placeholder }: PlaceQuestion,
+  place: Counter,
+  locale: Parameters<typeof folderEntries>[2],
+): Promise<Answer<string>> {
+  return choose({ ...place, title: titles.place, placeholder }, folderEntries(synced, process.platform, locale));
+}
+
+function driveQuestions({ shell, question }: Surroundings): readonly Step<PlaceDraft>[] {
+  return [
+    async (draft, place) => {
+      const clientId = await askClientId(shell, { ...place, title: question.titles.drive }, draft.clientId ?? '');
+      return typeof clientId === 'string' ? { ...draft, clientId } : clientId;
+    },
+    async (draft, place) => {
+      const asked = { ...place, title: question.titles.drive };
+      const clientSecret = await askClientSecret(shell, asked, draft.clientSecret ?? '');
+      return typeof clientSecret === 'string' ? { ...draft, clientSecret } : clientSecret;
+    },
+  ];
+}
+
+/** @returns without blanks around it */
+export async function askClientId(shell: Shell, place: Place, value: string): Promise<Answer<string>> {
+  const answer = await ask({
+    ...place,
+    prompt: vscode.l10n.t(
+      'Client id, then client secret, from your own Google Cloud project. Signet sees only the files it made.',
+    ),
+    placeholder: '….apps.googleusercontent.com',
+    value,
+    buttons: [guideButton(shell)],
+    check: async typed => clientIdProblem(typed, shell.reader().locale),
+  });
+  return typeof answer === 'string' ? answer.trim() : answer;
+}
+
+/** @returns without blanks around it */
+export async function askClientSecret(shell: Shell, place: Place, value: string): Promise<Answer<string>> {
+  const answer = await ask({
+    ...place,
+    prompt: vscode.l10n.t('Client secret. It stays on this computer; then the browser opens for the sign-in.'),
+    value,
+    hidden: true,
+    buttons: [guideButton(shell)],
+    check: async typed => emptyProblem(typed, shell.reader().locale),
+  });
+  return typeof answer === 'string' ? answer.trim() : answer;
+}
+
+function guideButton(shell: Shell) {
+  return { icon: 'book', tooltip: vscode.l10n.t('Open the Guide'), act: () => openGuide(shell) };
+}
+
+function bucketQuestions({ shell, question }: Surroundings, { accessKeyId }: PlaceDraft): readonly Step<PlaceDraft>[] {
+  const title = question.titles.s3;
+  const locale = () => shell.reader().locale;
+  const text =
+    (
+      name: 'address' | 'bucket' | 'region' | 'accessKeyId' | 's3Secret',
+      prompt: string,
+      more: { readonly placeholder?: string; readonly hidden?: boolean },
+      check: (typed: string) => string | undefined,
+      clean: (typed: string) => string = typed => typed.trim(),
+    ): Step<PlaceDraft> =>
+    async (draft, place) => {
+      const value = draft[name] ?? '';
+      const typed = await ask({ ...place, title, prompt, value, ...more, check: async given => check(given) });
+      return typeof typed === 'string' ? { ...draft, [name]: clean(typed) } : typed;
+    };
+  return [
+    text(
+      'address',
+      vscode.l10n.t('Address of the storage, without the bucket.'),
+      { placeholder: 'https://s3.example.org' },
+      typed => addressProblem(typed, locale()),
+      typed => addressOf(typed) ?? typed,
+    ),
+    text(
+      'bucket',
+      vscode.l10n.t('Bucket, with a prefix after a slash if several backups share it. It has to be there already.'),
+      { placeholder: 'chats/laptop' },
+      typed => bucketProblem(typed, locale()),
+      bucketOf,
+    ),
+    text(
+      'region',
+      vscode.l10n.t('Region, where the provider names one. Press Enter to leave it to Signet.'),
+      { placeholder: 'eu-central-1' },
+      () => undefined,
+    ),
+    text(
+      'accessKeyId',
+      vscode.l10n.t("Access key id. Press Enter to take the keys from this computer's own settings."),
+      {},
+      () => undefined,
+    ),
+    ...(accessKeyId === undefined || accessKeyId === ''
+      ? []
+      : [
+          text('s3Secret', vscode.l10n.t('Secret key. It is kept sealed on this computer.'), { hidden: true }, typed =>
+            emptyProblem(typed, locale()),
+          ),
+        ]),
+  ];
+}
+
+/** No question, but its answer decides: what lies there, and whether it will do. Back to the question before when the place cannot be used. */
+function lookAt(surroundings: Surroundings): Step<PlaceDraft> {
+  const { question } = surroundings;
+  return async (draft, counter) => {
+    const remote = remoteOf(draft);
+    if (remote === undefined) return back;
+    try {
+      const holds = await holdsOf(surroundings, draft, remote);
+      if (holds !== 'other') {
+        const found = { remote, holds };
+        if (await question.accepts(found)) return { ...draft, found };
+        // With another client id another backup may be seen there.
+        if (draft.kind === 'drive') surroundings.drive = 'unknown';
+        return draft;
+      }
+      if (draft.kind === 'folder' && draft.folder !== undefined) {
+        const folder = await askInside(question, draft.folder);
+        return folder === undefined ? draft : lookAt(surroundings)({ ...draft, folder }, counter);
+      }
+      vscode.window.showErrorMessage(vscode.l10n.t('This place holds other files. Nothing was written there.'));
+      return draft;
+    } catch (error) {
+      const wire = asWireError(error);
+      if (draft.kind === 'drive' && surroundings.drive === 'usable' && wire.code === 'E_SIGN_IN') {
+        surroundings.drive = 'signed-out';
+        return lookAt(surroundings)(draft, counter);
+      }
+      if (draft.kind === 'drive' && surroundings.drive === 'signed-out' && isClientWrong(wire)) {
+        surroundings.drive = 'unknown';
+        return draft;
+      }
+      if (wire.code !== 'E_CANCELLED') vscode.window.showErrorMessage(explain(wire));
+      return back;
+    }
+  };
+}
+
+async function holdsOf({ shell, question, drive }: Surroundings, draft: PlaceDraft, remote: string): Promise<Holds> {
+  const { link } = shell;
+  const { roots } = question;
+  if (draft.kind === 'folder' || draft.kind === 'here' || (draft.kind === 'drive' && drive === 'usable')) {
+    const title = vscode.l10n.t('Looking at the place');
+    const progress = { location: vscode.ProgressLocation.Window, title };
+    return (await vscode.window.withProgress(progress, () => link.request(inspectPlace, { remote, roots }))).holds;
+  }
+  return (await connectPlace(shell, wishOf(draft, remote))).holds;
+}
+
+function wishOf(draft: PlaceDraft, remote: string): ConnectWish {
+  const given = (name: 'clientId' | 'clientSecret' | 'accessKeyId' | 's3Secret' | 'region') => {
+    const value = draft[name];
+    return value === undefined || value === '' ? {} : { [name]: value };
+  };
+  if (remote === driveRemote) return { remote, ...given('clientId'), ...given('clientSecret') };
+  const keys = draft.accessKeyId === '' ? {} : { ...given('accessKeyId'), ...given('s3Secret') };
+  return { remote, ...keys, ...given('region') };
+}
+
+/** A folder of its own in one that holds other things; undefined for another place. */
+async function askInside({ titles }: PlaceQuestion, folder: string): Promise<string | undefined> {
+  const own = inside(folder, process.platform);
+  const answer = await choose<'inside' | 'another'>(
+    { title: titles.place, placeholder: vscode.l10n.t('This folder holds other files. Nothing was written there.') },
+    [
+      { label: vscode.l10n.t('A new folder inside it'), detail: own, answer: 'inside' },
+      { label: vscode.l10n.t('Choose another place'), answer: 'another' },
+    ],
+  );
+  return answer === 'inside' ? own : undefined;
+}

@@ -1,0 +1,52 @@
+// Sign In to Google Drive…: for the place in use, with the client id that is known. Its secret is asked for only where the background part
+// does not have it any more.
+
+import * as vscode from 'vscode';
+import { showRemote } from '../../protocol/messages.ts';
+import { asWireError } from '../link.ts';
+import type { Command, Shell } from '../shell.ts';
+import { askSteps, back, cancelled, type Step } from '../steps.ts';
+import { askClientId, askClientSecret } from './place.ts';
+import { type ConnectedPlace, connectPlace, isClientWrong } from './sign-in.ts';
+
+export const signIn: Command<readonly [], ConnectedPlace> = async shell => {
+  const { places } = await shell.link.request(showRemote);
+  const drives = places.filter(({ kind, role }) => kind === 'drive' && role !== 'left');
+  const place = drives.find(each => each.signIn !== undefined) ?? drives[0];
+  if (place === undefined) {
+    const connect = vscode.l10n.t('Connect a Cloud…');
+    vscode.window
+      .showInformationMessage(vscode.l10n.t('Google Drive is not in use on this computer.'), connect)
+      .then(answer => {
+        if (answer === connect) vscode.commands.executeCommand('signet.connectCloud');
+      });
+    return undefined;
+  }
+  const { remote, clientId = '' } = place;
+  try {
+    return await connectPlace(shell, { remote });
+  } catch (error) {
+    if (!isClientWrong(asWireError(error))) throw error;
+  }
+  const client = await askClient(shell, clientId);
+  return client === undefined ? undefined : await connectPlace(shell, { remote, ...client });
+};
+
+interface Client {
+  readonly clientId: string;
+  readonly clientSecret: string;
+}
+
+async function askClient(shell: Shell, known: string): Promise<Client | undefined> {
+  const title = vscode.l10n.t('Sign In to Google Drive');
+  const id: Step<Client> = async (client, place) => {
+    const clientId = await askClientId(shell, { ...place, title }, client.clientId);
+    return typeof clientId === 'string' ? { ...client, clientId } : clientId;
+  };
+  const secret: Step<Client> = async (client, place) => {
+    const clientSecret = await askClientSecret(shell, { ...place, title }, client.clientSecret);
+    return typeof clientSecret === 'string' ? { ...client, clientSecret } : clientSecret;
+  };
+  const client = await askSteps<Client>({ clientId: known, clientSecret: '' }, () => [id, secret]);
+  return client === back || client === cancelled ? undefined : client;
+}

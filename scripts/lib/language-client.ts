@@ -1,0 +1,67 @@
+// vscode-languageclient without the features of a language: Signet's client opens no document and completes no word, but the library's one
+// client registers some fifty features and brings a fifth of the bundle for them. Each of their modules is replaced while bundling by one
+// feature that does nothing; connecting, requests, notifications, progress and text synchronization (which the client itself calls) stay.
+
+import type { Plugin } from 'esbuild';
+
+const features = [
+  ...[
+    'callHierarchy',
+    'codeAction',
+    'codeLens',
+    'colorProvider',
+    'completion',
+    'configuration',
+    'declaration',
+    'definition',
+  ],
+  ...[
+    'diagnostic',
+    'documentHighlight',
+    'documentLink',
+    'documentSymbol',
+    'executeCommand',
+    'fileOperations',
+    'fileSystemWatcher',
+  ],
+  ...[
+    'foldingRange',
+    'formatting',
+    'hover',
+    'implementation',
+    'inlayHint',
+    'inlineCompletion',
+    'inlineValue',
+    'linkedEditingRange',
+  ],
+  ...[
+    'notebook',
+    'reference',
+    'rename',
+    'selectionRange',
+    'semanticTokens',
+    'signatureHelp',
+    'textDocumentContent',
+    'typeDefinition',
+  ],
+  ...['typeHierarchy', 'workspaceFolder', 'workspaceSymbol'],
+];
+
+/** The members of the library's `StaticFeature`; every export of a replaced module is this class. */
+const absent = `class Absent {
+  getState() { return { kind: 'static' }; }
+  fillClientCapabilities() {}
+  initialize() {}
+  clear() {}
+}
+module.exports = new Proxy({}, { get: () => Absent });`;
+
+export const withoutLanguageFeatures: Plugin = {
+  name: 'without language features',
+  setup(builder) {
+    const filter = new RegExp(
+      `[\\\\/]vscode-languageclient[\\\\/]lib[\\\\/]common[\\\\/](?:${features.join('|')})\\.js$`,
+    );
+    builder.onLoad({ filter }, () => ({ contents: absent, loader: 'js' }));
+  },
+};
