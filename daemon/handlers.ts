@@ -51,6 +51,10 @@ export function handlersOf({ jobs, vault, clock, pid, stop, ...asGiven }: Handle
       return { base64: asBuffer(part.bytes).toString('base64'), sizeBytes: part.sizeBytes };
     },
     restore: (params, call) => jobs.restore({ include: [], dryRun: false, ...params }, call),
+    restoreOriginal: (params, call) => jobs.originals.restore({ include: [], dryRun: false, ...params }, call),
+    listUndos: () => jobs.originals.list(),
+    undoRestore: ({ id }, call) => jobs.originals.undo(id, call),
+    finishRestore: ({ folder }, call) => jobs.finishRestore(folder, call),
     verify: ({ readDataPercent }, call) => jobs.verify(readDataPercent ?? 0, call),
     unlock: async (_, { secrets }) => {
       await jobs.unlock(given(secrets));

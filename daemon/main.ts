@@ -25,6 +25,7 @@ import { Jobs } from './jobs/jobs.ts';
 import { KeptPhone } from './jobs/kept-phone.ts';
 import { KeptSession } from './jobs/kept-session.ts';
 import { DesktopNotices } from './jobs/notices.ts';
+import { RestoreRecords } from './jobs/restore-records.ts';
 import { UsableKeychain } from './jobs/usable-keychain.ts';
 import {
   type AutostartSurroundings,
@@ -46,6 +47,7 @@ import {
   loginSession,
   machineId,
   memory,
+  openFilesProbe,
   powerState,
   probeRuntime,
   registryText,
@@ -97,6 +99,9 @@ async function runDaemon(home: Home): Promise<void> {
   log.info('daemon starts', { pid: process.pid, version: productVersion });
   const swept = await sweepStaging(home.staging);
   if (swept > 0) log.warn('staged copies of a killed run removed', { count: swept });
+
+  const left = await new RestoreRecords(state.restores).sweep();
+  if (left > 0) log.warn('staged files of a killed restore removed', { count: left });
 
   await finishSwitch(state, home);
 
@@ -155,6 +160,7 @@ async function runDaemon(home: Home): Promise<void> {
     power: () => powerState(),
     randomBytes: bytes,
     onStatus: status => announce(status),
+    openFiles: openFilesProbe(),
     around: new AroundBackups({ state, clock: systemClock, log, env: process.env }),
   });
 

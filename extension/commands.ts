@@ -16,7 +16,7 @@ export const commands: Readonly<Record<string, Run>> = {
     return ({ link }) => unlockVault(link);
   }),
   'signet.lock': lazily(async () => (await import('./everyday.ts')).lockVault),
-  'signet.openStatus': lazily(async () => (await import('./everyday.ts')).openStatus),
+  'signet.openStatus': lazily(async () => (await import('./panel/panel.ts')).openStatus),
   'signet.addChats': lazily(async () => (await import('./set-up/add-chats.ts')).addChats),
   'signet.connectCloud': lazily(async () => (await import('./set-up/connect-cloud.ts')).connectCloud),
   'signet.signIn': lazily(async () => (await import('./set-up/sign-in-again.ts')).signIn),

@@ -15,8 +15,6 @@ export const lockVault: Command<readonly [], boolean> = async ({ link }) => {
   return true;
 };
 
-export const openStatus: Command = async () => vscode.commands.executeCommand('signet.status.focus');
-
 export const showLog: Command<readonly [], boolean> = async ({ log }) => {
   log.show();
   return true;

@@ -78,11 +78,11 @@ function stateRow(status: Status, reader: Reader): Row {
         ...row,
         label: say(locale, 'No good backup'),
         description: days === undefined ? say(locale, 'yet') : forDays(days, locale),
-        action: status.vault === 'locked' ? 'unlock' : isSignedOut(status) ? 'openStatus' : 'backUpNow',
+        action: status.vault === 'locked' ? 'unlock' : isSignedOut(status) ? 'signIn' : 'backUpNow',
       };
     }
     case 'needs you':
-      return { ...row, ...needWords(status, locale), action: isSignedOut(status) ? 'openStatus' : 'backUpNow' };
+      return { ...row, ...needWords(status, locale), action: isSignedOut(status) ? 'signIn' : 'backUpNow' };
     case 'running': {
       const { job } = status;
       const share = job === null ? undefined : shareOf(job);

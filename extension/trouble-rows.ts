@@ -34,6 +34,8 @@ function noticeRow(notice: Notice, { now, locale }: Reader): readonly Row[] {
       return [{ ...row, ...fitting(app, [fewer === undefined ? '' : fewerMessages(fewer, locale), '']) }];
     case 'missing-source':
       return [{ ...row, ...fitting(app, [say(locale, 'not where it was'), say(locale, 'missing')]) }];
+    case 'half-restored':
+      return [{ ...row, ...fitting(app, [say(locale, 'restore broke off'), say(locale, 'broke off')]) }];
     case 'mirror-behind': {
       const { code } = params;
       const description = isErrorCode(code) && code === 'E_SIGN_IN' ? say(locale, 'sign in') : say(locale, 'behind');

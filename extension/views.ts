@@ -37,6 +37,7 @@ const offers = {
   cancel: ({ locale }) => ({ title: say(locale, 'Cancel'), command: 'signet.cancelBackup' }),
   restore: ({ locale }) => ({ title: say(locale, 'Restore…'), command: 'signet.restore' }),
   unlock: ({ locale }) => ({ title: say(locale, 'Unlock…'), command: 'signet.unlock' }),
+  signIn: ({ locale }) => ({ title: say(locale, 'Sign In…'), command: 'signet.signIn' }),
   showStatus: ({ locale }) => ({ title: say(locale, 'Show…'), command: 'signet.openStatus' }),
   openStatus: ({ locale }) => ({ title: say(locale, 'Open Status'), command: 'signet.openStatus' }),
   showLog: ({ locale }) => ({ title: say(locale, 'Show Log'), command: 'signet.showLog' }),
@@ -72,7 +73,7 @@ function namesFor(known: Known, state: State | 'starting'): readonly OfferName[]
     case 'overdue':
       return known.kind === 'connected' ? overdueNames(known.status) : [];
     case 'needs you':
-      return known.kind === 'connected' && isSignedOut(known.status) ? ['openStatus'] : ['tryAgain', 'openStatus'];
+      return known.kind === 'connected' && isSignedOut(known.status) ? ['signIn'] : ['tryAgain', 'openStatus'];
     case 'good':
       return ['backUpNow', 'restore'];
   }
@@ -81,7 +82,7 @@ function namesFor(known: Known, state: State | 'starting'): readonly OfferName[]
 /** Overdue because it is locked, or locked as well: unlocking comes first. */
 function overdueNames(status: Status): readonly OfferName[] {
   if (status.vault === 'locked') return ['unlock'];
-  return isSignedOut(status) ? ['openStatus'] : ['backUpNow', 'openStatus'];
+  return isSignedOut(status) ? ['signIn'] : ['backUpNow', 'openStatus'];
 }
 
 /** The place waits for its owner to sign in. */

@@ -77,6 +77,12 @@ const sentences: { readonly [code in ErrorCode]: Sentence } = {
         advice: say(locale, 'Give more digits of its id.'),
       };
     }
+    if (text('kind', '') === 'undo') {
+      return {
+        message: say(locale, 'There is no such restore that could be undone.'),
+        advice: say(locale, 'What was kept beside the chats may have been moved away.'),
+      };
+    }
     return {
       message:
         what === ''

@@ -8,6 +8,7 @@ import type {
   BackupResult,
   CopyResult,
   DoctorCheck,
+  FinishResult,
   FoundSource,
   HistoryDay,
   HistoryRun,
@@ -159,11 +160,22 @@ export const restoreOriginal = new RequestType<
   OriginalRestoreResult,
   WireError
 >('signet/restore/original');
-/** From the client to the daemon: restores into original places that can be taken back, newest first. */
+/** From the client to the daemon: restores into original places that can be taken back, newest first; those undone are among them. */
 export const listUndos = new RequestType0<readonly RestoreUndo[], WireError>('signet/restore/undos');
-/** From the client to the daemon: bring back the state before such a restore; without an id the newest. What came back is kept in turn. */
+/**
+ * From the client to the daemon: bring back the state before such a restore; without an id the newest. Answers how that is undone in turn: what
+ * makes way now is kept as well. Serves while locked; refused with E_APP_OPEN as the restore is.
+ */
 export const undoRestore = new RequestType<WithProgress & { readonly id?: string }, RestoreUndo, WireError>(
   'signet/restore/undo',
+);
+
+/**
+ * From the client to the daemon: merge databases that another tool restored with their logs apart (`x` and `x-wal`), in a folder that is not
+ * backed up. Serves without being set up.
+ */
+export const finishRestore = new RequestType<WithProgress & { readonly folder: string }, FinishResult, WireError>(
+  'signet/restore/finish',
 );
 
 /** From the client to the daemon: check the structure, and with `readDataPercent` that share of the packs' bytes. */

@@ -2,7 +2,7 @@
 // app and the place; on the desktop, where others may look over a shoulder, they count and name nothing. What each is filled with:
 // overdue {days, cause, causeSince, place, code, tries} · locked-due {schedule} · failed {code, place, tries} · shrunk {app, of, count} · missing-source {app} ·
 // fewer-messages {app, count} · password-reminder, no-keychain {} · mirror-behind {code, place} ·
-// signed-out {place, why} · cloud-full {place, need}.
+// half-restored {app} · signed-out {place, why} · cloud-full {place, need}.
 
 import { filled, type Words, wordsFor } from './error-words.ts';
 import { type ErrorParams, isErrorCode } from './errors.ts';
@@ -43,6 +43,13 @@ const sentences: { readonly [kind in NoticeKind]: (facts: Facts) => Words } = {
       'Its last full state is kept, and nothing newer of it is backed up until you decide.',
     )}`,
     advice: say(locale, 'If you removed that yourself, say so, and backups go on with what is there.'),
+  }),
+  'half-restored': ({ app, locale }) => ({
+    message: say(locale, 'Putting files back into {app} broke off in the middle.', { app }),
+    advice: say(
+      locale,
+      'Undo it, or restore again: until then nothing newer of it is backed up. What was there before is kept.',
+    ),
   }),
   'missing-source': ({ app, locale }) => ({
     message: say(locale, '{app} is not where it was. What was backed up of it is still in your backups.', {

@@ -94,7 +94,7 @@ export interface SourceStatus {
   readonly capturedAt?: string;
   /** True when every database of it was verified at its last capture. */
   readonly verified?: boolean;
-  /** Videos in the last capture, kept or left out by choice; absent when none were seen or it is not known. */
+  /** Videos by their names in the last capture, kept or left out by choice; absent when none were seen or it is not known. */
   readonly videos?: { readonly files: number; readonly bytes: number };
   /** A `CarryReason` that concerns the user ('missing', 'unreadable', 'empty', 'shrunk'), or a watcher's problem. */
   readonly problem?: string;
@@ -149,6 +149,7 @@ export type NoticeKind =
   | 'overdue'
   | 'locked-due'
   | 'failed'
+  | 'half-restored'
   | 'shrunk'
   | 'missing-source'
   | 'fewer-messages'
@@ -446,6 +447,7 @@ export interface SnapshotDifference {
 /** Of a file that is put back into its original place. */
 export type OriginalChange = 'comes-back' | 'replaced';
 
+/** Paths are `<source id>/<path>`, as in lists of a snapshot. */
 export interface OriginalRestoreResult {
   readonly type: 'result';
   readonly snapshot: string;
@@ -479,11 +481,26 @@ export interface RestoreUndo {
   readonly source: string;
   readonly label: string;
   readonly root: string;
-  readonly kept: string;
+  /** Folder with what made way; absent where nothing had to. */
+  readonly kept?: string;
+  /** Files that the restore brought where there were none; undoing it takes them away. */
   readonly comesBack: number;
   readonly replaced: number;
+  /** Files that made way with nothing in their place, as after the undo of files that came back; absent: none. */
+  readonly takenAway?: number;
   /** It was broken off in the middle; undoing it brings back the state before. */
   readonly isUnfinished: boolean;
+}
+
+/** What became of databases that another tool restored apart from their logs. */
+export interface FinishResult {
+  readonly type: 'result';
+  readonly folder: string;
+  /** Databases that are whole now, each in one file; paths are below the folder. */
+  readonly merged: readonly RestoredDatabase[];
+  /** Left as they were: a log that is not theirs, or a database that would not be sound. */
+  readonly skipped: readonly SkippedEntry[];
+  readonly more?: More<'merged' | 'skipped'>;
 }
 
 /** What a day tells of its backups, in the time zone of the daemon. */

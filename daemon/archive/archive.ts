@@ -114,7 +114,7 @@ export async function archiveSources(context: ArchiveContext): Promise<ArchiveOu
     nodes.push(kept.node);
     Object.assign(newMemory.databases, kept.memory.databases);
     Object.assign(newMemory.texts, kept.memory.texts);
-    news.set(source.id, kept.news);
+    news.set(source.id, { ...kept.news, ...videosOf(look.scan) });
     sources.push({
       id: source.id,
       profile: source.profile,
@@ -314,8 +314,13 @@ function carry(
 /** Of a source that is not captured now. */
 function newsOf(look: Look, unchanged: ManifestSource | undefined): SourceNews {
   if (look.outcome === 'carried' && look.loss !== undefined) return { loss: look.loss };
-  const isCounted = look.outcome === 'scanned' && unchanged?.counts !== undefined;
-  return isCounted ? { messagesNew: 0, conversationsChanged: 0 } : {};
+  if (look.outcome !== 'scanned') return {};
+  const counted = unchanged?.counts === undefined ? {} : { messagesNew: 0, conversationsChanged: 0 };
+  return { ...counted, ...videosOf(look.scan) };
+}
+
+function videosOf({ videos }: Scan): Pick<SourceNews, 'videos'> {
+  return videos.files === 0 ? {} : { videos };
 }
 
 function extentOf(source: ManifestSource | undefined): { readonly files: number; readonly bytes: number } {

@@ -6,6 +6,8 @@ import type { BlobId, Repository, TreeNode } from '../repository/model.ts';
 import { loadManifest, manifestFolder } from './manifest.ts';
 import { displayPath, nameKey, parsePath, splitPath } from './names.ts';
 
+export { displayPath } from './names.ts';
+
 export type Reader = Pick<Repository, 'find' | 'loadBlob' | 'loadTree'>;
 
 /** The entries of a folder of a snapshot by its shown path ('' is the root). @throws E_NOT_FOUND */

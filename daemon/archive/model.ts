@@ -3,7 +3,7 @@
 import type { MediaClass } from '../../protocol/status.ts';
 import type { CaptureStrategy, CountedUpTo, CountQuery } from '../capture/capture.ts';
 import type { BlobId, SnapshotId, TreeNode } from '../repository/model.ts';
-import type { Loss } from './shrinkage.ts';
+import type { Extent, Loss } from './shrinkage.ts';
 
 export type { CountQuery } from '../capture/capture.ts';
 export type { Loss } from './shrinkage.ts';
@@ -38,6 +38,8 @@ export interface SourceRules {
   isOpaque(path: Uint8Array): boolean;
   /** Dated copies of one another that come and go by rotation: not counted when a source seems to shrink. */
   isRotating(path: Uint8Array): boolean;
+  /** By its name alone: nothing is read for it. */
+  isVideo(path: Uint8Array): boolean;
   /** How messages are counted cheaply; undefined: they are not. */
   readonly counting?: CountRule;
 }
@@ -217,6 +219,8 @@ export interface SourceNews {
   readonly messagesFewer?: number;
   /** With the reason 'shrunk': what most of is gone. */
   readonly loss?: Loss;
+  /** Seen by name in this look, kept or left out; absent: there were none, or it was not looked. */
+  readonly videos?: Extent;
 }
 
 export interface ArchiveOutcome {

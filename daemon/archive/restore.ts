@@ -28,11 +28,16 @@ export interface RestoreContext {
   readonly snapshot: { readonly id: SnapshotId; readonly tree: BlobId };
   /** Absolute path that does not exist or is an empty folder. */
   readonly target: string;
+  /** Only what is of this source. */
+  readonly source?: string;
   /** Globs over `<source id>/<path>`; none means everything. */
   readonly include: readonly string[];
   readonly dryRun: boolean;
   readonly platform: NodeJS.Platform;
-  readonly randomName: () => string;
+  /** 12 hex digits, random: the end of the staging folder's name. */
+  readonly mark: string;
+  /** For a caller that puts what is restored elsewhere: what of the plan it wants. Folders stay private then, and can be written. */
+  readonly choose?: (plan: RestorePlan) => Promise<RestorePlan>;
   /** What SQLite says of the file: 'ok' or its first complaint. */
   readonly checkDatabase: (path: Uint8Array) => Promise<string>;
   readonly freeBytes: (folder: string) => Promise<number>;
@@ -44,7 +49,7 @@ export type RestoreProgress = FileProgress<'scanning' | 'restoring' | 'checking'
 
 export type RestoreOutcome = Pick<RestoreResult, 'files' | 'bytes' | 'databases' | 'skipped' | 'leftOut'>;
 
-interface PlannedEntry {
+export interface PlannedEntry {
   /** `<source id>/<path>` as bytes. */
   readonly path: Uint8Array;
   readonly node: TreeNode;
@@ -63,19 +68,20 @@ export interface RestorePlan {
 /** @throws SignetError E_TARGET_NOT_EMPTY · E_DISK_FULL · E_NOT_FOUND (nothing matches) · E_CANCELLED; the target is untouched then */
 export async function restoreSnapshot(context: RestoreContext): Promise<RestoreOutcome> {
   await atTarget(context.target, () => assertFree(context.target));
-  const plan = await planRestore(context);
-  if (context.include.length > 0 && plan.files.length + plan.links.length + plan.folders.length === 0) {
+  const all = await planRestore(context);
+  if (context.include.length > 0 && all.files.length + all.links.length + all.folders.length === 0) {
     throw new SignetError('E_NOT_FOUND', 'nothing in the snapshot matches the pattern', {
       params: { what: context.include.join(', ') },
     });
   }
+  const plan = (await context.choose?.(all)) ?? all;
   const leftOut = leftOutOf(plan.manifest, context.include);
   if (context.dryRun) {
     return { files: plan.files.length, bytes: plan.bytes, databases: [], skipped: plan.skipped, ...leftOut };
   }
   const parent = dirname(context.target);
   const made = await atTarget(parent, () => makeFolders(parent));
-  const staging = `${context.target}.signet-${context.randomName()}`;
+  const staging = stagingOf(context.target, context.mark);
   try {
     const free = await context.freeBytes(parent);
     if (plan.bytes > free) {
@@ -94,6 +100,11 @@ export async function restoreSnapshot(context: RestoreContext): Promise<RestoreO
   }
 }
 
+/** Where a restore collects what it brings back until all of it is proven: beside its target. */
+export function stagingOf(target: string, mark: string): string {
+  return `${target}.signet-${mark}`;
+}
+
 /** Removes the folders from `lowest` up to `highest` that were made for nothing; one that is in use by now stays. */
 async function removeEmpty(lowest: string, highest: string): Promise<void> {
   for (let folder = lowest; folder.startsWith(highest); folder = dirname(folder)) {
@@ -107,7 +118,7 @@ async function removeEmpty(lowest: string, highest: string): Promise<void> {
 
 /** Everything that would be written, and what would not and why. Reads trees only. */
 async function planRestore(
-  context: Pick<RestoreContext, 'repository' | 'snapshot' | 'include' | 'platform' | 'signal'>,
+  context: Pick<RestoreContext, 'repository' | 'snapshot' | 'source' | 'include' | 'platform' | 'signal'>,
 ): Promise<RestorePlan> {
   const { repository, signal, platform } = context;
   const includes = matcherOf(context.include);
@@ -180,12 +191,12 @@ async function planRestore(
     skipped.push({ path: `${manifestFolder}/${manifestName}`, ...lossOf(error) });
   }
   const empty = new Uint8Array(0);
-  await walk(
-    root.filter(node => nameKey(node.name) !== manifestFolder),
-    empty,
-    0,
-    context.include.length === 0,
-  );
+  const { source } = context;
+  const roots = root.filter(({ name }) => nameKey(name) === source || (!source && nameKey(name) !== manifestFolder));
+  if (source !== undefined && roots.length === 0) {
+    throw new SignetError('E_NOT_FOUND', 'the snapshot does not hold the source', { params: { what: source } });
+  }
+  await walk(roots, empty, 0, context.include.length === 0);
   return { folders, files, links, bytes, skipped, manifest };
 }
 
@@ -219,7 +230,7 @@ class Restoring {
     }
     const databases = await this.#checkDatabases();
     for (const link of this.#plan.links) await this.#makeLink(link);
-    for (const folder of folders.toReversed()) await this.#finish(folder);
+    if (this.#context.choose === undefined) for (const folder of folders.toReversed()) await this.#finish(folder);
     return { files: this.#written.length, bytes: this.#bytes, databases, skipped: this.#skipped };
   }
 
@@ -437,7 +448,7 @@ function pathsAbove(path: string): readonly string[] {
 }
 
 /** A pattern matches a path when it matches it or a folder above it. */
-function matcherOf(patterns: readonly string[]): (path: string) => boolean {
+export function matcherOf(patterns: readonly string[]): (path: string) => boolean {
   const matches = patterns.map(pattern => picomatch(pattern.replace(/\/+$/, ''), { dot: true }));
   return path => matches.some(match => match(path));
 }

@@ -87,6 +87,7 @@ export interface Scan {
   /** For telling a loss: the parent snapshot's part that the present rules keep, and what there is of it; neither with what rotates. */
   readonly before: Extent;
   readonly after: Extent;
+  readonly videos: Extent;
   /** Nothing is here any more, and something that the rules keep was. */
   readonly isEmptied: boolean;
 }
@@ -110,9 +111,9 @@ export async function scanSource(context: ScanContext): Promise<Scan> {
   // A root may be named by a link, whose own permissions mean nothing. Links inside are stored as links.
   const facts = factsOf(statSync(context.source.root, { bigint: true }));
   const root = await walk.folder(utf8(context.source.id), new Uint8Array(0), facts, context.previous);
-  const { totals, omitted, before, after } = walk;
+  const { totals, omitted, before, after, videos } = walk;
   const isEmptied = !walk.hasContent && walk.lost > 0;
-  return { root, totals, omitted, leftOut: walk.leftOut.listed(), before, after, isEmptied };
+  return { root, totals, omitted, leftOut: walk.leftOut.listed(), before, after, videos, isEmptied };
 }
 
 interface Looked {
@@ -128,6 +129,8 @@ class Walk {
   readonly leftOut = new LeftOutList();
   readonly before = { files: 0, bytes: 0 };
   readonly after = { files: 0, bytes: 0 };
+  /** Also of what the owner leaves out, so that it can be said what that is worth. */
+  readonly videos = { files: 0, bytes: 0 };
   hasContent = false;
   /** Entries of the parent that are gone and that no rule leaves out. */
   lost = 0;
@@ -219,7 +222,12 @@ class Walk {
         siblings: () => siblings,
         head: () => (kind === 'file' ? this.#headOrNothing(path) : new Uint8Array(0)),
       };
-      const reason = this.#context.source.rules.leftOut(entry);
+      const { rules } = this.#context.source;
+      const reason = rules.leftOut(entry);
+      if (kind === 'file' && reason !== 'noise' && (reason === 'video' || rules.isVideo(path))) {
+        this.videos.files += 1;
+        this.videos.bytes += entry.sizeBytes;
+      }
       if (reason !== undefined) {
         ruledOut.add(nameKey(name));
         if (reason !== 'noise')

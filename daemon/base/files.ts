@@ -40,7 +40,7 @@ export async function makeFolders(path: string, mode = 0o777): Promise<string | 
 }
 
 /** Makes renames and new names inside the folder durable. Windows has no such call and needs none. */
-export async function syncFolder(path: string): Promise<void> {
+export async function syncFolder(path: string | Buffer): Promise<void> {
   if (process.platform === 'win32') return;
   const folder = await open(path, constants.O_RDONLY);
   try {

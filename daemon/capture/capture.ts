@@ -18,6 +18,7 @@ import {
   type CheckRequest,
   type CountRequest,
   imageName,
+  type MergeRequest,
 } from './child-messages.ts';
 import { settledLook, signatureOf } from './look.ts';
 import type {
@@ -127,6 +128,14 @@ export function startDatabaseCapture(settings: CaptureSettings): DatabaseCapture
       if ('failed' in answer) throw failed(answer.failed, path);
       return 'checked' in answer ? answer.checked : 'unknown';
     },
+    async merge(path, to, { signal } = {}) {
+      signal?.throwIfAborted();
+      if (child === undefined || child.isGone) child = startChild(settings);
+      const question = { merge: asBuffer(path).toString('base64'), to: asBuffer(to).toString('base64') };
+      const answer = await child.ask(path, question, signal);
+      if ('failed' in answer) throw failed(answer.failed, path);
+      return 'merged' in answer ? answer.merged : 'damaged';
+    },
     async signature(path) {
       try {
         const look = await settledLook(path);
@@ -174,7 +183,11 @@ async function openImage(path: string): Promise<CapturedImage> {
   };
 }
 
-type Question = Omit<CaptureRequest, 'id'> | Omit<CheckRequest, 'id'> | Omit<CountRequest, 'id'>;
+type Question =
+  | Omit<CaptureRequest, 'id'>
+  | Omit<CheckRequest, 'id'>
+  | Omit<MergeRequest, 'id'>
+  | Omit<CountRequest, 'id'>;
 
 interface CaptureChild {
   readonly isGone: boolean;
@@ -263,7 +276,7 @@ function isAnswer(message: unknown): message is CaptureAnswer {
     typeof message === 'object' &&
     message !== null &&
     'id' in message &&
-    ('ok' in message || 'checked' in message || 'counted' in message || 'failed' in message)
+    ['ok', 'checked', 'merged', 'counted', 'failed'].some(kind => kind in message)
   );
 }
 

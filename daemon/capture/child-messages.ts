@@ -1,7 +1,7 @@
 // What the daemon and its capture child say to each other over the private channel. Paths travel as base64 of their bytes,
 // since names on disk need not be UTF-8.
 
-import type { CapturedDatabase, CountOrder, DatabaseCounts, NotADatabase } from './model.ts';
+import type { CapturedDatabase, CountOrder, DatabaseCounts, MergeVerdict, NotADatabase } from './model.ts';
 
 export interface CaptureRequest {
   readonly id: number;
@@ -22,6 +22,14 @@ export interface CheckRequest {
   readonly check: string;
 }
 
+/** Asks for a copy of a database and its log, merged. */
+export interface MergeRequest {
+  readonly id: number;
+  /** base64 of the absolute paths. */
+  readonly merge: string;
+  readonly to: string;
+}
+
 /** Asks for the messages in the image that was captured last; its folder is still there. */
 export interface CountRequest {
   readonly id: number;
@@ -33,6 +41,7 @@ export interface CountRequest {
 export type CaptureAnswer =
   | { readonly id: number; readonly counted: DatabaseCounts | null }
   | { readonly id: number; readonly checked: 'ok' | 'damaged' | 'unknown' }
+  | { readonly id: number; readonly merged: MergeVerdict }
   | { readonly id: number; readonly ok: CaptureOutcome }
   | { readonly id: number; readonly failed: CaptureFailure };
 

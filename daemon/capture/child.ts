@@ -2,21 +2,33 @@
 // (POSIX locks belong to the process and go with any close of the file). One request at a time; ends with its channel.
 
 import { systemCode } from '../base/errors.ts';
-import type { CaptureAnswer, CaptureFailure, CaptureRequest, CheckRequest, CountRequest } from './child-messages.ts';
+import type {
+  CaptureAnswer,
+  CaptureFailure,
+  CaptureRequest,
+  CheckRequest,
+  CountRequest,
+  MergeRequest,
+} from './child-messages.ts';
 import { countImage } from './count.ts';
 import { StagingFailed } from './image.ts';
+import { mergeLog } from './merge.ts';
 import { checkImage } from './quick-check.ts';
 import { captureDatabase } from './strategies.ts';
 
-process.on('message', (request: CaptureRequest | CheckRequest | CountRequest) => {
+process.on('message', (request: CaptureRequest | CheckRequest | CountRequest | MergeRequest) => {
   void answer(request).then(message => process.send?.(message));
 });
 process.on('disconnect', () => process.exit(0));
 process.send?.({ ready: true });
 
-async function answer(request: CaptureRequest | CheckRequest | CountRequest): Promise<CaptureAnswer> {
+async function answer(request: CaptureRequest | CheckRequest | CountRequest | MergeRequest): Promise<CaptureAnswer> {
   try {
     if ('check' in request) return { id: request.id, checked: checkImage(Buffer.from(request.check, 'base64')) };
+    if ('merge' in request) {
+      const [path, to] = [Buffer.from(request.merge, 'base64'), Buffer.from(request.to, 'base64')];
+      return { id: request.id, merged: mergeLog(path, to) };
+    }
     if ('count' in request) {
       return { id: request.id, counted: countImage(Buffer.from(request.count, 'base64'), request.order) ?? null };
     }

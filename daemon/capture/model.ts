@@ -2,6 +2,9 @@
 // (POSIX locks are per process: any close of the file elsewhere drops them), other files are read here, stably.
 // The source is never written to.
 
+/** Of a database and its log, merged: what SQLite says of it; 'unknown' as for images, 'damaged-log': the log ends in the middle. */
+export type MergeVerdict = 'ok' | 'damaged' | 'unknown' | 'damaged-log';
+
 /** How a captured image came about, in the order of preference (notes: pinned read, fences, whole-file copy). */
 export type CaptureStrategy = 'pinned' | 'immutable' | 'counter-fence' | 'backup' | 'salt-fence' | 'copy';
 
@@ -113,6 +116,15 @@ export interface DatabaseCapture {
     path: Uint8Array,
     options?: { readonly signal?: AbortSignal | undefined },
   ): Promise<'ok' | 'damaged' | 'unknown'>;
+  /**
+   * Merges a database and its log into a new file at `to`, where it stays when the answer is 'ok' or 'unknown'; the pair is only read. What is
+   * left at `to` and beside it is the caller's to remove.
+   */
+  merge(
+    path: Uint8Array,
+    to: Uint8Array,
+    options?: { readonly signal?: AbortSignal | undefined },
+  ): Promise<MergeVerdict>;
   /** The signature the database has now, without capturing: equal to the stored one means unchanged. Undefined: cannot tell. */
   signature(path: Uint8Array): Promise<string | undefined>;
   stop(): Promise<void>;

@@ -1,17 +1,14 @@
-// The commands that take time: backup, restore, verify, and stopping them.
+// The commands that take time: backup, verify, and stopping them; restoring is in restore.ts.
 
-import { existsSync, readdirSync } from 'node:fs';
-import { resolve } from 'node:path';
-import { restoringNote } from '../../protocol/choice-words.ts';
 import { reasonWords, wordsFor } from '../../protocol/error-words.ts';
 import { type ErrorCode, exitCode, exitPartial } from '../../protocol/errors.ts';
 import { counted, duration, listed, size } from '../../protocol/formats.ts';
 import * as messages from '../../protocol/messages.ts';
-import { isHeldBack, isSource, leftOutWords, newMessagesWords } from '../../protocol/source-words.ts';
-import type { BackupResult, RestoreResult, VerifyResult } from '../../protocol/status.ts';
+import { isHeldBack, isSource, newMessagesWords } from '../../protocol/source-words.ts';
+import type { BackupResult, VerifyResult } from '../../protocol/status.ts';
 import { damageWords, verifiedWords } from '../../protocol/verify-words.ts';
-import { backupNamed, type CommonOptions, Exit, longRequest, usage, withDaemon } from './session.ts';
-import { harmless, print, printJson, tell } from './terminal.ts';
+import { type CommonOptions, Exit, longRequest, usage, withDaemon } from './session.ts';
+import { harmless, moreWords, print, printJson, tell } from './terminal.ts';
 
 export async function backup(options: CommonOptions): Promise<void> {
   const { result, labels } = await withDaemon(async daemon => {
@@ -58,11 +55,6 @@ export function backupWords(result: BackupResult, labels: ReadonlyMap<string, st
   return lines.join('\n');
 }
 
-/** Below a list that was cut. */
-function moreWords(more = 0): readonly string[] {
-  return more === 0 ? [] : [`  and ${counted(more, 'more', 'more')}`];
-}
-
 function news(result: BackupResult): string {
   const { filesNew, filesChanged, bytesUploaded, durationMs } = result;
   const what = [
@@ -88,66 +80,6 @@ export async function cancel(options: CommonOptions): Promise<void> {
         ? 'Stopping. What is already uploaded is kept and need not be sent again.'
         : 'Nothing is running.',
     );
-}
-
-export interface RestoreOptions extends CommonOptions {
-  readonly to: string;
-  readonly include?: readonly string[];
-  readonly dryRun?: boolean;
-}
-
-export async function restore(snapshot: string, options: RestoreOptions): Promise<void> {
-  if (options.to === '') throw usage('--to is empty: name a new or empty folder');
-  if (options.include?.includes('')) throw usage('--include is empty: name what to bring back, as <source id>/<path>');
-  const result = await withDaemon(daemon =>
-    longRequest(
-      daemon,
-      messages.restore,
-      {
-        snapshot: backupNamed(snapshot),
-        target: resolve(options.to),
-        ...(options.include === undefined ? {} : { include: options.include }),
-        ...(options.dryRun ? { dryRun: true } : {}),
-      },
-      options,
-    ),
-  );
-  if (options.json) printJson(result);
-  else tell(restoreWords(result));
-  if (result.skipped.length > 0 || unsound(result).length > 0) throw new Exit(exitPartial);
-}
-
-function unsound(result: RestoreResult) {
-  return result.databases.filter(({ check }) => check !== 'ok' && check !== 'opaque');
-}
-
-function restoreWords(result: RestoreResult): string {
-  const what = `${counted(result.files, 'file', 'files')}, ${size(result.bytes)}`;
-  const lines = [
-    result.dryRun
-      ? `${what} would come back to ${harmless(result.target)}. Nothing was written.`
-      : `Restored ${what} to ${harmless(result.target)}.`,
-  ];
-  const bad = unsound(result);
-  const { more = {} } = result;
-  const databases = result.databases.length + (more.databases ?? 0);
-  if (!result.dryRun && databases > 0 && bad.length === 0) {
-    lines.push(`${counted(databases, 'database was', 'databases were')} checked.`);
-  }
-  for (const { path, check } of bad) lines.push(`Damaged: ${harmless(path)}: ${harmless(check)}`);
-  for (const { path, reason } of result.skipped)
-    lines.push(`Left out: ${harmless(path)}: ${harmless(reasonWords(reason))}`);
-  lines.push(...moreWords(more.skipped));
-  lines.push(...leftOutWords(result.leftOut));
-  if (!result.dryRun) lines.push(...notesFor(result.target));
-  return lines.join('\n');
-}
-
-/** What to know about the apps whose files are there now: their folders bear the names of their sources. */
-function notesFor(target: string): readonly string[] {
-  const ids = existsSync(target) ? readdirSync(target) : [];
-  const profiles = new Set(ids.map(id => /^([a-z][a-z0-9-]*)-[a-z2-7]{8}$/.exec(id)?.[1] ?? ''));
-  return [...profiles].map(profile => restoringNote(profile)).filter(note => note !== undefined);
 }
 
 export interface VerifyOptions extends CommonOptions {

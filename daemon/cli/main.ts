@@ -91,10 +91,21 @@ command('diff <before> <after> [path]', 'list the files in which two backups dif
   async (before, after, path, options) => (await import('./browse.ts')).diff(before, after, path, options),
 );
 command('restore <snapshot>', 'bring back files of a backup: an id, or latest')
-  .requiredOption('--to <dir>', 'new or empty folder')
-  .option('--include <glob>', 'only what matches <source id>/<path>; may be given several times', gather)
+  .option('--to <dir>', 'new or empty folder')
+  .option('--original <source>', 'back into the folder of this source; what is replaced is kept beside it')
+  .option(
+    '--include <glob>',
+    'only what matches <source id>/<path>, with --original <path>; may be given several times',
+    gather,
+  )
   .option('--dry-run', 'only say what would come back')
-  .action(async (snapshot, options) => (await import('./jobs.ts')).restore(snapshot, options));
+  .action(async (snapshot, options) => (await import('./restore.ts')).restore(snapshot, options));
+command('undo [id]', 'take back the newest restore with --original, or the one with this id')
+  .option('--list', 'show what can be taken back')
+  .action(async (id, options) => (await import('./restore.ts')).undo(id, options));
+command('finish-restore <dir>', 'merge databases that restic restored apart from their logs').action(
+  async (folder, options) => (await import('./restore.ts')).finishRestore(folder, options),
+);
 
 const unlock = command('unlock', 'open the backup with the password');
 for (const option of secretOptions()) unlock.addOption(option);

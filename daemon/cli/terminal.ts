@@ -2,7 +2,7 @@
 // to standard output, everything else to standard error.
 
 import { PeerError } from '../../protocol/errors.ts';
-import { duration, percent, size } from '../../protocol/formats.ts';
+import { counted, duration, percent, size } from '../../protocol/formats.ts';
 import { patienceWords, shortPauseMs } from '../../protocol/place-words.ts';
 import type { JobProgress } from '../../protocol/status.ts';
 import { jobWords, shareOf } from '../../protocol/words.ts';
@@ -50,6 +50,11 @@ export function harmless(text: string): string {
     /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g,
     character => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`,
   );
+}
+
+/** Below a list that was cut. */
+export function moreWords(more = 0): readonly string[] {
+  return more === 0 ? [] : [`  and ${counted(more, 'more', 'more')}`];
 }
 
 const enter = [0x0a, 0x0d];

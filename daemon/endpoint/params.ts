@@ -39,6 +39,8 @@ const source = v.pipe(
   v.check(({ root, profile }) => root !== undefined || profile !== undefined, 'a folder or a profile'),
 );
 const sourceId = v.pipe(v.string(), v.regex(/^[a-z0-9-]{1,64}$/, 'a source id'));
+const include = v.optional(v.pipe(v.array(v.pipe(innerPath, v.nonEmpty())), v.maxLength(256)));
+const undoId = v.pipe(v.string(), v.regex(/^[0-9a-f]{12}$/, 'the id of a restore'));
 const label = v.pipe(v.string(), v.regex(/^[^\u0000-\u001f\u007f]{1,200}$/, '1 to 200 characters'));
 const count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(Number.MAX_SAFE_INTEGER));
 const progressToken = v.optional(v.pipe(v.string(), v.nonEmpty(), v.maxLength(64)));
@@ -99,10 +101,20 @@ export const paramsOf = {
   restore: v.strictObject({
     snapshot,
     target: absolutePath,
-    include: v.optional(v.pipe(v.array(v.pipe(innerPath, v.nonEmpty())), v.maxLength(256))),
+    include,
     dryRun: v.optional(v.boolean()),
     progressToken,
   }),
+  restoreOriginal: v.strictObject({
+    snapshot,
+    source: sourceId,
+    include,
+    dryRun: v.optional(v.boolean()),
+    progressToken,
+  }),
+  listUndos: nothing,
+  undoRestore: v.strictObject({ id: v.exactOptional(undoId), progressToken }),
+  finishRestore: v.strictObject({ folder: absolutePath, progressToken }),
   verify: v.strictObject({
     readDataPercent: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(100))),
     progressToken,

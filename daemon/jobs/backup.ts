@@ -354,7 +354,7 @@ function notVerified(sources: readonly ManifestSource[]): readonly string[] {
 function sourceOutcome(source: ManifestSource, news: SourceNews = {}): BackupOutcome['sources'][number] {
   const { id, capturedAt, complete, carriedFrom, databases, counts, bytes, omitted } = source;
   const { files, bytes: bytesLeftOut } = omitted.reduce((sum, each) => addExtents(sum, each.byRule), addExtents());
-  const { messagesFewer, loss } = news;
+  const { messagesFewer, loss, videos } = news;
   return {
     id,
     capturedAt,
@@ -366,6 +366,7 @@ function sourceOutcome(source: ManifestSource, news: SourceNews = {}): BackupOut
     ...(files > 0 && { leftOut: { files, bytes: bytesLeftOut } }),
     ...(messagesFewer !== undefined && { messagesFewer }),
     ...(loss !== undefined && { loss }),
+    ...(videos !== undefined && { videos }),
   };
 }
 

@@ -27,6 +27,9 @@ export const packsListedName = 'packs.listed';
 /** Set when the user says that a source's loss was meant; taken away by the next backup that looks at it. */
 export const acceptedName = (sourceId: string): string => `source.accepted.${sourceId}`;
 
+/** Set when files of the source were put back into their place; taken away by the next backup that looks at it. */
+export const putBackName = (sourceId: string): string => `source.put-back.${sourceId}`;
+
 export interface BackupsOptions {
   readonly engine: Pick<Engine, 'ask'>;
   readonly state: State;
@@ -36,6 +39,8 @@ export interface BackupsOptions {
   readonly past: PastRuns;
   readonly deviceId: string;
   readonly settings: () => Settings | undefined;
+  /** A restore into its place broke off in the middle: what lies there is no state to be kept. */
+  readonly isHalfRestored: (sourceId: string) => boolean;
   /** @throws E_VAULT_LOCKED */
   readonly stateKey: () => Uint8Array;
   /** What the user has run before and after. */
@@ -153,8 +158,12 @@ export class Backups {
     }
     // A copy: locking wipes the key at once, and what is sealed at the end must not be sealed under zeros.
     const stateKey = copySecret(this.#options.stateKey());
-    const isDue = (id: string): boolean => sourceIds?.has(id) ?? true;
+    const { isHalfRestored } = this.#options;
+    const isDue = (id: string): boolean => (sourceIds?.has(id) ?? true) && !isHalfRestored(id);
     const accepted = settings.sources.map(({ id }) => id).filter(id => isDue(id) && this.#isAccepted(id));
+    const putBack = settings.sources
+      .map(({ id }) => id)
+      .filter(id => isDue(id) && state.facts.get(putBackName(id)) !== undefined);
     try {
       await this.#options.around.before(signal);
       const packsListedAt = state.facts.get(packsListedName);
@@ -165,7 +174,9 @@ export class Backups {
           ...source,
           captureNow: isDue(source.id),
           // What was said of one loss does not hold for the next.
-          lossAccepted: accepted.includes(source.id) && acceptable(this.#sources.get(source.id)),
+          lossAccepted:
+            (accepted.includes(source.id) && acceptable(this.#sources.get(source.id))) ||
+            (putBack.includes(source.id) && 'in part'),
         })),
         memory: await loadMemory(state, stateKey),
         witness: await this.#options.witness(stateKey),
@@ -182,7 +193,8 @@ export class Backups {
       this.#askedAt = this.#options.clock.now();
       await state.saveWitness(outcome.witness, stateKey);
       await saveMemory(state, stateKey, outcome.memory);
-      this.#remember(outcome, accepted);
+      this.#remember(withoutOwnLosses(outcome, putBack), accepted);
+      state.setFacts(Object.fromEntries(putBack.map(id => [putBackName(id), undefined])));
       await this.#options.settle(outcome.snapshot !== undefined);
       log.info('backup done', {
         job: reason,
@@ -316,6 +328,15 @@ function nothingNew(reason: BackupReason): BackupResult {
     durationMs: 0,
     alarms: [],
   };
+}
+
+/** That older files hold fewer messages is nothing to tell whoever put them back. */
+function withoutOwnLosses(outcome: engine.BackupOutcome, putBack: readonly string[]): engine.BackupOutcome {
+  const sources = outcome.sources.map(source => {
+    const { messagesFewer, ...rest } = source;
+    return putBack.includes(source.id) ? rest : source;
+  });
+  return { ...outcome, sources };
 }
 
 /** What the client is told: not what this machine keeps for itself. */

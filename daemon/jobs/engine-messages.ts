@@ -7,14 +7,18 @@ import type {
   Alarm,
   BackupReason,
   BackupResult,
+  FinishResult,
   ListEntry,
+  RestoredDatabase,
   RestoreResult,
+  SkippedEntry,
   SnapshotDifference,
   SnapshotEntry,
   SnapshotSource,
   SourceStatus,
   VerifyResult,
 } from '../../protocol/status.ts';
+import type { MissingFolder, PlaceEntry } from '../archive/into-place.ts';
 import type { ArchiveSource, CaptureMemory, FileProgress, ManifestSource, SourceNews } from '../archive/model.ts';
 import { copySecret } from '../base/bytes.ts';
 import { maxConnectionBytes } from '../remotes/connection.ts';
@@ -80,7 +84,7 @@ export interface BackupOutcome extends Omit<BackupResult, 'type'> {
   readonly sources: readonly (Pick<ManifestSource, 'id' | 'capturedAt' | 'complete' | 'carriedFrom'> & {
     readonly verified: boolean;
   } & Pick<SourceStatus, 'sizeBytes' | 'messages' | 'conversations' | 'leftOut'> &
-    Pick<SourceNews, 'messagesFewer' | 'loss'>)[];
+    Pick<SourceNews, 'messagesFewer' | 'loss' | 'videos'>)[];
   readonly memory: CaptureMemory;
   readonly witness: Witness;
   readonly snapshots: number;
@@ -101,6 +105,26 @@ export interface RestoreOrder {
   readonly target: string;
   readonly include: readonly string[];
   readonly dryRun: boolean;
+  /** 12 hex digits: the end of the staging folder's name. */
+  readonly mark: string;
+}
+
+export interface StageOrder extends RestoreOrder {
+  readonly source: string;
+  /** The folder of the source, without links. */
+  readonly root: string;
+}
+
+/** What a restore into the original place would do, and what was staged for it. Paths are below the source, as `displayPath` writes them. */
+export interface Staged {
+  readonly snapshot: string;
+  readonly entries: readonly PlaceEntry[];
+  readonly folders: readonly MissingFolder[];
+  readonly same: number;
+  readonly untouched: number;
+  readonly bytes: number;
+  readonly databases: readonly RestoredDatabase[];
+  readonly skipped: readonly SkippedEntry[];
 }
 
 export interface RemoteVault {
@@ -195,6 +219,10 @@ export const compare = request<
   { readonly entries: readonly SnapshotDifference[]; readonly total: number; readonly isMore: boolean }
 >('compare');
 export const restore = request<RestoreOrder, RestoreResult>('restore');
+/** Compares the source with its original place, and brings what differs into a staging folder, proven. */
+export const stage = request<StageOrder, Staged>('stage');
+/** Merges what stock restic restored apart: databases and their logs. */
+export const finishRestore = request<{ readonly folder: string }, FinishResult>('finishRestore');
 export const verify = request<{ readonly readDataPercent: number; readonly witness: Witness }, VerifyResult>('verify');
 /** With the devices the heads are read, too: there are none in the answer where a newer version forbids that. */
 export const measure = request<

@@ -12,10 +12,10 @@ import {
   ResponseError,
 } from 'vscode-jsonrpc/node';
 import type { WireError } from '../../protocol/errors.ts';
-import type { RestoreResult, SnapshotEntry } from '../../protocol/status.ts';
+import type { FinishResult, RestoreResult, SnapshotEntry } from '../../protocol/status.ts';
 import { describeSources, listFolder, readRange, statEntry } from '../archive/browse.ts';
 import { type Comparison, compareTrees } from '../archive/compare.ts';
-import { restoreSnapshot } from '../archive/restore.ts';
+import { type RestoreContext, restoreSnapshot } from '../archive/restore.ts';
 import { toHex, wipe } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { isCode, SignetError, toSignetError } from '../base/errors.ts';
@@ -37,10 +37,12 @@ import type { Grants } from './connect.ts';
 import { devicesOf, type KnownDevice } from './devices.ts';
 import * as engine from './engine-messages.ts';
 import type { EnginePlaces } from './engine-places.ts';
+import { finishRestore } from './finishing.ts';
 import { historyFolders, readHistory, resolveSnapshot, type SnapshotHistory } from './history.ts';
 import { snapshotEntry } from './listed-snapshots.ts';
 import { oneLook } from './one-look.ts';
 import { PlaceRequests, type Session } from './place-requests.ts';
+import { stageOriginal } from './staging.ts';
 import { runVerify } from './verify.ts';
 
 /** Everything the engine reaches outside itself. */
@@ -188,6 +190,8 @@ class EngineServer {
       );
     });
     this.#answer(engine.restore, (order, signal) => this.#asJob('attended', () => this.#restore(order, signal)));
+    this.#answer(engine.stage, (order, signal) => this.#asJob('attended', () => this.#stage(order, signal)));
+    this.#answer(engine.finishRestore, ({ folder }, signal) => this.#finishRestore(folder, signal));
     this.#answer(engine.verify, async (order, signal) => {
       const session = this.#opened();
       const { randomBytes } = this.#options;
@@ -416,34 +420,70 @@ class EngineServer {
   }
 
   async #restore(order: engine.RestoreOrder, signal: AbortSignal): Promise<RestoreResult> {
-    const { repository } = this.#opened();
-    await this.#readHistory(signal);
-    const { id, snapshot } = await this.#find(order.snapshot, signal);
-    const capture = this.#options.startCapture();
-    try {
-      const outcome = await restoreSnapshot({
-        ...order,
-        repository,
-        snapshot: { id, tree: snapshot.tree },
-        platform: process.platform,
-        randomName: () => toHex(this.#options.randomBytes(6)),
-        checkDatabase: path => capture.check(path, { signal }),
-        freeBytes: this.#options.freeBytes,
-        onProgress: step => this.#report({ ...step, bytesUploaded: 0 }),
-        signal,
-      });
+    return this.#restoring(order, signal, async context => {
+      const outcome = await restoreSnapshot({ ...order, ...context });
       const { target, dryRun } = order;
       const databases = bounded(outcome.databases, inAnswer, ({ check }) => check !== 'ok' && check !== 'opaque');
       const skipped = bounded(outcome.skipped, inAnswer, ({ code }) => code !== undefined);
       return {
         type: 'result',
-        snapshot: id,
+        snapshot: context.snapshot.id,
         target,
         ...outcome,
         databases: databases.listed,
         skipped: skipped.listed,
         ...moreOf({ databases: databases.more, skipped: skipped.more }),
         dryRun,
+      };
+    });
+  }
+
+  async #stage(order: engine.StageOrder, signal: AbortSignal): Promise<engine.Staged> {
+    const { target, dryRun, mark } = order;
+    return this.#restoring(order, signal, context => stageOriginal({ ...context, target, dryRun, mark, order }));
+  }
+
+  /** What every restore needs of its surroundings; `named.snapshot` is looked for anew. */
+  async #restoring<Result>(
+    named: { readonly snapshot: string },
+    signal: AbortSignal,
+    work: (context: Omit<RestoreContext, 'target' | 'include' | 'dryRun' | 'mark'>) => Promise<Result>,
+  ): Promise<Result> {
+    const { repository } = this.#opened();
+    await this.#readHistory(signal);
+    const { id, snapshot } = await this.#find(named.snapshot, signal);
+    const capture = this.#options.startCapture();
+    try {
+      return await work({
+        repository,
+        snapshot: { id, tree: snapshot.tree },
+        platform: process.platform,
+        checkDatabase: path => capture.check(path, { signal }),
+        freeBytes: this.#options.freeBytes,
+        onProgress: step => this.#report({ ...step, bytesUploaded: 0 }),
+        signal,
+      });
+    } finally {
+      await capture.stop();
+    }
+  }
+
+  async #finishRestore(folder: string, signal: AbortSignal): Promise<FinishResult> {
+    const capture = this.#options.startCapture();
+    try {
+      const found = await finishRestore(folder, {
+        merge: (path, to) => capture.merge(path, to, { signal }),
+        mark: () => toHex(this.#options.randomBytes(6)),
+        signal,
+      });
+      const merged = bounded(found.merged, inAnswer);
+      const skipped = bounded(found.skipped, inAnswer);
+      return {
+        type: 'result',
+        folder,
+        merged: merged.listed,
+        skipped: skipped.listed,
+        ...moreOf({ merged: merged.more, skipped: skipped.more }),
       };
     } finally {
       await capture.stop();

@@ -5,6 +5,7 @@ import { resolve } from 'node:path';
 import type {
   BackupReason,
   BackupResult,
+  FinishResult,
   HistoryDay,
   PlaceStatus,
   RestoreResult,
@@ -13,11 +14,12 @@ import type {
   Status,
   VerifyResult,
 } from '../../protocol/status.ts';
-import { wipe } from '../base/bytes.ts';
+import { stagingOf } from '../archive/restore.ts';
+import { toHex, wipe } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { SignetError, toSignetError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
-import type { PowerState } from '../platform/platform.ts';
+import type { OpenFilesProbe, PowerState } from '../platform/platform.ts';
 import type { Home, Settings, Witness } from '../state/model.ts';
 import type { State } from '../state/state.ts';
 import type { VaultIdentity } from '../vault/model.ts';
@@ -37,12 +39,14 @@ import type { KeptSession } from './kept-session.ts';
 import { LeftPlaces } from './left-places.ts';
 import { Mirrors } from './mirrors.ts';
 import { Moving } from './move.ts';
+import { Originals } from './originals.ts';
 import { backupNotices } from './overdue.ts';
 import { passwordProved, passwordReminder } from './password-reminder.ts';
 import { PastRuns } from './past-runs.ts';
 import { checkFolders, remoteLabel } from './places.ts';
 import { loadWitness } from './recall.ts';
 import { Remembered } from './remembered.ts';
+import { RestoreRecords } from './restore-records.ts';
 import { changedSchedule } from './schedule.ts';
 import { SettingsInUse } from './settings-in-use.ts';
 import {
@@ -82,6 +86,8 @@ export interface JobsOptions
   readonly power: () => Promise<PowerState>;
   readonly onStatus: (status: Status) => void;
   readonly around: Pick<AroundBackups, 'before' | 'after' | 'end'>;
+  /** Whether a program uses files below a folder. */
+  readonly openFiles: OpenFilesProbe;
 }
 
 export class Jobs {
@@ -94,6 +100,8 @@ export class Jobs {
   readonly moving: Moving;
   readonly mirrors: Mirrors;
   readonly left: LeftPlaces;
+  /** Restores into original places, and how they are undone. */
+  readonly originals: Originals;
   readonly #options: JobsOptions;
   readonly #settings: SettingsInUse;
   readonly #automatic: AutomaticBackups;
@@ -102,6 +110,7 @@ export class Jobs {
   readonly #unlocking: Unlocking;
   readonly #deviceId: string;
   readonly #backups: Backups;
+  readonly #restores: RestoreRecords;
   /** Which chats are backed up, and what of them. */
   readonly sources: SourceList;
   /** Into the backups that are kept. */
@@ -133,6 +142,7 @@ export class Jobs {
     const options = { ...given, engine: this.clouds.engine };
     this.#options = options;
     this.#deviceId = options.state.device(options.machineId).id;
+    this.#restores = new RestoreRecords(options.state.restores);
     this.#past = new PastRuns(options.state.history);
     this.#remembered = new Remembered({ ...options, onChanged: () => this.#changed() });
     this.#unlocking = new Unlocking({
@@ -182,6 +192,7 @@ export class Jobs {
       past: this.#past,
       deviceId: this.#deviceId,
       settings: () => this.#settings.current,
+      isHalfRestored: id => this.originals.unfinished.some(({ source }) => source === id),
       stateKey: () => this.#assertUnlocked(),
       witness: stateKey => this.#witness(stateKey),
       settle: async isNew => {
@@ -225,6 +236,14 @@ export class Jobs {
     };
     this.mirrors = new Mirrors({ ...options, session: { ...session, ...standing }, onChanged: () => this.#changed() });
     this.left = new LeftPlaces({ ...options, session });
+    this.originals = new Originals({
+      ...options,
+      records: this.#restores,
+      queue: this.#queue,
+      settings: () => this.#settings.orDefault,
+      ready: () => this.#ready(),
+      onChanged: () => this.#changed(),
+    });
     this.browsing = new Browsing({
       ...options,
       past: this.#past,
@@ -252,6 +271,7 @@ export class Jobs {
     const jobs = new Jobs(options, await options.state.settings.load());
     await jobs.#unlocking.follow(jobs.#settings.current);
     await jobs.#automatic.follow(jobs.#settings.current);
+    await jobs.originals.look();
     jobs.#unlocking.start();
     void jobs.#lookForSyncApp();
     return jobs;
@@ -304,6 +324,7 @@ export class Jobs {
       notices: [
         ...backupNotices({ ...incidents, now: clock.now() }),
         ...this.#backups.notices,
+        ...this.originals.notices,
         ...this.#unlocking.notices,
         ...this.mirrors.notices(this.#settings.orDefault.mirrors),
         ...this.#reminders(),
@@ -510,15 +531,28 @@ export class Jobs {
     return this.#past.days(this.#options.clock.now(), count, new Intl.DateTimeFormat().resolvedOptions().timeZone);
   }
 
-  async restore(order: engine.RestoreOrder, call: JobCall): Promise<RestoreResult> {
+  async restore(wish: Omit<engine.RestoreOrder, 'mark'>, call: JobCall): Promise<RestoreResult> {
     const remote = await this.#ready();
-    const target = resolve(order.target);
+    const target = resolve(wish.target);
+    const mark = toHex(this.#options.randomBytes(6));
     const { sources, mirrors: others } = this.#settings.orDefault;
     await checkFolders({ remote, others, sources, home: this.#options.homeFolders, target });
     return this.#queue.run('restore', call, (signal, onProgress) => {
       this.#assertUnlocked(); // it may have been locked while others had their turn
-      return this.#options.engine.ask(engine.restore, { ...order, target }, { signal, onProgress });
+      return this.#restores.staging(mark, [stagingOf(target, mark)], () =>
+        this.#options.engine.ask(engine.restore, { ...wish, target, mark }, { signal, onProgress }),
+      );
     });
+  }
+
+  /** Merges databases that another tool restored with their logs apart; also before set-up. */
+  async finishRestore(folder: string, call: JobCall): Promise<FinishResult> {
+    const { remote, sources, mirrors: others } = this.#settings.orDefault;
+    const target = resolve(folder);
+    await checkFolders({ remote, others, sources, home: this.#options.homeFolders, target });
+    return this.#queue.run('restore', call, signal =>
+      this.#options.engine.ask(engine.finishRestore, { folder: target }, { signal }),
+    );
   }
 
   async verify(readDataPercent: number, call: JobCall): Promise<VerifyResult> {

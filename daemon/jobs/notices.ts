@@ -12,6 +12,7 @@ const interrupting: readonly NoticeKind[] = [
   'overdue',
   'locked-due',
   'failed',
+  'half-restored',
   'shrunk',
   'missing-source',
   'password-reminder',

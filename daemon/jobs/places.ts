@@ -46,7 +46,8 @@ export function siblingOf(remote: string, day: string, mark: string): string {
 
 /** @throws E_USAGE naming both paths when one lies inside the other */
 export async function checkFolders(places: {
-  readonly remote: string;
+  /** Null: none yet. */
+  readonly remote: string | null;
   /** Further places of copies. */
   readonly others?: readonly string[];
   readonly sources: readonly Pick<SourceSetting, 'root'>[];
@@ -63,7 +64,7 @@ export async function checkFolders(places: {
       'the chats',
       places.sources.map(source => source.root),
     ),
-    await named('the copies', [folderOfRemote(places.remote)]),
+    await named('the copies', [places.remote === null ? undefined : folderOfRemote(places.remote)]),
     await named('other copies', (places.others ?? []).map(folderOfRemote)),
     await named('the restored files', [places.target]),
     await named('the recovery sheet', [places.sheet]),

@@ -7,7 +7,7 @@ import type { BackupOutcome } from './engine-messages.ts';
 
 export type SourceFacts = Pick<
   SourceStatus,
-  'capturedAt' | 'verified' | 'sizeBytes' | 'messages' | 'conversations' | 'leftOut' | 'problem'
+  'capturedAt' | 'verified' | 'sizeBytes' | 'messages' | 'conversations' | 'leftOut' | 'videos' | 'problem'
 >;
 
 export interface KnownSource extends SourceFacts {
@@ -32,6 +32,8 @@ export function afterBackup(
   at: string,
 ): KnownSource {
   const { capturedAt, verified, sizeBytes, messages, conversations, leftOut, carriedFrom, messagesFewer, loss } = found;
+  // What is carried forward holds what it held.
+  const videos = carriedFrom === undefined ? found.videos : before?.videos;
   const facts = {
     capturedAt,
     verified,
@@ -39,6 +41,7 @@ export function afterBackup(
     ...(messages !== undefined && { messages }),
     ...(conversations !== undefined && { conversations }),
     ...(leftOut !== undefined && { leftOut }),
+    ...(videos !== undefined && { videos }),
   };
   const fewer = fewerNow(before?.fewer, messagesFewer, at);
   const told = fewer === undefined ? {} : { fewer };

@@ -11,6 +11,7 @@ import { SignetError } from '../base/errors.ts';
 
 export { type Keychain, type KeychainFound, KeychainProcess } from './keychain.ts';
 export { LoginMarker, loginSession } from './login-session.ts';
+export { type OpenFilesProbe, openFilesProbe } from './open-files.ts';
 export { type PowerState, powerState } from './power.ts';
 export type { WatchLimits } from './watch-limits.ts';
 

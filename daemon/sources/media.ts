@@ -35,6 +35,20 @@ export function mediaClassOf(
   return Object.hasOwn(extensions, extension) ? extensions[extension] : undefined;
 }
 
+/**
+ * Whether a file is a video as far as its name tells. For every file of a walk, so most are told by one look at the end of the path.
+ *
+ * @param folders as for `mediaClassOf`
+ */
+export function videoByName(folders: Readonly<Record<string, MediaClass>>): (path: string) => boolean {
+  const named = Object.keys(extensions).filter(each => extensions[each] === 'video');
+  const places = Object.keys(folders).filter(each => folders[each] === 'video');
+  const inFolder =
+    places.length === 0 ? '' : `|(?:^|/)(?:${places.map(each => each.replace(/[^\w ]/g, '\\$&')).join('|')})/`;
+  const mayBe = new RegExp(`\\.(?:${named.join('|')})$${inFolder}`, 'i');
+  return path => mayBe.test(path) && mediaClassOf(path, folders, () => new Uint8Array(0)) === 'video';
+}
+
 /** Of an ISO media file (ISO/IEC 14496-12 §4.3) the brand tells pictures and sound from film. */
 const imageBrands = ['heic', 'heix', 'heim', 'heis', 'mif1', 'msf1', 'avif', 'avis'];
 

@@ -6,7 +6,7 @@ import { looksLikeDatabase } from '../capture/capture.ts';
 import type { SourceSetting } from '../state/model.ts';
 import { isDatedCopy, isOlderCopy } from './dated-copies.ts';
 import { type Exclusion, excludeBy } from './exclude.ts';
-import { mediaClassOf } from './media.ts';
+import { mediaClassOf, videoByName } from './media.ts';
 import { latin1, patterns } from './patterns.ts';
 import { profileOf } from './profiles.ts';
 
@@ -31,6 +31,7 @@ export function rulesOf(
 ): SourceRules {
   const profile = profileOf(source.profile);
   const exclusion = source.exclude?.length ? excludeBy(source.exclude, platform) : nothing;
+  const isVideo = videoByName(profile.mediaFolders ?? {});
   const isOpaque = (path: Uint8Array) => profile.opaque.one.test(latin1(path));
   const isAppendOnly = (path: Uint8Array) => profile.appendOnly.one.test(latin1(path));
   return {
@@ -63,6 +64,7 @@ export function rulesOf(
     isAppendOnly,
     isOpaque,
     isRotating: isDatedCopy,
+    isVideo: path => isVideo(latin1(path)),
     ...(profile.counting !== undefined && { counting: profile.counting }),
   };
 

@@ -19,6 +19,7 @@ import { takeOverFiles } from './beside.ts';
 import { inTransaction, joinDatabase, openDatabase } from './database.ts';
 import type { DeviceIdentity, Home, ObjectRows, PackRows, Witness } from './model.ts';
 import { ObjectTable } from './object-table.ts';
+import { OwnRecords } from './own-records.ts';
 import { Facts, History, PackTable, SealedFacts } from './records.ts';
 import { openBox, sealBox } from './sealed.ts';
 import { SealedFiles } from './sealed-files.ts';
@@ -26,6 +27,7 @@ import { SettingsFile } from './settings.ts';
 
 export { besideHome, removeBeside, removeLeft } from './beside.ts';
 export { patternProblem } from './exclude-pattern.ts';
+export type { OwnRecords } from './own-records.ts';
 export { openBox, sealBox } from './sealed.ts';
 export { SealedFiles } from './sealed-files.ts';
 export { defaultSettings } from './settings.ts';
@@ -68,6 +70,8 @@ export class State {
   readonly sealedFacts: SealedFacts;
   readonly vaultCopy: VaultCopy;
   readonly phone: RememberedPhone;
+  /** Of restores: what is being staged, and what can be taken back. */
+  readonly restores: OwnRecords;
   /** 32 hex digits, random, the same as long as the config folder lives. */
   readonly installId: string;
   readonly #home: Home;
@@ -87,6 +91,7 @@ export class State {
     this.sealedFacts = new SealedFacts(this.facts, localKey);
     this.vaultCopy = new VaultCopy(home);
     this.phone = new RememberedPhone(home, localKey);
+    this.restores = new OwnRecords(home, localKey);
   }
 
   /** Fits the repository's PackJournal: `const journal: PackJournal = state.packJournal()`. */

@@ -31,7 +31,7 @@ export async function packageExtension(out: string): Promise<Packaged> {
   const folder = join(out, 'extension');
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
-  const inputs = [await bundleExtension(folder), await bundleDaemon(folder)];
+  const inputs = [await bundleExtension(folder), await bundlePanel(join(folder, 'panel')), await bundleDaemon(folder)];
   stageNative(join(folder, 'daemon', 'node_modules'));
   writeFileSync(join(folder, 'package.json'), `${JSON.stringify(manifest(), null, 2)}\n`);
   stageTexts(folder);
@@ -92,8 +92,10 @@ function stageTexts(folder: string): void {
 
 async function bundleExtension(folder: string): Promise<Metafile> {
   const { metafile } = await build({
-    entryPoints: [join(root, 'extension', 'main.ts')],
-    outfile: join(folder, 'main.cjs'),
+    // The second is run by the editor alone, after the extension was removed.
+    entryPoints: ['main', 'uninstall'].map(name => join(root, 'extension', `${name}.ts`)),
+    outdir: folder,
+    outExtension: { '.js': '.cjs' },
     bundle: true,
     minify: true,
     format: 'cjs',
@@ -106,6 +108,23 @@ async function bundleExtension(folder: string): Promise<Metafile> {
     // node-ipc asks for its own URL, which a CommonJS bundle does not have.
     define: { 'import.meta.url': 'importMetaUrl' },
     banner: { js: "const importMetaUrl = require('node:url').pathToFileURL(__filename).href;" },
+  });
+  return metafile;
+}
+
+/** The page of the Status panel: a script and a style of their own, which a browser loads and the editor's host does not. */
+export async function bundlePanel(folder: string): Promise<Metafile> {
+  const page = join(root, 'extension', 'panel', 'page');
+  const { metafile } = await build({
+    entryPoints: [join(page, 'page.ts'), join(page, 'panel.css')],
+    outdir: folder,
+    bundle: true,
+    minify: true,
+    format: 'iife',
+    platform: 'browser',
+    target: 'chrome134',
+    metafile: true,
+    logLevel: 'warning',
   });
   return metafile;
 }

@@ -49,6 +49,7 @@ export async function archiveBench(
       isAppendOnly: () => false,
       isOpaque: () => false,
       isRotating: () => false,
+      isVideo: () => false,
     },
     captureNow: true,
   };
@@ -125,7 +126,7 @@ export function restoringWith(capture: DatabaseCapture) {
     include: [],
     dryRun: false,
     platform: 'linux' as const,
-    randomName: () => 'aa',
+    mark: 'aaaaaaaaaaaa',
     checkDatabase: (path: Uint8Array) => capture.check(path),
     freeBytes: async () => 1e12,
     onProgress: () => undefined,

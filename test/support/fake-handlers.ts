@@ -7,8 +7,10 @@ import type {
   BackupResult,
   CopyResult,
   HistoryDay,
+  OriginalRestoreResult,
   PlaceStatus,
   RestoreResult,
+  RestoreUndo,
   SnapshotEntry,
   SnapshotSource,
   Status,
@@ -129,6 +131,38 @@ export const restoreResult: RestoreResult = {
   dryRun: false,
 };
 
+export const originalResult: OriginalRestoreResult = {
+  type: 'result',
+  snapshot: snapshotId,
+  source: 'folder-abcd2345',
+  root: '/home/kim/Chats',
+  comesBack: 3,
+  replaced: 1,
+  same: 120,
+  untouched: 2,
+  bytes: 5_000_000,
+  changes: [
+    { path: 'folder-abcd2345/chat.db', change: 'replaced' },
+    { path: 'folder-abcd2345/media/1.jpg', change: 'comes-back' },
+  ],
+  databases: [{ path: 'folder-abcd2345/chat.db', check: 'ok' }],
+  skipped: [],
+  dryRun: false,
+  kept: '/home/kim/Chats.signet-before-20261123T090000Z',
+};
+
+export const someUndo: RestoreUndo = {
+  id: 'ab12cd34ef56',
+  at: '2026-11-23T09:00:00.000Z',
+  source: 'folder-abcd2345',
+  label: 'Chats',
+  root: '/home/kim/Chats',
+  kept: '/home/kim/Chats.signet-before-20261123T090000Z',
+  comesBack: 3,
+  replaced: 1,
+  isUnfinished: false,
+};
+
 export const verifyResult: VerifyResult = {
   type: 'result',
   ok: true,
@@ -209,6 +243,15 @@ export function fakeHandlers(changes: Partial<Handlers> = {}, asked: Asked[] = [
       return { base64: bytes.subarray(offset, offset + length).toString('base64'), sizeBytes: bytes.length };
     },
     restore: async ({ target, dryRun }) => ({ ...restoreResult, target, dryRun: dryRun ?? false }),
+    restoreOriginal: async ({ dryRun }) => ({ ...originalResult, dryRun: dryRun ?? false }),
+    listUndos: async () => [someUndo],
+    undoRestore: async ({ id = 'ab12cd34ef56' }) => ({ ...someUndo, id }),
+    finishRestore: async ({ folder }) => ({
+      type: 'result',
+      folder,
+      merged: [{ path: 'chat.db', check: 'ok' }],
+      skipped: [],
+    }),
     verify: async () => verifyResult,
     unlock: async () => ({}),
     lock: async () => ({}),

@@ -20,7 +20,9 @@ import { EnginePlaces } from '../../daemon/jobs/engine-places.ts';
 import { serveEngine } from '../../daemon/jobs/engine-server.ts';
 import { finishSwitch } from '../../daemon/jobs/fresh.ts';
 import { Jobs } from '../../daemon/jobs/jobs.ts';
+import { RestoreRecords } from '../../daemon/jobs/restore-records.ts';
 import type { GivenSecrets } from '../../daemon/jobs/setup.ts';
+import type { OpenFilesProbe } from '../../daemon/platform/platform.ts';
 import { cached } from '../../daemon/remotes/cached.ts';
 import { counted } from '../../daemon/remotes/counted.ts';
 import { createFolderRemote } from '../../daemon/remotes/folder.ts';
@@ -153,12 +155,14 @@ export async function startMachine(
   folder: string,
   at?: number,
   keychain = new MemoryKeychain('none'),
+  openFiles: OpenFilesProbe = async () => false,
 ): Promise<Machine> {
   const home = resolveHome({ env: { SIGNET_HOME: join(folder, 'home') } });
   const clock = drivenClock(at);
   const options = { clock, hostLabel: 'bench' };
   const state = await openState(home, options);
   await finishSwitch(state, home);
+  await new RestoreRecords(state.restores).sweep();
   const keyWork = new CountedKeyWork();
   const kept = keptIn(keychain, { home, state, clock });
   const vault = await openVaultState({
@@ -191,6 +195,7 @@ export async function startMachine(
     syncedFolders: async () => [],
     syncAppOf: async path => (path.startsWith(join(folder, 'synced')) ? 'Dropbox' : undefined),
     power: async () => ({ onBattery: undefined, isMetered: undefined }),
+    openFiles,
     around: { before: async () => undefined, after: async () => undefined, end: () => undefined },
     engine,
     clock,

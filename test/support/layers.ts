@@ -29,7 +29,7 @@ const beside = new Set(['kernel → base', 'main → endpoint', 'main → handle
 /** Units with another door than the file named after them, or with several. */
 const doors: Readonly<Record<string, readonly string[]>> = {
   remotes: ['remote.ts', 'spec.ts', 'connection.ts'],
-  archive: ['archive.ts', 'restore.ts', 'browse.ts', 'compare.ts'],
+  archive: ['archive.ts', 'restore.ts', 'into-place.ts', 'browse.ts', 'compare.ts'],
 };
 /** Entry files: they construct the adapters and wire the units together. */
 const entries = new Set(['main', 'engine']);

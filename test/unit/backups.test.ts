@@ -43,6 +43,8 @@ interface Kit {
   backups: Backups;
   /** What the next backup finds; an error fails it. */
   next: Found | Error;
+  /** Sources that a restore into their place left in the middle. */
+  halfRestored: readonly string[];
   /** As after a restart: only what lies on the disk is known. */
   restart(): void;
 }
@@ -71,6 +73,7 @@ async function kit(t: ExecutionContext): Promise<Kit> {
       around: { before: async () => undefined, after: async () => undefined },
       deviceId: 'aa',
       settings: () => settings,
+      isHalfRestored: id => made.halfRestored.includes(id),
       stateKey: () => new Uint8Array(32),
       witness: async () => witness,
       settle: async () => undefined,
@@ -79,6 +82,7 @@ async function kit(t: ExecutionContext): Promise<Kit> {
       onChanged: () => undefined,
     });
   const made: Kit = {
+    halfRestored: [],
     state,
     orders,
     clock,

@@ -106,6 +106,7 @@ async function kit(t: ExecutionContext, answers: Answers, isSetUp = true): Promi
     syncedFolders: async () => [],
     syncAppOf: async () => undefined,
     startWatching: async () => ({ settling: () => undefined, close: async () => undefined }),
+    openFiles: async () => false,
     power: async () => ({ onBattery: undefined, isMetered: undefined }),
     randomBytes: count => new Uint8Array(count).fill(1),
     onStatus: () => undefined,

@@ -143,3 +143,28 @@ test('a manifest with reasons of a later version can be read, and one of an earl
     t.throws(() => decodeManifest(utf8(JSON.stringify(odd))), { message: /manifest/ }, JSON.stringify(reason));
   }
 });
+
+test('how many videos there are is known whether they are kept or left out, also where nothing is new', async t => {
+  const made = await phone(t);
+  const videos = { files: 2, bytes: 45_000 };
+  const videosIn = (run: Run) => [...run.news.values()].map(each => each.videos);
+  t.deepEqual(videosIn(await made.backUp({ rules: withVideos })), [videos]);
+  t.deepEqual(videosIn(await made.backUp({ rules: withVideos })), [videos], 'nothing new');
+  t.deepEqual(videosIn(await made.backUp({ rules: withoutVideos })), [videos]);
+  t.deepEqual(videosIn(await made.backUp({ rules: rulesOf({ profile: 'whatsapp-android', maxFileBytes: 10_000 }) })), [
+    videos,
+  ]);
+  rmSync(join(made.root, 'Media', 'WhatsApp Video'), { recursive: true });
+  t.deepEqual(videosIn(await made.backUp({ rules: withoutVideos })), [undefined]);
+});
+
+test('videos are told by folder and name, and nothing is read for it', t => {
+  const { isVideo } = withVideos;
+  const isOne = (path: string): boolean => isVideo(utf8(path));
+  for (const path of ['a.mp4', 'x/B.MOV', 'Media/WhatsApp Video/no ending', 'media/whatsapp video/Private/a.bin']) {
+    t.true(isOne(path), path);
+  }
+  for (const path of ['mp4', '.mp4', 'a.mp4.txt', 'Media/WhatsApp Images/a.mp4', 'My WhatsApp Video/a', 'a.jpg']) {
+    t.false(isOne(path), path);
+  }
+});

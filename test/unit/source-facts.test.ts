@@ -128,3 +128,13 @@ test('what a restore misses is told by its reason, also by one of a later versio
   );
   t.deepEqual(leftOutWords(undefined), []);
 });
+
+test('videos stay known while a source is not looked at, and are forgotten when a look finds none', t => {
+  const videos = { files: 12, bytes: 96_000_000 };
+  const first = afterBackup(undefined, found({ videos }), monday);
+  t.deepEqual(first.videos, videos);
+  for (const reason of ['not-due', 'missing', 'shrunk']) {
+    t.deepEqual(afterBackup(first, held(reason, { videos: { files: 1, bytes: 1 } }), tuesday).videos, videos, reason);
+  }
+  t.is(afterBackup(first, found(), tuesday).videos, undefined);
+});

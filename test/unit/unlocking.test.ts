@@ -92,6 +92,7 @@ async function start(t: ExecutionContext, on: Computer, login = 'boot 1'): Promi
       throw new Error('no source is made here');
     },
     startWatching: async () => ({ settling: () => undefined, close: async () => undefined }),
+    openFiles: async () => false,
     power: async () => ({ onBattery: undefined, isMetered: undefined }),
     around: { before: async () => undefined, after: async () => undefined, end: () => undefined },
     randomBytes: count => new Uint8Array(count).fill(1),

@@ -188,11 +188,14 @@ test('every command that is offered is contributed by the manifest', t => {
   const { contributes } = JSON.parse(
     readFileSync(new URL('../../extension/manifest.json', import.meta.url), 'utf8'),
   ) as {
-    contributes: { commands: { command: string }[]; configuration: { properties: Record<string, { scope: string }> } };
+    contributes: {
+      commands: { command: string }[];
+      configuration: { properties: Record<string, { scope: string }> }[];
+    };
   };
   const contributed = contributes.commands.map(({ command }) => command);
   for (const command of offeredCommands(reader)) t.true(contributed.includes(command), command);
-  for (const [name, { scope }] of Object.entries(contributes.configuration.properties)) {
+  for (const [name, { scope }] of contributes.configuration.flatMap(({ properties }) => Object.entries(properties))) {
     t.true(['machine', 'application'].includes(scope), `${name}: a folder's own settings must not reach it`);
   }
 });
