@@ -155,7 +155,8 @@ export function choose<T>(
   pick.placeholder = place.placeholder;
   pick.matchOnDescription = true;
   pick.items = entries();
-  pick.activeItems = active === undefined ? [] : pick.items.filter(active);
+  const marked = active === undefined ? [] : pick.items.filter(active);
+  if (marked.length > 0) pick.activeItems = marked;
   pick.buttons = backButton(place);
   pick.keepScrollPosition = true;
   return answered<T>(pick, (done, fail) => {

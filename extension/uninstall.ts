@@ -13,13 +13,13 @@ import { productVersion } from '../protocol/version.ts';
 import { nodeForDaemon } from './user-node.ts';
 
 const home = resolveHome();
-try {
-  // Where none ever ran, nothing is installed.
-  if (existsSync(tokenFile(home))) await takeAway();
-} catch (error) {
-  const code = wireErrorOf(error)?.code ?? 'E_INTERNAL';
-  process.stderr.write(`Signet may still start at login (${code}). \`signet daemon uninstall\` ends that.\n`);
-  process.exitCode = 1;
+// Where none ever ran, nothing is installed. The bundle knows no await out here.
+if (existsSync(tokenFile(home))) {
+  takeAway().catch(error => {
+    const code = wireErrorOf(error)?.code ?? 'E_INTERNAL';
+    process.stderr.write(`Signet may still start at login (${code}). \`signet daemon uninstall\` ends that.\n`);
+    process.exitCode = 1;
+  });
 }
 
 async function takeAway(): Promise<void> {

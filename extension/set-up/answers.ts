@@ -10,6 +10,9 @@ export interface ChosenChats {
 
 export type PlaceKind = 'folder' | 'drive' | 's3' | 'here';
 
+/** Back to this computer by itself, or with a code that is typed on any other. */
+export type SignInFlow = 'browser' | 'device';
+
 /** What lies in a place. */
 export type Holds = 'empty' | 'repository' | 'other';
 
@@ -22,6 +25,8 @@ export interface FoundPlace {
 export interface PlaceDraft {
   readonly kind?: PlaceKind;
   readonly folder?: string;
+  /** How to sign in, where the browser may be on another computer. */
+  readonly flow?: SignInFlow;
   readonly clientId?: string;
   readonly clientSecret?: string;
   /** Of the S3 storage: scheme and host. */

@@ -70,20 +70,22 @@ function details(source: FoundSource, found: readonly FoundSource[], { locale, n
   ].join(' · ');
 }
 
-/**
- * What stands above the list.
- *
- * @param found undefined while it is looked for
- * @param machine whose chats these are, where that is not the computer in front of the person
- */
-export function chatsPlaceholder(
-  { found, machine }: { readonly found: readonly FoundSource[] | undefined; readonly machine: string | undefined },
-  { locale }: Reader,
-): string {
+export interface ChatsHeading {
+  /** Undefined while it is looked for. */
+  readonly found: readonly FoundSource[] | undefined;
+  /** Whose chats these are, where that is not the computer in front of the person. */
+  readonly machine: string | undefined;
+  /** Some are backed up already. */
+  readonly isForMore: boolean;
+}
+
+/** What stands above the list, in the width of its box. */
+export function chatsPlaceholder({ found, machine, isForMore }: ChatsHeading, { locale }: Reader): string {
   if (found?.length === 0) {
+    if (isForMore) return say(locale, 'No other chats were found. Choose a folder.');
     return machine === undefined
-      ? say(locale, 'No chats were found in the usual places. Choose a folder that holds some.')
-      : say(locale, 'No chats were found in the usual places on {machine}. Choose a folder there.', { machine });
+      ? say(locale, 'No chats were found. Choose a folder.')
+      : say(locale, 'No chats were found on {machine}. Choose a folder.', { machine });
   }
   return machine === undefined
     ? say(locale, 'Which chats do you want to back up?')

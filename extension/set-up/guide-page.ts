@@ -2,13 +2,13 @@
 
 import * as vscode from 'vscode';
 import type { Shell } from '../shell.ts';
+import type { SignInFlow } from './answers.ts';
 import { guideText } from './guide.ts';
-import { isElsewhere } from './surroundings.ts';
 
 const scheme = 'signet-guide';
 
-export async function openGuide(shell: Shell): Promise<void> {
-  const text = guideText(isElsewhere(shell) ? 'device' : 'browser', shell.reader().locale);
+export async function openGuide({ reader }: Shell, flow: SignInFlow): Promise<void> {
+  const text = guideText(flow, reader().locale);
   const uri = vscode.Uri.from({ scheme, path: `/${vscode.l10n.t('Google Drive')}.md` });
   const provider = vscode.workspace.registerTextDocumentContentProvider(scheme, {
     provideTextDocumentContent: () => text,

@@ -4,7 +4,7 @@ import { posix, win32 } from 'node:path';
 import { type Locale, listed, say } from '../../protocol/formats.ts';
 import type { PlaceStatus, SyncedFolder } from '../../protocol/status.ts';
 import type { Choice } from '../steps.ts';
-import type { PlaceDraft, PlaceKind } from './answers.ts';
+import type { PlaceDraft, PlaceKind, SignInFlow } from './answers.ts';
 
 /** Folder for the copies in a folder that holds other things too. */
 export const copiesFolder = 'Signet Backup';
@@ -47,10 +47,8 @@ export function kindEntries({ kinds, synced, places }: KindEntries, locale: Loca
     },
     here: {
       label: `$(device-desktop) ${say(locale, 'This computer only, for now')}`,
-      detail: say(
-        locale,
-        'Protects against deletion, not against loss of this computer; connect a cloud later with nothing to set up again',
-      ),
+      description: say(locale, 'connect a cloud later with nothing to set up again'),
+      detail: say(locale, 'Protects against deletion, not against loss of this computer'),
     },
   };
   return kinds.map(kind => ({ ...all[kind], answer: kind }));
@@ -117,6 +115,22 @@ export function remoteOf({ kind, folder, address, bucket }: PlaceDraft): string 
     default:
       return undefined;
   }
+}
+
+/** @param machine where Signet runs */
+export function flowEntries(machine: string, locale: Locale): readonly Choice<SignInFlow>[] {
+  return [
+    {
+      label: `$(remote) ${say(locale, 'On another computer, or a phone')}`,
+      detail: say(locale, 'You type a code there; takes a client of the type “TVs and Limited Input devices”'),
+      answer: 'device',
+    },
+    {
+      label: `$(vm) ${say(locale, 'On {machine}', { machine })}`,
+      detail: say(locale, 'Its page brings you back by itself; takes a client of the type “Desktop app”'),
+      answer: 'browser',
+    },
+  ];
 }
 
 /** What another place is for. */

@@ -10,19 +10,21 @@ import { explain } from '../explain.ts';
 import { asWireError } from '../link.ts';
 import type { Shell } from '../shell.ts';
 import { type Answer, ask, askSteps, back, type Counter, cancelled, choose, type Place, type Step } from '../steps.ts';
-import type { FoundPlace, Holds, PlaceDraft, PlaceKind } from './answers.ts';
+import type { FoundPlace, Holds, PlaceDraft, PlaceKind, SignInFlow } from './answers.ts';
 import { addressOf, addressProblem, bucketOf, bucketProblem, clientIdProblem, emptyProblem } from './entries.ts';
 import { openGuide } from './guide-page.ts';
 import {
   connectedDrive,
   dataHomes,
   driveRemote,
+  flowEntries,
   folderEntries,
   inside,
   kindEntries,
   remoteOf,
 } from './place-entries.ts';
 import { type ConnectWish, connectPlace, isClientWrong } from './sign-in.ts';
+import { isElsewhere, machineName } from './surroundings.ts';
 import type { PlaceTitles } from './titles.ts';
 
 export interface PlaceQuestion {
@@ -80,7 +82,7 @@ export async function askPlace(
       case 'folder':
         return [kind, folder, look];
       case 'drive':
-        return surroundings.drive === 'unknown' ? [kind, ...driveQuestions(surroundings), look] : [kind, look];
+        return [kind, ...driveQuestions(surroundings), look];
       case 's3':
         return [kind, ...bucketQuestions(surroundings, draft), look];
     }
@@ -121,22 +123,41 @@ function chooseFolder(
   return choose({ ...place, title: titles.place, placeholder }, folderEntries(synced, process.platform, locale));
 }
 
-function driveQuestions({ shell, question }: Surroundings): readonly Step<PlaceDraft>[] {
+/** None where it is connected; who signs in again is asked for no client id. */
+function driveQuestions({ shell, question, drive }: Surroundings): readonly Step<PlaceDraft>[] {
+  if (drive === 'usable') return [];
+  const flow: Step<PlaceDraft> = async (draft, place) => {
+    const answer = await askFlow(shell, { ...place, title: question.titles.drive });
+    return answer === back || answer === cancelled ? answer : { ...draft, flow: answer };
+  };
+  const how = isElsewhere(shell) ? [flow] : [];
+  if (drive === 'signed-out') return how;
   return [
+    ...how,
     async (draft, place) => {
-      const clientId = await askClientId(shell, { ...place, title: question.titles.drive }, draft.clientId ?? '');
+      const clientId = await askClientId(shell, { ...place, title: question.titles.drive }, draft);
       return typeof clientId === 'string' ? { ...draft, clientId } : clientId;
     },
     async (draft, place) => {
       const asked = { ...place, title: question.titles.drive };
-      const clientSecret = await askClientSecret(shell, asked, draft.clientSecret ?? '');
+      const clientSecret = await askClientSecret(shell, asked, draft);
       return typeof clientSecret === 'string' ? { ...draft, clientSecret } : clientSecret;
     },
   ];
 }
 
+/** Where Signet runs on another computer than the window, only its owner knows where the browser is. */
+export function askFlow(shell: Shell, place: Place): Promise<Answer<SignInFlow>> {
+  const placeholder = vscode.l10n.t('Where is the browser that you sign in with?');
+  return choose({ ...place, placeholder }, flowEntries(machineName() ?? '', shell.reader().locale));
+}
+
 /** @returns without blanks around it */
-export async function askClientId(shell: Shell, place: Place, value: string): Promise<Answer<string>> {
+export async function askClientId(
+  shell: Shell,
+  place: Place,
+  { clientId: value = '', flow }: PlaceDraft,
+): Promise<Answer<string>> {
   const answer = await ask({
     ...place,
     prompt: vscode.l10n.t(
@@ -144,27 +165,31 @@ export async function askClientId(shell: Shell, place: Place, value: string): Pr
     ),
     placeholder: '….apps.googleusercontent.com',
     value,
-    buttons: [guideButton(shell)],
+    buttons: [guideButton(shell, flow)],
     check: async typed => clientIdProblem(typed, shell.reader().locale),
   });
   return typeof answer === 'string' ? answer.trim() : answer;
 }
 
 /** @returns without blanks around it */
-export async function askClientSecret(shell: Shell, place: Place, value: string): Promise<Answer<string>> {
+export async function askClientSecret(
+  shell: Shell,
+  place: Place,
+  { clientSecret: value = '', flow }: PlaceDraft,
+): Promise<Answer<string>> {
   const answer = await ask({
     ...place,
     prompt: vscode.l10n.t('Client secret. It stays on this computer; then the browser opens for the sign-in.'),
     value,
     hidden: true,
-    buttons: [guideButton(shell)],
+    buttons: [guideButton(shell, flow)],
     check: async typed => emptyProblem(typed, shell.reader().locale),
   });
   return typeof answer === 'string' ? answer.trim() : answer;
 }
 
-function guideButton(shell: Shell) {
-  return { icon: 'book', tooltip: vscode.l10n.t('Open the Guide'), act: () => openGuide(shell) };
+function guideButton(shell: Shell, flow: SignInFlow = 'browser') {
+  return { icon: 'book', tooltip: vscode.l10n.t('Open the Guide'), act: () => openGuide(shell, flow) };
 }
 
 function bucketQuestions({ shell, question }: Surroundings, { accessKeyId }: PlaceDraft): readonly Step<PlaceDraft>[] {
@@ -273,7 +298,10 @@ function wishOf(draft: PlaceDraft, remote: string): ConnectWish {
     const value = draft[name];
     return value === undefined || value === '' ? {} : { [name]: value };
   };
-  if (remote === driveRemote) return { remote, ...given('clientId'), ...given('clientSecret') };
+  if (remote === driveRemote) {
+    const { flow = 'browser' } = draft;
+    return { remote, flow, ...given('clientId'), ...given('clientSecret') };
+  }
   const keys = draft.accessKeyId === '' ? {} : { ...given('accessKeyId'), ...given('s3Secret') };
   return { remote, ...keys, ...given('region') };
 }

@@ -136,14 +136,13 @@ function generateButton({ link }: Shell) {
     act: async (box: vscode.InputBox) => {
       const { sealedPassword } = await link.request(suggestPassword);
       const phrase = await link.openText(suggestPassword, sealedPassword);
-      const { prompt } = box;
       box.password = false;
-      box.prompt = vscode.l10n.t('These six words are your password. Write them down now, then press Enter.');
       box.value = phrase;
+      const message = vscode.l10n.t('These six words are your password. Write them down now, then press Enter.');
+      box.validationMessage = { message, severity: severities.info };
       const listener = box.onDidChangeValue(value => {
         if (value === phrase) return;
         box.password = true;
-        box.prompt = prompt;
         listener.dispose();
       });
     },

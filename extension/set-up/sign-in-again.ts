@@ -6,8 +6,10 @@ import { showRemote } from '../../protocol/messages.ts';
 import { asWireError } from '../link.ts';
 import type { Command, Shell } from '../shell.ts';
 import { askSteps, back, cancelled, type Step } from '../steps.ts';
-import { askClientId, askClientSecret } from './place.ts';
+import type { PlaceDraft } from './answers.ts';
+import { askClientId, askClientSecret, askFlow } from './place.ts';
 import { type ConnectedPlace, connectPlace, isClientWrong } from './sign-in.ts';
+import { isElsewhere } from './surroundings.ts';
 
 export const signIn: Command<readonly [], ConnectedPlace> = async shell => {
   const { places } = await shell.link.request(showRemote);
@@ -22,31 +24,30 @@ export const signIn: Command<readonly [], ConnectedPlace> = async shell => {
       });
     return undefined;
   }
-  const { remote, clientId = '' } = place;
+  const { remote, clientId } = place;
+  const title = vscode.l10n.t('Sign In to Google Drive');
+  const flow = isElsewhere(shell) ? await askFlow(shell, { title }) : 'browser';
+  if (flow === back || flow === cancelled) return undefined;
   try {
-    return await connectPlace(shell, { remote });
+    return await connectPlace(shell, { remote, flow });
   } catch (error) {
     if (!isClientWrong(asWireError(error))) throw error;
   }
-  const client = await askClient(shell, clientId);
-  return client === undefined ? undefined : await connectPlace(shell, { remote, ...client });
+  const client = await askClient(shell, title, { flow, ...(clientId !== undefined && { clientId }) });
+  return client === undefined ? undefined : await connectPlace(shell, { remote, flow, ...client });
 };
 
-interface Client {
-  readonly clientId: string;
-  readonly clientSecret: string;
-}
+type Client = Pick<PlaceDraft, 'flow' | 'clientId' | 'clientSecret'>;
 
-async function askClient(shell: Shell, known: string): Promise<Client | undefined> {
-  const title = vscode.l10n.t('Sign In to Google Drive');
+async function askClient(shell: Shell, title: string, known: Client): Promise<Client | undefined> {
   const id: Step<Client> = async (client, place) => {
-    const clientId = await askClientId(shell, { ...place, title }, client.clientId);
+    const clientId = await askClientId(shell, { ...place, title }, client);
     return typeof clientId === 'string' ? { ...client, clientId } : clientId;
   };
   const secret: Step<Client> = async (client, place) => {
-    const clientSecret = await askClientSecret(shell, { ...place, title }, client.clientSecret);
+    const clientSecret = await askClientSecret(shell, { ...place, title }, client);
     return typeof clientSecret === 'string' ? { ...client, clientSecret } : clientSecret;
   };
-  const client = await askSteps<Client>({ clientId: known, clientSecret: '' }, () => [id, secret]);
+  const client = await askSteps(known, () => [id, secret]);
   return client === back || client === cancelled ? undefined : client;
 }

@@ -7,11 +7,12 @@ import { ago } from '../../protocol/formats.ts';
 import { connectRemote, signInAsked } from '../../protocol/messages.ts';
 import type { PlaceStatus } from '../../protocol/status.ts';
 import type { Shell } from '../shell.ts';
-import type { Holds } from './answers.ts';
-import { isElsewhere } from './surroundings.ts';
+import type { Holds, SignInFlow } from './answers.ts';
 
 export interface ConnectWish {
   readonly remote: string;
+  /** Of Google Drive. */
+  readonly flow?: SignInFlow;
   /** Of Google Drive; without it those that are known. */
   readonly clientId?: string;
   readonly clientSecret?: string;
@@ -44,8 +45,7 @@ export function connectPlace(shell: Shell, wish: ConnectWish): Thenable<Connecte
         ...(clientSecret !== undefined && { clientSecret }),
         ...(s3Secret !== undefined && { s3Secret }),
       });
-      const flow = isDrive ? { flow: isElsewhere(shell) ? ('device' as const) : ('browser' as const) } : {};
-      return await link.request(connectRemote, { ...rest, ...flow, secrets }, { token });
+      return await link.request(connectRemote, { ...rest, secrets }, { token });
     } finally {
       listener.dispose();
     }

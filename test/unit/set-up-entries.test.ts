@@ -96,11 +96,12 @@ test('what was chosen before stays chosen, with folders that were named', t => {
 });
 
 test('the list says that nothing was found, and whose chats they are where that is not plain', t => {
-  const words = (all: readonly FoundSource[] | undefined, machine?: string) =>
-    chatsPlaceholder({ found: all, machine }, reader);
+  const words = (all: readonly FoundSource[] | undefined, machine?: string, isForMore = false) =>
+    chatsPlaceholder({ found: all, machine, isForMore }, reader);
   t.is(words(undefined), 'Which chats do you want to back up?');
   t.is(words([found()]), 'Which chats do you want to back up?');
-  t.is(words([]), 'No chats were found in the usual places. Choose a folder that holds some.');
+  t.is(words([]), 'No chats were found. Choose a folder.');
+  t.is(words([], undefined, true), 'No other chats were found. Choose a folder.');
   t.is(words([found()], 'build-7'), 'Which chats on build-7 do you want to back up?');
   t.regex(words([], 'build-7'), /on build-7/);
 });
