@@ -92,15 +92,19 @@ export class Workbench {
     const accept = box.locator('.monaco-button', { hasText: button });
     await accept.waitFor();
     const input = box.locator('input').first();
-    // The dialog reads folders meanwhile: it puts its own path into the box, and a click that comes too early is lost.
+    // The dialog reads folders meanwhile: it puts its own path into the box, a click that comes too early is lost, and for a moment it hides.
     for (let tries = 0; tries < 20; tries += 1) {
       if ((await input.inputValue()) !== `${path}/`) await input.fill(`${path}/`);
+      await this.page.waitForTimeout(400);
+      if ((await input.inputValue()) !== `${path}/`) continue;
       await accept.click();
       const isGone = await accept.waitFor({ state: 'hidden', timeout: 1500 }).then(
         () => true,
         () => false,
       );
-      if (isGone) return;
+      if (!isGone) continue;
+      await this.page.waitForTimeout(400);
+      if (!(await accept.isVisible())) return;
     }
     throw new Error(`the dialog does not take ${path}`);
   }
