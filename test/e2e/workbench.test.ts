@@ -40,13 +40,13 @@ test('a person backs up, loses nothing, and gets everything back, all in the edi
 
   await workbench.runCommand('Signet: Set Up Backup');
   await workbench.choose('Set Up Backup: Chats (1/', 'Another folder');
-  await workbench.accept('Set Up Backup: Chats');
   await workbench.chooseFolder('Set Up Backup: Chats', 'Back Up This Folder', chats);
+  await workbench.question('Set Up Backup: Chats (1/7)').waitFor();
   await picture('set-up-chats');
+  await workbench.accept('Set Up Backup: Chats (1/7)');
   await workbench.choose('Set Up Backup: Place (2/7)', 'A folder');
   await picture('set-up-folder');
   await workbench.chooseFolder('Set Up Backup: Place', 'Keep the Copies Here', signet.remote);
-  for (let i = 0; i < 8; i += 1) { await picture('dbg'); await new Promise(d => setTimeout(d, 400)); }
   await workbench.answer('Set Up Backup: Password (3/7)', 'password');
   await workbench.question('Too easy to guess. Add a word or two.').waitFor();
   await picture('set-up-password');

@@ -94,17 +94,13 @@ export class Workbench {
     const input = box.locator('input').first();
     // The dialog reads folders meanwhile: it puts its own path into the box, a click that comes too early is lost, and for a moment it hides.
     for (let tries = 0; tries < 20; tries += 1) {
+      if (!(await accept.isVisible())) return;
       if ((await input.inputValue()) !== `${path}/`) await input.fill(`${path}/`);
       await this.page.waitForTimeout(400);
       if ((await input.inputValue()) !== `${path}/`) continue;
       await accept.click();
-      const isGone = await accept.waitFor({ state: 'hidden', timeout: 1500 }).then(
-        () => true,
-        () => false,
-      );
-      if (!isGone) continue;
+      await accept.waitFor({ state: 'hidden', timeout: 3000 }).catch(() => undefined); // once more
       await this.page.waitForTimeout(400);
-      if (!(await accept.isVisible())) return;
     }
     throw new Error(`the dialog does not take ${path}`);
   }
