@@ -5,7 +5,11 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import { contents, desk } from '../support/desk.ts';
+import type { Schedule } from '../../protocol/status.ts';
+import { generateWhatsApp } from '../../scripts/lib/chat-generator.ts';
+import { compareFolders } from '../../scripts/lib/compare.ts';
+import { startLiveWriter } from '../../scripts/lib/live-writer.ts';
+import { desk } from '../support/desk.ts';
 import { keyring, withoutKeyring } from '../support/keyring.ts';
 import { skip } from '../support/skip.ts';
 
@@ -27,6 +31,7 @@ test('a person backs up, loses nothing, and gets everything back, all in the edi
     settings: { useKeychain: true },
   });
   const chats = signet.source;
+  generateWhatsApp(chats, { databaseBytes: 1_000_000, mediaBytes: 500_000, datedCopies: 0 });
   writeFileSync(join(chats, 'note.txt'), 'the first message\n');
   mkdirSync(join(chats, 'photos'));
   writeFileSync(join(chats, 'photos', 'harbour.png'), png);
@@ -78,8 +83,96 @@ test('a person backs up, loses nothing, and gets everything back, all in the edi
   await picture('backed-up');
   t.regex(await daemonProgram(signet.daemonPid), new RegExp(installed));
 
-  await picture('later');
-  t.log(home, openWindow, readdirSync, readFileSync, contents);
+  // An app that writes: it is backed up by itself, and the status bar tells of it.
+  const heard = await workbench.listenToStatus();
+  const before = (await signet.snapshots()).length;
+  const writer = await startLiveWriter({ folder: chats, everyMs: 20 });
+  await writer.committed(25);
+  await writer.stop();
+  writeFileSync(join(chats, 'note.txt'), 'the first message\nand an answer\n');
+  await signet.until('backed up by itself', status => status.job === null && status.waiting === null, 60_000);
+  await workbench.status(/^\s*Signet\s*$/).waitFor();
+  t.true((await signet.snapshots()).length > before);
+  const labels = await heard();
+  t.true(
+    labels.some(label => label.includes('Backing up')),
+    labels.join(' | '),
+  );
+  await picture('changed');
+
+  // What is asked for in one place is told by all of them.
+  await workbench.runCommand('Signet: Back Up Now');
+  await workbench.runCommand('Signet: Open Status');
+  const panel = workbench.webview();
+  await panel.locator('h1', { hasText: 'Everything is backed up' }).waitFor();
+  const { lastGoodAt } = await signet.until('good', ({ job, waiting }) => job === null && waiting === null);
+  t.log(await panel.locator('main').innerHTML(), lastGoodAt);
+  await panel.getByLabel('Weekly').check();
+  await workbench.row('Next backup').filter({ hasText: 'unday' }).waitFor();
+  t.is((await signet.status()).schedule.kind, 'weekly' satisfies Schedule['kind']);
+
+  const other = await openWindow();
+  await other.status(/^\s*Signet\s*$/).waitFor({ timeout: 60_000 });
+  const locked = Promise.all([workbench, other].map(window => window.status('Signet: Locked').waitFor()));
+  await signet.ok(['lock']);
+  const lockedAt = performance.now();
+  await locked;
+  t.log(`both windows heard of the lock within ${Math.round(performance.now() - lockedAt)} ms`);
+  await other.close();
+  await picture('locked');
+
+  await workbench.runCommand('Signet: Unlock');
+  await workbench.answer('Unlock Signet', 'not the password');
+  await workbench.question(/wrong/).waitFor({ timeout: 60_000 });
+  await picture('unlock-wrong');
+  await workbench.answer('Unlock Signet', password);
+  await workbench.status(/^\s*Signet\s*$/).waitFor({ timeout: 60_000 });
+
+  // Looking into the newest backup: a text, a picture, and what changed since.
+  const view = 'Snapshots';
+  await workbench.expand('verified', view);
+  await picture('snapshots');
+  await workbench.expand('chats', view);
+  await workbench.row('note.txt', view).dblclick();
+  await workbench.tab('note.txt').waitFor();
+  await workbench.page.locator('.monaco-editor .view-line', { hasText: 'and an answer' }).first().waitFor();
+  await picture('browsed');
+  await workbench.expand('photos', view);
+  await workbench.row('harbour.png', view).dblclick();
+  await workbench.tab('harbour.png').waitFor();
+  await workbench.webview().locator('img').waitFor();
+  await picture('browsed-picture');
+  await workbench.fromMenu('note.txt', view, 'Compare With This Computer');
+  await workbench.page.locator('.monaco-diff-editor').waitFor();
+  await picture('compared');
+
+  await workbench.runCommand('Signet: Restore');
+  await workbench.question('Restore: Which Backup (1/4)').waitFor();
+  await picture('restore-which');
+  await workbench.choose('Restore: Which Backup (1/4)', 'Newest');
+  await picture('restore-what');
+  await workbench.accept('Restore: What (2/4)');
+  await picture('restore-where');
+  await workbench.choose('Restore: Where (3/4)', 'A new folder');
+  await workbench.question('Restore: Preview (4/4)').waitFor();
+  await picture('restore-preview');
+  await workbench.question('Restore: Preview (4/4)').locator('.monaco-list-row').first().click();
+  await workbench.notification(/Restored .* All are readable\./).waitFor({ timeout: 60_000 });
+  await picture('restored');
+  const restored = readdirSync(home).find(name => name.startsWith('Signet Restore')) ?? '';
+  const [source = ''] = readdirSync(join(home, restored));
+  const same = await compareFolders(chats, join(home, restored, source), () => false);
+  t.deepEqual(same.differences, []);
+  t.true(same.rows > 1000);
+
+  // The background part is killed: it is back by itself, and the keychain opens the backup again.
+  const pid = (await signet.daemonPid()) ?? 0;
+  process.kill(pid, 'SIGKILL');
+  const killedAt = performance.now();
+  await workbench.status('Signet: Not Running').waitFor();
+  await workbench.status(/^\s*Signet\s*$/).waitFor();
+  t.log(`back ${Math.round(performance.now() - killedAt)} ms after it was killed`);
+  t.not(await signet.daemonPid(), pid);
 });
 
 /** The command line of the background part. */

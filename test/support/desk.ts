@@ -1,7 +1,7 @@
 // A person's desk: a computer with chats on it, a keyring if there is one, and a real editor in which Signet was installed from its package
 // alone. The command line beside it is the one of that package, too: nothing here runs from the sources.
 
-import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { productVersion } from '../../protocol/version.ts';
@@ -54,7 +54,7 @@ export async function desk(t: ExecutionContext, options: DeskOptions = {}): Prom
   // Named before it is there: the command line is first run after the editor has unpacked it.
   const installed = join(extensions, `signet.signet-${productVersion}`);
   const signet = await installation(t, {
-    ...(existsSync(join(installed, 'x')) ? {} : {}),
+    cli: join(installed, 'daemon', 'cli.mjs'),
     settings: { ...quick, ...options.settings },
     environment: { HOME: home, ...options.environment },
   });

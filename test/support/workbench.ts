@@ -52,12 +52,18 @@ export class Workbench {
 
   /** By its title in the palette, "Signet: Back Up Now". */
   async runCommand(title: string): Promise<void> {
-    await this.page.keyboard.press('F1');
     const input = this.page.locator('.quick-input-widget input').first();
-    await input.waitFor();
+    // A palette that just went away hides the next one, too.
+    for (let tries = 0; tries < 10 && !(await input.isVisible()); tries += 1) {
+      await this.page.keyboard.press('F1');
+      await input.waitFor({ timeout: 1000 }).catch(() => undefined); // once more
+      await this.page.waitForTimeout(100);
+    }
     await input.fill(`>${title}`);
     await this.page.locator('.quick-input-list .monaco-list-row', { hasText: title }).first().waitFor();
     await this.page.keyboard.press('Enter');
+    const palette = this.page.locator('.quick-input-widget', { has: this.page.getByPlaceholder('Type the name of a command to run.') });
+    await palette.waitFor({ state: 'hidden' });
   }
 
   /** The quick input whose title or prompt holds the text. */
