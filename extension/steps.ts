@@ -68,6 +68,8 @@ export interface Question extends Place {
   readonly placeholder?: string;
   readonly hidden?: boolean;
   readonly value?: string;
+  /** What was wrong with the answer before; said until something else is typed. */
+  readonly problem?: string | undefined;
   /** Extra buttons in the title; choosing one ends the question with its answer, or does something beside it. */
   readonly buttons?: readonly ({ readonly icon: string; readonly tooltip: string } & (
     | { readonly answer: string }
@@ -89,6 +91,8 @@ export function ask(question: Question): Promise<Answer<string>> {
   box.placeholder = question.placeholder ?? '';
   box.password = question.hidden ?? false;
   box.value = question.value ?? '';
+  if (question.problem !== undefined)
+    box.validationMessage = { message: question.problem, severity: vscode.InputBoxValidationSeverity.Error };
   const extras = new Map<vscode.QuickInputButton, NonNullable<Question['buttons']>[number]>();
   for (const extra of question.buttons ?? [])
     extras.set({ iconPath: new vscode.ThemeIcon(extra.icon), tooltip: extra.tooltip }, extra);

@@ -152,6 +152,7 @@ export const paramsOf = {
   changePhone: v.strictObject({ secrets }),
   showRecoveryKey: v.strictObject({ secrets }),
   renewRecoveryKey: v.strictObject({ secrets }),
+  showRecoverySheet: v.strictObject({ secrets }),
   writeRecoverySheet: v.strictObject({ to: absolutePath, secrets }),
   startAfresh: v.strictObject({ secrets, progressToken }),
   deleteOldBackup: v.strictObject({ name: v.pipe(path, v.maxLength(1024)), secrets }),

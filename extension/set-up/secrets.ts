@@ -42,6 +42,7 @@ const severities = {
 const judgeAfterMs = 200;
 
 type LockTitles = Pick<KeyTitles, 'password' | 'passwordAgain' | 'phone' | 'phoneAgain'>;
+type Finish<State> = (answers: State) => Promise<string | undefined>;
 
 /**
  * Password, again, phone, again.
@@ -52,8 +53,20 @@ export function newLockSteps(
   shell: Shell,
   titles: LockTitles,
   keychain: Status['keychain'],
-  finish?: (answers: Answers) => Promise<string | undefined>,
+  finish?: Finish<Answers>,
 ): readonly Step<Answers>[] {
+  return [
+    ...newPasswordSteps<Answers>(shell, titles, keychain),
+    ...newPhoneSteps<Answers>(shell, titles, ({ password }) => password, finish),
+  ];
+}
+
+/** A password, and again. */
+export function newPasswordSteps<State extends { readonly password: string }>(
+  shell: Shell,
+  titles: Pick<LockTitles, 'password' | 'passwordAgain'>,
+  keychain: Status['keychain'],
+): readonly Step<State>[] {
   const locale = () => shell.reader().locale;
   const judge = judgeBy(shell.link);
   return [
@@ -94,13 +107,26 @@ export function newLockSteps(
       });
       return typeof again === 'string' ? answers : again;
     },
+  ];
+}
+
+/** A phone number, and again. @param passwordOf it is the lock together with, which it must not give away */
+export function newPhoneSteps<State extends { readonly phone: string }>(
+  shell: Shell,
+  titles: Pick<LockTitles, 'phone' | 'phoneAgain'>,
+  passwordOf: (answers: State) => string,
+  finish?: Finish<State>,
+): readonly Step<State>[] {
+  const locale = () => shell.reader().locale;
+  const judge = judgeBy(shell.link);
+  return [
     async (answers, place) => {
       const typed = await ask({
         ...place,
         title: titles.phone,
         prompt: phonePrompt(locale()),
         value: answers.phone,
-        check: async value => phoneProblem(value, locale()) ?? (await refusedPhone(judge, answers.password, value)),
+        check: async value => phoneProblem(value, locale()) ?? (await refusedPhone(judge, passwordOf(answers), value)),
       });
       return typeof typed === 'string' ? { ...answers, phone: digitsOf(typed) } : typed;
     },
@@ -151,7 +177,6 @@ function generateButton({ link }: Shell) {
 
 const other = '\0other';
 
-type Finish = (answers: Answers) => Promise<string | undefined>;
 type OpenTitles = Pick<KeyTitles, 'password' | 'phone' | 'recoveryKey'>;
 
 /**
@@ -164,7 +189,7 @@ export function openingSteps(
   shell: Shell,
   titles: OpenTitles,
   { byKey }: Pick<Answers, 'byKey'>,
-  finishes: { readonly password: Finish; readonly key?: Finish },
+  finishes: { readonly password: Finish<Answers>; readonly key?: Finish<Answers> },
 ): readonly Step<Answers>[] {
   const first: Step<Answers> = (answers, place) =>
     answers.byKey
@@ -191,7 +216,7 @@ function passwordStep(shell: Shell, titles: OpenTitles, byKey: Step<Answers>): S
   };
 }
 
-function phoneStep(shell: Shell, titles: OpenTitles, finish: Finish): Step<Answers> {
+function phoneStep(shell: Shell, titles: OpenTitles, finish: Finish<Answers>): Step<Answers> {
   return async (answers, place) => {
     const typed = await ask({
       ...place,
@@ -205,7 +230,7 @@ function phoneStep(shell: Shell, titles: OpenTitles, finish: Finish): Step<Answe
   };
 }
 
-function keyStep(shell: Shell, titles: OpenTitles, byPassword: Step<Answers>, finish?: Finish): Step<Answers> {
+function keyStep(shell: Shell, titles: OpenTitles, byPassword: Step<Answers>, finish?: Finish<Answers>): Step<Answers> {
   return async (answers, place) => {
     const typed = await ask({
       ...place,
@@ -228,7 +253,11 @@ function keyStep(shell: Shell, titles: OpenTitles, byPassword: Step<Answers>, fi
   };
 }
 
-async function liveKey(typed: string, { reader }: Shell): Promise<vscode.InputBoxValidationMessage | undefined> {
+/** The hint under a recovery key while it is typed. */
+export async function liveKey(
+  typed: string,
+  { reader }: Pick<Shell, 'reader'>,
+): Promise<vscode.InputBoxValidationMessage | undefined> {
   const hint = keyHint(typed, reader().locale);
   return hint === undefined
     ? undefined
