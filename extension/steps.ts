@@ -69,7 +69,7 @@ export interface Question extends Place {
   readonly hidden?: boolean;
   readonly value?: string;
   /** What was wrong with the answer before; said until something else is typed. */
-  readonly problem?: string;
+  readonly problem?: string | undefined;
   /** Extra buttons in the title; choosing one ends the question with its answer, or does something beside it. */
   readonly buttons?: readonly ({ readonly icon: string; readonly tooltip: string } & (
     | { readonly answer: string }

@@ -141,10 +141,8 @@ export function useEntries(isCloud: boolean, locale: Locale): readonly Choice<Us
   return [
     {
       label: `$(arrow-swap) ${say(locale, 'Move the backup there')}`,
-      detail: say(
-        locale,
-        'Everything is copied and compared first. Password, recovery key and history stay; so do the old copies, until you delete them',
-      ),
+      description: say(locale, 'with password, recovery key and history'),
+      detail: say(locale, 'Everything is copied and compared first; the old copies stay until you delete them'),
       answer: 'move',
     },
     {

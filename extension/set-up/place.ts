@@ -9,7 +9,18 @@ import type { PlaceStatus } from '../../protocol/status.ts';
 import { explain } from '../explain.ts';
 import { asWireError } from '../link.ts';
 import type { Shell } from '../shell.ts';
-import { type Answer, ask, askSteps, back, type Counter, cancelled, choose, type Place, type Step } from '../steps.ts';
+import {
+  type Answer,
+  ask,
+  askSteps,
+  back,
+  type Counter,
+  cancelled,
+  choose,
+  type Place,
+  type Question,
+  type Step,
+} from '../steps.ts';
 import type { FoundPlace, Holds, PlaceDraft, PlaceKind, SignInFlow } from './answers.ts';
 import { addressOf, addressProblem, bucketOf, bucketProblem, clientIdProblem, emptyProblem } from './entries.ts';
 import { openGuide } from './guide-page.ts';
@@ -101,11 +112,20 @@ interface Surroundings {
   readonly question: PlaceQuestion;
   /** Whether Google Drive is connected; `signed-out`: it was, and its owner signs in again with the client id that is known. */
   drive: 'usable' | 'signed-out' | 'unknown';
+  /** Why the place could not be used with what was typed; said where it can be corrected. */
+  problem?: string | undefined;
 }
 
 function driveAmong(places: readonly PlaceStatus[]): Surroundings['drive'] {
   if (connectedDrive(places) !== undefined) return 'usable';
   return places.some(({ remote }) => remote === driveRemote) ? 'signed-out' : 'unknown';
+}
+
+/** Told once. */
+function problemOf(surroundings: Surroundings): string | undefined {
+  const { problem } = surroundings;
+  surroundings.problem = undefined;
+  return problem;
 }
 
 /** In a folder for programs' data, where there is one. */
@@ -124,7 +144,8 @@ function chooseFolder(
 }
 
 /** None where it is connected; who signs in again is asked for no client id. */
-function driveQuestions({ shell, question, drive }: Surroundings): readonly Step<PlaceDraft>[] {
+function driveQuestions(surroundings: Surroundings): readonly Step<PlaceDraft>[] {
+  const { shell, question, drive } = surroundings;
   if (drive === 'usable') return [];
   const flow: Step<PlaceDraft> = async (draft, place) => {
     const answer = await askFlow(shell, { ...place, title: question.titles.drive });
@@ -139,7 +160,7 @@ function driveQuestions({ shell, question, drive }: Surroundings): readonly Step
       return typeof clientId === 'string' ? { ...draft, clientId } : clientId;
     },
     async (draft, place) => {
-      const asked = { ...place, title: question.titles.drive };
+      const asked = { ...place, title: question.titles.drive, problem: problemOf(surroundings) };
       const clientSecret = await askClientSecret(shell, asked, draft);
       return typeof clientSecret === 'string' ? { ...draft, clientSecret } : clientSecret;
     },
@@ -174,7 +195,7 @@ export async function askClientId(
 /** @returns without blanks around it */
 export async function askClientSecret(
   shell: Shell,
-  place: Place,
+  place: Place & Pick<Question, 'problem'>,
   { clientSecret: value = '', flow }: PlaceDraft,
 ): Promise<Answer<string>> {
   const answer = await ask({
@@ -192,7 +213,8 @@ function guideButton(shell: Shell, flow: SignInFlow = 'browser') {
   return { icon: 'book', tooltip: vscode.l10n.t('Open the Guide'), act: () => openGuide(shell, flow) };
 }
 
-function bucketQuestions({ shell, question }: Surroundings, { accessKeyId }: PlaceDraft): readonly Step<PlaceDraft>[] {
+function bucketQuestions(surroundings: Surroundings, { accessKeyId }: PlaceDraft): readonly Step<PlaceDraft>[] {
+  const { shell, question } = surroundings;
   const title = question.titles.s3;
   const locale = () => shell.reader().locale;
   const text =
@@ -205,7 +227,8 @@ function bucketQuestions({ shell, question }: Surroundings, { accessKeyId }: Pla
     ): Step<PlaceDraft> =>
     async (draft, place) => {
       const value = draft[name] ?? '';
-      const typed = await ask({ ...place, title, prompt, value, ...more, check: async given => check(given) });
+      const problem = problemOf(surroundings);
+      const typed = await ask({ ...place, title, prompt, value, problem, ...more, check: async given => check(given) });
       return typeof typed === 'string' ? { ...draft, [name]: clean(typed) } : typed;
     };
   return [
@@ -276,7 +299,10 @@ function lookAt(surroundings: Surroundings): Step<PlaceDraft> {
         surroundings.drive = 'unknown';
         return draft;
       }
-      if (wire.code !== 'E_CANCELLED') vscode.window.showErrorMessage(explain(wire));
+      if (wire.code === 'E_CANCELLED') return back;
+      if (draft.kind === 's3' || (draft.kind === 'drive' && surroundings.drive === 'unknown')) {
+        surroundings.problem = explain(wire);
+      } else vscode.window.showErrorMessage(explain(wire));
       return back;
     }
   };

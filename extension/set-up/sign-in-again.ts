@@ -3,6 +3,7 @@
 
 import * as vscode from 'vscode';
 import { showRemote } from '../../protocol/messages.ts';
+import { adviceWords } from '../../protocol/place-words.ts';
 import { asWireError } from '../link.ts';
 import type { Command, Shell } from '../shell.ts';
 import { askSteps, back, cancelled, type Step } from '../steps.ts';
@@ -29,13 +30,26 @@ export const signIn: Command<readonly [], ConnectedPlace> = async shell => {
   const flow = isElsewhere(shell) ? await askFlow(shell, { title }) : 'browser';
   if (flow === back || flow === cancelled) return undefined;
   try {
-    return await connectPlace(shell, { remote, flow });
+    return tell(await connectPlace(shell, { remote, flow }), shell);
   } catch (error) {
     if (!isClientWrong(asWireError(error))) throw error;
   }
   const client = await askClient(shell, title, { flow, ...(clientId !== undefined && { clientId }) });
-  return client === undefined ? undefined : await connectPlace(shell, { remote, flow, ...client });
+  return client === undefined ? undefined : tell(await connectPlace(shell, { remote, flow, ...client }), shell);
 };
+
+/** With what would make the sign-in last. */
+function tell(place: ConnectedPlace, { reader }: Shell): ConnectedPlace {
+  const { locale } = reader();
+  const { account } = place;
+  const connected =
+    account === undefined
+      ? vscode.l10n.t('Google Drive is connected. Backups go on by themselves.')
+      : vscode.l10n.t('Google Drive is connected: {account}. Backups go on by themselves.', { account });
+  const advice = place.advice.includes('project-in-testing') ? adviceWords('project-in-testing', locale) : undefined;
+  vscode.window.showInformationMessage([connected, ...(advice === undefined ? [] : [advice])].join(' '));
+  return place;
+}
 
 type Client = Pick<PlaceDraft, 'flow' | 'clientId' | 'clientSecret'>;
 
