@@ -21,6 +21,7 @@ export interface HandlersOptions {
   readonly installService: Handlers['installService'];
   readonly uninstallService: Handlers['uninstallService'];
   readonly doctor: Handlers['doctor'];
+  readonly diagnostics: Handlers['diagnostics'];
 }
 
 export function handlersOf({ jobs, vault, clock, pid, stop, ...asGiven }: HandlersOptions): Handlers {

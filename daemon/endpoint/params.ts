@@ -177,6 +177,7 @@ export const paramsOf = {
   stopDaemon: nothing,
   handOver: nothing,
   doctor: nothing,
+  diagnostics: nothing,
   getSettings: nothing,
   setSettings: v.strictObject({ values: settingValues }),
   installService: nothing,

@@ -309,6 +309,7 @@ export function fakeHandlers(changes: Partial<Handlers> = {}, asked: Asked[] = [
     setSettings: async ({ values }) => ({ ...someSettings, ...values }),
     installService: async () => ({ manager: 'systemd', file: '/home/kim/.config/systemd/user/signet.service' }),
     uninstallService: async () => ({ removed: true }),
+    diagnostics: async () => ({ text: 'Signet diagnostics.\n' }),
     doctor: async () => [{ name: 'sqlite', ok: true, detail: '3.50' }],
   };
   const all = { ...usual, ...changes };
