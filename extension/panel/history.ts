@@ -61,12 +61,14 @@ function findingOf(days: readonly HistoryDay[], { now, locale }: Reader): string
     closed.length === 0
       ? ''
       : partial === 0 && none === 0
-        ? plural(
-            locale,
-            closed.length,
-            'There is a good backup of the one day since the first.',
-            'Each of the last {count} days has a good backup.',
-          )
+        ? closed.length === 1
+          ? say(locale, 'There is a good backup of the one day since the first.')
+          : plural(
+              locale,
+              closed.length,
+              'The last {count} day has a good backup.',
+              'Each of the last {count} days has a good backup.',
+            )
         : partial > 0 && none > 0
           ? say(locale, '{good}, {partial}, and {none}.', { good: goodDays, partial: partials, none: nones })
           : say(locale, '{good}, and {others}.', { good: goodDays, others: partial > 0 ? partials : nones });
