@@ -101,15 +101,17 @@ test('a person backs up, loses nothing, and gets everything back, all in the edi
   await picture('changed');
 
   // What is asked for in one place is told by all of them.
+  const { lastGoodAt: goodBefore } = await signet.status();
   await workbench.runCommand('Signet: Back Up Now');
+  await signet.until('good again', ({ lastGoodAt, job }) => job === null && lastGoodAt !== goodBefore);
+  await workbench.row('All backed up').filter({ hasText: 'just now' }).waitFor();
   await workbench.runCommand('Signet: Open Status');
   const panel = workbench.webview();
   await panel.locator('h1', { hasText: 'Everything is backed up' }).waitFor();
-  const { lastGoodAt } = await signet.until('good', ({ job, waiting }) => job === null && waiting === null);
-  t.log(await panel.locator('main').innerHTML(), lastGoodAt);
   await panel.getByLabel('Weekly').check();
-  await workbench.row('Next backup').filter({ hasText: 'unday' }).waitFor();
-  t.is((await signet.status()).schedule.kind, 'weekly' satisfies Schedule['kind']);
+  const weekly: Schedule['kind'] = 'weekly';
+  await signet.until('weekly', ({ schedule }) => schedule.kind === weekly);
+  await panel.getByLabel('Weekly').and(panel.locator(':checked')).waitFor();
 
   const other = await openWindow();
   await other.status(/^\s*Signet\s*$/).waitFor({ timeout: 60_000 });

@@ -62,7 +62,9 @@ export class Workbench {
     await input.fill(`>${title}`);
     await this.page.locator('.quick-input-list .monaco-list-row', { hasText: title }).first().waitFor();
     await this.page.keyboard.press('Enter');
-    const palette = this.page.locator('.quick-input-widget', { has: this.page.getByPlaceholder('Type the name of a command to run.') });
+    const palette = this.page.locator('.quick-input-widget', {
+      has: this.page.getByPlaceholder('Type the name of a command to run.'),
+    });
     await palette.waitFor({ state: 'hidden' });
   }
 
