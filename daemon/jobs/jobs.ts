@@ -246,6 +246,7 @@ export class Jobs {
       queue: this.#queue,
       settings: () => this.#settings.orDefault,
       ready: () => this.#ready(),
+      assertUnlocked: () => this.#assertUnlocked(),
       onChanged: () => this.#changed(),
     });
     this.browsing = new Browsing({
@@ -560,7 +561,7 @@ export class Jobs {
     await checkFolders({ remote, others, sources, home: this.#options.homeFolders, target });
     return this.#queue.run('restore', call, (signal, onProgress) => {
       this.#assertUnlocked(); // it may have been locked while others had their turn
-      return this.#restores.staging(mark, [stagingOf(target, mark)], () =>
+      return this.#restores.staging(mark, wish.dryRun ? [] : [stagingOf(target, mark)], () =>
         this.#options.engine.ask(engine.restore, { ...wish, target, mark }, { signal, onProgress }),
       );
     });
