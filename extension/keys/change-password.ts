@@ -95,8 +95,7 @@ async function startFresh(shell: Shell): Promise<PasswordChange | undefined> {
 async function steps(shell: Shell, title: string, mayUseKey: boolean) {
   const now = await setUpStatus(shell);
   const titles = { password: title, passwordAgain: title };
-  return [
-    ...proofSteps<Answers>(shell, title, now, mayUseKey),
-    ...newPasswordSteps<Answers>(shell, titles, now.keychain),
-  ];
+  // Beside the key a number proves nothing: one that had to be typed would become part of the lock unproved.
+  const key = mayUseKey && now.phoneEnding !== null;
+  return [...proofSteps<Answers>(shell, title, now, key), ...newPasswordSteps<Answers>(shell, titles, now.keychain)];
 }
