@@ -21,6 +21,7 @@ export interface HandlersOptions {
   readonly installService: Handlers['installService'];
   readonly uninstallService: Handlers['uninstallService'];
   readonly doctor: Handlers['doctor'];
+  readonly diagnostics: Handlers['diagnostics'];
 }
 
 export function handlersOf({ jobs, vault, clock, pid, stop, ...asGiven }: HandlersOptions): Handlers {
@@ -101,6 +102,7 @@ export function handlersOf({ jobs, vault, clock, pid, stop, ...asGiven }: Handle
       await jobs.credentials.writeSheet(to, given(secrets));
       return {};
     },
+    showRecoverySheet: async (_, { secrets }) => ({ sheet: await jobs.credentials.showSheet(given(secrets)) }),
     startAfresh: (_, call) => jobs.fresh.start(given(call.secrets), call),
     connectRemote: (wish, { secrets, ...call }) => {
       const [clientSecret, s3Secret] = [secrets.get('clientSecret'), secrets.get('s3Secret')];

@@ -11,10 +11,7 @@ export const commands: Readonly<Record<string, Run>> = {
   'signet.backUpNow': lazily(async () => (await import('./everyday.ts')).backUpNow),
   'signet.cancelBackup': lazily(async () => (await import('./everyday.ts')).cancelBackup),
   'signet.restore': lazily(async () => (await import('./restore/restore.ts')).restoreBackup),
-  'signet.unlock': lazily(async () => {
-    const { unlockVault } = await import('./unlock.ts');
-    return ({ link }) => unlockVault(link);
-  }),
+  'signet.unlock': lazily(async () => (await import('./keys/unlock.ts')).unlockVault),
   'signet.lock': lazily(async () => (await import('./everyday.ts')).lockVault),
   'signet.openStatus': lazily(async () => (await import('./panel/panel.ts')).openStatus),
   'signet.addChats': lazily(async () => (await import('./set-up/add-chats.ts')).addChats),
@@ -24,6 +21,10 @@ export const commands: Readonly<Record<string, Run>> = {
     async () => (await import('./set-up/change-automatic-backup.ts')).changeAutomaticBackup,
   ),
   'signet.browseSnapshots': lazily(async () => (await import('./snapshots/browse.ts')).browseSnapshots),
+  'signet.changePassword': lazily(async () => (await import('./keys/change-password.ts')).changePassword),
+  'signet.changePhone': lazily(async () => (await import('./keys/change-phone.ts')).changePhone),
+  'signet.printRecoverySheet': lazily(async () => (await import('./keys/recovery-sheet.ts')).printRecoverySheet),
+  'signet.renewRecoveryKey': lazily(async () => (await import('./keys/renew-recovery-key.ts')).renewRecoveryKey),
   'signet.verify': lazily(async () => (await import('./verify.ts')).verifyBackups),
   'signet.openSettings': lazily(async () => (await import('./everyday.ts')).openSettings),
   'signet.showLog': lazily(async () => (await import('./everyday.ts')).showLog),

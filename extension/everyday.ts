@@ -20,8 +20,13 @@ export const showLog: Command<readonly [], boolean> = async ({ log }) => {
   return true;
 };
 
-export const openSettings: Command = async () =>
-  vscode.commands.executeCommand('workbench.action.openSettings', '@ext:signet.signet');
+/** They belong to the computer that the extension runs on. @param key of one of them, without `signet.` */
+export const openSettings: Command<readonly [string]> = async (_shell, key) => {
+  const query = typeof key === 'string' ? `@id:signet.${key}` : '@ext:signet.signet';
+  const isRemote = vscode.env.remoteName !== undefined;
+  const command = isRemote ? 'workbench.action.openRemoteSettings' : 'workbench.action.openSettings';
+  return vscode.commands.executeCommand(command, { query });
+};
 
 /** What was stopped for good goes on with this. */
 export const start: Command<readonly [], boolean> = async ({ link, memory }) => {

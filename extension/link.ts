@@ -11,7 +11,7 @@ import {
   type RequestType,
   type RequestType0,
   RevealOutputChannelOn,
-} from 'vscode-languageclient/node';
+} from 'vscode-languageclient';
 import { wasKilled } from '../protocol/claim.ts';
 import { PeerError, type WireError, wireErrorOf } from '../protocol/errors.ts';
 import { type Home, resolveHome } from '../protocol/home.ts';

@@ -109,6 +109,6 @@ function tellRefused(key: string, reason: string): void {
   const show = vscode.l10n.t('Open Settings');
   const text = vscode.l10n.t('A setting was put back as it was: {reason}', { reason });
   vscode.window.showWarningMessage(text, show).then(answer => {
-    if (answer === show) vscode.commands.executeCommand('workbench.action.openSettings', `@id:signet.${key}`);
+    if (answer === show) vscode.commands.executeCommand('signet.openSettings', key);
   });
 }

@@ -68,7 +68,7 @@ export interface Question extends Place {
   readonly placeholder?: string;
   readonly hidden?: boolean;
   readonly value?: string;
-  /** What is wrong with it already, as the place said that was tried with it. */
+  /** What was wrong with the answer before; said until something else is typed. */
   readonly problem?: string | undefined;
   /** Extra buttons in the title; choosing one ends the question with its answer, or does something beside it. */
   readonly buttons?: readonly ({ readonly icon: string; readonly tooltip: string } & (

@@ -285,7 +285,10 @@ export const writeRecoverySheet = new RequestType<
   Record<string, never>,
   WireError
 >('signet/recoverySheet/write');
-/** From the client to the daemon: the recovery sheet (HTML) for the owner's screen. Secrets as for showing the key. */
+/**
+ * From the client to the daemon: the recovery sheet (HTML) for the owner's screen, sealed for this connection under the method's name as
+ * `sheet`. Secrets as for showing the key.
+ */
 export const showRecoverySheet = new RequestType<
   { readonly secrets: SealedSecrets },
   { readonly sealedSheet: SealedSecrets },

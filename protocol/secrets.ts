@@ -16,24 +16,37 @@ export const secretNames = [
   'clientSecret',
   's3Secret',
 ] as const;
+/** What a client may give. */
 export type SecretName = (typeof secretNames)[number];
+/** What only the daemon gives, in an answer: the recovery sheet. */
+export type SealedName = SecretName | 'sheet';
+
+const sealedNames: readonly SealedName[] = [...secretNames, 'sheet'];
 
 /** UTF-8 bytes of one secret at most. */
 export const maxSecretBytes = 1024;
+/** Of the recovery sheet, which is a page of HTML; what two bytes of length can tell. */
+export const maxSheetBytes = 0xffff;
 
 /** Characters of `box` at most: every secret at its longest, in base64url. */
-export const maxBoxLength = Math.ceil(((maxSecretBytes + 3) * secretNames.length + 16) / 3) * 4;
+export const maxBoxLength = base64Length((maxSecretBytes + 3) * secretNames.length);
+const maxSheetBoxLength = base64Length(maxSheetBytes + 3);
 
 const ivBytes = 12;
 const tagBytes = 16;
 const redacted = '[secrets]';
 
+/** Of so many sealed bytes. */
+function base64Length(bytes: number): number {
+  return Math.ceil((bytes + 16) / 3) * 4;
+}
+
 /** Secret values by name. Printing, logging or serialising it shows that there are some, never what they are. */
 export class Secrets {
-  readonly #values: Map<SecretName, Uint8Array>;
+  readonly #values: Map<SealedName, Uint8Array>;
 
   /** Takes the buffers over: `wipe` clears them. */
-  constructor(values: Iterable<readonly [SecretName, Uint8Array]> = []) {
+  constructor(values: Iterable<readonly [SealedName, Uint8Array]> = []) {
     this.#values = new Map(values);
   }
 
@@ -47,15 +60,15 @@ export class Secrets {
   }
 
   /** The bytes themselves, cleared by the next `wipe`; undefined when this secret was not given. */
-  get(name: SecretName): Uint8Array | undefined {
+  get(name: SealedName): Uint8Array | undefined {
     return this.#values.get(name);
   }
 
-  has(name: SecretName): boolean {
+  has(name: SealedName): boolean {
     return this.#values.has(name);
   }
 
-  names(): readonly SecretName[] {
+  names(): readonly SealedName[] {
     return [...this.#values.keys()];
   }
 
@@ -105,6 +118,8 @@ export function secretChannel(side: Side, token: Uint8Array, salt: Uint8Array): 
   const toDaemon = new Uint8Array(hkdfSync('sha256', token, salt, 'signet/ipc/v1/to-daemon', 32));
   const toClient = new Uint8Array(hkdfSync('sha256', token, salt, 'signet/ipc/v1/to-client', 32));
   const [outgoing, incoming] = side === 'daemon' ? [toClient, toDaemon] : [toDaemon, toClient];
+  const gives = side === 'daemon' ? sealedNames : secretNames;
+  const [takes, longestBox] = side === 'daemon' ? [secretNames, maxBoxLength] : [sealedNames, maxSheetBoxLength];
   let sent = 0n;
   let received = 0n;
   let closed = false;
@@ -115,7 +130,7 @@ export function secretChannel(side: Side, token: Uint8Array, salt: Uint8Array): 
       sent += 1n;
       const iv = Buffer.alloc(ivBytes);
       iv.writeBigUInt64BE(sent, ivBytes - 8);
-      const plain = encode(secrets);
+      const plain = encode(secrets, gives);
       try {
         const cipher = createCipheriv('aes-256-gcm', outgoing, iv).setAAD(Buffer.from(purpose));
         const box = Buffer.concat([cipher.update(plain), cipher.final(), cipher.getAuthTag()]);
@@ -126,7 +141,7 @@ export function secretChannel(side: Side, token: Uint8Array, salt: Uint8Array): 
     },
     open(purpose, sealed) {
       const iv = Buffer.from(sealed.iv, 'base64url');
-      const box = sealed.box.length <= maxBoxLength ? Buffer.from(sealed.box, 'base64url') : Buffer.alloc(0);
+      const box = sealed.box.length <= longestBox ? Buffer.from(sealed.box, 'base64url') : Buffer.alloc(0);
       if (closed || iv.length !== ivBytes || box.length < tagBytes) throw refused();
       const counter = iv.readBigUInt64BE(ivBytes - 8);
       if (counter <= received) throw refused();
@@ -142,7 +157,7 @@ export function secretChannel(side: Side, token: Uint8Array, salt: Uint8Array): 
       }
       received = counter;
       try {
-        return decode(plain);
+        return decode(plain, takes);
       } finally {
         plain.fill(0);
       }
@@ -159,13 +174,19 @@ function refused(): PeerError {
   return new PeerError('E_USAGE', 'the sealed secrets do not belong to this request on this connection');
 }
 
+function longest(name: SealedName): number {
+  return name === 'sheet' ? maxSheetBytes : maxSecretBytes;
+}
+
 /** Each secret as one byte for its name, two for its length (big-endian), and its bytes: JSON would need strings. */
-function encode(secrets: Secrets): Buffer {
-  const parts = secretNames.flatMap((name, index) => {
+function encode(secrets: Secrets, names: readonly SealedName[]): Buffer {
+  const stray = secrets.names().find(name => !names.includes(name));
+  if (stray !== undefined) throw new PeerError('E_USAGE', `${stray} is not sent from here`);
+  const parts = names.flatMap((name, index) => {
     const value = secrets.get(name);
     if (value === undefined) return [];
-    if (value.length > maxSecretBytes) {
-      throw new PeerError('E_USAGE', `${name}: ${value.length} bytes, at most ${maxSecretBytes} are accepted`);
+    if (value.length > longest(name)) {
+      throw new PeerError('E_USAGE', `${name}: ${value.length} bytes, at most ${longest(name)} are accepted`);
     }
     return [{ index, value }];
   });
@@ -180,14 +201,14 @@ function encode(secrets: Secrets): Buffer {
   return plain;
 }
 
-function decode(plain: Buffer): Secrets {
-  const values = new Map<SecretName, Uint8Array>();
+function decode(plain: Buffer, names: readonly SealedName[]): Secrets {
+  const values = new Map<SealedName, Uint8Array>();
   let offset = 0;
   while (offset < plain.length) {
-    const name = secretNames[plain[offset] ?? secretNames.length];
+    const name = names[plain[offset] ?? names.length];
     const length = offset + 3 <= plain.length ? plain.readUInt16BE(offset + 1) : plain.length;
     const end = offset + 3 + length;
-    if (name === undefined || values.has(name) || length > maxSecretBytes || end > plain.length) {
+    if (name === undefined || values.has(name) || length > longest(name) || end > plain.length) {
       for (const value of values.values()) value.fill(0);
       throw refused();
     }

@@ -5,7 +5,7 @@
 
 import { chmod, lstat, mkdir, rename, rm, rmdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { Beneath, splitLast } from '../base/beneath.ts';
+import { Beneath, beneath, splitLast } from '../base/beneath.ts';
 import { concat, utf8 } from '../base/bytes.ts';
 import { isCode, SignetError, systemCode } from '../base/errors.ts';
 import { privateFolder, syncFolder } from '../base/files.ts';
@@ -70,13 +70,13 @@ export async function undoSteps(
   const seen = new Map<string, Seen>(entries.map(({ path }) => [path, { live: false, kept: false, staged: false }]));
   for (const [name, folder] of Object.entries(places)) {
     if (folder === undefined) continue;
-    const beneath = new Beneath(folder);
-    for (const [path, what] of seen) {
-      const isHere = await isThere(beneath, bytesOf(path)).catch(isBarred);
-      if (isHere === undefined) seen.delete(path);
-      else seen.set(path, { ...what, [name]: isHere });
-    }
-    await beneath.close();
+    await beneath(folder, async below => {
+      for (const [path, what] of seen) {
+        const isHere = await isThere(below, bytesOf(path)).catch(isBarred);
+        if (isHere === undefined) seen.delete(path);
+        else seen.set(path, { ...what, [name]: isHere });
+      }
+    });
   }
   return planUndo(
     entries.filter(({ path }) => seen.has(path)),
@@ -96,22 +96,22 @@ export interface Undone {
 /**
  * Carries out the steps, or what is left of them after a crash.
  *
- * @param changed the folders that had been made and gone
+ * @param changed what is taken back: all its entries, and the folders that had been made and gone
  * @returns what was done, to be taken back in turn
  */
 export async function undoPlacing(
   steps: readonly UndoStep[],
-  changed: Pick<Undone, 'made' | 'gone'>,
+  changed: Omit<Undone, 'renamed'>,
   places: Folders,
 ): Promise<Undone> {
   const renamed = await exchange(steps, changed.gone, places, true);
   const gone: MissingFolder[] = [];
-  const live = new Beneath(places.root);
-  for (const folder of changed.made.toReversed()) {
-    if (await removeEmpty(live, bytesOf(folder.path))) gone.unshift(folder);
-  }
-  await live.close();
-  await removeEmptied(steps, places.from);
+  await beneath(places.root, async live => {
+    for (const folder of changed.made.toReversed()) {
+      if (await removeEmpty(live, bytesOf(folder.path))) gone.unshift(folder);
+    }
+  });
+  await removeEmptied(changed.entries, places.from);
   return { entries: steps.map(entryOf), made: changed.gone, gone, renamed };
 }
 
@@ -196,23 +196,24 @@ async function freeName(aside: Beneath, folder: Uint8Array, name: Uint8Array): P
 }
 
 /** Takes away the folders of what was kept, once nothing is in them. */
-async function removeEmptied(steps: readonly UndoStep[], kept: string): Promise<void> {
+async function removeEmptied(entries: readonly PlaceEntry[], kept: string): Promise<void> {
   const folders = new Map<string, Uint8Array>();
-  for (const { path } of steps) {
+  for (const { path } of entries) {
     for (let [folder] = splitLast(bytesOf(path)); folder.length > 0; [folder] = splitLast(folder)) {
       folders.set(nameKey(folder), folder);
     }
   }
-  const beneath = new Beneath(kept);
-  for (const folder of [...folders.values()].sort((a, b) => b.length - a.length)) await removeEmpty(beneath, folder);
-  await beneath.close();
+  const deepestFirst = [...folders.values()].sort((a, b) => b.length - a.length);
+  await beneath(kept, async below => {
+    for (const folder of deepestFirst) await removeEmpty(below, folder);
+  });
   await rmdir(kept).catch(stays);
 }
 
-async function removeEmpty(beneath: Beneath, path: Uint8Array): Promise<boolean> {
+async function removeEmpty(below: Beneath, path: Uint8Array): Promise<boolean> {
   const [folder, name] = splitLast(path);
   try {
-    await beneath.writing(folder, at => rmdir(at(name)));
+    await below.writing(folder, at => rmdir(at(name)));
     return true;
   } catch (error) {
     stays(error);
@@ -226,10 +227,10 @@ function stays(error: unknown): void {
   if (!codes.includes(systemCode(error) ?? '') && !isCode(error, 'E_UNSAFE_PATH')) throw error;
 }
 
-async function isThere(beneath: Beneath, path: Uint8Array): Promise<boolean> {
+async function isThere(below: Beneath, path: Uint8Array): Promise<boolean> {
   const [folder, name] = splitLast(path);
   try {
-    await beneath.in(folder, at => lstat(at(name)));
+    await below.in(folder, at => lstat(at(name)));
     return true;
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return false;
@@ -242,9 +243,9 @@ function isBarred(error: unknown): undefined {
   if (!isCode(error, 'E_UNSAFE_PATH')) throw error;
 }
 
-async function syncIfThere(beneath: Beneath, folder: Uint8Array): Promise<void> {
+async function syncIfThere(below: Beneath, folder: Uint8Array): Promise<void> {
   try {
-    await beneath.sync(folder);
+    await below.sync(folder);
   } catch (error) {
     if (!['ENOENT', 'EACCES', 'EPERM'].includes(systemCode(error) ?? '')) throw error; // a folder that may not be read is as durable as it gets
   }

@@ -109,6 +109,16 @@ export class Beneath {
   }
 }
 
+/** Works below a folder, and lets go of it whatever the end. */
+export async function beneath<Result>(root: string, work: (below: Beneath) => Promise<Result>): Promise<Result> {
+  const below = new Beneath(root);
+  try {
+    return await work(below);
+  } finally {
+    await below.close();
+  }
+}
+
 /** A path in its folder and its name. */
 export function splitLast(path: Uint8Array): readonly [folder: Uint8Array, name: Uint8Array] {
   const at = path.lastIndexOf(slash);

@@ -253,9 +253,9 @@ command('install', 'start it by itself at each login from now on', daemon).actio
 command('uninstall', 'start it by itself no longer', daemon).action(async options =>
   (await import('./service.ts')).uninstall(options),
 );
-command('doctor', 'check that this computer has what Signet needs').action(async options =>
-  (await import('./service.ts')).doctor(options),
-);
+command('doctor', 'check that this computer has what Signet needs')
+  .option('--export <file>', 'write that and the end of the log to a new file, without names, numbers and paths')
+  .action(async options => (await import('./service.ts')).doctor(options));
 command('log', 'show what the background part noted')
   .option('--lines <n>', 'how many, the newest', '40')
   .option('--follow', 'go on showing until Ctrl-C')

@@ -17,7 +17,7 @@ import { type ErrorParams, PeerError, type WireError, wireErrorOf } from '../../
 import { maxAnswerLength } from '../../protocol/frames.ts';
 import type { Home } from '../../protocol/home.ts';
 import * as messages from '../../protocol/messages.ts';
-import { Secrets } from '../../protocol/secrets.ts';
+import { type SealedName, Secrets } from '../../protocol/secrets.ts';
 import { type Peer, serve } from '../../protocol/socket.ts';
 import type { JobProgress, SetupResult, Status } from '../../protocol/status.ts';
 import { compareVersions, ownVersions, type Versions } from '../../protocol/version.ts';
@@ -63,6 +63,7 @@ export const requests = {
   showRecoveryKey: messages.showRecoveryKey,
   renewRecoveryKey: messages.renewRecoveryKey,
   writeRecoverySheet: messages.writeRecoverySheet,
+  showRecoverySheet: messages.showRecoverySheet,
   startAfresh: messages.startAfresh,
   deleteOldBackup: messages.deleteOldBackup,
   connectRemote: messages.connectRemote,
@@ -77,6 +78,7 @@ export const requests = {
   stopDaemon: messages.stopDaemon,
   handOver: messages.handOver,
   doctor: messages.doctor,
+  diagnostics: messages.diagnostics,
   getSettings: messages.getSettings,
   setSettings: messages.setSettings,
   installService: messages.installService,
@@ -116,7 +118,9 @@ type OutcomeOf<Result> = Result extends messages.KeyAnswer
   ? Omit<Result, 'sealedKey'> & WithKey
   : Result extends { readonly sealedPassword: messages.SealedSecrets }
     ? { readonly newPassword: Uint8Array }
-    : Result;
+    : Result extends { readonly sealedSheet: messages.SealedSecrets }
+      ? { readonly sheet: Uint8Array }
+      : Result;
 
 /**
  * One function for each request. What it throws crosses as its `{code, params, retryable}` (a SignetError has them); anything else
@@ -171,7 +175,7 @@ const lookMs = 5000;
 /** What a client of another protocol may still ask: enough to see what runs and to replace it. */
 export const ageless: readonly RequestName[] = ['status', 'daemonInfo', 'handOver', 'stopDaemon'];
 /** Nobody is the worse for losing the answer to one of these: it is asked again. */
-const passing: readonly RequestName[] = ['status', 'daemonInfo', 'handOver', 'doctor'];
+const passing: readonly RequestName[] = ['status', 'daemonInfo', 'handOver', 'doctor', 'diagnostics'];
 /** Their results may hold a recovery key. */
 const keyed: readonly RequestName[] = ['setup', 'showRecoveryKey', 'renewRecoveryKey', 'startAfresh'];
 /** Their job belongs to the daemon: a client that cancels its request or leaves only stops waiting. */
@@ -422,7 +426,13 @@ class Client {
       if (detached) work.catch(() => {}); // when nobody waits any more, the job's own record tells how it ended
       const result = await (detached ? Promise.race([work, cancelled.promise]) : work);
       if (keyed.includes(name)) return this.#bounded(this.#sealKey(method, result as Partial<WithKey>));
-      if (name === 'suggestPassword') return this.#sealPassword(method, result as { readonly newPassword: Uint8Array });
+      if (name === 'suggestPassword') {
+        const { newPassword } = result as { readonly newPassword: Uint8Array };
+        return { sealedPassword: this.#seal(method, 'newPassword', newPassword) };
+      }
+      if (name === 'showRecoverySheet') {
+        return { sealedSheet: this.#seal(method, 'sheet', (result as { readonly sheet: Uint8Array }).sheet) };
+      }
       return this.#bounded(result);
     } catch (error) {
       const wire = scrub(toWire(error), given);
@@ -439,21 +449,20 @@ class Client {
   #sealKey(method: string, outcome: Partial<WithKey>): { readonly sealedKey?: messages.SealedSecrets } {
     const { recoveryKey, ...rest } = outcome;
     if (recoveryKey === undefined) return rest;
-    const secrets = new Secrets([['recoveryKey', recoveryKey]]);
-    try {
-      // What is shown has to be right: the raw key, or digits of digits, would never open anything.
-      if (recoveryKey.length !== 64)
-        throw new PeerError('E_INTERNAL', `a recovery key of ${recoveryKey.length} digits`);
-      return { ...rest, sealedKey: this.#peer.secrets.seal(method, secrets) };
-    } finally {
-      secrets.wipe();
+    // What is shown has to be right: the raw key, or digits of digits, would never open anything.
+    if (recoveryKey.length !== 64) {
+      const { length } = recoveryKey;
+      recoveryKey.fill(0);
+      throw new PeerError('E_INTERNAL', `a recovery key of ${length} digits`);
     }
+    return { ...rest, sealedKey: this.#seal(method, 'recoveryKey', recoveryKey) };
   }
 
-  #sealPassword(method: string, { newPassword }: { readonly newPassword: Uint8Array }) {
-    const secrets = new Secrets([['newPassword', newPassword]]);
+  /** Wipes the value. */
+  #seal(method: string, name: SealedName, value: Uint8Array): messages.SealedSecrets {
+    const secrets = new Secrets([[name, value]]);
     try {
-      return { sealedPassword: this.#peer.secrets.seal(method, secrets) };
+      return this.#peer.secrets.seal(method, secrets);
     } finally {
       secrets.wipe();
     }

@@ -142,8 +142,8 @@ export class Credentials {
    * @throws E_TARGET_NOT_EMPTY · E_USAGE where it would travel to the cloud or lie among Signet's own files
    */
   async writeSheet(to: string, secrets: GivenSecrets): Promise<void> {
-    const { vault, session, clock, homeFolders, syncAppOf } = this.#options;
-    const { remote, sources, deviceLabel } = session.settings();
+    const { session, homeFolders, syncAppOf } = this.#options;
+    const { remote, sources } = session.settings();
     await checkFolders({ remote, sources, home: homeFolders, sheet: to });
     const app = await syncAppOf(await physical(to));
     if (app !== undefined) {
@@ -151,10 +151,29 @@ export class Credentials {
         params: { detail: `${app} uploads what lies in the folder of ${to}: choose another one`, path: to },
       });
     }
+    const sheet = await this.#sheet(secrets);
+    try {
+      await writeNew(to, sheet);
+      session.remembered.sheetSeen();
+    } finally {
+      wipe(sheet);
+    }
+  }
+
+  /** The recovery sheet (HTML), the caller's to wipe. */
+  async showSheet(secrets: GivenSecrets): Promise<Uint8Array> {
+    const sheet = await this.#sheet(secrets);
+    this.#options.session.remembered.sheetSeen();
+    return sheet;
+  }
+
+  async #sheet(secrets: GivenSecrets): Promise<Uint8Array> {
+    const { vault, session, clock } = this.#options;
     needed(secrets.password, 'password');
+    const { remote, deviceLabel } = session.settings();
     await session.prove(secrets);
     const { repositoryId, keyFileId, ownHead } = await session.witness();
-    const sheet = await vault.recoverySheet({
+    return vault.recoverySheet({
       date: new Intl.DateTimeFormat('en-GB', { dateStyle: 'long' }).format(clock.now()),
       place: remoteLabel(remote),
       folder: remoteName(remote),
@@ -164,12 +183,6 @@ export class Credentials {
       keyFileId,
       ...(isCloud(remote) && { cloud: { remote, ...session.told(remote) } }),
     });
-    try {
-      await writeNew(to, sheet);
-      session.remembered.sheetSeen();
-    } finally {
-      wipe(sheet);
-    }
   }
 
   /** Of this computer's own doing in the cloud: a change was about to write it and did not come to its end. */

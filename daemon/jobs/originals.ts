@@ -118,6 +118,7 @@ export class Originals {
           v: 1,
           kind: 'put-back',
           id: mark,
+          number: await records.nextNumber(),
           at: this.#now(),
           source: source.id,
           label: source.label,
@@ -132,8 +133,8 @@ export class Originals {
         await handOver();
         const { step, ...done } = putBack;
         await this.#place(name, putBack, target);
+        await removeStaging(target); // only folders are left in it; noted as long as it is there
         await records.save(name, done);
-        await removeStaging(target);
         this.#changedBy(done);
         this.#options.log.info('files put back into their place', { count: entries.length });
         const isKept = entries.some(({ kind }) => kind !== 'comes-back');
@@ -185,7 +186,7 @@ export class Originals {
         code: toSignetError(error).code,
       });
       const steps = await undoSteps(entries, { root, kept, staged: from });
-      const { renamed } = await undoPlacing(steps, { made, gone: [] }, { root, from: kept, to: from });
+      const { renamed } = await undoPlacing(steps, record, { root, from: kept, to: from });
       await this.#options.records.remove(name);
       if (renamed === 0) await removeStaging(staging);
       const isHeld = process.platform === 'win32' && ['EBUSY', 'EPERM', 'EACCES'].includes(systemCode(error) ?? '');
@@ -195,7 +196,7 @@ export class Originals {
 
   async #undo(name: string, record: PutBack): Promise<PutBack> {
     const { records, randomBytes } = this.#options;
-    const { root, kept, entries, made, gone, step, ...rest } = record;
+    const { root, kept, entries, step, ...rest } = record;
     const undoing =
       step?.kind === 'undoing'
         ? step
@@ -206,12 +207,13 @@ export class Originals {
             ...(step !== undefined && { staging: step.staging }),
           };
     await records.save(name, { ...record, step: undoing });
-    const undone = await undoPlacing(undoing.steps, { made, gone }, { root, from: kept, to: undoing.keptNow });
+    const undone = await undoPlacing(undoing.steps, record, { root, from: kept, to: undoing.keptNow });
     await syncBeside(root);
     const next: PutBack = {
       ...rest,
       root,
       id: toHex(randomBytes(6)),
+      number: await records.nextNumber(),
       at: this.#now(),
       kept: undoing.keptNow,
       entries: undone.entries,
@@ -239,7 +241,7 @@ export class Originals {
       const needsKept = record.step === undefined && record.entries.some(({ kind }) => kind !== 'comes-back');
       if (!needsKept || (await isFolder(record.kept))) found.push([name, record]);
     }
-    return found.sort(([, a], [, b]) => (a.at < b.at ? 1 : a.at > b.at ? -1 : 0));
+    return found.sort(([, a], [, b]) => b.number - a.number);
   }
 
   #source(id: string): SourceSetting {

@@ -21,6 +21,8 @@ export interface PutBack {
   readonly kind: 'put-back';
   /** 12 hex digits, drawn anew when it is undone. */
   readonly id: string;
+  /** Higher than that of all before: clocks jump. */
+  readonly number: number;
   /** RFC 3339. */
   readonly at: string;
   readonly source: string;
@@ -100,6 +102,11 @@ export class RestoreRecords {
       note.kind === 'put-back' ? [[name, note] as const] : [],
     );
     return new Map(found);
+  }
+
+  /** For the next record. */
+  async nextNumber(): Promise<number> {
+    return Math.max(0, ...[...(await this.putBacks()).values()].map(({ number }) => number)) + 1;
   }
 
   save(name: string, record: PutBack): Promise<void> {

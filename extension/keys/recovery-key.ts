@@ -8,7 +8,8 @@ import { asWireError } from '../link.ts';
 import type { Shell } from '../shell.ts';
 import { ask } from '../steps.ts';
 import { keyRows } from './key-hints.ts';
-import { type Proof, type ShownSheet, showRecoverySheet } from './recovery-sheet.ts';
+import type { Proof } from './proof.ts';
+import { type ShownSheet, showRecoverySheet } from './recovery-sheet.ts';
 
 /**
  * True when the key was kept and a group of it typed back. Closing early is allowed: who knows the password can see the key again.

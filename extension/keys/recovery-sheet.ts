@@ -9,16 +9,19 @@ import { resolveHome } from '../../protocol/home.ts';
 import { showRecoverySheet as sheetRequest, writeRecoverySheet } from '../../protocol/messages.ts';
 import { explain } from '../explain.ts';
 import { asWireError } from '../link.ts';
-import type { Shell } from '../shell.ts';
+import type { Command, Shell } from '../shell.ts';
 import { layOut } from './passing-file.ts';
+import { askUntilProven, nothingAsked, type Proof, proofOf, proofSteps, setUpStatus, working } from './proof.ts';
 import { isSheetWish, sheetPage } from './sheet-page.ts';
 
-/** What the daemon asks for before it shows a key. */
-export interface Proof {
-  readonly password: string;
-  /** Where the computer does not remember it. */
-  readonly phone?: string;
-}
+/** True when it is on the screen. */
+export const printRecoverySheet: Command<readonly [], boolean> = async shell => {
+  const steps = proofSteps(shell, vscode.l10n.t('Print Recovery Sheet'), await setUpStatus(shell));
+  const done = await askUntilProven(nothingAsked, steps, answers =>
+    working(vscode.l10n.t('Making the recovery sheet'), () => showRecoverySheet(shell, proofOf(answers))),
+  );
+  return done === undefined ? undefined : true;
+};
 
 /** A recovery sheet on the screen. */
 export interface ShownSheet {

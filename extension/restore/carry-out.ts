@@ -1,19 +1,23 @@
 // The restore itself: progress in a notice that can stop it, and a report when it is done.
 
-import type { CancellationToken } from 'vscode';
 import * as vscode from 'vscode';
-import type { RequestType } from 'vscode-jsonrpc/node';
-import type { WireError } from '../../protocol/errors.ts';
 import { listed } from '../../protocol/formats.ts';
-import { listUndos, restore, restoreOriginal, undoRestore, type WithProgress } from '../../protocol/messages.ts';
-import type { OriginalRestoreResult, RestoreResult, RestoreUndo, SnapshotSource } from '../../protocol/status.ts';
+import { listUndos, restore, restoreOriginal, undoRestore } from '../../protocol/messages.ts';
+import type {
+  JobProgress,
+  OriginalRestoreResult,
+  RestoreResult,
+  RestoreUndo,
+  SnapshotSource,
+} from '../../protocol/status.ts';
 import { explain } from '../explain.ts';
 import { asWireError } from '../link.ts';
+import { withJobProgress } from '../progress.ts';
 import type { Shell } from '../shell.ts';
-import { percentOf } from '../views.ts';
+import type { Reader } from '../views.ts';
 import { closingApps } from './closing-apps.ts';
 import { showList } from './list-page.ts';
-import { dividedByPlace, includeOf, partsOf, type Shown, type What, type Where } from './wishes.ts';
+import { dividedByPlace, includeOf, type Part, partsOf, type Shown, type What, type Where } from './wishes.ts';
 import { gapLines, outcomeOf, progressWords, reportWords, undoneWords, undoWords } from './words.ts';
 
 export type Restored = RestoreResult | readonly OriginalRestoreResult[];
@@ -41,15 +45,7 @@ async function intoFolder(
   const include = includeOf(what);
   const parts = partsOf(what, sources);
   const wish = { snapshot: snapshot.id, target, ...(include !== undefined && { include }) };
-  const result = await withProgress(
-    shell,
-    titleOf(
-      shell,
-      parts.map(({ source }) => source),
-    ),
-    restore,
-    wish,
-  );
+  const result = await withJobProgress(shell, titleOf(shell, parts), restore, wish, words);
   const whole = parts.some(part => part.include !== undefined) ? [] : parts.map(({ source }) => source);
   report(shell, [result], whole, { title: vscode.l10n.t('Open Folder'), run: () => openFolder(result.target) });
   return result;
@@ -65,7 +61,7 @@ async function intoPlace(
   try {
     for (const { source, include } of here) {
       const wish = { snapshot: snapshot.id, source: source.id, ...(include !== undefined && { include }) };
-      const one = () => withProgress(shell, titleOf(shell, [source]), restoreOriginal, wish);
+      const one = () => withJobProgress(shell, titleOf(shell, [{ source }]), restoreOriginal, wish, words);
       results.push(await closingApps(shell, one));
     }
   } finally {
@@ -77,36 +73,16 @@ async function intoPlace(
   return results;
 }
 
-function titleOf({ reader }: Shell, sources: readonly SnapshotSource[]): string {
-  if (sources.length === 0) return vscode.l10n.t('Restoring');
+function titleOf({ reader }: Shell, parts: readonly Part[]): string {
+  if (parts.length === 0) return vscode.l10n.t('Restoring');
   const app = listed(
-    sources.map(({ label }) => label),
+    parts.map(({ source }) => source.label),
     reader().locale,
   );
   return vscode.l10n.t('Restoring {app}', { app });
 }
 
-/** A long request under a notice with its progress and a way to stop it. */
-function withProgress<Params extends object, Result>(
-  { link, reader }: Shell,
-  title: string,
-  type: RequestType<WithProgress & Params, Result, WireError>,
-  params: Params,
-): Promise<Result> {
-  const options = { location: vscode.ProgressLocation.Notification, title, cancellable: true };
-  const run = async (shown: vscode.Progress<{ message?: string; increment?: number }>, token: CancellationToken) => {
-    let told = 0;
-    return await link.request<WithProgress & Params, Result>(type, params, {
-      token,
-      onProgress: job => {
-        const share = percentOf(job) ?? told;
-        shown.report({ increment: Math.max(0, share - told), message: progressWords(job, reader().locale) });
-        told = Math.max(told, share);
-      },
-    });
-  };
-  return Promise.resolve(vscode.window.withProgress(options, run));
-}
+const words = (job: JobProgress, { locale }: Reader) => progressWords(job, locale);
 
 interface Offer {
   readonly title: string;
@@ -145,7 +121,7 @@ export async function takeBack(shell: Shell, undo: RestoreUndo): Promise<Restore
   const go = vscode.l10n.t('Take Back');
   if ((await vscode.window.showWarningMessage(message, { modal: true, detail }, go)) !== go) return undefined;
   const title = vscode.l10n.t('Taking back the restore of {app}', { app: undo.label });
-  const one = () => withProgress(shell, title, undoRestore, { id: undo.id });
+  const one = () => withJobProgress(shell, title, undoRestore, { id: undo.id }, words);
   const answer = await closingApps(shell, one);
   vscode.window.showInformationMessage(undoneWords(undo, shell.reader().locale));
   return answer;

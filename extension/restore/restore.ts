@@ -2,12 +2,11 @@
 // is asked nothing, except before files are overwritten where they are.
 
 import * as vscode from 'vscode';
-import { PeerError } from '../../protocol/errors.ts';
 import { showSnapshot, snapshots, status } from '../../protocol/messages.ts';
 import type { RestoreUndo } from '../../protocol/status.ts';
+import { unlocked } from '../keys-needed.ts';
 import type { Command, Shell } from '../shell.ts';
 import { askInOrder, type Step } from '../steps.ts';
-import { unlockVault } from '../unlock.ts';
 import { carryOut, type Restored, takeBack } from './carry-out.ts';
 import type { Answers } from './dialogue.ts';
 import { preview } from './preview.ts';
@@ -15,9 +14,10 @@ import { whatOfIt } from './what.ts';
 import { whereTo } from './where.ts';
 import { whichBackup } from './which.ts';
 import { type Given, givenIn, whatGiven, whereGiven } from './wishes.ts';
+import { newestWords } from './words.ts';
 
 /** The report; of a restore that was taken back, how that is undone; undefined when the person gave up. */
-export const restoreBackup: Command<readonly [Given?], Restored | RestoreUndo> = async (shell, ...[given]) => {
+export const restoreBackup: Command<readonly [Given], Restored | RestoreUndo> = async (shell, ...[given]) => {
   const wish = givenIn(given);
   if (!(await isOpen(shell))) return undefined;
   const start = await startOf(shell, wish);
@@ -57,8 +57,21 @@ async function startOf({ link }: Shell, wish: Given): Promise<Answers | undefine
   return undefined;
 }
 
-async function isOpen({ link }: Shell): Promise<boolean> {
-  const { vault } = await link.request(status, {});
-  if (vault === 'absent') throw new PeerError('E_NOT_SET_UP', 'no backup is set up here');
-  return vault === 'unlocked' || (await unlockVault(link));
+/** Locked: unlocked first. Not set up: joined first, to look and restore only. */
+async function isOpen(shell: Shell): Promise<boolean> {
+  const { vault } = await shell.link.request(status, {});
+  if (vault !== 'absent') return unlocked(shell);
+  const { joinToRestore } = await import('../set-up/join.ts');
+  return (await joinToRestore(shell)) && (await isNewest(shell));
+}
+
+/** A computer that is new to the backup cannot tell an old copy of it from the newest: the number on the sheet can. */
+async function isNewest({ link, reader }: Shell): Promise<boolean> {
+  const { entries } = await link.request(snapshots, {});
+  const newest = entries.find(({ announced }) => announced);
+  if (newest === undefined) return true;
+  const { message, detail } = newestWords(newest, reader());
+  const goOn: vscode.MessageItem = { title: vscode.l10n.t('Go On') };
+  const stop: vscode.MessageItem = { title: vscode.l10n.t('Stop'), isCloseAffordance: true };
+  return (await vscode.window.showInformationMessage(message, { modal: true, detail }, goOn, stop)) === goOn;
 }

@@ -42,6 +42,7 @@ const severities = {
 const judgeAfterMs = 200;
 
 type LockTitles = Pick<KeyTitles, 'password' | 'passwordAgain' | 'phone' | 'phoneAgain'>;
+type Finish<State> = (answers: State) => Promise<string | undefined>;
 
 /**
  * Password, again, phone, again.
@@ -52,8 +53,20 @@ export function newLockSteps(
   shell: Shell,
   titles: LockTitles,
   keychain: Status['keychain'],
-  finish?: (answers: Answers) => Promise<string | undefined>,
+  finish?: Finish<Answers>,
 ): readonly Step<Answers>[] {
+  return [
+    ...newPasswordSteps<Answers>(shell, titles, keychain),
+    ...newPhoneSteps<Answers>(shell, titles, ({ password }) => password, finish),
+  ];
+}
+
+/** A password, and again. */
+export function newPasswordSteps<State extends { readonly password: string }>(
+  shell: Shell,
+  titles: Pick<LockTitles, 'password' | 'passwordAgain'>,
+  keychain: Status['keychain'],
+): readonly Step<State>[] {
   const locale = () => shell.reader().locale;
   const judge = judgeBy(shell.link);
   return [
@@ -94,13 +107,26 @@ export function newLockSteps(
       });
       return typeof again === 'string' ? answers : again;
     },
+  ];
+}
+
+/** A phone number, and again. @param passwordOf it is the lock together with, which it must not give away */
+export function newPhoneSteps<State extends { readonly phone: string }>(
+  shell: Shell,
+  titles: Pick<LockTitles, 'phone' | 'phoneAgain'>,
+  passwordOf: (answers: State) => string,
+  finish?: Finish<State>,
+): readonly Step<State>[] {
+  const locale = () => shell.reader().locale;
+  const judge = judgeBy(shell.link);
+  return [
     async (answers, place) => {
       const typed = await ask({
         ...place,
         title: titles.phone,
         prompt: phonePrompt(locale()),
         value: answers.phone,
-        check: async value => phoneProblem(value, locale()) ?? (await refusedPhone(judge, answers.password, value)),
+        check: async value => phoneProblem(value, locale()) ?? (await refusedPhone(judge, passwordOf(answers), value)),
       });
       return typeof typed === 'string' ? { ...answers, phone: digitsOf(typed) } : typed;
     },
@@ -151,13 +177,12 @@ function generateButton({ link }: Shell) {
 
 const other = '\0other';
 
-type Finish = (answers: Answers) => Promise<string | undefined>;
 type OpenTitles = Pick<KeyTitles, 'password' | 'phone' | 'recoveryKey'>;
 
 /** What is done when the last was typed; what it answers is the reason why it did not work. Without one for the key more is asked. */
 export interface Finishes {
-  readonly password: Finish;
-  readonly key?: Finish;
+  readonly password: Finish<Answers>;
+  readonly key?: Finish<Answers>;
   /** The number as it was typed last: it stands there again for who went back to correct the password. */
   readonly typed: { phone: string };
 }
@@ -213,7 +238,7 @@ function phoneStep(shell: Shell, titles: OpenTitles, { password: finish, typed: 
   };
 }
 
-function keyStep(shell: Shell, titles: OpenTitles, byPassword: Step<Answers>, finish?: Finish): Step<Answers> {
+function keyStep(shell: Shell, titles: OpenTitles, byPassword: Step<Answers>, finish?: Finish<Answers>): Step<Answers> {
   return async (answers, place) => {
     const typed = await ask({
       ...place,
@@ -236,7 +261,11 @@ function keyStep(shell: Shell, titles: OpenTitles, byPassword: Step<Answers>, fi
   };
 }
 
-async function liveKey(typed: string, { reader }: Shell): Promise<vscode.InputBoxValidationMessage | undefined> {
+/** The hint under a recovery key while it is typed. */
+export async function liveKey(
+  typed: string,
+  { reader }: Pick<Shell, 'reader'>,
+): Promise<vscode.InputBoxValidationMessage | undefined> {
   const hint = keyHint(typed, reader().locale);
   return hint === undefined
     ? undefined

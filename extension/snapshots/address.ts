@@ -5,6 +5,8 @@
 import type { SnapshotSource } from '../../protocol/status.ts';
 
 export const scheme = 'signet-snapshot';
+/** A file of this computer that is compared with one of a backup; the rest of the address is that of the file. */
+export const liveScheme = 'signet-live';
 
 type Named = Pick<SnapshotSource, 'id' | 'label'>;
 

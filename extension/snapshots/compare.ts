@@ -7,7 +7,7 @@ import { compareSnapshots } from '../../protocol/messages.ts';
 import type { ListEntry, SnapshotDifference, SnapshotEntry } from '../../protocol/status.ts';
 import type { Command, Shell } from '../shell.ts';
 import { back, type Choice, cancelled, choose } from '../steps.ts';
-import { nameOf, segmentOf } from './address.ts';
+import { liveScheme, nameOf, segmentOf } from './address.ts';
 import type { SnapshotPath } from './browse.ts';
 import { chooseSnapshot } from './choose-snapshot.ts';
 import { Contents, maxShownBytes, type Shown } from './contents.ts';
@@ -171,9 +171,15 @@ export const compareWithLive: Command<readonly [SnapshotPath], boolean> = async 
   }
   const when = momentWords(shown.snapshot.at, shell.reader());
   const title = vscode.l10n.t('{name} ({when} ↔ now)', { name, when });
-  await vscode.commands.executeCommand('vscode.diff', uriOf(snapshot, shown.sources, path), live, title, {
-    preview: true,
-  });
+  await vscode.commands.executeCommand(
+    'vscode.diff',
+    uriOf(snapshot, shown.sources, path),
+    live.with({ scheme: liveScheme }),
+    title,
+    {
+      preview: true,
+    },
+  );
   return true;
 };
 
@@ -217,5 +223,6 @@ async function tellSizes(shell: Shell, name: string, kind: FileKind, left: ListE
           values,
         )
       : vscode.l10n.t('{name} cannot be shown side by side. Before: {before}. After: {after}.', values),
+    vscode.l10n.t('OK'), // with a button the notice shows all of its text
   );
 }

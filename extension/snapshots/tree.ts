@@ -10,6 +10,7 @@ import { asWireError } from '../link.ts';
 import type { Shell } from '../shell.ts';
 import type { Known } from '../views.ts';
 import { Contents } from './contents.ts';
+import { closeFilesOfBackups } from './hide.ts';
 import { findSnapshot, groupNode, moreNode, type PathNode, pathNode, snapshotNode, type TreeNode } from './nodes.ts';
 import { entryRow, type Group, groupsOf, moreRow, type Row, snapshotRow, sourceRow } from './rows.ts';
 import { uriOf } from './uri.ts';
@@ -67,6 +68,8 @@ export class SnapshotTree implements vscode.TreeDataProvider<TreeNode>, vscode.D
       this.#folders.clear();
       this.#contents.forget();
     }
+    if (known.kind === 'connected' && known.status.vault === 'locked')
+      closeFilesOfBackups().catch(() => this.#shell.log.warn('files of backups stay open'));
     this.#changed.fire(undefined);
   }
 

@@ -1,6 +1,7 @@
 // A process that dies at a chosen write: from then on nothing it does reaches a disk. Counts every change it makes to files and to
 // state.db, the folder remote's included, by standing in front of Node's own functions. One at a time, in a test process of its own.
 
+import { readlinkSync } from 'node:fs';
 import fs from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
 import { DatabaseSync, StatementSync } from 'node:sqlite';
@@ -49,9 +50,16 @@ export function refuseRemoval(file: string): () => void {
   };
 }
 
+/** Of a name in a folder that is held, where that lies. */
+function physicalOf(path: unknown): string | undefined {
+  const text = path instanceof Uint8Array ? Buffer.from(path).toString('latin1') : path;
+  if (typeof text !== 'string') return undefined;
+  return text.replace(/^\/proc\/self\/fd\/\d+/, held => readlinkSync(held));
+}
+
 function patch(folder: string, write: () => void): () => void {
   const before: (() => void)[] = [];
-  const isOurs = (path: unknown): boolean => typeof path === 'string' && path.startsWith(folder);
+  const isOurs = (path: unknown): boolean => physicalOf(path)?.startsWith(folder) === true;
   const replace = <Target extends object, Key extends keyof Target>(
     target: Target,
     key: Key,

@@ -31,6 +31,8 @@ export const noPhone = '+1 555 0100';
 export const suggested = 'ablaze tidal frosty mango untie clock';
 export const recoveryKey = '0123456789abcdef'.repeat(4);
 
+export const recoverySheet = '<!doctype html><title>Signet recovery sheet</title>';
+
 export function someStatus(changes: Partial<Status> = {}): Status {
   return {
     protocolVersion,
@@ -281,6 +283,7 @@ export function fakeHandlers(changes: Partial<Handlers> = {}, asked: Asked[] = [
     showRecoveryKey: async () => ({ recoveryKey: new Uint8Array(Buffer.from(recoveryKey)) }),
     renewRecoveryKey: async () => ({ recoveryKey: new Uint8Array(Buffer.from(recoveryKey)) }),
     writeRecoverySheet: async () => ({}),
+    showRecoverySheet: async () => ({ sheet: new Uint8Array(Buffer.from(recoverySheet)) }),
     startAfresh: async () => ({
       repositoryId: 'ee'.repeat(32),
       remote: 'folder:/media/disk/Backup-20261123-ab12',
@@ -306,6 +309,7 @@ export function fakeHandlers(changes: Partial<Handlers> = {}, asked: Asked[] = [
     setSettings: async ({ values }) => ({ ...someSettings, ...values }),
     installService: async () => ({ manager: 'systemd', file: '/home/kim/.config/systemd/user/signet.service' }),
     uninstallService: async () => ({ removed: true }),
+    diagnostics: async () => ({ text: 'Signet diagnostics.\n' }),
     doctor: async () => [{ name: 'sqlite', ok: true, detail: '3.50' }],
   };
   const all = { ...usual, ...changes };

@@ -447,6 +447,19 @@ test('the recovery sheet is a new private file that loads nothing, and names wha
   await fails(t, 'E_USAGE', () => made.jobs.credentials.writeSheet(to, given({ password })));
 });
 
+test('the recovery sheet that is shown is the one that is written, to who knows the password', async t => {
+  const made = await machine(t);
+  await made.jobs.unlock(given({ password }));
+  t.is(made.jobs.status().dates?.sheetAt, undefined);
+  const to = join(made.folder, 'sheet.html');
+  const shown = await made.jobs.credentials.showSheet(given({ password }));
+  t.truthy(made.jobs.status().dates?.sheetAt);
+  await made.jobs.credentials.writeSheet(to, given({ password }));
+  t.deepEqual(Buffer.from(shown), readFileSync(to));
+  await fails(t, 'E_WRONG_SECRET', () => made.jobs.credentials.showSheet(given({ password: 'not the password' })));
+  await fails(t, 'E_USAGE', () => made.jobs.credentials.showSheet(given({})));
+});
+
 test('the recovery sheet is never written where it would be backed up or uploaded', async t => {
   const made = await machine(t);
   await made.jobs.unlock(given({ password }));

@@ -15,7 +15,14 @@ import { type Dialed, dial } from '../../protocol/socket.ts';
 import type { JobProgress, Status } from '../../protocol/status.ts';
 import { productVersion, protocolVersion } from '../../protocol/version.ts';
 import { startFakeDaemon } from '../support/daemon-process.ts';
-import { type Asked, backupResult, fakeHandlers, recoveryKey, someStatus } from '../support/fake-handlers.ts';
+import {
+  type Asked,
+  backupResult,
+  fakeHandlers,
+  recoveryKey,
+  recoverySheet,
+  someStatus,
+} from '../support/fake-handlers.ts';
 import { manualClock } from '../support/manual-clock.ts';
 import { hello, proveOn } from '../support/raw-wire.ts';
 import { temporaryFolder, temporaryHome } from '../support/temporary-home.ts';
@@ -84,6 +91,19 @@ test('initialize tells the versions, and nothing is answered before it', async t
     signet: { protocolVersion, daemonVersion: productVersion },
   });
   t.is(asked.length, 0);
+});
+
+test('a recovery sheet crosses sealed, and is wiped once it has', async t => {
+  const sheet = new Uint8Array(Buffer.from(recoverySheet));
+  const { home } = await given(t, { showRecoverySheet: async () => ({ sheet }) });
+  const { connection, dialed } = await client(t, home);
+  const { secrets: channel } = dialed;
+  const { method } = messages.showRecoverySheet;
+  const secrets = channel.seal(method, Secrets.of({ password: 'correct horse' }));
+  const answer = await connection.sendRequest(messages.showRecoverySheet, { secrets });
+  t.deepEqual(Object.keys(answer), ['sealedSheet']);
+  t.is(Buffer.from(channel.open(method, answer.sealedSheet).get('sheet') ?? []).toString(), recoverySheet);
+  t.true(sheet.every(byte => byte === 0));
 });
 
 test('every request reaches its handler with its parameters and comes back typed', async t => {

@@ -1,8 +1,29 @@
-import { randomBytes } from 'node:crypto';
+import { createCipheriv, hkdfSync, randomBytes } from 'node:crypto';
 import { inspect } from 'node:util';
 import test from 'ava';
 import fc from 'fast-check';
-import { maxBoxLength, maxSecretBytes, Secrets, secretChannel, secretNames } from '../../protocol/secrets.ts';
+import { recoverySheet } from '../../daemon/vault/recovery-sheet.ts';
+import {
+  maxBoxLength,
+  maxSecretBytes,
+  maxSheetBytes,
+  Secrets,
+  secretChannel,
+  secretNames,
+} from '../../protocol/secrets.ts';
+
+function recoverySheetOf(remote: string): Buffer {
+  const facts = {
+    date: '',
+    place: remote,
+    folder: remote,
+    device: 'x'.repeat(64),
+    newest: 1,
+    repositoryId: '',
+    keyFileId: '',
+  };
+  return Buffer.from(recoverySheet({ ...facts, cloud: { remote } }, new Uint8Array(32)));
+}
 
 function pair(token = randomBytes(32), salt = randomBytes(64)) {
   return { client: secretChannel('client', token, salt), daemon: secretChannel('daemon', token, salt) };
@@ -83,6 +104,31 @@ test('every secret at its longest fits the bound of a box; one byte more is refu
   t.is(daemon.open('signet/setup', sealed).names().length, secretNames.length);
   const error = t.throws(() => client.seal('signet/setup', Secrets.of({ password: 'x'.repeat(maxSecretBytes + 1) })));
   t.false(error.message.includes('xxx'));
+});
+
+test('a recovery sheet goes from the daemon to a client alone, up to a bound of its own', t => {
+  const { client, daemon } = pair();
+  const page = (bytes: number) => new Secrets([['sheet', new Uint8Array(bytes).fill(0x3c)]]);
+  const sealed = daemon.seal('signet/recoverySheet/show', page(maxSheetBytes));
+  t.is(client.open('signet/recoverySheet/show', sealed).get('sheet')?.length, maxSheetBytes);
+  t.throws(() => daemon.seal('signet/recoverySheet/show', page(maxSheetBytes + 1)), { code: 'E_USAGE' });
+  t.throws(() => client.seal('signet/recoverySheet/write', page(10)), { code: 'E_USAGE' });
+  t.true(recoverySheetOf('x'.repeat(4000)).length <= maxSheetBytes, 'also of a place with the longest name there is');
+});
+
+test('a client that seals a sheet all the same is refused', t => {
+  const token = randomBytes(32);
+  const salt = randomBytes(64);
+  const daemon = secretChannel('daemon', token, salt);
+  // What a client says is sealed under the key of its direction, whatever program it is: here the bytes of a sheet as the daemon writes them.
+  const key = Buffer.from(hkdfSync('sha256', token, salt, 'signet/ipc/v1/to-daemon', 32));
+  const iv = Buffer.alloc(12);
+  iv.writeUInt8(1, 11);
+  const cipher = createCipheriv('aes-256-gcm', key, iv).setAAD(Buffer.from('signet/unlock'));
+  const plain = Buffer.from([secretNames.length, 0, 1, 0x3c]);
+  const box = Buffer.concat([cipher.update(plain), cipher.final(), cipher.getAuthTag()]);
+  const sealed = { iv: iv.toString('base64url'), box: box.toString('base64url') };
+  t.throws(() => daemon.open('signet/unlock', sealed), { code: 'E_USAGE' });
 });
 
 test('printing, logging and serialising secrets shows none', t => {
