@@ -19,6 +19,8 @@ export async function joinToRestore(shell: Shell): Promise<boolean> {
     const question = {
       titles: titles(),
       placeholder: vscode.l10n.t('Where are the copies?'),
+      openLabel: vscode.l10n.t('Restore from Here'),
+      isOld: true,
       kinds: ['folder', 'drive', 's3'],
       roots: [],
       accepts: hasBackup,

@@ -132,6 +132,7 @@ class Dialogue {
     const question = {
       titles: this.#titles,
       placeholder: vscode.l10n.t('Where should the copies go?'),
+      openLabel: vscode.l10n.t('Keep the Copies Here'),
       kinds: ['folder', 'drive', 's3', 'here'],
       roots: answers.chats.map(({ root }) => root),
       accepts: ({ holds }: { readonly holds: Holds }) => accepts(holds, answers.chats.length > 0),
