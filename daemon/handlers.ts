@@ -21,6 +21,7 @@ export interface HandlersOptions {
   readonly installService: Handlers['installService'];
   readonly uninstallService: Handlers['uninstallService'];
   readonly doctor: Handlers['doctor'];
+  readonly diagnostics: Handlers['diagnostics'];
 }
 
 export function handlersOf({ jobs, vault, clock, pid, stop, ...asGiven }: HandlersOptions): Handlers {
@@ -110,6 +111,7 @@ export function handlersOf({ jobs, vault, clock, pid, stop, ...asGiven }: Handle
     disconnectRemote: async ({ remote }) => ({ isRevoked: await jobs.clouds.disconnect(remote) }),
     showRemote: async () => ({ places: jobs.places() }),
     deleteOldBackup: ({ name }, { secrets }) => jobs.left.delete(name, given(secrets)),
+    deleteBackup: ({ name }, call) => jobs.deleting.delete(name, given(call.secrets), call),
     moveRemote: ({ to, lost }, call) =>
       lost ? jobs.moving.lost(to, given(call.secrets), call) : jobs.moving.move(to, call),
     addMirror: ({ remote }, call) => jobs.mirrors.add(remote, call),

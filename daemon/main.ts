@@ -3,21 +3,23 @@
 
 import { randomFillSync } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
-import { homedir, userInfo } from 'node:os';
+import { homedir, release, userInfo } from 'node:os';
 import { exitCode } from '../protocol/errors.ts';
 import { type Home, resolveHome } from '../protocol/home.ts';
 import { daemonFlags, frugalEnvironment } from '../protocol/runtime.ts';
 import type { Status } from '../protocol/status.ts';
-import { productVersion } from '../protocol/version.ts';
+import { productVersion, protocolVersion } from '../protocol/version.ts';
 import { fromUtf8, secretBytes } from './base/bytes.ts';
 import { systemClock } from './base/clock.ts';
 import { SignetError, toSignetError } from './base/errors.ts';
 import { readBounded } from './base/files.ts';
-import { openLog } from './base/log.ts';
+import { logTail, openLog } from './base/log.ts';
 import { sweepStaging } from './capture/capture.ts';
 import { claimHome, startEndpoint } from './endpoint/endpoint.ts';
 import { handlersOf } from './handlers.ts';
 import { AroundBackups } from './jobs/around.ts';
+import { finishDeletion } from './jobs/delete-backup.ts';
+import { diagnosticsText } from './jobs/diagnostics.ts';
 import { examine } from './jobs/doctor.ts';
 import { Engine } from './jobs/engine.ts';
 import { finishSwitch } from './jobs/fresh.ts';
@@ -104,6 +106,7 @@ async function runDaemon(home: Home): Promise<void> {
   if (left > 0) log.warn('staged files of a killed restore removed', { count: left });
 
   await finishSwitch(state, home);
+  await finishDeletion(state);
 
   const keyWork = new KeyProcess();
   const keychain = new UsableKeychain(new KeychainProcess(), state.installId);
@@ -167,6 +170,29 @@ async function runDaemon(home: Home): Promise<void> {
   const service = serviceOrder(home);
   const around = autostartSurroundings();
   const stopping = Promise.withResolvers<void>();
+  const doctor = () =>
+    examine({
+      home,
+      platform: process.platform,
+      now: systemClock.now(),
+      status: jobs.status(),
+      check: () => jobs.check(),
+      settingsFile: state.settings.path,
+      settings: () => state.settings.load(),
+      runtime: () => probeRuntime({ kdfBackend: () => keyWork.backend() }),
+      keychain: async () => {
+        await keychain.look('again');
+        const { isWanted, kind, backend } = keychain;
+        return { isWanted, kind, backend };
+      },
+      autostart: () => findAutostart(service, around),
+      limits: () => watchLimits(),
+      countFolders,
+      freeBytes: freeDiskBytes,
+      fact: name => state.facts.get(name),
+      places: jobs.places(),
+      googleRoot,
+    });
   const handlers = handlersOf({
     jobs,
     vault,
@@ -175,29 +201,19 @@ async function runDaemon(home: Home): Promise<void> {
     stop: () => stopping.resolve(),
     installService: () => installAutostart(service, around),
     uninstallService: async () => ({ removed: await uninstallAutostart(service.environment, around) }),
-    doctor: () =>
-      examine({
-        home,
-        platform: process.platform,
-        now: systemClock.now(),
+    doctor,
+    diagnostics: async () => ({
+      text: diagnosticsText({
+        at: new Date(systemClock.now()).toISOString(),
+        version: productVersion,
+        protocolVersion,
+        runtime: runtimeFacts(),
+        uptimeSeconds: Math.round(process.uptime()),
+        checks: await doctor(),
         status: jobs.status(),
-        check: () => jobs.check(),
-        settingsFile: state.settings.path,
-        settings: () => state.settings.load(),
-        runtime: () => probeRuntime({ kdfBackend: () => keyWork.backend() }),
-        keychain: async () => {
-          await keychain.look('again');
-          const { isWanted, kind, backend } = keychain;
-          return { isWanted, kind, backend };
-        },
-        autostart: () => findAutostart(service, around),
-        limits: () => watchLimits(),
-        countFolders,
-        freeBytes: freeDiskBytes,
-        fact: name => state.facts.get(name),
-        places: jobs.places(),
-        googleRoot,
+        log: logTail(home.logs, 'daemon', 128 << 10),
       }),
+    }),
   });
   const endpoint = await startEndpoint({
     home,
@@ -255,4 +271,12 @@ function autostartSurroundings(): AutostartSurroundings {
     uid: process.getuid?.(),
     user: domain === undefined ? userInfo().username : `${domain}\\${userInfo().username}`,
   };
+}
+
+/** Of what this runs on, no names of the computer or its user. */
+function runtimeFacts(): Readonly<Record<string, string>> {
+  const { node, electron, v8, sqlite, openssl } = process.versions;
+  const versions = { node, electron, v8, sqlite, openssl };
+  const known = Object.entries(versions).flatMap(([name, version]) => (version === undefined ? [] : [[name, version]]));
+  return { platform: process.platform, arch: process.arch, system: release(), ...Object.fromEntries(known) };
 }

@@ -1,7 +1,7 @@
 // The daemon's log: JSON lines, 0600, three files of one mebibyte at most. Fields are an allow-list by type: codes, counts, durations and
 // shortened ids. Paths, names, numbers of people, URLs and messages of foreign errors stay out; what a person needs to see is in Status.
 
-import { existsSync, renameSync, statSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, openSync, readSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import type { ErrorCode } from '../../protocol/errors.ts';
@@ -64,6 +64,40 @@ export function openLog(folder: string, name: string): Log {
     warn: (event, fields) => write('warn', event, fields),
     error: (event, fields) => write('error', event, fields),
   };
+}
+
+/**
+ * The last lines of `<folder>/<name>.log` and the one before it, oldest first, with nothing in them but what may be said: a file may have been
+ * written by another version, or by hand.
+ */
+export function logTail(folder: string, name: string, maxBytes: number): readonly string[] {
+  const path = join(folder, `${name}.log`);
+  const texts = [`${path}.1`, path].map(each => endOf(each, maxBytes));
+  return texts.flatMap(text => text.split('\n')).flatMap(line => (line === '' ? [] : [sayableLine(line)]));
+}
+
+function endOf(path: string, maxBytes: number): string {
+  if (!existsSync(path)) return '';
+  const file = openSync(path, 'r');
+  try {
+    const { size } = fstatSync(file);
+    const length = Math.min(size, maxBytes);
+    const bytes = Buffer.alloc(length);
+    const text = bytes.toString('utf8', 0, readSync(file, bytes, 0, length, size - length));
+    return length < size ? text.slice(text.indexOf('\n') + 1) : text;
+  } finally {
+    closeSync(file);
+  }
+}
+
+function sayableLine(line: string): string {
+  try {
+    const { time, level, msg, ...fields }: Readonly<Record<string, unknown>> = JSON.parse(line);
+    const at = typeof time === 'string' && !Number.isNaN(Date.parse(time)) ? new Date(time).toISOString() : leftOut;
+    return JSON.stringify({ time: at, level: number(level), msg: text(msg), ...sayable(fields as LogFields) });
+  } catch {
+    return leftOut; // cut off by a crash
+  }
 }
 
 const forms: { readonly [name in keyof LogFields]-?: (value: unknown) => unknown } = {

@@ -229,6 +229,9 @@ command(
 )
   .addOption(keySecrets())
   .action(async (name, options) => (await import('./keys.ts')).deleteOld(name, options));
+command('delete-copies <name>', 'stop backing up for good and delete the copies: the name of their folder', remote)
+  .addOption(keySecrets())
+  .action(async (name, options) => (await import('./keys.ts')).deleteCopies(name, options));
 const mirror = remote.command('mirror').description('second places that hold a whole copy');
 command('add <place>', 'keep a whole copy there too, from now on', mirror).action(async (place, options) =>
   (await import('./places.ts')).addMirror(place, options),
@@ -253,9 +256,9 @@ command('install', 'start it by itself at each login from now on', daemon).actio
 command('uninstall', 'start it by itself no longer', daemon).action(async options =>
   (await import('./service.ts')).uninstall(options),
 );
-command('doctor', 'check that this computer has what Signet needs').action(async options =>
-  (await import('./service.ts')).doctor(options),
-);
+command('doctor', 'check that this computer has what Signet needs')
+  .option('--export <file>', 'write that and the end of the log to a new file, without names, numbers and paths')
+  .action(async options => (await import('./service.ts')).doctor(options));
 command('log', 'show what the background part noted')
   .option('--lines <n>', 'how many, the newest', '40')
   .option('--follow', 'go on showing until Ctrl-C')

@@ -2,13 +2,15 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
+import { resolve } from 'node:path';
 import { exitCode, PeerError, type WireError, wireErrorOf } from '../../protocol/errors.ts';
 import { duration } from '../../protocol/formats.ts';
 import { findEntry, findNode, isGone } from '../../protocol/launch.ts';
 import * as messages from '../../protocol/messages.ts';
 import type { DoctorCheck } from '../../protocol/status.ts';
-import { type CommonOptions, Exit, inCommands, toWire, withDaemon } from './session.ts';
+import { type CommonOptions, Exit, inCommands, toWire, usage, withDaemon } from './session.ts';
 import { harmless, note, print, printJson, tell } from './terminal.ts';
 
 /** In the foreground, until it is told to end: for service managers and for looking on. */
@@ -83,7 +85,8 @@ export async function uninstall(options: CommonOptions): Promise<void> {
   if (removed) tell('What runs now goes on until you log out or say `signet daemon stop`.');
 }
 
-export async function doctor(options: CommonOptions): Promise<void> {
+export async function doctor(options: CommonOptions & { readonly export?: string }): Promise<void> {
+  if (options.export !== undefined) return exportDiagnostics(options.export, options);
   let isStarted = false;
   let status = 1;
   const checks = await withDaemon(({ connection }) => {
@@ -104,6 +107,22 @@ export async function doctor(options: CommonOptions): Promise<void> {
     }
   }
   if (checks.some(({ ok }) => !ok)) throw new Exit(status);
+}
+
+/** To a new file that only this user can read. */
+async function exportDiagnostics(to: string, options: CommonOptions): Promise<void> {
+  if (to === '') throw usage('--export is empty: name a new file');
+  const { text } = await withDaemon(({ connection }) => connection.sendRequest(messages.diagnostics));
+  const file = resolve(to);
+  try {
+    writeFileSync(file, text, { flag: 'wx', mode: 0o600, flush: true });
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? 'unknown';
+    const why = code === 'EEXIST' ? 'there is a file of this name already' : `it cannot be written (${code})`;
+    throw usage(`${to}: ${why}; give another name`);
+  }
+  if (options.json) printJson({ file });
+  else tell(`The diagnostics are in ${harmless(file)}. Look through them before you send them to anyone.`);
 }
 
 /** What cannot be started cannot look at itself: what it said is all there is. */

@@ -73,11 +73,13 @@ export const requests = {
   addMirror: messages.addMirror,
   removeMirror: messages.removeMirror,
   syncMirrors: messages.syncMirrors,
+  deleteBackup: messages.deleteBackup,
   suggestPassword: messages.suggestPassword,
   daemonInfo: messages.daemonInfo,
   stopDaemon: messages.stopDaemon,
   handOver: messages.handOver,
   doctor: messages.doctor,
+  diagnostics: messages.diagnostics,
   getSettings: messages.getSettings,
   setSettings: messages.setSettings,
   installService: messages.installService,
@@ -174,7 +176,7 @@ const lookMs = 5000;
 /** What a client of another protocol may still ask: enough to see what runs and to replace it. */
 export const ageless: readonly RequestName[] = ['status', 'daemonInfo', 'handOver', 'stopDaemon'];
 /** Nobody is the worse for losing the answer to one of these: it is asked again. */
-const passing: readonly RequestName[] = ['status', 'daemonInfo', 'handOver', 'doctor'];
+const passing: readonly RequestName[] = ['status', 'daemonInfo', 'handOver', 'doctor', 'diagnostics'];
 /** Their results may hold a recovery key. */
 const keyed: readonly RequestName[] = ['setup', 'showRecoveryKey', 'renewRecoveryKey', 'startAfresh'];
 /** Their job belongs to the daemon: a client that cancels its request or leaves only stops waiting. */

@@ -134,6 +134,13 @@ export class Backups {
     }
   }
 
+  /** There is no backup any more. */
+  forget(): void {
+    this.#sources = new Map();
+    this.#alarms = [];
+    this.#askedAt = undefined;
+  }
+
   /** The first backup of a place that was made beside the one in use, once it is the one in use. */
   adopt(outcome: engine.BackupOutcome): void {
     this.#remember(outcome, []);
@@ -182,7 +189,8 @@ export class Backups {
         witness: await this.#options.witness(stateKey),
         ...(packsListedAt !== undefined && { packsListedAt }),
       };
-      if (reason === 'change' && sourceIds === undefined && accepted.length === 0 && this.#mayLookHereAlone(settings)) {
+      const isPlain = accepted.length === 0 && !settings.sources.some(({ id }) => isHalfRestored(id));
+      if (reason === 'change' && sourceIds === undefined && isPlain && this.#mayLookHereAlone(settings)) {
         const { sources, memory } = order;
         if (await this.#options.engine.ask(engine.findsNothing, { sources, memory }, { signal })) {
           this.#options.past.record({ at: this.#now(), outcome: 'nothing-new' });
@@ -193,8 +201,7 @@ export class Backups {
       this.#askedAt = this.#options.clock.now();
       await state.saveWitness(outcome.witness, stateKey);
       await saveMemory(state, stateKey, outcome.memory);
-      this.#remember(withoutOwnLosses(outcome, putBack), accepted);
-      state.setFacts(Object.fromEntries(putBack.map(id => [putBackName(id), undefined])));
+      this.#remember(withoutOwnLosses(outcome, putBack), accepted, putBack);
       await this.#options.settle(outcome.snapshot !== undefined);
       log.info('backup done', {
         job: reason,
@@ -234,8 +241,11 @@ export class Backups {
     );
   }
 
-  /** @param accepted sources of which the user had said, before this run, that their loss was meant */
-  #remember(outcome: engine.BackupOutcome, accepted: readonly string[]): void {
+  /**
+   * @param accepted sources of which the user had said, before this run, that their loss was meant
+   * @param putBack sources that files had been put back into
+   */
+  #remember(outcome: engine.BackupOutcome, accepted: readonly string[], putBack: readonly string[] = []): void {
     const at = this.#now();
     this.#alarms = outcome.alarms;
     this.#options.sawDevices(outcome.devices);
@@ -246,9 +256,10 @@ export class Backups {
       return [source.id, afterBackup(standing, source, at)] as const;
     });
     this.#sources = new Map(known);
-    this.#keepKnown(accepted, outcome);
+    this.#keepKnown([...accepted.map(acceptedName), ...putBack.map(putBackName)], outcome);
     const hasProblem = outcome.sources.some(({ id }) => this.#sources.get(id)?.problem !== undefined);
-    const isPartial = hasProblem || outcome.filesUnreadable.length > 0;
+    const isHalf = outcome.sources.some(({ id }) => this.#options.isHalfRestored(id));
+    const isPartial = hasProblem || isHalf || outcome.filesUnreadable.length > 0;
     const unreadable = outcome.filesUnreadable.length + (outcome.more?.filesUnreadable ?? 0);
     const seen = { sizeBytes: outcome.repositoryBytes, ...(isPartial && { unreadable }) };
     if (outcome.snapshot === undefined) {
@@ -291,13 +302,14 @@ export class Backups {
     });
   }
 
-  #keepKnown(accepted: readonly string[], { packsListedAt }: engine.BackupOutcome): void {
+  /** @param settled facts that this backup answered */
+  #keepKnown(settled: readonly string[], { packsListedAt }: engine.BackupOutcome): void {
     const { state } = this.#options;
     try {
       state.setFacts({
         [knownName]: encodeKnown(this.#sources),
         [packsListedName]: packsListedAt,
-        ...Object.fromEntries(accepted.map(id => [acceptedName(id), undefined])),
+        ...Object.fromEntries(settled.map(name => [name, undefined])),
       });
     } catch (error) {
       // The backup is made: after a restart the next one finds out again what a full disk did not take.

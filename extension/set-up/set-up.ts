@@ -43,7 +43,7 @@ export const setUp: Command<readonly [SetUpGiven], SetUpDone> = async (shell, ..
   const { done } = dialogue;
   if (answers === back || answers === cancelled || done === undefined) return undefined;
   const { repositoryId, joined, snapshots, key } = done;
-  if (key !== undefined) await confirmRecoveryKey(shell, key, { password: answers.password, phone: answers.phone });
+  if (key !== undefined) await keepKey(shell, key, answers);
   else vscode.window.showInformationMessage(joinedWords(snapshots, reader().locale));
   if (answers.chats.length > 0) {
     // It shows in the status bar, the tree and the panel; nobody has to wait for it here.
@@ -55,6 +55,12 @@ export const setUp: Command<readonly [SetUpGiven], SetUpDone> = async (shell, ..
   await vscode.commands.executeCommand('signet.openStatus');
   return { repositoryId, joined };
 };
+
+/** The sheet opens beside; the walkthrough's step is done once it is kept. */
+async function keepKey(shell: Shell, key: string, { password, phone }: Answers): Promise<void> {
+  const isKept = await confirmRecoveryKey(shell, key, { password, phone });
+  if (isKept) await vscode.commands.executeCommand('setContext', 'signet.keyKept', true);
+}
 
 /** What was given, looked at as if it had been chosen. */
 async function startOf(
@@ -81,6 +87,7 @@ class Dialogue {
   readonly #given: SetUpGiven;
   readonly #keychain: Status['keychain'];
   readonly #found: FoundChats;
+  readonly #typed = { phone: '' };
   #chosen: readonly ChosenChats[] | undefined;
 
   constructor(shell: Shell, given: SetUpGiven, keychain: Status['keychain']) {
@@ -104,7 +111,7 @@ class Dialogue {
         ? [...first, ...newLockSteps(this.#shell, titles, this.#keychain), this.#frequency]
         : [...first, ...newLockSteps(this.#shell, titles, this.#keychain, send)];
     }
-    const opening = openingSteps(this.#shell, titles, answers, { password: send });
+    const opening = openingSteps(this.#shell, titles, answers, { password: send, typed: this.#typed });
     const relocking = answers.byKey ? newLockSteps(this.#shell, titles, this.#keychain, send) : [];
     return [...first, ...(asksFrequency ? [this.#frequency] : []), ...opening, ...relocking];
   }

@@ -7,7 +7,9 @@ import { basename, dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, type Metafile, type Plugin } from 'esbuild';
 import { productVersion } from '../../protocol/version.ts';
+import { mistakesIn } from './contents.ts';
 import { withoutLanguageFeatures } from './language-client.ts';
+import { notices, thirdParties } from './third-party.ts';
 
 export const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
@@ -38,7 +40,8 @@ export async function packageExtension(out: string): Promise<Packaged> {
   cpSync(join(root, 'extension', 'media'), join(folder, 'media'), { recursive: true });
   for (const file of ['README.md', 'CHANGELOG.md', 'LICENSE']) cpSync(join(root, file), join(folder, file));
   for (const page of linkedPages()) cpSync(join(root, page), join(folder, page));
-  writeFileSync(join(folder, 'THIRD_PARTY_NOTICES.txt'), notices(inputs));
+  const parties = thirdParties(inputs, nativePackages, join(root, 'node_modules'));
+  writeFileSync(join(folder, 'THIRD_PARTY_NOTICES.txt'), notices(parties));
 
   const target = `${process.platform}-${process.arch}`;
   const vsix = join(out, `signet-${productVersion}-${target}.vsix`);
@@ -55,6 +58,8 @@ export async function packageExtension(out: string): Promise<Packaged> {
     vsix,
   ];
   execFileSync(process.execPath, [vsce, 'package', ...flags], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
+  const mistakes = mistakesIn(filesIn(vsix), target);
+  if (mistakes.length > 0) throw new Error(`the package is not as it should be: ${mistakes.join('; ')}`);
   const bundleBytes = statSync(join(folder, 'main.cjs')).size;
   const vsixBytes = statSync(vsix).size;
   if (bundleBytes > maxBundleBytes)
@@ -62,6 +67,24 @@ export async function packageExtension(out: string): Promise<Packaged> {
   if (vsixBytes > maxVsixBytes)
     throw new Error(`${basename(vsix)} has ${vsixBytes} bytes, at most ${maxVsixBytes} are wanted`);
   return { folder, vsix, bundleBytes, vsixBytes };
+}
+
+/** The files of a .vsix, which is a zip: read from the list at its end. */
+export function filesIn(vsix: string): readonly string[] {
+  const bytes = readFileSync(vsix);
+  const end = bytes.lastIndexOf(Buffer.from('PK\x05\x06'));
+  const files: string[] = [];
+  let at = bytes.readUInt32LE(end + 16);
+  for (let left = bytes.readUInt16LE(end + 10); left > 0; left -= 1) {
+    const [name, extra, comment] = [28, 30, 32].map(offset => bytes.readUInt16LE(at + offset)) as [
+      number,
+      number,
+      number,
+    ];
+    files.push(bytes.toString('utf8', at + 46, at + 46 + name));
+    at += 46 + name + extra + comment;
+  }
+  return files;
 }
 
 /** The pages that links of the README lead to, and those that these lead to in turn: there are no dead ends in what is installed. */
@@ -156,9 +179,9 @@ async function bundleDaemon(folder: string): Promise<Metafile> {
 
 const entryUrl = /new URL\(\s*'(\.[^']*\.ts)'\s*,\s*import\.meta\.url\s*\)/g;
 
-/** daemon/main.ts and every file that it or its parts start as a worker or a child process. */
+/** daemon/main.ts, the command line, and every file that the daemon or its parts start as a worker or a child process. */
 function daemonEntries(): readonly string[] {
-  const entries = [join(root, 'daemon', 'main.ts')];
+  const entries = [join(root, 'daemon', 'main.ts'), commandLine];
   for (const name of readdirSync(join(root, 'daemon'), { recursive: true, encoding: 'utf8' })) {
     if (!name.endsWith('.ts') || name.startsWith('cli')) continue;
     const file = join(root, 'daemon', name);
@@ -168,7 +191,10 @@ function daemonEntries(): readonly string[] {
   return [...new Set(entries)].filter(file => existsSync(file));
 }
 
+const commandLine = join(root, 'daemon', 'cli', 'main.ts');
+
 function flatName(file: string): string {
+  if (file === commandLine) return 'cli';
   return relative(join(root, 'daemon'), file).replace(/\.ts$/, '').replaceAll(/[\\/]/g, '-');
 }
 
@@ -201,30 +227,10 @@ function stageNative(folder: string): void {
       filter: path => {
         const inside = relative(from, path).split(/[\\/]/);
         if (inside[0] === 'prebuilds' && inside.length > 1) return inside[1] === platform;
-        return !/\.(cpp|gyp|map|md)$|^argon2$|^\.|^build-test|^node_modules$|^src$|^script$/.test(inside[0] ?? '');
+        return !/\.(cpp|gyp|map|md|d\.c?ts)$|^argon2$|^\.|^build-test|^node_modules$|^src$|^script$/.test(
+          inside[0] ?? '',
+        );
       },
     });
   }
-}
-
-/** The licences of every package inside, once each. */
-function notices(metafiles: readonly Metafile[]): string {
-  const bundled = metafiles
-    .flatMap(({ inputs }) => Object.keys(inputs))
-    .flatMap(file => {
-      const found = /.*node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(file);
-      return found ? [found[1] ?? ''] : [];
-    });
-  const names = [...new Set([...bundled, ...nativePackages])].filter(name => name !== '').sort();
-  const texts = names.map(name => {
-    const folder = join(root, 'node_modules', name);
-    const { version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as {
-      version: string;
-      license?: string;
-    };
-    const file = readdirSync(folder).find(entry => /^licen[cs]e/i.test(entry));
-    const text = file === undefined ? '' : `\n\n${readFileSync(join(folder, file), 'utf8').trim()}`;
-    return `${name} ${version} (${license ?? 'see its files'})${text}`;
-  });
-  return `Signet contains the following packages.\n\n${texts.join(`\n\n${'-'.repeat(72)}\n\n`)}\n`;
 }

@@ -290,6 +290,7 @@ export function fakeHandlers(changes: Partial<Handlers> = {}, asked: Asked[] = [
       left: 'Backup',
       recoveryKey: new Uint8Array(Buffer.from(recoveryKey)),
     }),
+    deleteBackup: async () => ({ objects: 12, bytes: 5_000_000 }),
     deleteOldBackup: async () => ({ objects: 12, bytes: 5_000_000 }),
     connectRemote: async ({ remote }, { signInAsked }) => {
       if (remote.startsWith('drive:')) signInAsked({ remote, ...signInPage });
@@ -309,6 +310,7 @@ export function fakeHandlers(changes: Partial<Handlers> = {}, asked: Asked[] = [
     setSettings: async ({ values }) => ({ ...someSettings, ...values }),
     installService: async () => ({ manager: 'systemd', file: '/home/kim/.config/systemd/user/signet.service' }),
     uninstallService: async () => ({ removed: true }),
+    diagnostics: async () => ({ text: 'Signet diagnostics.\n' }),
     doctor: async () => [{ name: 'sqlite', ok: true, detail: '3.50' }],
   };
   const all = { ...usual, ...changes };

@@ -3,7 +3,7 @@
 import test, { type ExecutionContext } from 'ava';
 import type { RequestType } from 'vscode-jsonrpc/node';
 import { SignetError } from '../../daemon/base/errors.ts';
-import { acceptedName, Backups } from '../../daemon/jobs/backups.ts';
+import { acceptedName, Backups, putBackName } from '../../daemon/jobs/backups.ts';
 import type { Engine } from '../../daemon/jobs/engine.ts';
 import type * as engine from '../../daemon/jobs/engine-messages.ts';
 import { JobQueue } from '../../daemon/jobs/job-queue.ts';
@@ -167,6 +167,31 @@ test('accepting that a few messages went does not accept the next loss', async t
   await made.backups.run('user');
   t.false(made.orders[1]?.sources[0]?.lossAccepted);
   t.like(made.backups.notices, [{ kind: 'shrunk' }]);
+});
+
+test('older files that were put back are taken as they are, once, and their losses are not told', async t => {
+  const made = await kit(t);
+  made.state.facts.set(putBackName(id), 'yes');
+  made.next = { messagesFewer: 5000 };
+  await made.backups.run('user');
+  t.is(made.orders[0]?.sources[0]?.lossAccepted, 'in part');
+  t.deepEqual(made.backups.notices, []);
+  t.is(made.state.facts.get(putBackName(id)), undefined);
+  await made.backups.run('user');
+  t.false(made.orders[1]?.sources[0]?.lossAccepted);
+  t.like(made.backups.notices, [{ kind: 'fewer-messages' }]);
+});
+
+test('what a restore left in the middle is not looked at, and no run is good meanwhile', async t => {
+  const made = await kit(t);
+  made.halfRestored = [id];
+  await made.backups.run('user');
+  t.false(made.orders[0]?.sources[0]?.captureNow);
+  t.is(made.backups.history(undefined, 1).runs[0]?.outcome, 'partial');
+  made.halfRestored = [];
+  await made.backups.run('user');
+  t.true(made.orders[1]?.sources[0]?.captureNow);
+  t.is(made.backups.history(undefined, 1).runs[0]?.outcome, 'good');
 });
 
 test('after a restart the state still tells of the sources and their notices', async t => {
