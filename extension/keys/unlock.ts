@@ -19,13 +19,14 @@ interface Answers {
 
 const other = '\0other';
 
-/** True when it is unlocked afterwards. @throws E_NOT_SET_UP */
-export const unlockVault: Command<readonly [], boolean> = async shell => {
+/** With `{ with: 'recoveryKey' }` it asks for the key at once. True when it is unlocked afterwards. @throws E_NOT_SET_UP */
+export const unlockVault: Command<readonly [{ readonly with?: 'recoveryKey' }], boolean> = async (shell, given) => {
   const { vault, phoneEnding } = await shell.link.request(status, {});
   if (vault === 'absent') throw new PeerError('E_NOT_SET_UP', 'there is nothing to unlock');
   if (vault === 'unlocked') return true;
-  const start: Answers = { password: '', phone: '', byKey: false };
-  const steps = phoneEnding === null ? [phoneStep(shell), passwordStep(shell)] : [passwordStep(shell)];
+  const byKey = given?.with === 'recoveryKey';
+  const start: Answers = { password: '', phone: '', byKey };
+  const steps = phoneEnding === null && !byKey ? [phoneStep(shell), passwordStep(shell)] : [passwordStep(shell)];
   const answers = await askInOrder(start, steps);
   return answers === undefined ? undefined : true;
 };
