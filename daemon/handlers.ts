@@ -111,6 +111,7 @@ export function handlersOf({ jobs, vault, clock, pid, stop, ...asGiven }: Handle
     disconnectRemote: async ({ remote }) => ({ isRevoked: await jobs.clouds.disconnect(remote) }),
     showRemote: async () => ({ places: jobs.places() }),
     deleteOldBackup: ({ name }, { secrets }) => jobs.left.delete(name, given(secrets)),
+    deleteBackup: ({ name }, call) => jobs.deleting.delete(name, given(call.secrets), call),
     moveRemote: ({ to, lost }, call) =>
       lost ? jobs.moving.lost(to, given(call.secrets), call) : jobs.moving.move(to, call),
     addMirror: ({ remote }, call) => jobs.mirrors.add(remote, call),

@@ -18,6 +18,7 @@ import { sweepStaging } from './capture/capture.ts';
 import { claimHome, startEndpoint } from './endpoint/endpoint.ts';
 import { handlersOf } from './handlers.ts';
 import { AroundBackups } from './jobs/around.ts';
+import { finishDeletion } from './jobs/delete-backup.ts';
 import { diagnosticsText } from './jobs/diagnostics.ts';
 import { examine } from './jobs/doctor.ts';
 import { Engine } from './jobs/engine.ts';
@@ -105,6 +106,7 @@ async function runDaemon(home: Home): Promise<void> {
   if (left > 0) log.warn('staged files of a killed restore removed', { count: left });
 
   await finishSwitch(state, home);
+  await finishDeletion(state);
 
   const keyWork = new KeyProcess();
   const keychain = new UsableKeychain(new KeychainProcess(), state.installId);

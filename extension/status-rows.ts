@@ -176,17 +176,43 @@ function nextRows({ waiting, nextRun, pausedUntil }: Status, { now, locale }: Re
     const tooltip = say(locale, 'Automatic backups pause until {time}.', { time: moment(pausedUntil, locale) });
     return [{ id: 'next', icon: 'debug-pause', label: say(locale, 'Paused'), description, tooltip }];
   }
-  const at = waiting?.until ?? nextRun;
   const label = say(locale, 'Next backup');
-  if (waiting?.reason === 'quiet') {
-    const description = say(locale, 'once apps are quiet');
-    const tooltip = say(locale, 'The next backup is made when the apps are quiet.');
-    return [{ id: 'next', icon: 'calendar', label, description, tooltip }];
+  const awaited =
+    waiting === null || (waiting.until !== undefined && waiting.reason !== 'quiet')
+      ? undefined
+      : awaitedWords(waiting.reason, locale);
+  if (awaited !== undefined) {
+    const tooltip = say(locale, 'What changed is backed up {when}.', { when: awaited });
+    return [{ id: 'next', icon: 'calendar', label, description: awaited, tooltip }];
   }
+  const at = waiting?.until ?? nextRun;
   if (at === null) return [];
   const description = ago(at, now, { ...locale, bare: true });
   const tooltip = say(locale, 'Next backup: {when}', { when: moment(at, locale) });
   return [{ id: 'next', icon: 'calendar', label, description, tooltip }];
+}
+
+/** What a backup waits for, where no time can be told. */
+function awaitedWords(reason: NonNullable<Status['waiting']>['reason'], locale: Locale): string | undefined {
+  switch (reason) {
+    case 'quiet':
+    case 'interval':
+      return say(locale, 'once apps are quiet');
+    case 'locked':
+      return say(locale, 'once unlocked');
+    case 'network':
+      return say(locale, 'once online again');
+    case 'battery':
+      return say(locale, 'once plugged in');
+    case 'metered':
+      return say(locale, 'once traffic is free');
+    case 'sign-in':
+      return say(locale, 'after the sign-in');
+    case 'retry':
+    case 'paused':
+    case 'limit':
+      return undefined;
+  }
 }
 
 function placeRows({ remote, repository }: Status, { locale }: Reader): readonly Row[] {

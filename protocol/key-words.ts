@@ -2,7 +2,16 @@
 
 import { type Locale, say } from './formats.ts';
 
-export type KeyChange = 'password' | 'passwordByKey' | 'phone' | 'renew' | 'show' | 'sheet' | 'fresh' | 'deleteOld';
+export type KeyChange =
+  | 'password'
+  | 'passwordByKey'
+  | 'phone'
+  | 'renew'
+  | 'show'
+  | 'sheet'
+  | 'fresh'
+  | 'deleteOld'
+  | 'deleteCopies';
 
 /** Before anything is asked. */
 export function beforeChange(what: KeyChange, locale: Locale = {}): string {
@@ -41,6 +50,11 @@ export function beforeChange(what: KeyChange, locale: Locale = {}): string {
       return say(
         locale,
         'Start a fresh backup? Everything on this computer is backed up once more under new keys, beside the old backup; that takes as much room again. What someone copied from the cloud before stays open to the old password. Chats that are no longer on this computer, and those of your other computers, are in the old backup only; it stays until you delete it.',
+      );
+    case 'deleteCopies':
+      return say(
+        locale,
+        'Stop backing up for good and delete the copies? What is in them and no longer on this computer is lost. Your chats on this computer stay as they are. Copies of the cloud that someone may have taken are not reached.',
       );
     case 'deleteOld':
       return say(

@@ -13,7 +13,17 @@ export interface Schedule {
   readonly onChange: boolean;
 }
 
-export type JobKind = 'backup' | 'restore' | 'verify' | 'setup' | 'fresh' | 'keys' | 'connect' | 'move' | 'mirror';
+export type JobKind =
+  | 'backup'
+  | 'restore'
+  | 'verify'
+  | 'setup'
+  | 'fresh'
+  | 'keys'
+  | 'connect'
+  | 'move'
+  | 'mirror'
+  | 'delete';
 
 export type JobPhase =
   | 'waiting'

@@ -157,6 +157,8 @@ export function jobWords(kind: JobKind, locale: Locale = {}): string {
       return say(locale, 'Moving the backup');
     case 'mirror':
       return say(locale, 'Copying to the second place');
+    case 'delete':
+      return say(locale, 'Deleting the copies');
   }
 }
 

@@ -95,6 +95,20 @@ export async function deleteOld(name: string, options: KeyOptions): Promise<void
   });
 }
 
+/** The copies in the place in use; this computer is not set up afterwards. */
+export async function deleteCopies(name: string, options: KeyOptions): Promise<void> {
+  if (name === '') throw usage('the name of the copies is empty: give the one of their folder');
+  await withSecrets(options, 'deleteCopies', {}, async (daemon, secrets) => {
+    const params = { name, secrets: daemon.secrets.seal(messages.deleteBackup.method, secrets) };
+    const deleted = await longRequest(daemon, messages.deleteBackup, params, options);
+    if (options.json) printJson({ type: 'result', ...deleted });
+    else {
+      const what = `${counted(deleted.objects, 'object', 'objects')}, ${size(deleted.bytes)}`;
+      print(`The copies are deleted: ${what}. Signet is not set up on this computer any more.`);
+    }
+  });
+}
+
 /** Says what is to come, gathers the secrets, and wipes them whatever happens. */
 async function withSecrets(
   options: CommonOptions & SecretOptions,

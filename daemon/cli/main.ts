@@ -229,6 +229,9 @@ command(
 )
   .addOption(keySecrets())
   .action(async (name, options) => (await import('./keys.ts')).deleteOld(name, options));
+command('delete-copies <name>', 'stop backing up for good and delete the copies: the name of their folder', remote)
+  .addOption(keySecrets())
+  .action(async (name, options) => (await import('./keys.ts')).deleteCopies(name, options));
 const mirror = remote.command('mirror').description('second places that hold a whole copy');
 command('add <place>', 'keep a whole copy there too, from now on', mirror).action(async (place, options) =>
   (await import('./places.ts')).addMirror(place, options),

@@ -73,6 +73,7 @@ export const requests = {
   addMirror: messages.addMirror,
   removeMirror: messages.removeMirror,
   syncMirrors: messages.syncMirrors,
+  deleteBackup: messages.deleteBackup,
   suggestPassword: messages.suggestPassword,
   daemonInfo: messages.daemonInfo,
   stopDaemon: messages.stopDaemon,

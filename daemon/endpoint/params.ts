@@ -156,6 +156,7 @@ export const paramsOf = {
   writeRecoverySheet: v.strictObject({ to: absolutePath, secrets }),
   startAfresh: v.strictObject({ secrets, progressToken }),
   deleteOldBackup: v.strictObject({ name: v.pipe(path, v.maxLength(1024)), secrets }),
+  deleteBackup: v.strictObject({ name: v.pipe(path, v.maxLength(1024)), progressToken, secrets }),
   connectRemote: v.strictObject({
     remote: place,
     clientId: v.exactOptional(identifier),

@@ -134,6 +134,13 @@ export class Backups {
     }
   }
 
+  /** There is no backup any more. */
+  forget(): void {
+    this.#sources = new Map();
+    this.#alarms = [];
+    this.#askedAt = undefined;
+  }
+
   /** The first backup of a place that was made beside the one in use, once it is the one in use. */
   adopt(outcome: engine.BackupOutcome): void {
     this.#remember(outcome, []);

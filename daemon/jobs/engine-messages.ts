@@ -189,11 +189,16 @@ export const copyKey = request<PlaceOrder & { readonly keyFileId: string }, null
 export const removeKey = request<{ readonly keyFileId: string }, null>('removeKey');
 /** Says which repository lies in a place, without a key. */
 export const digest = request<PlaceOrder, { readonly config: string }>('digest');
+/** How many devices, and snapshots that no device signed for, there are beside this one. */
+export const others = request<{ readonly device: string }, number>('others');
+export interface DeleteOrder extends PlaceOrder {
+  /** Says which backup is meant; null for one that was never finished. */
+  readonly config: string | null;
+  /** It was the one in use until now; no repository may be open. */
+  readonly wasInUse?: true;
+}
 /** Deletes a repository that is not open here, and the folders that are empty then. */
-export const deletePlace = request<
-  PlaceOrder & { readonly config: string | null },
-  { readonly objects: number; readonly bytes: number }
->('deletePlace');
+export const deletePlace = request<DeleteOrder, { readonly objects: number; readonly bytes: number }>('deletePlace');
 export const backup = request<BackupOrder, BackupOutcome>('backup');
 /** Whether a backup would find nothing new, by a look at the sources alone. */
 export const findsNothing = request<Pick<BackupOrder, 'sources' | 'memory'>, boolean>('findsNothing');

@@ -20,6 +20,7 @@ import { toHex, wipe } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { isCode, SignetError, toSignetError } from '../base/errors.ts';
 import type { DatabaseCapture } from '../capture/capture.ts';
+import { claimedBackup } from '../heads/heads.ts';
 import type { StandingSnapshot } from '../heads/model.ts';
 import { isAbsence, type Remote, type RemoteKind } from '../remotes/remote.ts';
 import type { PackJournal, PreparedKeyFile, Repository } from '../repository/model.ts';
@@ -38,7 +39,7 @@ import { devicesOf, type KnownDevice } from './devices.ts';
 import * as engine from './engine-messages.ts';
 import type { EnginePlaces } from './engine-places.ts';
 import { finishRestore } from './finishing.ts';
-import { historyFolders, readHistory, resolveSnapshot, type SnapshotHistory } from './history.ts';
+import { historyFolders, isVouchedFor, readHistory, resolveSnapshot, type SnapshotHistory } from './history.ts';
 import { snapshotEntry } from './listed-snapshots.ts';
 import { oneLook } from './one-look.ts';
 import { PlaceRequests, type Session } from './place-requests.ts';
@@ -205,6 +206,15 @@ class EngineServer {
     this.#answer(engine.findings, async ({ witness }, signal) => {
       const { findings } = await readHistory({ ...this.#opened(), witness, signal });
       return findings.map(({ code, detail }) => ({ code, detail }));
+    });
+    this.#answer(engine.others, async ({ device }, signal) => {
+      const { heads, snapshots } = await readHistory({ ...this.#opened(), signal });
+      const devices = new Set([
+        ...heads.devices(),
+        ...snapshots.map(({ snapshot }) => claimedBackup(snapshot)?.device),
+      ]);
+      const unsigned = snapshots.filter(each => !isVouchedFor(each)).length;
+      return [...devices].filter(each => each !== undefined && each !== device).length + unsigned;
     });
     this.#answer(engine.measure, async ({ devices }, signal) => {
       const session = this.#opened();

@@ -30,6 +30,7 @@ import { Browsing } from './browsing.ts';
 import { type ChosenSettings, chosenSettings } from './chosen-settings.ts';
 import { Clouds, isCloud } from './clouds.ts';
 import { Credentials } from './credentials.ts';
+import { DeleteBackup } from './delete-backup.ts';
 import type { Engine } from './engine.ts';
 import * as engine from './engine-messages.ts';
 import { type Beside, Fresh } from './fresh.ts';
@@ -100,6 +101,7 @@ export class Jobs {
   readonly moving: Moving;
   readonly mirrors: Mirrors;
   readonly left: LeftPlaces;
+  readonly deleting: DeleteBackup;
   /** Restores into original places, and how they are undone. */
   readonly originals: Originals;
   readonly #options: JobsOptions;
@@ -236,12 +238,15 @@ export class Jobs {
     };
     this.mirrors = new Mirrors({ ...options, session: { ...session, ...standing }, onChanged: () => this.#changed() });
     this.left = new LeftPlaces({ ...options, session });
+    const unset = { ...session, unset: () => this.#unset() };
+    this.deleting = new DeleteBackup({ ...options, deviceId: this.#deviceId, session: unset });
     this.originals = new Originals({
       ...options,
       records: this.#restores,
       queue: this.#queue,
       settings: () => this.#settings.orDefault,
       ready: () => this.#ready(),
+      assertUnlocked: () => this.#assertUnlocked(),
       onChanged: () => this.#changed(),
     });
     this.browsing = new Browsing({
@@ -468,6 +473,22 @@ export class Jobs {
     }
   }
 
+  /** The copies are deleted: this computer is as before set-up, but for what was chosen of its behaviour. */
+  async #unset(): Promise<void> {
+    const { state, vault, phone } = this.#options;
+    await this.#unlocking.lock();
+    await phone.forget();
+    // The settings decide: from here on nothing is set up, and what is left of the old backup is of no use to anyone.
+    await this.#settings.change(before => ({ ...before, remote: null, sources: [], mirrors: [], syncedBy: null }));
+    await state.forgetRepository();
+    await vault.reload();
+    this.#past.forget();
+    this.#backups.forget();
+    this.#repository = null;
+    this.#reachable = null;
+    this.#changed();
+  }
+
   /** The places of the copies: in use, mirrors, and those that hold an old backup. */
   places(): readonly PlaceStatus[] {
     const { remote, mirrors } = this.#settings.orDefault;
@@ -492,6 +513,7 @@ export class Jobs {
     call?: Pick<JobCall, 'progress'>,
   ): Promise<BackupResult> {
     await this.#ready();
+    this.deleting.assertNotBegun();
     const result = await this.#backups.run(reason, sourceIds, call);
     void this.mirrors.follow(result.snapshot !== undefined);
     return result;
@@ -539,7 +561,7 @@ export class Jobs {
     await checkFolders({ remote, others, sources, home: this.#options.homeFolders, target });
     return this.#queue.run('restore', call, (signal, onProgress) => {
       this.#assertUnlocked(); // it may have been locked while others had their turn
-      return this.#restores.staging(mark, [stagingOf(target, mark)], () =>
+      return this.#restores.staging(mark, wish.dryRun ? [] : [stagingOf(target, mark)], () =>
         this.#options.engine.ask(engine.restore, { ...wish, target, mark }, { signal, onProgress }),
       );
     });

@@ -47,6 +47,13 @@ export class KeptPhone {
     await this.#keychain.remove('phone');
   }
 
+  /** Nowhere any more. */
+  async forget(): Promise<void> {
+    this.#note(undefined);
+    await this.#file.forget();
+    if (await this.#keychain.look()) await this.#keychain.remove('phone');
+  }
+
   async #fromKeychain(): Promise<string | undefined> {
     if (!(await this.#keychain.look())) return undefined;
     const value = await this.#keychain.get('phone');

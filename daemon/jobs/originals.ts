@@ -42,6 +42,8 @@ export interface OriginalsOptions {
   readonly records: RestoreRecords;
   /** @throws E_NOT_SET_UP · E_VAULT_LOCKED */
   readonly ready: () => Promise<unknown>;
+  /** @throws E_VAULT_LOCKED */
+  readonly assertUnlocked: () => void;
   readonly onChanged: () => void;
 }
 
@@ -91,7 +93,7 @@ export class Originals {
   async restore(order: OriginalOrder, call: JobCall): Promise<OriginalRestoreResult> {
     await this.#options.ready();
     return this.#run(call, async (signal, onProgress) => {
-      await this.#options.ready(); // it may have been locked while others had their turn
+      this.#options.assertUnlocked(); // it may have been locked while others had their turn
       const source = this.#source(order.source);
       const root = await originalRoot(source);
       if (!order.dryRun) {
@@ -101,7 +103,8 @@ export class Originals {
       const mark = toHex(this.#options.randomBytes(6));
       const target = stagingOf(root, mark);
       const { records } = this.#options;
-      return records.staging(mark, [target, stagingOf(target, mark)], async handOver => {
+      const staging = order.dryRun ? [] : [target, stagingOf(target, mark)];
+      return records.staging(mark, staging, async handOver => {
         const staged = await this.#options.engine.ask(
           engine.stage,
           { ...order, root, target, mark },
@@ -135,7 +138,7 @@ export class Originals {
         await this.#place(name, putBack, target);
         await removeStaging(target); // only folders are left in it; noted as long as it is there
         await records.save(name, done);
-        this.#changedBy(done);
+        if (staged.databases.length > 0 || entries.some(isOlder)) this.#changed(source.id);
         this.#options.log.info('files put back into their place', { count: entries.length });
         const isKept = entries.some(({ kind }) => kind !== 'comes-back');
         return { ...resultOf(order, root, staged, entries), ...(isKept && { kept: putBack.kept }) };
@@ -185,13 +188,23 @@ export class Originals {
       this.#options.log.warn('putting files back failed, what was done is taken back', {
         code: toSignetError(error).code,
       });
-      const steps = await undoSteps(entries, { root, kept, staged: from });
-      const { renamed } = await undoPlacing(steps, record, { root, from: kept, to: from });
-      await this.#options.records.remove(name);
-      if (renamed === 0) await removeStaging(staging);
+      await this.#takeBack(name, record, staging).catch(thrown =>
+        // The journal stands: it is told as unfinished. What began it is the error to tell.
+        this.#options.log.warn('what was done could not be taken back', { code: toSignetError(thrown).code }),
+      );
       const isHeld = process.platform === 'win32' && ['EBUSY', 'EPERM', 'EACCES'].includes(systemCode(error) ?? '');
       throw isHeld ? appOpen(record.label, error) : error;
     }
+  }
+
+  /** All of it, at once: what was staged goes back to where it was staged, and away. */
+  async #takeBack(name: string, record: PutBack, staging: string): Promise<void> {
+    const { root, kept, entries } = record;
+    const from = join(staging, record.source);
+    const steps = await undoSteps(entries, { root, kept, staged: from });
+    const { renamed } = await undoPlacing(steps, record, { root, from: kept, to: from });
+    if (renamed === 0) await removeStaging(staging);
+    await this.#options.records.remove(name);
   }
 
   async #undo(name: string, record: PutBack): Promise<PutBack> {
@@ -223,7 +236,7 @@ export class Originals {
     if (undoing.staging !== undefined) await removeStaging(undoing.staging);
     if (next.entries.length + next.made.length + next.gone.length > 0) await records.save(name, next);
     else await records.remove(name);
-    this.#changedBy(next);
+    this.#changed(next.source);
     this.#options.log.info('a restore was undone', { count: next.entries.length });
     return next;
   }
@@ -255,9 +268,8 @@ export class Originals {
   }
 
   /** The owner asked for older files: that there is less of something now is no loss to be held back for. */
-  #changedBy({ source, entries }: PutBack): void {
-    if (entries.some(({ kind }) => kind !== 'comes-back'))
-      this.#options.state.facts.set(putBackName(source), this.#now());
+  #changed(source: string): void {
+    this.#options.state.facts.set(putBackName(source), this.#now());
   }
 
   /** Beside the source, as everything that a rename is to reach. */
@@ -272,6 +284,10 @@ export class Originals {
   #now(): string {
     return new Date(this.#options.clock.now()).toISOString();
   }
+}
+
+function isOlder({ kind }: PlaceEntry): boolean {
+  return kind !== 'comes-back';
 }
 
 function resultOf(

@@ -42,6 +42,15 @@ export class PastRuns {
     this.#tries = triesIn(history.last(triesCounted));
   }
 
+  /** The history was cleared. */
+  forget(): void {
+    this.#unrecorded = undefined;
+    this.#lastGood = undefined;
+    this.#lastRunAt = undefined;
+    this.#tries = undefined;
+    this.#days = undefined;
+  }
+
   /** @throws what keeps the history from being written, other than a full disk */
   record(entry: HistoryEntry): void {
     const { outcome } = entry;

@@ -113,7 +113,7 @@ export class PlaceRequests {
   }
 
   async #deletePlace(
-    { remote: spec, config }: { readonly remote: string; readonly config: string | null },
+    { remote: spec, config, wasInUse }: engine.DeleteOrder,
     signal: AbortSignal,
   ): Promise<{ readonly objects: number; readonly bytes: number }> {
     const { places } = this.#options;
@@ -121,7 +121,10 @@ export class PlaceRequests {
     if (await place.isMissing({ signal })) return { objects: 0, bytes: 0 };
     await place.checkDeletable();
     const remote = await places.remote(spec, { signal });
-    if (config !== null) await this.#refuseUsed(spec, remote, config, signal);
+    if (wasInUse === true) {
+      if (this.#options.session() !== undefined)
+        throw new SignetError('E_INTERNAL', 'an open repository is not deleted');
+    } else if (config !== null) await this.#refuseUsed(spec, remote, config, signal);
     const deleted = await deletePlace(remote, config ?? undefined, { signal });
     await place.removeEmpty({ signal });
     places.drop(spec);

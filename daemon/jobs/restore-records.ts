@@ -58,12 +58,14 @@ export class RestoreRecords {
    * Runs work that stages files in the folders, which are gone afterwards unless `handOver` was called.
    *
    * @param mark what the names of the folders end with
+   * @param paths none for work that only looks
    */
   async staging<Result>(
     mark: string,
     paths: readonly string[],
     work: (handOver: () => Promise<void>) => Promise<Result>,
   ): Promise<Result> {
+    if (paths.length === 0) return work(async () => undefined);
     const name = `staging-${mark}`;
     await this.#save(name, { v: 1, kind: 'staging', paths });
     let isOurs = true;

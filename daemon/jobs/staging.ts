@@ -2,7 +2,8 @@
 // folder beside it, by the same restore as any other, every byte read back and every database looked at. Nothing is put in place here.
 
 import { lookAtLive } from '../archive/into-place.ts';
-import { type RestoreContext, restoreSnapshot } from '../archive/restore.ts';
+import { type RestoreContext, type RestoreOutcome, restoreSnapshot } from '../archive/restore.ts';
+import { SignetError } from '../base/errors.ts';
 import type { Staged, StageOrder } from './engine-messages.ts';
 
 export interface StagingContext extends Omit<RestoreContext, 'include' | 'choose'> {
@@ -13,7 +14,7 @@ export async function stageOriginal({ order, ...context }: StagingContext): Prom
   const { source, root } = order;
   const include = withCompanions(source, order.include);
   let found: Awaited<ReturnType<typeof lookAtLive>> | undefined;
-  const { databases, skipped } = await restoreSnapshot({
+  const { databases, skipped } = await asAsked(order, {
     ...context,
     source,
     include,
@@ -52,6 +53,17 @@ export async function stageOriginal({ order, ...context }: StagingContext): Prom
       })),
     ],
   };
+}
+
+/** What nothing was found for is told as it was asked for. */
+async function asAsked(order: StageOrder, context: RestoreContext): Promise<RestoreOutcome> {
+  try {
+    return await restoreSnapshot(context);
+  } catch (error) {
+    const isAbsent = error instanceof SignetError && error.code === 'E_NOT_FOUND';
+    if (!isAbsent || order.include.length === 0) throw error;
+    throw new SignetError('E_NOT_FOUND', error.message, { params: { what: order.include.join(', ') }, cause: error });
+  }
 }
 
 /** A database that was kept with its log or journal apart is not brought back without them. */

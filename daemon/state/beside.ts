@@ -37,6 +37,21 @@ export async function takeOverFiles(home: Home, leftName: string): Promise<void>
     await rename(fresh, used);
   }
   for (const folder of [left, home.state]) await syncFolder(folder);
+  await emptyStores(home);
+}
+
+export async function removeLeft(home: Home, leftName: string): Promise<void> {
+  await rm(join(home.state, `left-${leftName}`), { recursive: true, force: true });
+}
+
+/** Nothing of the repository in use stays on this computer; what belongs to the computer does. */
+export async function removeRepositoryFiles(home: Home): Promise<void> {
+  for (const name of ofRepository) await rm(join(home.state, name), { recursive: true, force: true });
+  await syncFolder(home.state);
+  await emptyStores(home);
+}
+
+async function emptyStores(home: Home): Promise<void> {
   for (const folder of [
     home.outbox,
     join(home.cache, 'index'),
@@ -46,10 +61,6 @@ export async function takeOverFiles(home: Home, leftName: string): Promise<void>
   ]) {
     if (await isThere(folder)) await emptyFolder(folder);
   }
-}
-
-export async function removeLeft(home: Home, leftName: string): Promise<void> {
-  await rm(join(home.state, `left-${leftName}`), { recursive: true, force: true });
 }
 
 async function isThere(path: string): Promise<boolean> {

@@ -62,6 +62,7 @@ export class History {
   readonly #before: StatementSync;
   readonly #made: StatementSync;
   readonly #page: StatementSync;
+  readonly #clear: StatementSync;
 
   constructor(database: DatabaseSync, localKey: Uint8Array) {
     this.#key = localKey;
@@ -77,6 +78,7 @@ export class History {
        WHERE place < coalesce((SELECT min(place) FROM history WHERE at = ?), (SELECT max(place) + 1 FROM history WHERE at < ?))
        ORDER BY place DESC LIMIT ?`,
     );
+    this.#clear = database.prepare('DELETE FROM history');
     this.#page = database.prepare(
       `SELECT place, at, outcome, iif(outcome = 'nothing-new', NULL, sealed) AS sealed FROM history
        WHERE place < ? ORDER BY place DESC LIMIT ?`,
@@ -94,6 +96,10 @@ export class History {
     const sealed = sealBox(this.#key, historyName, utf8(JSON.stringify(entry)));
     const { lastInsertRowid } = this.#insert.run(entry.at, entry.outcome, sealed);
     this.#trim.run(Number(lastInsertRowid) - historyKept);
+  }
+
+  clear(): void {
+    this.#clear.run();
   }
 
   /** The newest `count` runs, newest first. */
@@ -151,6 +157,7 @@ export class Facts {
   readonly #set: StatementSync;
   readonly #get: StatementSync;
   readonly #remove: StatementSync;
+  readonly #names: StatementSync;
 
   constructor(database: DatabaseSync) {
     this.#set = database.prepare(
@@ -158,6 +165,7 @@ export class Facts {
     );
     this.#get = database.prepare('SELECT value FROM fact WHERE name = ?');
     this.#remove = database.prepare('DELETE FROM fact WHERE name = ?');
+    this.#names = database.prepare('SELECT name FROM fact');
   }
 
   get(name: string): string | undefined {
@@ -171,6 +179,14 @@ export class Facts {
 
   remove(name: string): void {
     this.#remove.run(name);
+  }
+
+  /** All others go. */
+  keepOnly(names: readonly string[]): void {
+    for (const row of this.#names.all()) {
+      const name = String(row['name']);
+      if (!names.includes(name)) this.remove(name);
+    }
   }
 }
 

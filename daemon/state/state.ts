@@ -15,7 +15,7 @@ import { fromHex, fromUtf8, toHex, utf8, wipe } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { SignetError, systemCode } from '../base/errors.ts';
 import { ensurePrivateFolder, privateFile, readBounded, replaceFile, syncFolder } from '../base/files.ts';
-import { takeOverFiles } from './beside.ts';
+import { removeRepositoryFiles, takeOverFiles } from './beside.ts';
 import { inTransaction, joinDatabase, openDatabase } from './database.ts';
 import type { DeviceIdentity, Home, ObjectRows, PackRows, Witness } from './model.ts';
 import { ObjectTable } from './object-table.ts';
@@ -146,6 +146,18 @@ export class State {
     const rows = this.packJournal();
     rows.remove(rows.rows().map(({ id }) => id));
     await takeOverFiles(this.#home, leftName);
+  }
+
+  /** Forgets the repository in use with its history, for good: what stays is what belongs to this installation. May be repeated. */
+  async forgetRepository(): Promise<void> {
+    const rows = this.packJournal();
+    rows.remove(rows.rows().map(({ id }) => id));
+    await removeRepositoryFiles(this.#home);
+    await this.phone.forget();
+    inTransaction(this.#database, () => {
+      this.history.clear();
+      this.facts.keepOnly(['device.id', 'device.machine']);
+    });
   }
 
   /**

@@ -14,6 +14,8 @@ import { layOut } from './passing-file.ts';
 import { askUntilProven, nothingAsked, type Proof, proofOf, proofSteps, setUpStatus, working } from './proof.ts';
 import { isSheetWish, sheetPage } from './sheet-page.ts';
 
+const viewType = 'signet.recoverySheet';
+
 /** True when it is on the screen. */
 export const printRecoverySheet: Command<readonly [], boolean> = async shell => {
   const steps = proofSteps(shell, vscode.l10n.t('Print Recovery Sheet'), await setUpStatus(shell));
@@ -36,8 +38,9 @@ export async function showRecoverySheet(shell: Shell, proof: Proof): Promise<Sho
   const { link } = shell;
   const { sealedSheet } = await link.request(sheetRequest, { secrets: await link.seal(sheetRequest, { ...proof }) });
   const sheet = await link.openText(sheetRequest, sealedSheet);
+  await closeOlder();
   const panel = vscode.window.createWebviewPanel(
-    'signet.recoverySheet',
+    viewType,
     vscode.l10n.t('Recovery Sheet'),
     { viewColumn: vscode.ViewColumn.Beside, preserveFocus: false },
     { enableScripts: true, localResourceRoots: [], retainContextWhenHidden: false },
@@ -62,6 +65,16 @@ export async function showRecoverySheet(shell: Shell, proof: Proof): Promise<Sho
     ),
   });
   return shown;
+}
+
+/** A sheet that was left open may be that of a key which opens nothing any more. */
+async function closeOlder(): Promise<void> {
+  const tabs = vscode.window.tabGroups.all.flatMap(group => group.tabs);
+  // The editor writes the type of a page behind a name of its own.
+  const older = tabs.filter(
+    ({ input }) => input instanceof vscode.TabInputWebview && input.viewType.endsWith(viewType),
+  );
+  await vscode.window.tabGroups.close(older, true);
 }
 
 /** Only a browser on the computer that this runs on can open a file of it. */

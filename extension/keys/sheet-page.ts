@@ -46,8 +46,8 @@ const barStyle = `
 nav { position: sticky; top: 0; z-index: 1; display: flex; flex-wrap: wrap; gap: 8px 12px; align-items: center; padding: 12px 20px;
   color: var(--vscode-foreground); background: var(--vscode-editor-background); border-bottom: 1px solid var(--vscode-panel-border, var(--vscode-contrastBorder, currentColor));
   font: 13px/20px var(--vscode-font-family); }
-nav p { flex: 1 1 320px; margin: 0; max-width: 64em; }
-nav button { min-height: 28px; padding: 3px 12px; border: 1px solid var(--vscode-button-border, var(--vscode-contrastBorder, transparent)); border-radius: 2px;
+nav p { flex: 1 1 440px; margin: 0; max-width: 64em; }
+nav button { min-height: 28px; padding: 3px 12px; border: 1px solid var(--vscode-contrastBorder, transparent); border-radius: 2px;
   color: var(--vscode-button-secondaryForeground, var(--vscode-foreground)); background: var(--vscode-button-secondaryBackground, transparent); font: inherit; cursor: pointer; }
 nav button.primary { color: var(--vscode-button-foreground); background: var(--vscode-button-background); }
 nav button:focus-visible { outline: 2px solid var(--vscode-focusBorder); outline-offset: 2px; }

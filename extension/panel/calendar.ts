@@ -72,12 +72,12 @@ export function drawCalendar(
     const { x, y } = place(dayNumber(each.day));
     if (x < left) continue;
     if (each.outcome === 'good') {
-      paths.good += `M${x + 2} ${y}h8a2 2 0 0 1 2 2v8a2 2 0 0 1-2 2h-8a2 2 0 0 1-2-2v-8a2 2 0 0 1 2-2z`;
+      paths.good += `M${x + 2},${y}h8a2 2 0 0 1 2 2v8a2 2 0 0 1-2 2h-8a2 2 0 0 1-2-2v-8a2 2 0 0 1 2-2z`;
     } else if (each.outcome === 'partial') {
-      paths.partialHalf += `M${x} ${y + cell}V${y}l${cell} ${cell}z`;
-      paths.partial += `M${x + 0.75} ${y + 0.75}h10.5v10.5h-10.5z`;
+      paths.partialHalf += `M${x},${y + cell}V${y}l${cell},${cell}z`;
+      paths.partial += `M${x + 0.75},${y + 0.75}h10.5v10.5h-10.5z`;
     } else {
-      paths.none += `M${x + 1} ${y + 1}h10v10h-10zM${x + 1} ${y + 11}l10-10`;
+      paths.none += `M${x + 1},${y + 1}h10v10h-10zM${x + 1},${y + 11}l10-10`;
     }
   }
   const labels = [...weekdayLabels(language, first), ...monthLabels(language, lastWeek, weeks)];

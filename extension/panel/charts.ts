@@ -1,7 +1,7 @@
 // Figures as SVG paths in a box of 320 by 96 that the page stretches; the y axis begins at zero and ends at a round number, so that half of
 // it is round too.
 
-import { type Locale, size } from '../../protocol/formats.ts';
+import type { Locale } from '../../protocol/formats.ts';
 import type { ChartDrawing } from './panel-model.ts';
 
 export const chartWidth = 320;
@@ -30,10 +30,10 @@ export function drawLine(points: readonly Point[]): Pick<ChartDrawing, 'line' | 
   const line = points
     .map(({ at, value }, index) => {
       const x = short(((at - first.at) / (last.at - first.at)) * chartWidth);
-      return `${index === 0 ? 'M' : 'L'}${x} ${short(chartHeight * (1 - value / top))}`;
+      return `${index === 0 ? 'M' : 'L'}${x},${short(chartHeight * (1 - value / top))}`;
     })
     .join('');
-  return { line, area: `${line}L${chartWidth} ${chartHeight}L0 ${chartHeight}Z` };
+  return { line, area: `${line}L${chartWidth},${chartHeight}L0,${chartHeight}Z` };
 }
 
 /** Bars from the left, the last at the right edge; undefined without any. What is not zero is at least one line high. */
@@ -46,18 +46,27 @@ export function drawBars(values: readonly number[]): string | undefined {
     .map((value, index) => {
       const high = value <= 0 ? 0 : Math.max(1, (chartHeight * value) / top);
       const x = short(index * slot + (slot - width) / 2);
-      return `M${x} ${chartHeight}v-${short(high)}h${short(width)}v${short(high)}z`;
+      return `M${x},${chartHeight}v-${short(high)}h${short(width)}v${short(high)}z`;
     })
     .join('');
 }
 
-/** The top with its unit, half of it as a number alone, zero. */
-export function sizeAxis(values: readonly number[], locale: Locale): ChartDrawing['y'] {
+const units = ['byte', 'kilobyte', 'megabyte', 'gigabyte', 'terabyte', 'petabyte'] as const;
+
+/** The top with its unit, half of it as a number alone where it has the same unit, zero. */
+export function sizeAxis(values: readonly number[], { locale = 'en-GB' }: Locale): ChartDrawing['y'] {
   const top = roundTop(Math.max(0, ...values));
-  const unit = 1000 ** Math.max(0, Math.floor(Math.log10(top) / 3 + 1e-9));
-  const number = new Intl.NumberFormat(locale.locale ?? 'en-GB', { maximumFractionDigits: 1 });
-  const half = top / 2 < unit ? size(top / 2, locale) : number.format(top / 2 / unit);
-  return [size(top, locale), half, number.format(0)];
+  const number = new Intl.NumberFormat(locale, { maximumFractionDigits: 1 });
+  const power = (bytes: number) => Math.min(units.length - 1, Math.max(0, Math.floor(Math.log10(bytes) / 3 + 1e-9)));
+  const sized = (bytes: number) =>
+    new Intl.NumberFormat(locale, {
+      style: 'unit',
+      unit: units[power(bytes)] ?? 'byte',
+      unitDisplay: 'short',
+      maximumFractionDigits: 1,
+    }).format(bytes / 1000 ** power(bytes));
+  const half = power(top / 2) === power(top) ? number.format(top / 2 / 1000 ** power(top)) : sized(top / 2);
+  return [sized(top), half, number.format(0)];
 }
 
 /** The value in the middle, which one large backup does not move. */

@@ -2,11 +2,12 @@
 
 import { wordsFor } from '../../protocol/error-words.ts';
 import { count, counted, type Locale, listed, plural, say, size } from '../../protocol/formats.ts';
-import type { HistoryDay, HistoryRun } from '../../protocol/status.ts';
+import type { HistoryDay, HistoryRun, Overdue } from '../../protocol/status.ts';
 import type { Reader } from '../views.ts';
 import { dayNumber, drawCalendar, isOpen, lastDays, noonOf, today } from './calendar.ts';
 import { drawBars, drawLine, median, sizeAxis } from './charts.ts';
 import type { ChartModel, Exception, HistoryModel, TableModel } from './panel-model.ts';
+import { unitOf } from './phrases.ts';
 
 export const historyDayCount = 90;
 const barCount = 30;
@@ -17,6 +18,7 @@ export function historyModel(
   days: readonly HistoryDay[] | undefined,
   runs: readonly HistoryRun[],
   { now, locale }: Reader,
+  overdue: Pick<Overdue, 'cause'> | null = null,
 ): HistoryModel {
   const shown = lastDays(days ?? [], historyDayCount, now, locale);
   const common = {
@@ -37,7 +39,7 @@ export function historyModel(
     ...common,
     calendar: drawCalendar(shown, { now, locale }),
     finding: findingOf(shown, { now, locale }),
-    exceptions: exceptionsOf(shown, { now, locale }),
+    exceptions: exceptionsOf(shown, overdue, { now, locale }),
     charts: [sizeChart(shown, { now, locale }), addedChart(runs, locale)],
     table: { title: say(locale, 'The same as a table'), each: monthTable(shown, locale) },
   };
@@ -62,7 +64,7 @@ function findingOf(days: readonly HistoryDay[], { now, locale }: Reader): string
       ? ''
       : partial === 0 && none === 0
         ? closed.length === 1
-          ? say(locale, 'There is a good backup of the one day since the first.')
+          ? say(locale, 'The one day so far has a good backup.')
           : plural(
               locale,
               closed.length,
@@ -76,15 +78,23 @@ function findingOf(days: readonly HistoryDay[], { now, locale }: Reader): string
 }
 
 /** Days that are not good, those with one reason together, the newest first. */
-function exceptionsOf(days: readonly HistoryDay[], { now, locale }: Reader): readonly Exception[] {
+function exceptionsOf(
+  days: readonly HistoryDay[],
+  overdue: Pick<Overdue, 'cause'> | null,
+  { now, locale }: Reader,
+): readonly Exception[] {
+  // The days up to now without a backup stand by themselves.
+  let isCurrent = true;
   const groups = new Map<
     string,
     { readonly kind: 'partial' | 'none'; readonly why: string; readonly days: number[] }
   >();
   for (const day of [...days].reverse()) {
-    if (day.outcome === 'good' || isOpen(day, now, locale)) continue;
-    const why = reasonOf(day, locale);
-    const key = `${day.outcome} ${why}`;
+    if (isOpen(day, now, locale)) continue;
+    isCurrent &&= day.outcome === 'none';
+    if (day.outcome === 'good') continue;
+    const why = (isCurrent && day.why === undefined && causeOf(overdue, locale)) || reasonOf(day, locale);
+    const key = `${day.outcome} ${isCurrent} ${why}`;
     const group = groups.get(key) ?? { kind: day.outcome, why, days: [] };
     group.days.push(dayNumber(day.day));
     groups.set(key, group);
@@ -102,6 +112,26 @@ function exceptionsOf(days: readonly HistoryDay[], { now, locale }: Reader): rea
   if (hidden === 0) return shown;
   const text = plural(locale, hidden, 'And {count} more day.', 'And {count} more days.');
   return [...shown, { kind: 'none', pieces: [{ text, isQuiet: true }] }];
+}
+
+/** Why there is none just now, where that is known; empty where it is not. */
+function causeOf(overdue: Pick<Overdue, 'cause'> | null, locale: Locale): string {
+  switch (overdue?.cause) {
+    case 'sign-in':
+      return say(locale, 'Signed out.');
+    case 'offline':
+      return say(locale, 'The place could not be reached.');
+    case 'locked':
+      return say(locale, 'Signet was locked.');
+    case 'full':
+      return say(locale, 'There was no room left in the cloud.');
+    case 'disk-full':
+      return say(locale, 'There was no room left on this computer.');
+    case 'paused':
+      return say(locale, 'Backups were paused.');
+    default:
+      return '';
+  }
 }
 
 function reasonOf({ outcome, why }: HistoryDay, locale: Locale): string {
@@ -237,9 +267,4 @@ function monthTable(days: readonly HistoryDay[], locale: Locale): TableModel {
     ],
     rows,
   };
-}
-
-/** What stands behind a figure where the heading of its column is not shown. */
-export function unitOf(text: string, value: number, locale: Locale): string {
-  return text.replace(count(value, locale), '').trim();
 }

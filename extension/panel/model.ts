@@ -5,7 +5,8 @@ import type { FoundSource, HistoryDay, HistoryRun, PlaceStatus } from '../../pro
 import type { Known, Reader } from '../views.ts';
 import { historyModel } from './history.ts';
 import type { AutomaticModel, PanelModel } from './panel-model.ts';
-import { automaticModel, chatsModel, cloudModel, emptyModel, encryptionModel, proofModel } from './sections.ts';
+import { cloudModel, encryptionModel, proofModel } from './safety.ts';
+import { automaticModel, chatsModel, emptyModel } from './sections.ts';
 import { stateModel } from './state.ts';
 
 /** What the panel asked for beside the status; absent until the answer is there. */
@@ -35,7 +36,7 @@ export function panelModel(known: Known, asked: Asked, reader: Reader): PanelMod
       cloud: cloudModel(status, asked.places ?? [], reader),
       encryption: encryptionModel(status, reader),
       proof: proofModel(status, reader),
-      history: historyModel(asked.days, asked.runs ?? [], reader),
+      history: historyModel(asked.days, asked.runs ?? [], reader, status.overdue),
     },
   };
 }

@@ -128,6 +128,8 @@ export interface Cell {
   readonly text: string;
   /** What the figure counts, shown where the column's heading is not. */
   readonly unit?: string;
+  /** The same, for what stands in front of the figure. */
+  readonly before?: string;
   readonly isNumber?: true;
 }
 

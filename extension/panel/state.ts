@@ -9,7 +9,8 @@ import type { JobProgress, Overdue, Status } from '../../protocol/status.ts';
 import { jobWords, sentenceFor, shareOf } from '../../protocol/words.ts';
 import type { Known, Reader } from '../views.ts';
 import { alarmCalm, alarmText } from './alarms.ts';
-import type { Action, Icon, PanelCommand, Piece, StateModel, Tone } from './panel-model.ts';
+import type { Action, Icon, Piece, StateModel, Tone } from './panel-model.ts';
+import { cutMiddle, run } from './phrases.ts';
 
 const longestFileList = 50;
 
@@ -79,10 +80,6 @@ function plain(icon: Icon, sentence: string): StateModel {
     others: [],
     spoken: '',
   };
-}
-
-function run(label: string, command: PanelCommand): Action {
-  return { label, intent: { do: 'run', command } };
 }
 
 function lines(text: string): StateModel['lines'] {
@@ -288,12 +285,4 @@ function unreadFiles(
   }));
   const rest = { name: say(locale, 'and {count} more', { count: count(hidden, locale) }), reason: '' };
   return { title: say(locale, 'Files that could not be read'), each: hidden === 0 ? each : [...each, rest] };
-}
-
-/** Keeps both ends of a name, which tell names apart; counts characters, not bytes. */
-export function cutMiddle(name: string, most: number): string {
-  const characters = Array.from(name);
-  if (characters.length <= most) return name;
-  const kept = most - 1;
-  return `${characters.slice(0, Math.ceil(kept / 2)).join('')}…${characters.slice(-Math.floor(kept / 2)).join('')}`;
 }

@@ -31,7 +31,7 @@ export async function carryOut(shell: Shell, shown: Shown, what: What, where: Wh
   } catch (error) {
     const wire = asWireError(error);
     if (wire.code !== 'E_CANCELLED') throw error;
-    vscode.window.showInformationMessage(explain(wire));
+    vscode.window.showInformationMessage(vscode.l10n.t('Stopped. The chats you had are as they were.'));
     return undefined;
   }
 }
@@ -47,7 +47,10 @@ async function intoFolder(
   const wish = { snapshot: snapshot.id, target, ...(include !== undefined && { include }) };
   const result = await withJobProgress(shell, titleOf(shell, parts), restore, wish, words);
   const whole = parts.some(part => part.include !== undefined) ? [] : parts.map(({ source }) => source);
-  report(shell, [result], whole, { title: vscode.l10n.t('Open Folder'), run: () => openFolder(result.target) });
+  report(shell, [result], sources, whole, {
+    title: vscode.l10n.t('Open Folder'),
+    run: () => openFolder(result.target),
+  });
   return result;
 }
 
@@ -68,7 +71,7 @@ async function intoPlace(
     // Of several, those before the one that failed are done, and can be taken back.
     const changed = results.filter(({ comesBack, replaced }) => comesBack + replaced > 0);
     const undo = { title: vscode.l10n.t('Undo'), run: () => undoAll(shell, changed) };
-    if (results.length > 0) report(shell, results, [], changed.length > 0 ? undo : undefined);
+    if (results.length > 0) report(shell, results, sources, [], changed.length > 0 ? undo : undefined);
   }
   return results;
 }
@@ -92,6 +95,7 @@ interface Offer {
 function report(
   { reader }: Shell,
   results: readonly (RestoreResult | OriginalRestoreResult)[],
+  sources: readonly SnapshotSource[],
   whole: readonly SnapshotSource[],
   offer: Offer | undefined,
 ): void {
@@ -100,7 +104,7 @@ function report(
   const { text, hasGaps } = reportWords(outcome, locale);
   const gaps: Offer = {
     title: vscode.l10n.t('Show Them'),
-    run: () => showList(vscode.l10n.t('Not restored'), gapLines(outcome, locale)),
+    run: () => showList(vscode.l10n.t('Not restored'), gapLines(outcome, sources, locale)),
   };
   const offers = [...(hasGaps ? [gaps] : []), ...(offer === undefined ? [] : [offer])];
   const show = hasGaps ? vscode.window.showWarningMessage : vscode.window.showInformationMessage;
@@ -127,11 +131,11 @@ export async function takeBack(shell: Shell, undo: RestoreUndo): Promise<Restore
   return answer;
 }
 
-/** The last first. */
+/** The last first. Where nothing made way, the newest of the source is the one. */
 async function undoAll(shell: Shell, results: readonly OriginalRestoreResult[]): Promise<void> {
   const undos = await shell.link.request(listUndos);
-  for (const { source } of results.toReversed()) {
-    const undo = undos.find(each => each.source === source);
+  for (const { source, kept } of results.toReversed()) {
+    const undo = undos.find(each => each.source === source && (kept === undefined || each.kept === kept));
     if (undo !== undefined) await takeBack(shell, undo);
   }
 }

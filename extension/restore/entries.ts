@@ -172,15 +172,15 @@ function isSharedName({ id, label }: SnapshotSource, sources: readonly SnapshotS
 
 export type WhereAnswer = 'new' | 'original' | 'other';
 
-/** @param folder that is proposed for a new one */
+/** @param folder that is proposed for a new one, as it is shown */
 export function whereEntries(parts: readonly Part[], folder: string, reader: Reader): readonly Choice<WhereAnswer>[] {
   const { locale } = reader;
   const { here } = dividedByPlace(parts);
   return [
     {
       label: `$(new-folder) ${say(locale, 'A new folder')}`,
-      description: say(locale, 'recommended'),
-      detail: say(locale, 'Nothing is overwritten. {folder}', { folder }),
+      description: say(locale, 'recommended · nothing is overwritten'),
+      detail: folder,
       answer: 'new',
     },
     ...(here.length === 0 ? [] : [originalEntry(parts, reader)]),
@@ -200,9 +200,8 @@ function originalEntry(parts: readonly Part[], { locale }: Reader): Choice<Where
     locale,
   );
   const isOneCopy = here.length === 1 && copies.length === 1;
+  // What is not done comes first: a row cuts its end off.
   const detail = [
-    say(locale, 'What is there now is kept beside it, so you can go back.'),
-    ...(copies.length === 0 ? [] : [say(locale, 'If a sync tool watches it, it may copy this to the phone.')]),
     ...(away.length === 0
       ? []
       : [
@@ -213,10 +212,14 @@ function originalEntry(parts: readonly Part[], { locale }: Reader): Choice<Where
             ),
           }),
         ]),
+    ...(copies.length === 0
+      ? [say(locale, 'What is there now is kept beside it, so you can go back.')]
+      : [say(locale, 'If a sync tool watches it, it may copy this to the phone.')]),
+    ...(isOneCopy ? [here[0]?.source.root ?? ''] : []),
   ];
   return {
     label: `$(reply) ${isOneCopy ? say(locale, 'Back into this folder') : say(locale, 'Back into {app}', { app: labels })}`,
-    description: isOneCopy ? (here[0]?.source.root ?? '') : say(locale, 'replaces what is there'),
+    description: say(locale, 'replaces what is there'),
     detail: detail.join(' '),
     answer: 'original',
   };

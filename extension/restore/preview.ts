@@ -102,7 +102,7 @@ async function planIntoFolder({ link, reader }: Shell, shown: Shown, what: What,
   const words = folderPreview(result, locale);
   return {
     preview: words,
-    lines: folderList(result, namesOf(what, shown), words, locale),
+    lines: folderList(result, namesOf(what, shown), shown.sources, words, locale),
     isEmpty: result.files === 0 && result.skipped.length === 0,
   };
 }

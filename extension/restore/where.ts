@@ -15,9 +15,10 @@ export function whereTo({ reader }: Shell): Step<Answers> {
     const { shown, what } = answers;
     if (shown === undefined || what === undefined) return back;
     const proposed = newFolder(homedir(), shown.snapshot.at, existsSync, join);
+    const shownPath = `~${proposed.slice(homedir().length)}`;
     const title = l10n.t('Restore: Where');
     for (;;) {
-      const entries = whereEntries(partsOf(what, shown.sources), proposed, reader());
+      const entries = whereEntries(partsOf(what, shown.sources), shownPath, reader());
       const answer = await choose({ title, placeholder: l10n.t('Where to?'), ...place }, entries);
       switch (answer) {
         case back:

@@ -15,6 +15,7 @@ import type {
   SnapshotSource,
 } from '../../protocol/status.ts';
 import type { Reader } from '../views.ts';
+import { trail } from './browse-entries.ts';
 import type { Part } from './wishes.ts';
 
 /** `3 files come back, 1.2 MB. Nothing is replaced or deleted.` */
@@ -100,7 +101,9 @@ export function undoWords(
   undo: RestoreUndo,
   { now, locale }: Reader,
 ): { readonly message: string; readonly detail: string } {
-  const { label, at, comesBack, replaced, root } = undo;
+  const { label, at, comesBack, root } = undo;
+  // What made way with nothing in its place comes back like what was replaced.
+  const replaced = undo.replaced + (undo.takenAway ?? 0);
   const taken = plural(
     locale,
     comesBack,
@@ -278,14 +281,21 @@ function lostWords(lost: readonly SkippedEntry[], value: number, locale: Locale)
 }
 
 /** Of files that did not come and databases that are not sound, one a line. */
-export function gapLines({ skipped, databases, moreSkipped }: Outcome, locale: Locale): readonly string[] {
+export function gapLines(
+  { skipped, databases, moreSkipped }: Outcome,
+  sources: readonly SnapshotSource[],
+  locale: Locale,
+): readonly string[] {
+  const named = (path: string) => trail(path, sources);
   return [
     ...skipped
       .filter(({ code }) => code !== undefined)
-      .map(({ path, reason }) => say(locale, '{path}: {reason}', { path, reason: reasonWords(reason, locale) })),
+      .map(({ path, reason }) =>
+        say(locale, '{path}: {reason}', { path: named(path), reason: reasonWords(reason, locale) }),
+      ),
     ...databases
       .filter(({ check }) => check !== 'ok' && check !== 'opaque')
-      .map(({ path, check }) => say(locale, '{path}: {reason}', { path, reason: check })),
+      .map(({ path, check }) => say(locale, '{path}: {reason}', { path: named(path), reason: check })),
     ...moreWords(moreSkipped, locale),
   ];
 }
@@ -294,10 +304,12 @@ export function gapLines({ skipped, databases, moreSkipped }: Outcome, locale: L
 export function folderList(
   plan: RestoreResult,
   chosen: readonly string[],
+  sources: readonly SnapshotSource[],
   preview: string,
   locale: Locale,
 ): readonly string[] {
   const { skipped, more, leftOut, target } = plan;
+  const named = (path: string) => trail(path, sources);
   return [
     preview,
     say(locale, 'Into {folder}', { folder: target }),
@@ -305,7 +317,7 @@ export function folderList(
     ...chosen,
     ...(skipped.length === 0 && leftOut === undefined ? [] : ['', say(locale, 'What does not come back:')]),
     ...skipped.map(({ path, reason }) =>
-      say(locale, '{path}: {reason}', { path, reason: reasonWords(reason, locale) }),
+      say(locale, '{path}: {reason}', { path: named(path), reason: reasonWords(reason, locale) }),
     ),
     ...moreWords(more?.skipped ?? 0, locale),
     ...leftOutWords(leftOut, locale),
@@ -320,30 +332,36 @@ export function originalList(
 ): readonly string[] {
   return [
     preview,
-    ...plans.flatMap(({ root, changes, skipped, untouched, same, more }) => [
-      '',
-      root,
-      ...changes.map(({ path, change }) =>
-        change === 'replaced' ? say(locale, 'replaced: {path}', { path }) : say(locale, 'comes back: {path}', { path }),
-      ),
-      ...moreWords(more?.changes ?? 0, locale),
-      ...skipped.map(({ path, reason }) =>
-        say(locale, '{path}: {reason}', { path, reason: reasonWords(reason, locale) }),
-      ),
-      ...(same > 0
-        ? [plural(locale, same, '{count} file is as the backup has it.', '{count} files are as the backup has them.')]
-        : []),
-      ...(untouched > 0
-        ? [
-            plural(
-              locale,
-              untouched,
-              '{count} file that the backup does not have stays.',
-              '{count} files that the backup does not have stay.',
-            ),
-          ]
-        : []),
-    ]),
+    ...plans.flatMap(({ source, root, changes, skipped, untouched, same, more }) => {
+      const within = (path: string) => (path.startsWith(`${source}/`) ? path.slice(source.length + 1) : path);
+      return [
+        '',
+        root,
+        '',
+        ...changes.map(({ path, change }) =>
+          change === 'replaced'
+            ? say(locale, 'replaced: {path}', { path: within(path) })
+            : say(locale, 'comes back: {path}', { path: within(path) }),
+        ),
+        ...moreWords(more?.changes ?? 0, locale),
+        ...skipped.map(({ path, reason }) =>
+          say(locale, '{path}: {reason}', { path: within(path), reason: reasonWords(reason, locale) }),
+        ),
+        ...(same > 0
+          ? [plural(locale, same, '{count} file is as the backup has it.', '{count} files are as the backup has them.')]
+          : []),
+        ...(untouched > 0
+          ? [
+              plural(
+                locale,
+                untouched,
+                '{count} file that the backup does not have stays.',
+                '{count} files that the backup does not have stay.',
+              ),
+            ]
+          : []),
+      ];
+    }),
   ];
 }
 

@@ -27,7 +27,7 @@ export async function joinToRestore(shell: Shell): Promise<boolean> {
     return chosen === back || chosen === cancelled ? chosen : { ...answers, place: chosen };
   };
   const open = (answers: Answers) => openToRestore(shell, answers);
-  const finishes = { password: open, key: open };
+  const finishes = { password: open, key: open, typed: { phone: '' } };
   const answers = await askSteps(nothingYet, state => [place, ...openingSteps(shell, titles(), state, finishes)]);
   return answers !== back && answers !== cancelled;
 }

@@ -2,6 +2,7 @@
 
 import * as vscode from 'vscode';
 import { size } from '../../protocol/formats.ts';
+import { literal } from '../restore/wishes.ts';
 import type { Command, Shell } from '../shell.ts';
 import { nameOf } from './address.ts';
 import { chooseSnapshot } from './choose-snapshot.ts';
@@ -30,9 +31,16 @@ export const browseSnapshots: Command<readonly [{ readonly snapshot?: string }],
   return snapshot;
 };
 
-/** The restore command with this backup chosen already. */
-export const restoreSnapshot: Command<readonly [{ readonly snapshot: string }]> = async (_, ...[given]) =>
-  given === undefined ? undefined : vscode.commands.executeCommand('signet.restore', { snapshot: given.snapshot });
+/** The restore command with this backup chosen already, and what of it where the row is of a part. */
+export const restoreSnapshot: Command<readonly [Pick<SnapshotPath, 'snapshot'> & Partial<SnapshotPath>]> = async (
+  _,
+  ...[given]
+) => {
+  if (given === undefined) return undefined;
+  const { snapshot, path } = given;
+  const part = path === undefined ? {} : { include: [literal(path)] };
+  return vscode.commands.executeCommand('signet.restore', { snapshot, ...part });
+};
 
 /** Opens a file in the editor that fits it; answers its address. */
 export const openFile: Command<readonly [SnapshotPath], vscode.Uri> = async (shell, ...[given]) => {
@@ -45,7 +53,7 @@ export const openFile: Command<readonly [SnapshotPath], vscode.Uri> = async (she
   ]);
   const name = nameOf(path);
   if ((file?.sizeBytes ?? 0) > maxShownBytes) {
-    await tooLarge(shell, snapshot, name, file?.sizeBytes ?? 0);
+    tooLarge(shell, given, file?.sizeBytes ?? 0);
     return undefined;
   }
   const uri = uriOf(snapshot, sources, path);
@@ -54,14 +62,16 @@ export const openFile: Command<readonly [SnapshotPath], vscode.Uri> = async (she
   return uri;
 };
 
-async function tooLarge(shell: Shell, snapshot: string, name: string, bytes: number): Promise<void> {
+/** Without the file's name: a notice may be read over a shoulder. */
+function tooLarge(shell: Shell, file: SnapshotPath, bytes: number): void {
   const { locale } = shell.reader();
   const restore = vscode.l10n.t('Restore…');
-  const words = vscode.l10n.t('{name} has {size}. Files of more than {limit} are not opened from a backup.', {
-    name,
+  const words = vscode.l10n.t('This file has {size}. Files of more than {limit} are not opened from a backup.', {
     size: size(bytes, locale),
     limit: size(maxShownBytes, locale),
   });
-  if ((await vscode.window.showInformationMessage(words, restore)) === restore)
-    await vscode.commands.executeCommand('signet.restore', { snapshot });
+  // Not waited for: the command has ended, whenever its notice is closed.
+  vscode.window.showInformationMessage(words, restore).then(answer => {
+    if (answer === restore) vscode.commands.executeCommand('signet.snapshot.restore', file);
+  });
 }

@@ -2,7 +2,7 @@
 // means; of databases and other files nothing can be read there, so their sizes and times are told.
 
 import * as vscode from 'vscode';
-import { count, counted, size } from '../../protocol/formats.ts';
+import { count, plural, size } from '../../protocol/formats.ts';
 import { compareSnapshots } from '../../protocol/messages.ts';
 import type { ListEntry, SnapshotDifference, SnapshotEntry } from '../../protocol/status.ts';
 import type { Command, Shell } from '../shell.ts';
@@ -96,14 +96,18 @@ async function chooseDifference(
   const reader = shell.reader();
   const { locale } = reader;
   const [before, after] = [momentWords(older.snapshot.at, reader), momentWords(newer.snapshot.at, reader)];
-  const files = counted(total, 'file differs', 'files differ', locale);
   const placeholder =
     found.length < total
-      ? vscode.l10n.t('{files}, and the first {count} are listed. Which one do you want to see?', {
-          files,
-          count: count(found.length, locale),
+      ? vscode.l10n.t('{total} files differ; the first {listed} are listed. Which one do you want to see?', {
+          total: count(total, locale),
+          listed: count(found.length, locale),
         })
-      : vscode.l10n.t('{files}. Which one do you want to see?', { files });
+      : plural(
+          locale,
+          total,
+          '{count} file differs. Do you want to see it?',
+          '{count} files differ. Which one do you want to see?',
+        );
   const sources = [...newer.sources, ...older.sources];
   const items = found.map((difference): Choice<SnapshotDifference> => {
     const { path, change, sizeBefore, sizeAfter } = difference;
@@ -138,8 +142,8 @@ async function showDifference(
   const [before, after] = [older.snapshot.id, newer.snapshot.id];
   const [left, right] = await Promise.all([contents.stat(before, path), contents.stat(after, path)]);
   if (left === undefined || right === undefined || type !== 'file') return;
-  const head = await contents.head(after, path, headBytes);
-  if (!isShown(kindOfFile(name, head), left, right)) return tellSizes(shell, name, kindOfFile(name, head), left, right);
+  const kind = kindOfFile(name, await contents.head(after, path, headBytes));
+  if (!isShown(kind, left, right)) return tellSizes(shell, kind, left, right);
   const reader = shell.reader();
   const title = vscode.l10n.t('{name} ({before} ↔ {after})', {
     name,
@@ -160,13 +164,12 @@ export const compareWithLive: Command<readonly [SnapshotPath], boolean> = async 
   const live = liveUri(shell, path);
   const right = live === undefined ? undefined : await liveEntry(live, name);
   if (live === undefined || right === undefined || left === undefined) {
-    vscode.window.showInformationMessage(vscode.l10n.t('{name} is not on this computer now.', { name }));
+    vscode.window.showInformationMessage(vscode.l10n.t('This file is not on this computer now.'));
     return false;
   }
-  const head = await contents.head(snapshot, path, headBytes);
-  const kind = kindOfFile(name, head);
+  const kind = kindOfFile(name, await contents.head(snapshot, path, headBytes));
   if (!isShown(kind, left, right)) {
-    await tellSizes(shell, name, kind, left, right);
+    tellSizes(shell, kind, left, right);
     return true;
   }
   const when = momentWords(shown.snapshot.at, shell.reader());
@@ -208,21 +211,22 @@ function isShown(kind: FileKind, ...files: readonly ListEntry[]): boolean {
   return (kind === 'text' || kind === 'picture') && files.every(({ sizeBytes }) => sizeBytes <= maxShownBytes);
 }
 
-async function tellSizes(shell: Shell, name: string, kind: FileKind, left: ListEntry, right: ListEntry): Promise<void> {
+/** Without the file's name: a notice may be read over a shoulder. */
+function tellSizes(shell: Shell, kind: FileKind, left: ListEntry, right: ListEntry): void {
   const reader = shell.reader();
   const told = ({ sizeBytes, modifiedAt }: ListEntry) =>
     vscode.l10n.t('{size}, changed {when}', {
       size: size(sizeBytes, reader.locale),
       when: momentWords(modifiedAt, reader),
     });
-  const values = { name, before: told(left), after: told(right) };
-  vscode.window.showInformationMessage(
+  const values = { before: told(left), after: told(right) };
+  const words =
     kind === 'database'
       ? vscode.l10n.t(
-          '{name} is a database, which is compared by size and time only. Before: {before}. After: {after}.',
+          'This file is a database, which is compared by size and time only. Before: {before}. After: {after}.',
           values,
         )
-      : vscode.l10n.t('{name} cannot be shown side by side. Before: {before}. After: {after}.', values),
-    vscode.l10n.t('OK'), // with a button the notice shows all of its text
-  );
+      : vscode.l10n.t('This file cannot be shown side by side. Before: {before}. After: {after}.', values);
+  // With a button the notice shows all of its text.
+  vscode.window.showInformationMessage(words, vscode.l10n.t('OK'));
 }

@@ -1,7 +1,8 @@
 // What the Snapshots view says, as functions of what the daemon told: days and months, snapshots, sources, folders and files. No editor API, no
 // state. What was not counted is said so, or left out; it is never 0.
 
-import { count, counted, type Locale, say, size } from '../../protocol/formats.ts';
+import { count, counted, type Locale, plural, say, size } from '../../protocol/formats.ts';
+import { newMessagesWords } from '../../protocol/source-words.ts';
 import type { ListEntry, SnapshotEntry, SnapshotSource } from '../../protocol/status.ts';
 import type { Reader } from '../views.ts';
 
@@ -132,18 +133,13 @@ export function snapshotRow(
 }
 
 function snapshotTooltip(entry: SnapshotEntry, locale: Locale): readonly string[] {
-  const { at, device, number, verified, files, sizeBytes, bytesAdded, messagesNew, conversationsChanged } = entry;
-  const chats = conversationsChanged ? counted(conversationsChanged, 'chat', 'chats', locale) : '';
+  const { at, device, number, verified, files, sizeBytes, bytesAdded, messagesNew } = entry;
   return [
     dateIn(at, locale, { dateStyle: 'full', timeStyle: 'short' }),
     number === undefined
       ? say(locale, 'Made by {device}', { device })
       : say(locale, 'Backup number {number} of {device}', { number, device }),
-    messagesNew === undefined
-      ? say(locale, 'New messages were not counted')
-      : chats === ''
-        ? newsWords(entry, locale)
-        : say(locale, '{messages} in {chats}', { messages: newsWords(entry, locale), chats }),
+    messagesNew === undefined ? say(locale, 'New messages were not counted') : newMessagesWords(entry, locale),
     say(locale, '{files}, {size} in all; {added} added', {
       files: counted(files, 'file', 'files', locale),
       size: size(sizeBytes, locale),
@@ -183,11 +179,12 @@ export function sourceRow(source: SnapshotSource, locale: Locale): Row {
   const told = messages === undefined ? '' : counted(messages, 'message', 'messages', locale);
   const description =
     told !== '' ? told : profile === 'generic' ? bytes : [say(locale, 'messages not counted'), bytes].join(' · ');
-  const chats = conversations === undefined ? '' : counted(conversations, 'chat', 'chats', locale);
   const tooltip = [
     label,
     root,
-    told !== '' && chats !== '' ? say(locale, '{messages} in {chats}', { messages: told, chats }) : told,
+    told !== '' && conversations !== undefined
+      ? plural(locale, conversations, '{messages} in {count} chat', '{messages} in {count} chats', { messages: told })
+      : told,
     say(locale, '{files}, {size}', { files: counted(files, 'file', 'files', locale), size: bytes }),
     isCarried
       ? say(locale, 'Taken over from an older backup, of {moment}', { moment: exactWords(source.capturedAt, locale) })

@@ -36,7 +36,7 @@ export const systemPackages = {
 const patience = process.env['SIGNET_LONG'] === undefined ? 1 : 5;
 
 const usual: readonly Suite[] = [
-  { name: 'types', budgetSeconds: 30, run: { tool: ['tsc', '-p', '.'] }, needs: [] },
+  { name: 'types', budgetSeconds: 20, run: { tool: ['tsc', '-p', '.'] }, needs: [] },
   { name: 'page-types', budgetSeconds: 10, run: { tool: ['tsc', '-p', 'extension/panel/page'] }, needs: [] },
   { name: 'lint', budgetSeconds: 30, run: { tool: ['biome', 'check', '--error-on-warnings', '.'] }, needs: [] },
   {

@@ -306,6 +306,34 @@ test('an undo keeps what changed since, and serves while Signet is locked', asyn
   await signet.ok(['unlock'], { password });
 });
 
+test('a database that is damaged in the backup takes no place', async t => {
+  t.timeout(240_000);
+  const signet = await installation(t);
+  const path = join(signet.source, 'chat.db');
+  const database = new DatabaseSync(path);
+  database.exec('CREATE TABLE message (id INTEGER PRIMARY KEY, text TEXT)');
+  addMessages(database, 0, 5000);
+  database.close();
+  const whole = readFileSync(path);
+  writeFileSync(path, Buffer.concat([whole.subarray(0, 8192), Buffer.alloc(20_480, 0x55), whole.subarray(28_672)]));
+  writeFileSync(join(signet.source, 'note'), 'a note');
+  await signet.setUp(['--schedule', 'manual']);
+  await signet.ok(['backup']);
+  writeFileSync(path, whole);
+  unlinkSync(join(signet.source, 'note'));
+  const id = (await signet.status()).sources[0]?.id ?? '';
+  const ran = await signet.signet(['restore', 'latest', '--original', id]);
+  t.is(ran.code, 3, ran.err);
+  t.like(ran.json<OriginalRestoreResult>(), {
+    comesBack: 1,
+    replaced: 0,
+    databases: [{ path: `${id}/chat.db`, check: 'damaged' }],
+    skipped: [{ path: `${id}/chat.db`, code: 'E_OBJECT_TYPE' }],
+  });
+  t.true(readFileSync(path).equals(whole));
+  t.true(existsSync(join(signet.source, 'note')));
+});
+
 test('what is not set up here, not in the backup or not there is refused', async t => {
   const { signet, root, id } = await kit(t);
   const code = async (args: readonly string[]) => (await signet.signet(['restore', 'latest', ...args])).errorCode();

@@ -9,6 +9,8 @@ import { DatabaseSync, StatementSync } from 'node:sqlite';
 export interface DyingDisk {
   /** Runs the work; from the write with this number on (0 is the first) none is made any more. Answers how many were asked for. */
   dieAt(point: number, work: () => Promise<unknown>): Promise<{ readonly writes: number; readonly died: boolean }>;
+  /** Runs the work; the write with this number fails as a bad disk fails, all others are made. Answers what the work threw. */
+  failAt(point: number, work: () => Promise<unknown>): Promise<unknown>;
 }
 
 const changing = ['rename', 'rm', 'rmdir', 'unlink', 'link', 'mkdir', 'copyFile', 'writeFile', 'truncate'] as const;
@@ -32,6 +34,20 @@ export function dyingDisk(folder: string): DyingDisk {
         giveBack();
       }
       return { writes, died: writes > point };
+    },
+    async failAt(point, work) {
+      let writes = 0;
+      const giveBack = patch(folder, () => {
+        if (writes++ === point) throw Object.assign(new Error(`bad at write ${point}`), { code: 'EIO' });
+      });
+      try {
+        return await work().then(
+          () => undefined,
+          (thrown: unknown) => thrown,
+        );
+      } finally {
+        giveBack();
+      }
     },
   };
 }

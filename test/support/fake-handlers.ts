@@ -290,6 +290,7 @@ export function fakeHandlers(changes: Partial<Handlers> = {}, asked: Asked[] = [
       left: 'Backup',
       recoveryKey: new Uint8Array(Buffer.from(recoveryKey)),
     }),
+    deleteBackup: async () => ({ objects: 12, bytes: 5_000_000 }),
     deleteOldBackup: async () => ({ objects: 12, bytes: 5_000_000 }),
     connectRemote: async ({ remote }, { signInAsked }) => {
       if (remote.startsWith('drive:')) signInAsked({ remote, ...signInPage });

@@ -14,6 +14,7 @@ import {
 } from 'vscode-jsonrpc/node';
 import { SignetError } from '../../daemon/base/errors.ts';
 import { startDatabaseCapture } from '../../daemon/capture/capture.ts';
+import { finishDeletion } from '../../daemon/jobs/delete-backup.ts';
 import type { Engine, EngineCall } from '../../daemon/jobs/engine.ts';
 import { carried, landed } from '../../daemon/jobs/engine-messages.ts';
 import { EnginePlaces } from '../../daemon/jobs/engine-places.ts';
@@ -162,6 +163,7 @@ export async function startMachine(
   const options = { clock, hostLabel: 'bench' };
   const state = await openState(home, options);
   await finishSwitch(state, home);
+  await finishDeletion(state);
   await new RestoreRecords(state.restores).sweep();
   const keyWork = new CountedKeyWork();
   const kept = keptIn(keychain, { home, state, clock });

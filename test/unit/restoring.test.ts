@@ -21,6 +21,7 @@ import {
   progressWords,
   reportWords,
   restoringNotes,
+  undoWords,
 } from '../../extension/restore/words.ts';
 import type {
   JobProgress,
@@ -142,14 +143,13 @@ test('original places are offered only where this computer has them', t => {
 test('of a copy it is said that a sync tool may carry it on', t => {
   const [, back] = whereOf(phone);
   t.is(back?.label, '$(reply) Back into this folder');
-  t.is(back?.description, '/home/me/Phone');
-  t.regex(back?.detail ?? '', /If a sync tool watches it, it may copy this to the phone\./);
+  t.is(back?.detail, 'If a sync tool watches it, it may copy this to the phone. /home/me/Phone');
 });
 
 test('of several sources those without a place here are named', t => {
   const [, back] = whereOf(whatsApp, claude, phone);
   t.is(back?.label, '$(reply) Back into WhatsApp and Phone');
-  t.regex(back?.detail ?? '', /Not Claude Code: on this computer there is no place for it\.$/);
+  t.regex(back?.detail ?? '', /^Not Claude Code: on this computer there is no place for it\./);
   t.is(dividedByPlace([{ source: claude }]).here.length, 0);
 });
 
@@ -282,14 +282,14 @@ test('a whole source is reported in messages, and all in files where one is not 
 
 test('what did not come is counted and can be shown, and nothing is called readable then', t => {
   const skipped = [
-    { path: 'a', reason: 'cannot be authenticated', code: 'E_OBJECT_AUTH' },
+    { path: 'generic-3/a', reason: 'cannot be authenticated', code: 'E_OBJECT_AUTH' },
     { path: 'b', reason: 'missing', code: 'E_MISSING' },
   ] as const;
   const { text, hasGaps } = reported([result({ files: 410, skipped, more: { skipped: 1 } })], [whatsApp]);
   t.is(text, 'Restored 410 of 413 files. 3 are in a damaged part of the backup.');
   t.true(hasGaps);
-  t.deepEqual(gapLines(outcomeOf([result({ skipped, more: { skipped: 1 } })], []), locale), [
-    'a: cannot be authenticated',
+  t.deepEqual(gapLines(outcomeOf([result({ skipped, more: { skipped: 1 } })], []), [phone], locale), [
+    'Phone › a: cannot be authenticated',
     'b: it is not there',
     'and 1 more',
   ]);
@@ -317,6 +317,15 @@ test('several places are reported as one, and when nothing had to change that is
   );
 });
 
+test('what would be taken back is told, as is what comes back of what was taken away', t => {
+  const { message, detail } = undoWords({ ...undo, comesBack: 0, takenAway: 2 }, reader);
+  t.is(message, 'Take back the restore of WhatsApp at 09:12?');
+  t.deepEqual(detail.split('\n').slice(2), [
+    '3 files are put back as they were before.',
+    'What is there now is kept in turn.',
+  ]);
+});
+
 test('the list names each file that changes, and tells what stays', t => {
   const plan = original({
     changes: [
@@ -330,8 +339,9 @@ test('the list names each file that changes, and tells what stays', t => {
     'Preview.',
     '',
     '/home/me/Phone',
-    'replaced: generic-3/a',
-    'comes back: generic-3/b',
+    '',
+    'replaced: a',
+    'comes back: b',
     'and 2 more',
     '1 file that the backup does not have stays.',
   ]);

@@ -128,6 +128,17 @@ test('a pause stands where the next backup would', t => {
   );
 });
 
+test('the next backup is told by what it waits for, or by its time', t => {
+  const nextRun = '2026-11-24T03:30:00Z';
+  const next = (waiting: Status['waiting'], more: Partial<Status> = {}) =>
+    statusRows(connected({ nextRun, waiting, ...more }), reader).rows.find(({ id }) => id === 'next')?.description;
+  t.is(next(null), 'tomorrow at 03:30');
+  t.is(next({ reason: 'locked', changes: 3 }, { vault: 'locked' }), 'once unlocked');
+  t.is(next({ reason: 'quiet', changes: 1, until: '2026-11-23T09:01:00Z' }), 'once apps are quiet');
+  t.is(next({ reason: 'retry', changes: 1, until: '2026-11-23T09:10:00Z' }), '09:10');
+  t.is(next(null, { nextRun: null }), undefined);
+});
+
 test('a click opens the panel, and asks for the password while locked', t => {
   t.is(statusBar(connected({ vault: 'locked' }), reader).command, 'signet.unlock');
   const others: readonly Known[] = [

@@ -184,8 +184,9 @@ function drawTable({ columns, rows }: TableModel): DrawnElement {
           ]),
         ]),
       ]),
-      ...cells.map(({ text, unit, isNumber }, index) =>
+      ...cells.map(({ text, unit, before, isNumber }, index) =>
         el('td', { role: 'cell', class: classesOf(isNumber, index === cells.length - 1) }, [
+          ...(before === undefined ? [] : [el('span', { class: 'unit' }, [`${before} `])]),
           text,
           ...(unit === undefined ? [] : [el('span', { class: 'unit' }, [` ${unit}`])]),
         ]),
