@@ -2,7 +2,7 @@
 
 import { capital } from '../protocol/error-words.ts';
 import { ago, count, counted, dayOf, type Locale, moment, percent, say, size } from '../protocol/formats.ts';
-import { quotaWords } from '../protocol/place-words.ts';
+import { placeNamed, quotaWords } from '../protocol/place-words.ts';
 import { isHeldBack, newMessagesWords, problemWords, sourceWords } from '../protocol/source-words.ts';
 import type { SourceStatus, Status } from '../protocol/status.ts';
 import { type State, sentenceFor, shareOf } from '../protocol/words.ts';
@@ -115,8 +115,12 @@ function goodLook(status: Status, { now, locale }: Reader): Partial<Row> {
   return isPartial || status.lastError !== null ? warning : {};
 }
 
+function placeName(label: string | undefined, locale: Locale): string {
+  return capital(label === undefined ? say(locale, 'the place of your backups') : placeNamed(label, locale));
+}
+
 function needWords(status: Status, locale: Locale): Partial<Row> {
-  const place = capital(status.remote?.label ?? say(locale, 'the place of your backups'));
+  const place = placeName(status.remote?.label, locale);
   if (isSignedOut(status)) {
     return { icon: 'account', ...fitting(place, [say(locale, 'sign in again'), say(locale, 'sign in')]) };
   }
@@ -218,7 +222,7 @@ function awaitedWords(reason: NonNullable<Status['waiting']>['reason'], locale: 
 function placeRows({ remote, repository }: Status, { locale }: Reader): readonly Row[] {
   if (remote === null) return [];
   const { snapshots = null, sizeBytes = null } = repository ?? {};
-  const label = capital(remote.label);
+  const label = placeName(remote.label, locale);
   const backups = snapshots === null ? '' : counted(snapshots, 'backup', 'backups', locale);
   const held = sizeBytes === null ? '' : size(sizeBytes, locale);
   const room = remote.quota === undefined ? '' : quotaWords(remote.quota, locale);

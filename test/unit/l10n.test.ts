@@ -159,7 +159,7 @@ test('a state is said in German, with its figures and times', t => {
     state: 'locked',
     sentence: 'Signet ist gesperrt, 2 Änderungen warten',
     below:
-      'Die Sicherungen warten auf Ihr Passwort. Danach wird einmal nach jeder Anmeldung am Computer gefragt. Letzte gute Sicherung gestern um 21:40 Uhr.',
+      'Die Sicherungen warten auf Ihr Passwort. Danach wird einmal nach jeder Anmeldung am Computer gefragt. Letzte gute Sicherung gestern um 21:40.',
   });
 });
 

@@ -12,9 +12,17 @@ import {
   stateOf,
   statusBar,
 } from '../../extension/views.ts';
+import { say } from '../../protocol/formats.ts';
 import type { Status } from '../../protocol/status.ts';
 
 const reader: Reader = { now: Date.parse('2026-11-23T09:00:00Z'), locale: { locale: 'en-GB', timeZone: 'UTC' } };
+const bundle = JSON.parse(
+  readFileSync(new URL('../../extension/l10n/bundle.l10n.de.json', import.meta.url), 'utf8'),
+) as Readonly<Record<string, string>>;
+const germanReader: Reader = {
+  ...reader,
+  locale: { locale: 'de', timeZone: 'UTC', translate: (text, values) => say({}, bundle[text] ?? text, values) },
+};
 
 const good: Status = {
   protocolVersion: 1,
@@ -326,7 +334,9 @@ test('a row fits the side bar, whatever things are called', t => {
     { ...cloud, remote: long, sources, lastError: signedOut },
     { ...cloud, remote: { ...long, reachable: false }, vault: 'locked' as const },
   ]) {
-    const rows = statusRows(connected(change), reader).rows.filter(({ id }) => id !== 'state' || 'lastError' in change);
+    const rows = [reader, germanReader].flatMap(each =>
+      statusRows(connected(change), each).rows.filter(({ id }) => id !== 'state' || 'lastError' in change),
+    );
     for (const row of [...rows, ...rows.flatMap(({ children = [] }) => children)]) {
       t.true(row.label.length + row.description.length <= 34, `${row.label} ${row.description}`);
       t.not(row.label, '');
