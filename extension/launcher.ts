@@ -26,7 +26,11 @@ export async function chooseFolder(around: {
   const usual =
     platform === 'win32'
       ? [join(local, 'Microsoft', 'WindowsApps')]
-      : [join(home, '.local', 'bin'), join(home, 'bin'), '/opt/homebrew/bin', '/usr/local/bin'];
+      : [
+          ...[join(home, '.local', 'bin'), join(home, 'bin')],
+          // On a Mac these are often the person's own; elsewhere they are everybody's, even where they may be written to.
+          ...(platform === 'darwin' ? ['/opt/homebrew/bin', '/usr/local/bin'] : []),
+        ];
   const inPath = new Set(path.map(folder => normalize(folder).replace(/(?<=.)[\\/]$/, '')));
   for (const folder of usual) if (inPath.has(folder) && (await isWritable(folder))) return { folder, isInPath: true };
   const folder = platform === 'win32' ? join(local, 'Signet') : join(home, '.local', 'bin');

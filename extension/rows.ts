@@ -1,7 +1,7 @@
 // What a row of the Status tree is, and how its words fit: it has room for some 34 characters at the usual width of the side bar, its label
 // and description together, and 30 when nested. The tooltip has the whole sentence.
 
-import { counted, type Locale, say } from '../protocol/formats.ts';
+import { type Locale, plural } from '../protocol/formats.ts';
 
 export const roomForRow = 34;
 export const roomForNested = 30;
@@ -27,7 +27,7 @@ export const alarming = { icon: 'error', color: 'charts.red' } as const;
 export const warning = { icon: 'warning', color: 'charts.yellow' } as const;
 
 export function forDays(days: number, locale: Locale): string {
-  return say(locale, 'for {days}', { days: counted(days, 'day', 'days', locale) });
+  return plural(locale, days, 'for {count} day', 'for {count} days');
 }
 
 export function daysSince(at: string, now: number): number {

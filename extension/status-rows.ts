@@ -2,7 +2,7 @@
 
 import { capital } from '../protocol/error-words.ts';
 import { ago, count, counted, dayOf, type Locale, moment, percent, say, size } from '../protocol/formats.ts';
-import { quotaWords } from '../protocol/place-words.ts';
+import { placeNamed, quotaWords } from '../protocol/place-words.ts';
 import { isHeldBack, newMessagesWords, problemWords, sourceWords } from '../protocol/source-words.ts';
 import type { SourceStatus, Status } from '../protocol/status.ts';
 import { type State, sentenceFor, shareOf } from '../protocol/words.ts';
@@ -115,8 +115,12 @@ function goodLook(status: Status, { now, locale }: Reader): Partial<Row> {
   return isPartial || status.lastError !== null ? warning : {};
 }
 
+function placeName(label: string | undefined, locale: Locale): string {
+  return capital(label === undefined ? say(locale, 'the place of your backups') : placeNamed(label, locale));
+}
+
 function needWords(status: Status, locale: Locale): Partial<Row> {
-  const place = capital(status.remote?.label ?? say(locale, 'the place of your backups'));
+  const place = placeName(status.remote?.label, locale);
   if (isSignedOut(status)) {
     return { icon: 'account', ...fitting(place, [say(locale, 'sign in again'), say(locale, 'sign in')]) };
   }
@@ -176,23 +180,49 @@ function nextRows({ waiting, nextRun, pausedUntil }: Status, { now, locale }: Re
     const tooltip = say(locale, 'Automatic backups pause until {time}.', { time: moment(pausedUntil, locale) });
     return [{ id: 'next', icon: 'debug-pause', label: say(locale, 'Paused'), description, tooltip }];
   }
-  const at = waiting?.until ?? nextRun;
   const label = say(locale, 'Next backup');
-  if (waiting?.reason === 'quiet') {
-    const description = say(locale, 'once apps are quiet');
-    const tooltip = say(locale, 'The next backup is made when the apps are quiet.');
-    return [{ id: 'next', icon: 'calendar', label, description, tooltip }];
+  const awaited =
+    waiting === null || (waiting.until !== undefined && waiting.reason !== 'quiet')
+      ? undefined
+      : awaitedWords(waiting.reason, locale);
+  if (awaited !== undefined) {
+    const tooltip = say(locale, 'What changed is backed up {when}.', { when: awaited });
+    return [{ id: 'next', icon: 'calendar', label, description: awaited, tooltip }];
   }
+  const at = waiting?.until ?? nextRun;
   if (at === null) return [];
   const description = ago(at, now, { ...locale, bare: true });
   const tooltip = say(locale, 'Next backup: {when}', { when: moment(at, locale) });
   return [{ id: 'next', icon: 'calendar', label, description, tooltip }];
 }
 
+/** What a backup waits for, where no time can be told. */
+function awaitedWords(reason: NonNullable<Status['waiting']>['reason'], locale: Locale): string | undefined {
+  switch (reason) {
+    case 'quiet':
+    case 'interval':
+      return say(locale, 'once apps are quiet');
+    case 'locked':
+      return say(locale, 'once unlocked');
+    case 'network':
+      return say(locale, 'once online again');
+    case 'battery':
+      return say(locale, 'once plugged in');
+    case 'metered':
+      return say(locale, 'once traffic is free');
+    case 'sign-in':
+      return say(locale, 'after the sign-in');
+    case 'retry':
+    case 'paused':
+    case 'limit':
+      return undefined;
+  }
+}
+
 function placeRows({ remote, repository }: Status, { locale }: Reader): readonly Row[] {
   if (remote === null) return [];
   const { snapshots = null, sizeBytes = null } = repository ?? {};
-  const label = capital(remote.label);
+  const label = placeName(remote.label, locale);
   const backups = snapshots === null ? '' : counted(snapshots, 'backup', 'backups', locale);
   const held = sizeBytes === null ? '' : size(sizeBytes, locale);
   const room = remote.quota === undefined ? '' : quotaWords(remote.quota, locale);

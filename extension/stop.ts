@@ -2,13 +2,16 @@
 // What has no undo is asked in a dialogue of its own; nothing of this can be given as an argument.
 
 import * as vscode from 'vscode';
+import { say } from '../protocol/formats.ts';
 import { deleteBackup, lock, showRemote, status, stopDaemon, uninstallService } from '../protocol/messages.ts';
+import { placeNamed } from '../protocol/place-words.ts';
 import type { Status } from '../protocol/status.ts';
 import { explain } from './explain.ts';
 import { asWireError } from './link.ts';
 import { withJobProgress } from './progress.ts';
 import type { Command, Shell } from './shell.ts';
 import { ask } from './steps.ts';
+import type { Reader } from './views.ts';
 
 export interface Stopped {
   readonly stopped: true;
@@ -23,7 +26,7 @@ export const stopAndUninstall: Command<readonly [], Stopped> = async shell => {
   const isSetUp = now.vault !== 'absent';
   const answer = await vscode.window.showWarningMessage(
     vscode.l10n.t('Stop backing up?'),
-    { modal: true, detail: whatStays(now) },
+    { modal: true, detail: whatStays(now, shell.reader()) },
     ...(isSetUp ? [stop, stopAndDelete] : [stop]),
   );
   if (answer === undefined) return undefined;
@@ -39,9 +42,9 @@ export const stopAndUninstall: Command<readonly [], Stopped> = async shell => {
   return { stopped: true, deleted };
 };
 
-function whatStays({ vault, remote }: Status): string {
+function whatStays({ vault, remote }: Status, { locale }: Reader): string {
   if (vault === 'absent') return vscode.l10n.t('Nothing is backed up yet, so there are no copies.');
-  const place = remote?.label ?? vscode.l10n.t('the place of your backups');
+  const place = remote === null ? say(locale, 'the place of your backups') : placeNamed(remote.label, locale);
   return vscode.l10n.t('The copies in {place} stay and can be restored with the password or the recovery key.', {
     place,
   });

@@ -279,8 +279,12 @@ function bytesOf(shown: string): Uint8Array {
 
 /** A staging folder of ours with all that is in it, whatever permissions its folders have. */
 export async function removeStaging(path: string): Promise<void> {
-  await chmod(path, privateFolder).catch(() => undefined); // it may be gone
-  await rm(path, { recursive: true, force: true });
+  try {
+    await chmod(path, privateFolder);
+    await rm(path, { recursive: true, force: true });
+  } catch (error) {
+    if (systemCode(error) !== 'ENOENT' && systemCode(error) !== 'ENOTDIR') throw error; // it was never made, or is gone
+  }
 }
 
 /** Makes the renames beside the source durable. */

@@ -208,7 +208,7 @@ export function finishWords({ folder, merged, skipped, more = {} }: FinishResult
   const all = merged.length + (more.merged ?? 0);
   if (all + skipped.length === 0) return `No database in ${harmless(folder)} has its log apart. Nothing was changed.`;
   return [
-    `${counted(all, 'database is', 'databases are')} whole now, each in one file.`,
+    `${counted(all, 'database is whole now, in', 'databases are whole now, each in')} one file.`,
     ...merged.map(({ path, check }) => `  ${harmless(path)}${check === 'ok' ? '' : ': only its app can check it'}`),
     ...moreWords(more.merged),
     ...skipped.map(({ path, reason }) => `Left as it was: ${harmless(path)}: ${harmless(reason)}`),

@@ -326,7 +326,7 @@ class Client {
     const name = requestNames.get(method);
     if (!this.initialized || this.#shutDown)
       return refusal(ErrorCodes.ServerNotInitialized, 'the connection is not initialized');
-    if (name === undefined) return refusal(ErrorCodes.MethodNotFound, 'the daemon does not know this request');
+    if (name === undefined) return refusal(ErrorCodes.MethodNotFound, 'the background part does not know this request');
     if (!this.#isCompatible && !ageless.includes(name)) {
       return response(
         new PeerError('E_DAEMON_INCOMPATIBLE', 'client and daemon speak different protocols', {

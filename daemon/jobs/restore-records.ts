@@ -75,10 +75,17 @@ export class RestoreRecords {
         await this.#records.remove(name);
       });
     } finally {
-      if (isOurs) {
-        for (const path of paths) await removeStaging(path);
-        await this.#records.remove(name);
-      }
+      if (isOurs) await this.#clear(name, paths);
+    }
+  }
+
+  /** What cannot be removed now stays noted for the next start: how the work ended is what its caller is told. */
+  async #clear(name: string, paths: readonly string[]): Promise<void> {
+    try {
+      for (const path of paths) await removeStaging(path);
+      await this.#records.remove(name);
+    } catch {
+      // the note stands
     }
   }
 

@@ -41,12 +41,18 @@ export const changePassword: Command<readonly [], PasswordChange> = async shell 
 
 async function setNewPassword(shell: Shell): Promise<PasswordChange | undefined> {
   const { link, reader } = shell;
-  const done = await askUntilProven(start, await steps(shell, vscode.l10n.t('Change Password')), async answers => {
-    const secrets = { ...proofOf(answers), newPassword: answers.password };
-    await working(vscode.l10n.t('Changing the password'), async () =>
-      link.request(changeRequest, { secrets: await link.seal(changeRequest, secrets) }),
-    );
-  });
+  const done = await askUntilProven(
+    start,
+    await steps(shell, vscode.l10n.t('Change Password'), true),
+    async answers => {
+      const { recoveryKey, presentPhone: phone, password: newPassword } = answers;
+      const byKey = { recoveryKey, ...(phone !== '' && { phone }) };
+      const secrets = { ...(recoveryKey === '' ? proofOf(answers) : byKey), newPassword };
+      await working(vscode.l10n.t('Changing the password'), async () =>
+        link.request(changeRequest, { secrets: await link.seal(changeRequest, secrets) }),
+      );
+    },
+  );
   if (done === undefined) return undefined;
   vscode.window.showInformationMessage(afterChange('password', reader().locale));
   return 'changed';
@@ -67,7 +73,7 @@ async function startFresh(shell: Shell): Promise<PasswordChange | undefined> {
   );
   if (answer !== go) return undefined;
   const title = vscode.l10n.t('Start a Fresh Backup');
-  const done = await askUntilProven(start, await steps(shell, title), async answers => {
+  const done = await askUntilProven(start, await steps(shell, title, false), async answers => {
     const secrets = await link.seal(startAfresh, { ...proofOf(answers), newPassword: answers.password });
     const working = vscode.l10n.t('Making the fresh backup');
     const made = await withJobProgress(shell, working, startAfresh, { secrets });
@@ -86,8 +92,10 @@ async function startFresh(shell: Shell): Promise<PasswordChange | undefined> {
   return 'fresh';
 }
 
-async function steps(shell: Shell, title: string) {
+async function steps(shell: Shell, title: string, mayUseKey: boolean) {
   const now = await setUpStatus(shell);
   const titles = { password: title, passwordAgain: title };
-  return [...proofSteps<Answers>(shell, title, now), ...newPasswordSteps<Answers>(shell, titles, now.keychain)];
+  // Beside the key a number proves nothing: one that had to be typed would become part of the lock unproved.
+  const key = mayUseKey && now.phoneEnding !== null;
+  return [...proofSteps<Answers>(shell, title, now, key), ...newPasswordSteps<Answers>(shell, titles, now.keychain)];
 }

@@ -4,10 +4,12 @@
 import * as vscode from 'vscode';
 import { PeerError } from '../../protocol/errors.ts';
 import { status } from '../../protocol/messages.ts';
+import { parseRecoveryKey } from '../../protocol/recovery-key.ts';
 import type { Status } from '../../protocol/status.ts';
 import { explain } from '../explain.ts';
 import { asWireError } from '../link.ts';
 import { digitsOf, emptyProblem, phoneProblem } from '../set-up/entries.ts';
+import { liveKey } from '../set-up/secrets.ts';
 import type { Shell } from '../shell.ts';
 import { ask, askInOrder, type Step } from '../steps.ts';
 
@@ -20,13 +22,15 @@ export interface Proof {
 
 export interface Asked {
   readonly present: string;
+  /** In place of a forgotten password, where that will do; else empty. */
+  readonly recoveryKey: string;
   /** Empty where the computer remembers it. */
   readonly presentPhone: string;
   /** Why the last try did not hold. */
   readonly problem?: string | undefined;
 }
 
-export const nothingAsked: Asked = { present: '', presentPhone: '' };
+export const nothingAsked: Asked = { present: '', recoveryKey: '', presentPhone: '' };
 
 export function proofOf({ present, presentPhone }: Asked): Proof {
   return { password: present, ...(presentPhone !== '' && { phone: presentPhone }) };
@@ -39,10 +43,12 @@ export async function setUpStatus({ link }: Shell): Promise<Status> {
   return now;
 }
 
+/** @param mayUseKey the recovery key will do in place of the password */
 export function proofSteps<State extends Asked>(
   shell: Shell,
   title: string,
   { phoneEnding }: Pick<Status, 'phoneEnding'>,
+  mayUseKey = false,
 ): readonly Step<State>[] {
   const locale = () => shell.reader().locale;
   const password: Step<State> = async (answers, place) => {
@@ -52,10 +58,29 @@ export function proofSteps<State extends Asked>(
       prompt: vscode.l10n.t('Your present backup password. It stays on this computer.'),
       hidden: true,
       ...(answers.problem !== undefined && { problem: answers.problem }),
+      ...(mayUseKey && { buttons: [{ icon: 'key', tooltip: vscode.l10n.t('Use the Recovery Key'), answer: other }] }),
       check: async value => emptyProblem(value, locale()),
     });
-    return typeof present === 'string' ? { ...answers, present, problem: undefined } : present;
+    if (present === other) return key({ ...answers, problem: undefined }, place);
+    return typeof present === 'string' ? { ...answers, present, recoveryKey: '', problem: undefined } : present;
   };
+  const key: Step<State> = async (answers, place) => {
+    const typed = await ask({
+      ...place,
+      title,
+      prompt: vscode.l10n.t('The 16 groups, then the check group. Spaces do not matter.'),
+      hidden: true,
+      ...(answers.problem !== undefined && { problem: answers.problem }),
+      live: value => liveKey(value, shell),
+      buttons: [{ icon: 'lock', tooltip: vscode.l10n.t('Use the Password'), answer: other }],
+      check: async value => keyProblem(value),
+    });
+    if (typed === other) return password({ ...answers, problem: undefined }, place);
+    if (typeof typed !== 'string') return typed;
+    return { ...answers, present: '', recoveryKey: parseRecoveryKey(typed), problem: undefined };
+  };
+  const first: Step<State> = (answers, place) =>
+    answers.recoveryKey === '' ? password(answers, place) : key(answers, place);
   const phone: Step<State> = async (answers, place) => {
     const typed = await ask({
       ...place,
@@ -68,7 +93,19 @@ export function proofSteps<State extends Asked>(
     });
     return typeof typed === 'string' ? { ...answers, presentPhone: digitsOf(typed) } : typed;
   };
-  return phoneEnding === null ? [password, phone] : [password];
+  return phoneEnding === null ? [first, phone] : [first];
+}
+
+const other = '\0other';
+
+/** Why this is no recovery key, before it is sent anywhere. */
+function keyProblem(typed: string): string | undefined {
+  try {
+    parseRecoveryKey(typed);
+    return undefined;
+  } catch (error) {
+    return explain(asWireError(error));
+  }
 }
 
 /**

@@ -65,7 +65,12 @@ function findingOf(days: readonly HistoryDay[], { now, locale }: Reader): string
       : partial === 0 && none === 0
         ? closed.length === 1
           ? say(locale, 'The one day so far has a good backup.')
-          : say(locale, 'Each of the last {days} days has a good backup.', { days: count(closed.length, locale) })
+          : plural(
+              locale,
+              closed.length,
+              'The last {count} day has a good backup.',
+              'Each of the last {count} days has a good backup.',
+            )
         : partial > 0 && none > 0
           ? say(locale, '{good}, {partial}, and {none}.', { good: goodDays, partial: partials, none: nones })
           : say(locale, '{good}, and {others}.', { good: goodDays, others: partial > 0 ? partials : nones });

@@ -1,6 +1,7 @@
 // Step 4: what would come of it, from a dry run; the list of it on a page; and before anything is overwritten, the question.
 
 import { l10n, window } from 'vscode';
+import { PeerError } from '../../protocol/errors.ts';
 import { restore, restoreOriginal } from '../../protocol/messages.ts';
 import type { OriginalRestoreResult, RestoreResult } from '../../protocol/status.ts';
 import { explain } from '../explain.ts';
@@ -115,6 +116,8 @@ function namesOf(what: What, { sources }: Shown): readonly string[] {
 
 async function planInPlace(shell: Shell, { snapshot }: Shown, parts: readonly Part[]): Promise<Plan> {
   const { here } = dividedByPlace(parts);
+  // The dialogue offers it only where there is a place; a caller may ask for it anywhere.
+  if (here.length === 0) throw new PeerError('E_USAGE', 'none of this has a place on this computer to go back into');
   const plans: OriginalRestoreResult[] = [];
   for (const { source, include } of here) {
     const wish = { snapshot: snapshot.id, source: source.id, ...(include !== undefined && { include }) };

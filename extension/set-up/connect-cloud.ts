@@ -58,6 +58,7 @@ async function asked(
     const question = {
       titles,
       placeholder: vscode.l10n.t('Which other place should hold the copies?'),
+      openLabel: vscode.l10n.t('Keep the Copies Here'),
       kinds: ['drive', 's3', 'folder'],
       roots,
       accepts: (found: FoundPlace) => isOther(found, inUse),

@@ -19,6 +19,8 @@ export async function joinToRestore(shell: Shell): Promise<boolean> {
     const question = {
       titles: titles(),
       placeholder: vscode.l10n.t('Where are the copies?'),
+      openLabel: vscode.l10n.t('Restore from Here'),
+      isOld: true,
       kinds: ['folder', 'drive', 's3'],
       roots: [],
       accepts: hasBackup,
@@ -27,7 +29,7 @@ export async function joinToRestore(shell: Shell): Promise<boolean> {
     return chosen === back || chosen === cancelled ? chosen : { ...answers, place: chosen };
   };
   const open = (answers: Answers) => openToRestore(shell, answers);
-  const finishes = { password: open, key: open };
+  const finishes = { password: open, key: open, typed: { phone: '' } };
   const answers = await askSteps(nothingYet, state => [place, ...openingSteps(shell, titles(), state, finishes)]);
   return answers !== back && answers !== cancelled;
 }

@@ -41,10 +41,14 @@ import type { PlaceTitles } from './titles.ts';
 export interface PlaceQuestion {
   readonly titles: PlaceTitles;
   readonly placeholder: string;
+  /** On the button of the dialog for a folder. */
+  readonly openLabel: string;
+  /** A backup is to be there already: what holds other things is not looked at further. */
+  readonly isOld?: boolean;
   readonly kinds: readonly PlaceKind[];
   /** Folders that must lie apart from the copies. */
   readonly roots: readonly string[];
-  /** Whether an empty place or one with a backup will do; says so itself where it will not. */
+  /** Whether what lies there will do; says so itself where it will not. Of other things it is asked with `isOld` alone. */
   readonly accepts: (found: FoundPlace) => Promise<boolean>;
 }
 
@@ -76,7 +80,7 @@ export async function askPlace(
     if (named !== '') return { ...draft, folder: named };
     const uris = await vscode.window.showOpenDialog({
       title: question.titles.place,
-      openLabel: vscode.l10n.t('Keep the Copies Here'),
+      openLabel: question.openLabel,
       canSelectFiles: false,
       canSelectFolders: true,
       ...(draft.folder !== undefined && { defaultUri: vscode.Uri.file(draft.folder) }),
@@ -276,7 +280,7 @@ function lookAt(surroundings: Surroundings): Step<PlaceDraft> {
     if (remote === undefined) return back;
     try {
       const holds = await holdsOf(surroundings, draft, remote);
-      if (holds !== 'other') {
+      if (holds !== 'other' || question.isOld) {
         const found = { remote, holds };
         if (await question.accepts(found)) return { ...draft, found };
         // With another client id another backup may be seen there.

@@ -179,17 +179,23 @@ const other = '\0other';
 
 type OpenTitles = Pick<KeyTitles, 'password' | 'phone' | 'recoveryKey'>;
 
+/** What is done when the last was typed; what it answers is the reason why it did not work. Without one for the key more is asked. */
+export interface Finishes {
+  readonly password: Finish<Answers>;
+  readonly key?: Finish<Answers>;
+  /** The number as it was typed last: it stands there again for who went back to correct the password. */
+  readonly typed: { phone: string };
+}
+
 /**
  * What opens a backup that is there: its password and phone number, or, by the button at the password, its recovery key. A list that follows
  * from `byKey`.
- *
- * @param finishes done when the last was typed; what it answers is the reason why it did not work. Without one for the key more is asked
  */
 export function openingSteps(
   shell: Shell,
   titles: OpenTitles,
   { byKey }: Pick<Answers, 'byKey'>,
-  finishes: { readonly password: Finish<Answers>; readonly key?: Finish<Answers> },
+  finishes: Finishes,
 ): readonly Step<Answers>[] {
   const first: Step<Answers> = (answers, place) =>
     answers.byKey
@@ -197,7 +203,7 @@ export function openingSteps(
       : passwordStep(shell, titles, key)(answers, place);
   const password: Step<Answers> = (answers, place) => first({ ...answers, byKey: false, recoveryKey: '' }, place);
   const key: Step<Answers> = (answers, place) => first({ ...answers, byKey: true, password: '' }, place);
-  return byKey ? [first] : [first, phoneStep(shell, titles, finishes.password)];
+  return byKey ? [first] : [first, phoneStep(shell, titles, finishes)];
 }
 
 function passwordStep(shell: Shell, titles: OpenTitles, byKey: Step<Answers>): Step<Answers> {
@@ -216,15 +222,17 @@ function passwordStep(shell: Shell, titles: OpenTitles, byKey: Step<Answers>): S
   };
 }
 
-function phoneStep(shell: Shell, titles: OpenTitles, finish: Finish<Answers>): Step<Answers> {
+function phoneStep(shell: Shell, titles: OpenTitles, { password: finish, typed: last }: Finishes): Step<Answers> {
   return async (answers, place) => {
     const typed = await ask({
       ...place,
       title: titles.phone,
       prompt: vscode.l10n.t('The phone number of that backup, with country code.'),
-      value: answers.phone,
-      check: async value =>
-        phoneProblem(value, shell.reader().locale) ?? (await finish({ ...answers, phone: digitsOf(value) })),
+      value: answers.phone || last.phone,
+      check: async value => {
+        last.phone = value;
+        return phoneProblem(value, shell.reader().locale) ?? (await finish({ ...answers, phone: digitsOf(value) }));
+      },
     });
     return typeof typed === 'string' ? { ...answers, phone: digitsOf(typed) } : typed;
   };

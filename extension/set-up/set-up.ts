@@ -87,6 +87,7 @@ class Dialogue {
   readonly #given: SetUpGiven;
   readonly #keychain: Status['keychain'];
   readonly #found: FoundChats;
+  readonly #typed = { phone: '' };
   #chosen: readonly ChosenChats[] | undefined;
 
   constructor(shell: Shell, given: SetUpGiven, keychain: Status['keychain']) {
@@ -110,7 +111,7 @@ class Dialogue {
         ? [...first, ...newLockSteps(this.#shell, titles, this.#keychain), this.#frequency]
         : [...first, ...newLockSteps(this.#shell, titles, this.#keychain, send)];
     }
-    const opening = openingSteps(this.#shell, titles, answers, { password: send });
+    const opening = openingSteps(this.#shell, titles, answers, { password: send, typed: this.#typed });
     const relocking = answers.byKey ? newLockSteps(this.#shell, titles, this.#keychain, send) : [];
     return [...first, ...(asksFrequency ? [this.#frequency] : []), ...opening, ...relocking];
   }
@@ -131,6 +132,7 @@ class Dialogue {
     const question = {
       titles: this.#titles,
       placeholder: vscode.l10n.t('Where should the copies go?'),
+      openLabel: vscode.l10n.t('Keep the Copies Here'),
       kinds: ['folder', 'drive', 's3', 'here'],
       roots: answers.chats.map(({ root }) => root),
       accepts: ({ holds }: { readonly holds: Holds }) => accepts(holds, answers.chats.length > 0),

@@ -139,7 +139,9 @@ function snapshotTooltip(entry: SnapshotEntry, locale: Locale): readonly string[
     number === undefined
       ? say(locale, 'Made by {device}', { device })
       : say(locale, 'Backup number {number} of {device}', { number, device }),
-    messagesNew === undefined ? say(locale, 'New messages were not counted') : newMessagesWords(entry, locale),
+    messagesNew !== undefined || newsWords(entry, locale) === ''
+      ? newMessagesWords(entry, locale)
+      : say(locale, 'New messages were not counted'),
     say(locale, '{files}, {size} in all; {added} added', {
       files: counted(files, 'file', 'files', locale),
       size: size(sizeBytes, locale),
@@ -150,8 +152,8 @@ function snapshotTooltip(entry: SnapshotEntry, locale: Locale): readonly string[
       : verified === false
         ? say(locale, 'Not all of it was verified when it was made')
         : say(locale, 'Whether it was verified is not known here'),
-    ...(entry.announced ? [] : [say(locale, 'None of your devices reported it.')]),
-  ];
+    entry.announced ? '' : say(locale, 'None of your devices reported it.'),
+  ].filter(line => line !== '');
 }
 
 /** Of plain folders nobody expects messages. */

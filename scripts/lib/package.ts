@@ -91,7 +91,7 @@ export function filesIn(vsix: string): readonly string[] {
 export function linkedPages(): readonly string[] {
   const pages = new Set(['README.md']);
   for (const page of pages) {
-    const links = readFileSync(join(root, page), 'utf8').matchAll(/\]\(((?:docs\/)?[a-z-]+\.md)\)/g);
+    const links = readFileSync(join(root, page), 'utf8').matchAll(/\]\(((?:docs\/)?[a-z0-9-]+\.md)\)/g);
     for (const [, link = ''] of links) pages.add(join(dirname(page), link));
   }
   pages.delete('README.md');

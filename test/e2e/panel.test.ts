@@ -42,6 +42,8 @@ async function picture(name: string): Promise<void> {
 }
 
 for (const [title, theme] of Object.entries(themes)) {
+  testContrasts(title, theme);
+
   test.serial(
     `${title}: in no state anything is cut off or pushes sideways, from 210 px to 920 px and with twice the text`,
     async t => {

@@ -1,68 +1,57 @@
-// One afternoon of a person in a real editor window: set up, change a file, see it backed up, restore it, lock, unlock, and find
-// the background part gone. SIGNET_SCREENS=<folder> keeps a picture of each step.
+// One afternoon of a person in a real editor window, with Signet from its package and a real keyring: set up, see chats backed up by
+// themselves while their app writes, look into a backup, bring it back, lock, unlock, and find the background part gone.
+// SIGNET_SCREENS=<folder> keeps a picture of each step.
 
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import { createMessageConnection } from 'vscode-jsonrpc/node';
-import { resolveHome } from '../../protocol/home.ts';
-import { daemonInfo, initialize } from '../../protocol/messages.ts';
-import { dial } from '../../protocol/socket.ts';
-import { protocolVersion } from '../../protocol/version.ts';
-import { packageExtension } from '../../scripts/lib/package.ts';
-import { startCodeServer } from '../support/code-server.ts';
-import { Workbench } from '../support/workbench.ts';
+import type { Schedule } from '../../protocol/status.ts';
+import { generateWhatsApp } from '../../scripts/lib/chat-generator.ts';
+import { compareFolders } from '../../scripts/lib/compare.ts';
+import { startLiveWriter } from '../../scripts/lib/live-writer.ts';
+import { desk } from '../support/desk.ts';
+import { keyring, withoutKeyring } from '../support/keyring.ts';
+import { skip } from '../support/skip.ts';
 
 const password = 'quiet harbour lantern 27 sails';
 const phone = '+41 44 668 18 00';
 
+/** One pixel, a PNG. */
+const png = Buffer.from(
+  'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==',
+  'base64',
+);
+
 test('a person backs up, loses nothing, and gets everything back, all in the editor', async t => {
   t.timeout(360_000);
-  const base = mkdtempSync(join(tmpdir(), 'signet-e2e-'));
-  t.teardown(() => rmSync(base, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 }));
-  const [chats, copies, home] = ['chats', 'copies', 'home'].map(name => join(base, name)) as [string, string, string];
-  for (const folder of [chats, copies, home]) mkdirSync(folder, { mode: 0o700 });
-  const signetHome = join(home, 'signet');
-  const daemonHome = resolveHome({ env: { SIGNET_HOME: signetHome } });
-  mkdirSync(daemonHome.config, { recursive: true, mode: 0o700 });
-  const fast = {
-    v: 1,
-    deviceLabel: 'Test computer',
-    useKeychain: false,
-    quietMs: 300,
-    longestWaitMs: 3000,
-    smallestIntervalMs: 0,
-  };
-  writeFileSync(join(daemonHome.config, 'settings.json'), JSON.stringify(fast), { mode: 0o600 });
+  if (withoutKeyring !== undefined) return skip(t, withoutKeyring);
+  const { environment } = await keyring(t);
+  const { signet, workbench, home, installed, picture, openWindow } = await desk(t, {
+    environment,
+    settings: { useKeychain: true },
+  });
+  const chats = signet.source;
+  generateWhatsApp(chats, { databaseBytes: 1_000_000, mediaBytes: 500_000, datedCopies: 0 });
   writeFileSync(join(chats, 'note.txt'), 'the first message\n');
   mkdirSync(join(chats, 'photos'));
-  writeFileSync(join(chats, 'photos', 'harbour.jpg'), Buffer.alloc(300_000, 7));
+  writeFileSync(join(chats, 'photos', 'harbour.png'), png);
+  mkdirSync(signet.remote);
 
-  const { vsix } = await packageExtension(join(base, 'dist'));
-  const editor = await startCodeServer({ home, vsix, env: { SIGNET_HOME: signetHome } });
-  t.teardown(async () => {
-    await endDaemon(daemonHome);
-    await editor.stop();
-  });
-  const workbench = await Workbench.open(editor.url);
-  t.teardown(() => workbench.close());
-  const picture = pictures(workbench);
-  t.teardown(() => picture('end'));
-
-  // Not set up: the status bar says so, the tree has one sentence and one button.
+  // Not set up: the status bar says so, the views have one sentence and one button.
   await workbench.status('Signet: Set Up').waitFor({ timeout: 60_000 });
   await workbench.runCommand('View: Show Signet');
   await workbench.page.locator('.part.sidebar', { hasText: 'Your chats are not backed up yet.' }).waitFor();
   await picture('not-set-up');
 
   await workbench.runCommand('Signet: Set Up Backup');
+  await workbench.choose('Set Up Backup: Chats (1/', 'Another folder');
   await workbench.chooseFolder('Set Up Backup: Chats', 'Back Up This Folder', chats);
   await workbench.question('Set Up Backup: Chats (1/7)').waitFor();
   await picture('set-up-chats');
-  await workbench.accept('Set Up Backup: Chats');
+  await workbench.accept('Set Up Backup: Chats (1/7)');
   await workbench.choose('Set Up Backup: Place (2/7)', 'A folder');
-  await workbench.chooseFolder('Set Up Backup: Place', 'Keep the Copies Here', copies);
+  await picture('set-up-folder');
+  await workbench.chooseFolder('Set Up Backup: Place', 'Keep the Copies Here', signet.remote);
   await workbench.answer('Set Up Backup: Password (3/7)', 'password');
   await workbench.question('Too easy to guess. Add a word or two.').waitFor();
   await picture('set-up-password');
@@ -74,30 +63,36 @@ test('a person backs up, loses nothing, and gets everything back, all in the edi
   await workbench.answer('Set Up Backup: Phone Again (6/7)', `${phone.slice(0, -2)}10`);
   await workbench.question('The last two digits differ: 00 and 10.').waitFor();
   await workbench.answer('Set Up Backup: Phone Again (6/7)', phone);
+  await picture('set-up-how-often');
   await workbench.choose('Set Up Backup: How Often (7/7)', 'Daily');
 
   const dialog = workbench.dialog();
   await dialog.waitFor({ timeout: 60_000 });
   await picture('recovery-key');
-  const words = await dialog.innerText();
-  const groups = words.match(/\b[0-9a-f]{4}\b/g) ?? [];
+  const groups = (await dialog.innerText()).match(/\b[0-9a-f]{4}\b/g) ?? [];
   t.is(groups.length, 17, 'sixteen groups of four and the check group');
   await dialog.locator('.monaco-button', { hasText: 'I Wrote It Down' }).click();
   const question = workbench.question('To make sure it is readable, type group');
   await question.waitFor();
+  await picture('recovery-sheet');
   const asked = Number(/type group (\d+)/.exec(await question.innerText())?.[1]);
   await workbench.answer('type group', groups[asked - 1] ?? '');
 
   await workbench.row('All backed up').waitFor({ timeout: 60_000 });
   await workbench.status(/^\s*Signet\s*$/).waitFor();
   await picture('backed-up');
+  t.regex(await daemonProgram(signet.daemonPid), new RegExp(installed));
 
-  // A change is backed up by itself, and the status bar tells of it.
+  // An app that writes: it is backed up by itself, and the status bar tells of it.
   const heard = await workbench.listenToStatus();
-  const before = await snapshotCount(workbench);
+  const before = (await signet.snapshots()).length;
+  const writer = await startLiveWriter({ folder: chats, everyMs: 20 });
+  await writer.committed(25);
+  await writer.stop();
   writeFileSync(join(chats, 'note.txt'), 'the first message\nand an answer\n');
-  await workbench.row(new RegExp(`(?<!\\d)${before + 1} backups`)).waitFor({ timeout: 60_000 });
+  await signet.until('backed up by itself', status => status.job === null && status.waiting === null, 60_000);
   await workbench.status(/^\s*Signet\s*$/).waitFor();
+  t.true((await signet.snapshots()).length > before);
   const labels = await heard();
   t.true(
     labels.some(label => label.includes('Backing up')),
@@ -105,11 +100,61 @@ test('a person backs up, loses nothing, and gets everything back, all in the edi
   );
   await picture('changed');
 
+  // What is asked for in one place is told by all of them.
+  const { lastGoodAt: goodBefore } = await signet.status();
+  await workbench.runCommand('Signet: Back Up Now');
+  await signet.until('good again', ({ lastGoodAt, job }) => job === null && lastGoodAt !== goodBefore);
+  await workbench.row('All backed up').filter({ hasText: 'just now' }).waitFor();
+  await workbench.runCommand('Signet: Open Status');
+  const panel = workbench.webview();
+  await panel.locator('h1', { hasText: 'Everything is backed up' }).waitFor();
+  await panel.getByLabel('Weekly').check();
+  const weekly: Schedule['kind'] = 'weekly';
+  await signet.until('weekly', ({ schedule }) => schedule.kind === weekly);
+  await panel.getByLabel('Weekly').and(panel.locator(':checked')).waitFor();
+
+  const other = await openWindow();
+  await other.status(/^\s*Signet\s*$/).waitFor({ timeout: 60_000 });
+  const locked = Promise.all([workbench, other].map(window => window.status('Signet: Locked').waitFor()));
+  await signet.ok(['lock']);
+  const lockedAt = performance.now();
+  await locked;
+  t.log(`both windows heard of the lock within ${Math.round(performance.now() - lockedAt)} ms`);
+  await other.close();
+  await picture('locked');
+
+  await workbench.runCommand('Signet: Unlock');
+  await workbench.answer('Unlock Signet', 'not the password');
+  await workbench.question(/wrong/).waitFor({ timeout: 60_000 });
+  await picture('unlock-wrong');
+  await workbench.answer('Unlock Signet', password);
+  await workbench.status(/^\s*Signet\s*$/).waitFor({ timeout: 60_000 });
+
+  // Looking into the newest backup: a text, a picture, and what changed since.
+  const view = 'Snapshots';
+  await workbench.expand('verified', view);
+  await picture('snapshots');
+  await workbench.expand('chats', view);
+  await workbench.row('note.txt', view).dblclick();
+  await workbench.tab('note.txt').waitFor();
+  await workbench.page.locator('.monaco-editor .view-line', { hasText: 'and an answer' }).first().waitFor();
+  await picture('browsed');
+  await workbench.expand('photos', view);
+  await workbench.row('harbour.png', view).dblclick();
+  await workbench.tab('harbour.png').waitFor();
+  await workbench.webview().locator('img').waitFor();
+  await picture('browsed-picture');
+  await workbench.fromMenu('note.txt', view, 'Compare With This Computer');
+  await workbench.page.locator('.monaco-diff-editor').waitFor();
+  await picture('compared');
+
   await workbench.runCommand('Signet: Restore');
   await workbench.question('Restore: Which Backup (1/4)').waitFor();
   await picture('restore-which');
   await workbench.choose('Restore: Which Backup (1/4)', 'Newest');
+  await picture('restore-what');
   await workbench.accept('Restore: What (2/4)');
+  await picture('restore-where');
   await workbench.choose('Restore: Where (3/4)', 'A new folder');
   await workbench.question('Restore: Preview (4/4)').waitFor();
   await picture('restore-preview');
@@ -118,86 +163,21 @@ test('a person backs up, loses nothing, and gets everything back, all in the edi
   await picture('restored');
   const restored = readdirSync(home).find(name => name.startsWith('Signet Restore')) ?? '';
   const [source = ''] = readdirSync(join(home, restored));
-  t.deepEqual(contents(join(home, restored, source)), contents(chats));
+  const same = await compareFolders(chats, join(home, restored, source), () => false);
+  t.deepEqual(same.differences, []);
+  t.true(same.rows > 1000);
 
-  await workbench.runCommand('Signet: Lock');
-  await workbench.status('Signet: Locked').waitFor();
-  await picture('locked');
-  await workbench.runCommand('Signet: Unlock');
-  await workbench.answer('Unlock Signet', 'not the password');
-  await workbench.question(/wrong/).waitFor({ timeout: 60_000 });
-  await picture('unlock-wrong');
-  await workbench.answer('Unlock Signet', password);
-  await workbench.status(/^\s*Signet\s*$/).waitFor({ timeout: 60_000 });
-
-  // The background part is killed: the editor says so, starts it again when asked, and nothing was lost.
-  const pid = await daemonPid(daemonHome);
+  // The background part is killed: it is back by itself, and the keychain opens the backup again.
+  const pid = (await signet.daemonPid()) ?? 0;
   process.kill(pid, 'SIGKILL');
+  const killedAt = performance.now();
   await workbench.status('Signet: Not Running').waitFor();
-  await picture('not-running');
-  await workbench.runCommand('Signet: Start');
-  await workbench.status('Signet: Locked').waitFor({ timeout: 60_000 });
-  t.not(await daemonPid(daemonHome), pid);
+  await workbench.status(/^\s*Signet\s*$/).waitFor();
+  t.log(`back ${Math.round(performance.now() - killedAt)} ms after it was killed`);
+  t.not(await signet.daemonPid(), pid);
 });
 
-type Home = ReturnType<typeof resolveHome>;
-
-async function daemonPid(home: Home): Promise<number> {
-  const dialed = await dial(home);
-  const connection = createMessageConnection(dialed.reader, dialed.writer);
-  try {
-    connection.listen();
-    await connection.sendRequest(initialize, { initializationOptions: { protocolVersion } });
-    return (await connection.sendRequest(daemonInfo)).pid;
-  } finally {
-    connection.dispose();
-    dialed.close();
-  }
-}
-
-/** It outlives the editor on purpose, so the test ends it. */
-async function endDaemon(home: Home): Promise<void> {
-  const pid = await daemonPid(home).catch(() => undefined); // none runs
-  if (pid === undefined) return;
-  process.kill(pid, 'SIGTERM');
-  for (const end = Date.now() + 10_000; Date.now() < end && isAlive(pid); )
-    await new Promise(wake => setTimeout(wake, 50));
-  if (isAlive(pid)) process.kill(pid, 'SIGKILL');
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-}
-
-async function snapshotCount(workbench: Workbench): Promise<number> {
-  const text = await workbench
-    .row(/\d+ backups?\b/)
-    .first()
-    .innerText();
-  return Number(/(\d+) backups?\b/.exec(text)?.[1]);
-}
-
-/** Relative path → bytes of every file below a folder. */
-function contents(folder: string): Record<string, string> {
-  const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter(entry => entry.isFile());
-  const entries = files.map(entry => {
-    const path = join(entry.parentPath, entry.name);
-    return [path.slice(folder.length), readFileSync(path, 'base64')] as const;
-  });
-  return Object.fromEntries(entries.sort());
-}
-
-function pictures(workbench: Workbench): (name: string) => Promise<void> {
-  const folder = process.env['SIGNET_SCREENS'];
-  let taken = 0;
-  return async name => {
-    if (folder === undefined) return;
-    mkdirSync(folder, { recursive: true });
-    taken += 1;
-    await workbench.page.screenshot({ path: join(folder, `${String(taken).padStart(2, '0')}-${name}.png`) });
-  };
+/** The command line of the background part. */
+async function daemonProgram(daemonPid: () => Promise<number | undefined>): Promise<string> {
+  return readFileSync(`/proc/${await daemonPid()}/cmdline`, 'utf8').replaceAll('\0', ' ');
 }

@@ -13,7 +13,7 @@ import { temporaryFolder } from './temporary-home.ts';
 export const password = 'ostrich velvet canyon 42 mosaic';
 export const phone = '+14155550123';
 
-const cli = fileURLToPath(new URL('../../daemon/cli/main.ts', import.meta.url));
+const ownCli = fileURLToPath(new URL('../../daemon/cli/main.ts', import.meta.url));
 const longestMs = 60_000;
 
 export interface Ran {
@@ -56,6 +56,8 @@ export interface InstallationOptions {
   readonly remote?: string;
   /** Keys of settings.json, written before the daemon first starts. */
   readonly settings?: Readonly<Record<string, unknown>>;
+  /** The command line's entry file; default the one of the sources. It starts the daemon beside it. */
+  readonly cli?: string;
   /** Put before `node`: to run as another user, or in a smaller world. */
   readonly wrapper?: readonly string[];
   /** Added to the environment of the commands and so of the daemon. */
@@ -101,7 +103,7 @@ export async function installation(t: ExecutionContext, options: InstallationOpt
 
   const running = new Set<ChildProcess>();
   const start = (args: readonly string[], secrets?: object): ChildProcess => {
-    const words = [...(options.wrapper ?? []), process.execPath, '--no-warnings', cli, ...args];
+    const words = [...(options.wrapper ?? []), process.execPath, '--no-warnings', options.cli ?? ownCli, ...args];
     const [program = '', ...rest] = words;
     const child = spawn(program, rest, {
       env: { ...process.env, ...options.environment, SIGNET_HOME: home },

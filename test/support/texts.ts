@@ -134,6 +134,8 @@ export function untranslatedIn(source: string): readonly Finding[] {
     const call = open.findLast(name => name !== '') ?? '';
     if (open.some(name => known.has(name)) || silent.test(call)) continue;
     const [before, property] = [tokens[at - 1]?.text, tokens[at - 2]?.text ?? ''];
+    // What is compared is a code.
+    if (before === '===' || before === '!==') continue;
     const isSet = (before === ':' || before === '=') && shownProperties.has(property);
     const isShown = /\.show\w+Message$/.test(call);
     if (isSet || isShown || isSentence(token.text)) {
@@ -154,8 +156,9 @@ function translatorsOf(source: string): ReadonlySet<string> {
   );
 }
 
-/** Something to read besides icons and the name of the product. */
+/** Something to read besides icons, the name of the product, the path of a drawing, and what is no language: an address, a name of a file. */
 function hasWords(text: string): boolean {
+  if (/^[MLHVZCSQTA\d\s.,-]+$/i.test(text) || (!/\s/.test(text) && /[./:@-]\p{L}/u.test(text))) return false;
   return /\p{L}{2}/u.test(text.replace(/\$\([\w~-]+\)|\bSignet\b/g, ''));
 }
 

@@ -4,7 +4,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { chromium, type Locator, type Page } from 'playwright-core';
+import { chromium, type FrameLocator, type Locator, type Page } from 'playwright-core';
 import { systemPackages } from '../../scripts/lib/suites.ts';
 
 const flags = [
@@ -52,12 +52,20 @@ export class Workbench {
 
   /** By its title in the palette, "Signet: Back Up Now". */
   async runCommand(title: string): Promise<void> {
-    await this.page.keyboard.press('F1');
     const input = this.page.locator('.quick-input-widget input').first();
-    await input.waitFor();
+    // A palette that just went away hides the next one, too.
+    for (let tries = 0; tries < 10 && !(await input.isVisible()); tries += 1) {
+      await this.page.keyboard.press('F1');
+      await input.waitFor({ timeout: 1000 }).catch(() => undefined); // once more
+      await this.page.waitForTimeout(100);
+    }
     await input.fill(`>${title}`);
     await this.page.locator('.quick-input-list .monaco-list-row', { hasText: title }).first().waitFor();
     await this.page.keyboard.press('Enter');
+    const palette = this.page.locator('.quick-input-widget', {
+      has: this.page.getByPlaceholder('Type the name of a command to run.'),
+    });
+    await palette.waitFor({ state: 'hidden' });
   }
 
   /** The quick input whose title or prompt holds the text. */
@@ -92,15 +100,15 @@ export class Workbench {
     const accept = box.locator('.monaco-button', { hasText: button });
     await accept.waitFor();
     const input = box.locator('input').first();
-    // The dialog reads folders meanwhile: it puts its own path into the box, and a click that comes too early is lost.
+    // The dialog reads folders meanwhile: it puts its own path into the box, a click that comes too early is lost, and for a moment it hides.
     for (let tries = 0; tries < 20; tries += 1) {
+      if (!(await accept.isVisible())) return;
       if ((await input.inputValue()) !== `${path}/`) await input.fill(`${path}/`);
+      await this.page.waitForTimeout(400);
+      if ((await input.inputValue()) !== `${path}/`) continue;
       await accept.click();
-      const isGone = await accept.waitFor({ state: 'hidden', timeout: 1500 }).then(
-        () => true,
-        () => false,
-      );
-      if (isGone) return;
+      await accept.waitFor({ state: 'hidden', timeout: 3000 }).catch(() => undefined); // once more
+      await this.page.waitForTimeout(400);
     }
     throw new Error(`the dialog does not take ${path}`);
   }
@@ -109,9 +117,51 @@ export class Workbench {
     return this.page.locator('.part.statusbar .statusbar-item[id="signet.signet.status"]').filter({ hasText: text });
   }
 
-  /** Rows of the Status tree. */
-  row(text: string | RegExp): Locator {
-    return this.page.locator('.part.sidebar .monaco-list-row').filter({ hasText: text });
+  /** Rows of a tree in the side bar. */
+  row(text: string | RegExp, view = 'Status'): Locator {
+    return this.#view(view).locator('.monaco-list-row').filter({ hasText: text });
+  }
+
+  /** Opens a row that has others below it. */
+  async expand(text: string | RegExp, view = 'Status'): Promise<void> {
+    const row = this.row(text, view).first();
+    await row.waitFor();
+    if ((await row.getAttribute('aria-expanded')) === 'false') await row.locator('.monaco-tl-twistie').click();
+  }
+
+  /** Chooses from the menu of a row. */
+  async fromMenu(text: string | RegExp, view: string, title: string): Promise<void> {
+    await this.row(text, view).first().click({ button: 'right' });
+    await this.page.locator('.context-view .action-item', { hasText: title }).first().click();
+  }
+
+  #view(title: string): Locator {
+    const header = this.page.locator('.pane-header', { has: this.page.getByText(title, { exact: true }) });
+    return this.page.locator('.part.sidebar .pane', { has: header });
+  }
+
+  /** The document inside the newest webview: it is nested two frames deep. */
+  webview(): FrameLocator {
+    return this.page.frameLocator('iframe.webview.ready').last().frameLocator('#active-frame');
+  }
+
+  /** The tabs of the editors that are open. */
+  tab(text: string | RegExp): Locator {
+    return this.page.locator('.part.editor .tab').filter({ hasText: text });
+  }
+
+  /** Takes back whatever asks: quick inputs, dialogs, menus. */
+  async dismiss(): Promise<void> {
+    const asking = this.page.locator(
+      '.quick-input-widget:visible, .monaco-dialog-box:visible, .context-view .monaco-menu',
+    );
+    for (let tries = 0; tries < 10 && (await asking.count()) > 0; tries += 1) {
+      await this.page.keyboard.press('Escape');
+      await asking
+        .first()
+        .waitFor({ state: 'hidden', timeout: 500 })
+        .catch(() => undefined); // one more question, or it needs another key
+    }
   }
 
   notification(text: string | RegExp): Locator {

@@ -21,10 +21,13 @@ test('the launcher goes into a folder of the person that is in PATH', async t =>
     folder: '/home/kim/.local/bin',
     isInPath: false,
   });
-  t.deepEqual(await folderIn(['/usr/local/bin'], async () => false), {
+  t.deepEqual(await folderIn(['/usr/local/bin']), { folder: '/home/kim/.local/bin', isInPath: false }, 'for everybody');
+  t.deepEqual(await folderIn(['/home/kim/bin'], async () => false), {
     folder: '/home/kim/.local/bin',
     isInPath: false,
   });
+  const mac = { ...around, platform: 'darwin', path: ['/usr/local/bin'] } as const;
+  t.deepEqual(await chooseFolder(mac), { folder: '/usr/local/bin', isInPath: true });
 });
 
 test('the launcher runs the command line with the arguments as they are, and the environment its runtime needs', async t => {

@@ -133,6 +133,10 @@ test('the tooltip of a snapshot tells everything, and what is not known as not k
     'Whether it was verified is not known here',
     'None of your devices reported it.',
   ]);
+  t.false(
+    tooltip({ sources: ['generic-abcd2345'] }).some(line => line.includes('message')),
+    'nobody expects any',
+  );
 });
 
 test('a source tells its messages, and its size where none are counted', t => {

@@ -12,9 +12,17 @@ import {
   stateOf,
   statusBar,
 } from '../../extension/views.ts';
+import { say } from '../../protocol/formats.ts';
 import type { Status } from '../../protocol/status.ts';
 
 const reader: Reader = { now: Date.parse('2026-11-23T09:00:00Z'), locale: { locale: 'en-GB', timeZone: 'UTC' } };
+const bundle = JSON.parse(
+  readFileSync(new URL('../../extension/l10n/bundle.l10n.de.json', import.meta.url), 'utf8'),
+) as Readonly<Record<string, string>>;
+const germanReader: Reader = {
+  ...reader,
+  locale: { locale: 'de', timeZone: 'UTC', translate: (text, values) => say({}, bundle[text] ?? text, values) },
+};
 
 const good: Status = {
   protocolVersion: 1,
@@ -126,6 +134,17 @@ test('a pause stands where the next backup would', t => {
       .map(({ description }) => description),
     ['until tomorrow at 09:00'],
   );
+});
+
+test('the next backup is told by what it waits for, or by its time', t => {
+  const nextRun = '2026-11-24T03:30:00Z';
+  const next = (waiting: Status['waiting'], more: Partial<Status> = {}) =>
+    statusRows(connected({ nextRun, waiting, ...more }), reader).rows.find(({ id }) => id === 'next')?.description;
+  t.is(next(null), 'tomorrow at 03:30');
+  t.is(next({ reason: 'locked', changes: 3 }, { vault: 'locked' }), 'once unlocked');
+  t.is(next({ reason: 'quiet', changes: 1, until: '2026-11-23T09:01:00Z' }), 'once apps are quiet');
+  t.is(next({ reason: 'retry', changes: 1, until: '2026-11-23T09:10:00Z' }), '09:10');
+  t.is(next(null, { nextRun: null }), undefined);
 });
 
 test('a click opens the panel, and asks for the password while locked', t => {
@@ -315,7 +334,9 @@ test('a row fits the side bar, whatever things are called', t => {
     { ...cloud, remote: long, sources, lastError: signedOut },
     { ...cloud, remote: { ...long, reachable: false }, vault: 'locked' as const },
   ]) {
-    const rows = statusRows(connected(change), reader).rows.filter(({ id }) => id !== 'state' || 'lastError' in change);
+    const rows = [reader, germanReader].flatMap(each =>
+      statusRows(connected(change), each).rows.filter(({ id }) => id !== 'state' || 'lastError' in change),
+    );
     for (const row of [...rows, ...rows.flatMap(({ children = [] }) => children)]) {
       t.true(row.label.length + row.description.length <= 34, `${row.label} ${row.description}`);
       t.not(row.label, '');
