@@ -134,7 +134,7 @@ test('a person backs up, loses nothing, and gets everything back, all in the edi
   const view = 'Snapshots';
   await workbench.expand('verified', view);
   await picture('snapshots');
-  await workbench.expand('chats', view);
+  await workbench.expand('WhatsApp', view);
   await workbench.row('note.txt', view).dblclick();
   await workbench.tab('note.txt').waitFor();
   await workbench.page.locator('.monaco-editor .view-line', { hasText: 'and an answer' }).first().waitFor();
@@ -144,7 +144,9 @@ test('a person backs up, loses nothing, and gets everything back, all in the edi
   await workbench.tab('harbour.png').waitFor();
   await workbench.webview().locator('img').waitFor();
   await picture('browsed-picture');
-  await workbench.fromMenu('note.txt', view, 'Compare With This Computer');
+  const note = workbench.row('note.txt', view).first();
+  await note.hover();
+  await note.locator('[aria-label^="Compare With This Computer"]').click();
   await workbench.page.locator('.monaco-diff-editor').waitFor();
   await picture('compared');
 

@@ -129,12 +129,6 @@ export class Workbench {
     if ((await row.getAttribute('aria-expanded')) === 'false') await row.locator('.monaco-tl-twistie').click();
   }
 
-  /** Chooses from the menu of a row. */
-  async fromMenu(text: string | RegExp, view: string, title: string): Promise<void> {
-    await this.row(text, view).first().click({ button: 'right' });
-    await this.page.locator('.context-view .action-item', { hasText: title }).first().click();
-  }
-
   #view(title: string): Locator {
     const header = this.page.locator('.pane-header', { has: this.page.getByText(title, { exact: true }) });
     return this.page.locator('.part.sidebar .pane', { has: header });
