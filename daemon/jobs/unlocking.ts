@@ -63,6 +63,7 @@ export class Unlocking {
   #gate: Promise<unknown> = Promise.resolve();
   /** The end of a look whether the session goes on, while there is one. */
   #settled: Promise<void> | undefined;
+  #isClosed = false;
   #reading = new AbortController();
   #resumes = 0;
   #cancelResume: () => void = () => undefined;
@@ -114,6 +115,7 @@ export class Unlocking {
       .then(() => undefined, problem)
       .then(() => {
         this.#settled = undefined;
+        if (this.#isClosed) return; // nobody is there to be told
         if (!this.isUnlocked) this.#options.onLocked();
         this.#options.onChanged();
       });
@@ -418,6 +420,7 @@ export class Unlocking {
 
   /** As `lock`, but the session goes on: the next daemon of this login takes it up. */
   close(): Promise<void> {
+    this.#isClosed = true;
     return this.#close(async () => undefined);
   }
 

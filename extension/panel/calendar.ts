@@ -52,12 +52,13 @@ export function isOpen({ day, outcome, backups, why }: HistoryDay, now: number, 
   return outcome === 'none' && backups === 0 && why === undefined && day === today(now, locale);
 }
 
-/** @param days as from `lastDays` @param weeks columns to keep room for */
+/** @param days as from `lastDays` @param span how many days there is room for; those without a day are dots */
 export function drawCalendar(
   days: readonly HistoryDay[],
-  { now, locale, weeks = 14 }: { readonly now: number; readonly locale: Locale; readonly weeks?: number },
+  { now, locale, span = 90 }: { readonly now: number; readonly locale: Locale; readonly span?: number },
 ): CalendarDrawing {
   const language = locale.locale ?? 'en-GB';
+  const weeks = Math.ceil((span + 6) / 7);
   const first = firstDayOfWeek(language);
   const end = dayNumber(today(now, locale));
   const row = (day: number) => (((day + 3 - (first - 1)) % 7) + 7) % 7;
@@ -66,11 +67,15 @@ export function drawCalendar(
     x: left + (weeks - 1 - Math.round((lastWeek - (day - row(day))) / 7)) * step,
     y: top + row(day) * step,
   });
-  const paths = { good: '', partial: '', partialHalf: '', none: '' };
-  for (const each of days) {
-    if (isOpen(each, now, locale)) continue;
+  const paths = { blank: '', good: '', partial: '', partialHalf: '', none: '' };
+  const told = days.filter(each => !isOpen(each, now, locale));
+  const known = new Set(told.map(({ day }) => dayNumber(day)));
+  for (let day = end - span + 1; day <= end; day += 1) {
+    const { x, y } = place(day);
+    if (!known.has(day)) paths.blank += `M${x + 4},${y + 4}h4v4h-4z`;
+  }
+  for (const each of told) {
     const { x, y } = place(dayNumber(each.day));
-    if (x < left) continue;
     if (each.outcome === 'good') {
       paths.good += `M${x + 2},${y}h8a2 2 0 0 1 2 2v8a2 2 0 0 1-2 2h-8a2 2 0 0 1-2-2v-8a2 2 0 0 1 2-2z`;
     } else if (each.outcome === 'partial') {

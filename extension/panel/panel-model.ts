@@ -197,7 +197,8 @@ export interface CalendarDrawing {
   readonly width: number;
   readonly height: number;
   readonly labels: readonly { readonly x: number; readonly y: number; readonly text: string }[];
-  /** SVG paths; empty where there is none of the kind. */
+  /** SVG paths; empty where there is none of the kind. Blank: before the first backup, and today while it is open. */
+  readonly blank: string;
   readonly good: string;
   readonly partial: string;
   readonly partialHalf: string;

@@ -63,11 +63,12 @@ class ShownPanel {
   /** The newest run that the history was asked after; undefined: it has to be asked for. */
   #askedAfter: string | undefined;
   #asking = false;
+  #isClosed = false;
 
   constructor(shell: Shell, onClosed: () => void) {
     this.#shell = shell;
     const folder = vscode.Uri.joinPath(shell.extension, 'panel');
-    this.#panel = vscode.window.createWebviewPanel('signet.status', 'Signet', vscode.ViewColumn.Active, {
+    this.#panel = vscode.window.createWebviewPanel('signet.panel', 'Signet', vscode.ViewColumn.Active, {
       enableScripts: true,
       localResourceRoots: [folder],
     });
@@ -77,6 +78,7 @@ class ShownPanel {
     this.#known = shell.onDidChange(() => this.#draw());
     this.#panel.onDidChangeViewState(() => this.#keepTime());
     this.#panel.onDidDispose(() => {
+      this.#isClosed = true;
       this.#known.dispose();
       clearInterval(this.#clock);
       onClosed();
@@ -99,7 +101,8 @@ class ShownPanel {
   }
 
   #draw(): void {
-    if (!this.#panel.visible) return;
+    // An answer may come after the panel was closed, which then can no longer be asked whether it is visible.
+    if (this.#isClosed || !this.#panel.visible) return;
     const { known, reader } = this.#shell;
     const message: ToPage = { model: panelModel(known(), this.#asked, reader()) };
     // A page that goes away meanwhile says it is ready when it comes back.

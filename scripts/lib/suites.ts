@@ -45,7 +45,7 @@ const usual: readonly Suite[] = [
     run: { tests: ['test/*.test.ts', 'test/unit/**/*.test.ts', 'test/contracts/**/*.test.ts'] },
     needs: [],
   },
-  { name: 'integration', budgetSeconds: 1080, run: { tests: ['test/integration/**/*.test.ts'] }, needs: [] },
+  { name: 'integration', budgetSeconds: 940, run: { tests: ['test/integration/**/*.test.ts'] }, needs: [] },
   {
     name: 'interop',
     budgetSeconds: 120,
@@ -53,7 +53,12 @@ const usual: readonly Suite[] = [
     needs: [systemPackages.restic],
   },
   { name: 'adversary', budgetSeconds: 80, run: { tests: ['test/adversary/**/*.test.ts'] }, needs: [] },
-  { name: 'e2e', budgetSeconds: 160, run: { tests: ['test/e2e/**/*.test.ts'] }, needs: [systemPackages.chromium] },
+  {
+    name: 'e2e',
+    budgetSeconds: 300,
+    run: { tests: ['test/e2e/**/*.test.ts'] },
+    needs: [systemPackages.chromium, systemPackages.dbus, systemPackages.keyring, systemPackages.libsecret],
+  },
 ];
 
 export const suites: readonly Suite[] = usual.map(suite => ({

@@ -48,6 +48,13 @@ test('each outcome has a shape of its own', t => {
   t.is(places(drawn.none).length, 2);
 });
 
+test('days before the first backup, and today while it is open, are places held free', t => {
+  const drawn = drawCalendar([dayOf('2026-11-22'), dayOf('2026-11-23', 'none')], { now, locale: utc });
+  t.is(places(drawn.blank).length, 89);
+  t.true(places(drawn.blank).includes('248 28'), 'today');
+  t.is(places(drawn.good).length, 1);
+});
+
 test('months are named above the week that holds their first day', t => {
   const { labels } = drawCalendar([], { now, locale: utc });
   t.deepEqual(

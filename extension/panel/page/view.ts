@@ -285,6 +285,7 @@ function drawHistory(history: HistoryModel): readonly Drawn[] {
           },
           [
             ...calendar.labels.map(({ x, y, text }) => el('text', { x: String(x), y: String(y) }, [text])),
+            path('cell-blank', calendar.blank),
             path('cell-good', calendar.good),
             path('cell-part-half', calendar.partialHalf),
             path('cell-part', calendar.partial),
