@@ -104,32 +104,56 @@ export function undoWords(
   const { label, at, comesBack, root } = undo;
   // What made way with nothing in its place comes back like what was replaced.
   const replaced = undo.replaced + (undo.takenAway ?? 0);
+  const isAgain = bringsBack(undo);
+  const takenAgain = plural(
+    locale,
+    comesBack,
+    '{count} file that came when it was taken back goes again.',
+    '{count} files that came when it was taken back go again.',
+  );
   const taken = plural(
     locale,
     comesBack,
     '{count} file that the restore brought is taken away again.',
     '{count} files that the restore brought are taken away again.',
   );
-  const back = plural(
-    locale,
-    replaced,
-    '{count} file is put back as it was before.',
-    '{count} files are put back as they were before.',
-  );
+  const back = isAgain
+    ? plural(
+        locale,
+        replaced,
+        '{count} file is put back as the restore had left it.',
+        '{count} files are put back as the restore had left them.',
+      )
+    : plural(
+        locale,
+        replaced,
+        '{count} file is put back as it was before.',
+        '{count} files are put back as they were before.',
+      );
+  const when = ago(at, now, locale);
   return {
-    message: say(locale, 'Take back the restore of {app} {when}?', { app: label, when: ago(at, now, locale) }),
+    message: isAgain
+      ? say(locale, 'Bring back the restore of {app} that was taken back {when}?', { app: label, when })
+      : say(locale, 'Take back the restore of {app} {when}?', { app: label, when }),
     detail: [
       root,
       '',
-      ...(comesBack > 0 ? [taken] : []),
+      ...(comesBack > 0 ? [isAgain ? takenAgain : taken] : []),
       ...(replaced > 0 ? [back] : []),
       say(locale, 'What is there now is kept in turn.'),
     ].join('\n'),
   };
 }
 
+/** Taking it back brings a restore about again. */
+export function bringsBack({ isUndo, isUnfinished }: Pick<RestoreUndo, 'isUndo' | 'isUnfinished'>): boolean {
+  return isUndo === true && !isUnfinished;
+}
+
 /** After it. */
-export function undoneWords({ label }: Pick<RestoreUndo, 'label'>, locale: Locale): string {
+export function undoneWords(undo: Pick<RestoreUndo, 'label' | 'isUndo' | 'isUnfinished'>, locale: Locale): string {
+  const { label } = undo;
+  if (bringsBack(undo)) return say(locale, '{app} is as the restore had left it.', { app: label });
   return say(locale, '{app} is as it was before the restore.', { app: label });
 }
 
