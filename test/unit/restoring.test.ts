@@ -292,10 +292,11 @@ test('what did not come is counted and can be shown, and nothing is called reada
   t.is(text, 'Restored 410 of 413 files. 3 are in a damaged part of the backup.');
   t.true(hasGaps);
   t.deepEqual(gapLines(outcomeOf([result({ skipped, more: { skipped: 1 } })], []), [phone], locale), [
-    'Phone › a: cannot be authenticated',
-    'b: it is not there',
+    'Phone › a: in a damaged part of the backup',
+    'b: in a damaged part of the backup',
     'and 1 more',
   ]);
+  t.regex(reported([result({ files: 3009, skipped })]).text, /^Restored 3,009 of 3,011 files\./);
   const other = [{ path: 'c', reason: 'E', code: 'E_UNSAFE_PATH' }] as const;
   t.is(reported([result({ skipped: other })]).text, 'Restored 412 of 413 files. 1 could not be restored.');
 });
