@@ -2,7 +2,18 @@
 
 import { onlyHereWords, restoringNote } from '../../protocol/choice-words.ts';
 import { reasonWords } from '../../protocol/error-words.ts';
-import { ago, counted, dayOf, duration, type Locale, listed, plural, say, size } from '../../protocol/formats.ts';
+import {
+  ago,
+  count,
+  counted,
+  dayOf,
+  duration,
+  type Locale,
+  listed,
+  plural,
+  say,
+  size,
+} from '../../protocol/formats.ts';
 import { leftOutWords } from '../../protocol/source-words.ts';
 import type {
   JobProgress,
@@ -246,7 +257,7 @@ export function reportWords(outcome: Outcome, locale: Locale): Report {
     const parts = [
       lostCount > 0
         ? plural(locale, files + lostCount, 'Restored {done} of {count} file.', 'Restored {done} of {count} files.', {
-            done: files,
+            done: count(files, locale),
           })
         : say(locale, 'Restored {files}, {size}.', sums(outcome, locale)),
       ...(lostCount === 0 ? [] : [lostWords(lost, lostCount, locale)]),
@@ -304,6 +315,13 @@ function lostWords(lost: readonly SkippedEntry[], value: number, locale: Locale)
     : plural(locale, value, '{count} could not be restored.', '{count} could not be restored.');
 }
 
+/** What the daemon says of a damaged piece is for the log: it names the piece. */
+function whyNot({ code, reason }: SkippedEntry, locale: Locale): string {
+  return code !== undefined && damageCodes.has(code)
+    ? say(locale, 'in a damaged part of the backup')
+    : reasonWords(reason, locale);
+}
+
 /** Of files that did not come and databases that are not sound, one a line. */
 export function gapLines(
   { skipped, databases, moreSkipped }: Outcome,
@@ -314,9 +332,7 @@ export function gapLines(
   return [
     ...skipped
       .filter(({ code }) => code !== undefined)
-      .map(({ path, reason }) =>
-        say(locale, '{path}: {reason}', { path: named(path), reason: reasonWords(reason, locale) }),
-      ),
+      .map(entry => say(locale, '{path}: {reason}', { path: named(entry.path), reason: whyNot(entry, locale) })),
     ...databases
       .filter(({ check }) => check !== 'ok' && check !== 'opaque')
       .map(({ path, check }) => say(locale, '{path}: {reason}', { path: named(path), reason: check })),
@@ -340,8 +356,8 @@ export function folderList(
     '',
     ...chosen,
     ...(skipped.length === 0 && leftOut === undefined ? [] : ['', say(locale, 'What does not come back:')]),
-    ...skipped.map(({ path, reason }) =>
-      say(locale, '{path}: {reason}', { path: named(path), reason: reasonWords(reason, locale) }),
+    ...skipped.map(entry =>
+      say(locale, '{path}: {reason}', { path: named(entry.path), reason: whyNot(entry, locale) }),
     ),
     ...moreWords(more?.skipped ?? 0, locale),
     ...leftOutWords(leftOut, locale),
@@ -368,8 +384,8 @@ export function originalList(
             : say(locale, 'comes back: {path}', { path: within(path) }),
         ),
         ...moreWords(more?.changes ?? 0, locale),
-        ...skipped.map(({ path, reason }) =>
-          say(locale, '{path}: {reason}', { path: within(path), reason: reasonWords(reason, locale) }),
+        ...skipped.map(entry =>
+          say(locale, '{path}: {reason}', { path: within(entry.path), reason: whyNot(entry, locale) }),
         ),
         ...(same > 0
           ? [plural(locale, same, '{count} file is as the backup has it.', '{count} files are as the backup has them.')]

@@ -292,10 +292,11 @@ test('what did not come is counted and can be shown, and nothing is called reada
   t.is(text, 'Restored 410 of 413 files. 3 are in a damaged part of the backup.');
   t.true(hasGaps);
   t.deepEqual(gapLines(outcomeOf([result({ skipped, more: { skipped: 1 } })], []), [phone], locale), [
-    'Phone › a: cannot be authenticated',
-    'b: it is not there',
+    'Phone › a: in a damaged part of the backup',
+    'b: in a damaged part of the backup',
     'and 1 more',
   ]);
+  t.regex(reported([result({ files: 3009, skipped })]).text, /^Restored 3,009 of 3,011 files\./);
   const other = [{ path: 'c', reason: 'E', code: 'E_UNSAFE_PATH' }] as const;
   t.is(reported([result({ skipped: other })]).text, 'Restored 412 of 413 files. 1 could not be restored.');
 });
@@ -379,14 +380,20 @@ test('on a new computer the number of the newest backup is asked about, or its d
   t.is(newestWords(entry('2026-11-20T08:55:00Z'), reader).message, 'Newest backup: from Laptop, 20 November.');
 });
 
-const rows = (picked: ReadonlyMap<string, Picked>, more: { total?: number; path?: string } = {}) =>
+const rows = (picked: ReadonlyMap<string, Picked>, more: { total?: number; path?: string; file?: string } = {}) =>
   browseEntries(
     {
       folder: {
         path: more.path ?? 'generic-3/Media',
         entries: [
           { name: 'Old', type: 'dir', sizeBytes: 0, modifiedAt: '2026-11-01T00:00:00Z', permissions: 0o755 },
-          { name: 'a.jpg', type: 'file', sizeBytes: 1.2e6, modifiedAt: '2026-11-01T00:00:00Z', permissions: 0o644 },
+          {
+            name: more.file ?? 'a.jpg',
+            type: 'file',
+            sizeBytes: 1.2e6,
+            modifiedAt: '2026-11-01T00:00:00Z',
+            permissions: 0o644,
+          },
         ],
         total: more.total ?? 2,
       },
@@ -415,6 +422,11 @@ test('a folder is walked through by its folders, and its files are marked', t =>
     '$(comment-discussion) WhatsApp',
     '$(folder-opened) Phone',
   ]);
+});
+
+test('a file whose name is written like a symbol of the editor is listed by its letters', t => {
+  const label = labels(rows(new Map(), { file: '$(verified) taxes.pdf' })).at(-1);
+  t.is(label?.split('$(').length, 2);
 });
 
 test('a marked folder holds all below it, whatever was marked there before', t => {
