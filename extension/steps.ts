@@ -258,8 +258,14 @@ export function chooseMany<T>(
   });
 }
 
-function counted(place: Place) {
-  return { title: place.title, step: place.step, totalSteps: place.totalSteps, ignoreFocusOut: true };
+function counted({ title, step, totalSteps }: Place) {
+  const isAlone = totalSteps === 1;
+  return {
+    title,
+    step: isAlone ? undefined : step,
+    totalSteps: isAlone ? undefined : totalSteps,
+    ignoreFocusOut: true,
+  };
 }
 
 function backButton({ step, hasBack = step !== undefined && step > 1 }: Place): vscode.QuickInputButton[] {

@@ -19,7 +19,7 @@ import type { Reader } from '../views.ts';
 import { closingApps } from './closing-apps.ts';
 import { showList } from './list-page.ts';
 import { dividedByPlace, includeOf, type Part, partsOf, type Shown, type What, type Where } from './wishes.ts';
-import { gapLines, outcomeOf, progressWords, reportWords, undoneWords, undoWords } from './words.ts';
+import { bringsBack, gapLines, outcomeOf, progressWords, reportWords, undoneWords, undoWords } from './words.ts';
 
 export type Restored = RestoreResult | readonly OriginalRestoreResult[];
 
@@ -123,9 +123,12 @@ async function openFolder(path: string): Promise<void> {
 /** After a yes. What makes way is kept in turn, so that this can be taken back as well. */
 export async function takeBack(shell: Shell, undo: RestoreUndo): Promise<RestoreUndo | undefined> {
   const { message, detail } = undoWords(undo, shell.reader());
-  const go = vscode.l10n.t('Take Back');
+  const isAgain = bringsBack(undo);
+  const go = isAgain ? vscode.l10n.t('Bring Back') : vscode.l10n.t('Take Back');
   if ((await vscode.window.showWarningMessage(message, { modal: true, detail }, go)) !== go) return undefined;
-  const title = vscode.l10n.t('Taking back the restore of {app}', { app: undo.label });
+  const title = isAgain
+    ? vscode.l10n.t('Bringing back the restore of {app}', { app: undo.label })
+    : vscode.l10n.t('Taking back the restore of {app}', { app: undo.label });
   const one = () => withJobProgress(shell, title, undoRestore, { id: undo.id }, words);
   const answer = await closingApps(shell, one);
   vscode.window.showInformationMessage(withoutLinks(undoneWords(undo, shell.reader().locale)));

@@ -78,11 +78,16 @@ export interface ChatsHeading {
   readonly machine: string | undefined;
   /** Some are backed up already. */
   readonly isForMore: boolean;
+  /** A folder was chosen by hand: what to do next is no longer to choose one. */
+  readonly hasOwn?: boolean;
 }
 
 /** What stands above the list, in the width of its box. */
-export function chatsPlaceholder({ found, machine, isForMore }: ChatsHeading, { locale }: Reader): string {
-  if (found?.length === 0) {
+export function chatsPlaceholder(
+  { found, machine, isForMore, hasOwn = false }: ChatsHeading,
+  { locale }: Reader,
+): string {
+  if (found?.length === 0 && !hasOwn) {
     if (isForMore) return say(locale, 'No other chats were found. Choose a folder.');
     return machine === undefined
       ? say(locale, 'No chats were found. Choose a folder.')
