@@ -209,7 +209,7 @@ export class Originals {
 
   async #undo(name: string, record: PutBack): Promise<PutBack> {
     const { records, randomBytes } = this.#options;
-    const { root, kept, entries, step, ...rest } = record;
+    const { root, kept, entries, isUndo, step, ...rest } = record;
     const undoing =
       step?.kind === 'undoing'
         ? step
@@ -232,6 +232,7 @@ export class Originals {
       entries: undone.entries,
       made: undone.made,
       gone: undone.gone,
+      ...(!isUndo && { isUndo: true }),
     };
     if (undoing.staging !== undefined) await removeStaging(undoing.staging);
     if (next.entries.length + next.made.length + next.gone.length > 0) await records.save(name, next);

@@ -35,6 +35,8 @@ export interface PutBack {
   /** Folders that were made, and those that went, topmost first. */
   readonly made: readonly MissingFolder[];
   readonly gone: readonly MissingFolder[];
+  /** It took a restore back; absent: it is a restore, or one that was brought back. */
+  readonly isUndo?: true;
   /** What is under way or was broken off; absent: it is done. */
   readonly step?:
     | { readonly kind: 'placing'; readonly staging: string; readonly from: string }
@@ -142,7 +144,7 @@ export class RestoreRecords {
 }
 
 /** How a client is told of it. */
-export function undoOf({ id, at, source, label, root, kept, entries, step }: PutBack): RestoreUndo {
+export function undoOf({ id, at, source, label, root, kept, entries, isUndo, step }: PutBack): RestoreUndo {
   const count = (kind: PlaceEntry['kind']): number => entries.filter(each => each.kind === kind).length;
   const takenAway = count('moved-away');
   return {
@@ -155,6 +157,7 @@ export function undoOf({ id, at, source, label, root, kept, entries, step }: Put
     comesBack: count('comes-back'),
     replaced: count('replaced'),
     ...(takenAway > 0 && { takenAway }),
+    ...(isUndo && { isUndo }),
     isUnfinished: step !== undefined,
   };
 }

@@ -168,13 +168,14 @@ test('what went and what changed comes back as it was, the rest stays, and undo 
   t.like(text, [{ source: id, kept, comesBack: 1, replaced: 2, isUnfinished: false }]);
 
   const undone = await undo();
+  t.true(undone.isUndo);
   t.deepEqual(treeOf(root), before);
   t.deepEqual(
     beside().map(name => join(root, '..', name)),
     [undone.kept],
     'the folder of what was kept is empty and gone',
   );
-  await undo();
+  t.is((await undo()).isUndo, undefined, 'the restore is back');
   const again = treeOf(root);
   again.delete('/new.jsonl');
   t.deepEqual(again, asBackedUp);
