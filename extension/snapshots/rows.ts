@@ -120,7 +120,8 @@ export function snapshotRow(
 ): Row {
   const { locale } = reader;
   const facts = [
-    newsWords(entry, locale),
+    // The row is short: where no message is new, what was added says more. The tooltip has both.
+    entry.messagesNew === 0 ? '' : newsWords(entry, locale),
     size(entry.bytesAdded, locale),
     entry.verified === true ? say(locale, 'verified') : '',
     isOneOfSeveral ? entry.device : '',
