@@ -12,6 +12,7 @@ import type {
 } from '../../protocol/status.ts';
 import { explain } from '../explain.ts';
 import { asWireError } from '../link.ts';
+import { withoutLinks } from '../plain-text.ts';
 import { withJobProgress } from '../progress.ts';
 import type { Shell } from '../shell.ts';
 import type { Reader } from '../views.ts';
@@ -108,7 +109,7 @@ function report(
   };
   const offers = [...(hasGaps ? [gaps] : []), ...(offer === undefined ? [] : [offer])];
   const show = hasGaps ? vscode.window.showWarningMessage : vscode.window.showInformationMessage;
-  Promise.resolve(show(text, ...offers))
+  Promise.resolve(show(withoutLinks(text), ...offers))
     .then(answer => answer?.run())
     .catch((error: unknown) => vscode.window.showErrorMessage(explain(asWireError(error))));
 }
@@ -130,7 +131,7 @@ export async function takeBack(shell: Shell, undo: RestoreUndo): Promise<Restore
     : vscode.l10n.t('Taking back the restore of {app}', { app: undo.label });
   const one = () => withJobProgress(shell, title, undoRestore, { id: undo.id }, words);
   const answer = await closingApps(shell, one);
-  vscode.window.showInformationMessage(undoneWords(undo, shell.reader().locale));
+  vscode.window.showInformationMessage(withoutLinks(undoneWords(undo, shell.reader().locale)));
   return answer;
 }
 

@@ -2,6 +2,7 @@
 
 import { count, counted, type Locale, listed, plural, say, size } from '../../protocol/formats.ts';
 import type { RestoreUndo, SnapshotEntry, SnapshotSource } from '../../protocol/status.ts';
+import { withoutSymbols } from '../plain-text.ts';
 import { momentWords, sourceRow } from '../snapshots/rows.ts';
 import type { Choice } from '../steps.ts';
 import { type Reader, timeOf } from '../views.ts';
@@ -149,7 +150,7 @@ export function whatEntries(
     ...sources.map(source => {
       const { icon, label } = sourceRow(source, locale);
       return {
-        label: `$(${icon}) ${label}`,
+        label: `$(${icon}) ${withoutSymbols(label)}`,
         description: whatIn(source, { locale }),
         ...(isSharedName(source, sources) && { detail: source.root }),
         picked: chosen.includes(source.id),

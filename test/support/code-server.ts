@@ -2,7 +2,7 @@
 // packages (no install script runs, so nothing is compiled; its terminal and a few native parts are missing and not needed).
 
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -65,14 +65,16 @@ export async function installCodeServer(): Promise<string> {
 
 export interface CodeServer {
   readonly url: string;
+  /** Of the server, and of the group of processes it starts. */
+  readonly pid: number;
   log(): string;
   stop(): Promise<void>;
 }
 
-/** Starts it on loopback with a home of its own and one extension installed. */
+/** Starts it on loopback with a home of its own and one extension installed, or with none. */
 export async function startCodeServer(options: {
   readonly home: string;
-  readonly vsix: string;
+  readonly vsix?: string;
   readonly settings?: Readonly<Record<string, unknown>>;
   readonly env?: Readonly<Record<string, string>>;
 }): Promise<CodeServer> {
@@ -97,7 +99,8 @@ export async function startCodeServer(options: {
     ...options.env,
   });
   const common = ['--user-data-dir', data, '--extensions-dir', extensions];
-  await run(process.execPath, [entry, ...common, '--install-extension', vsix, '--force'], { env });
+  if (vsix !== undefined)
+    await run(process.execPath, [entry, ...common, '--install-extension', vsix, '--force'], { env });
 
   const port = await freePort();
   const quiet = [
@@ -127,7 +130,28 @@ export async function startCodeServer(options: {
     await stop();
     throw error;
   }
-  return { url: `http://127.0.0.1:${port}/?folder=${encodeURIComponent(folder)}`, log: () => log, stop };
+  const url = `http://127.0.0.1:${port}/?folder=${encodeURIComponent(folder)}`;
+  return { url, pid: child.pid ?? 0, log: () => log, stop };
+}
+
+/** The newest process that runs extensions, among those that the server of this id started. Linux only. */
+export function extensionHost(server: number): number {
+  const found = readdirSync('/proc')
+    .map(Number)
+    .filter(pid => Number.isInteger(pid) && isExtensionHost(pid, server));
+  const pid = found.toSorted((a, b) => a - b).at(-1);
+  if (pid === undefined) throw new Error('no process runs extensions');
+  return pid;
+}
+
+function isExtensionHost(pid: number, server: number): boolean {
+  try {
+    // proc(5): the name in parentheses may hold anything; state, parent and group follow it.
+    const group = Number(/.*\) \S \d+ (\d+)/s.exec(readFileSync(`/proc/${pid}/stat`, 'latin1'))?.[1]);
+    return group === server && readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes('--type=extensionHost');
+  } catch {
+    return false; // it ended meanwhile
+  }
 }
 
 function endGroup({ pid }: ChildProcess): void {

@@ -1,12 +1,12 @@
 // A person's desk: a computer with chats on it, a keyring if there is one, and a real editor in which Signet was installed from its package
 // alone. The command line beside it is the one of that package, too: nothing here runs from the sources.
 
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { productVersion } from '../../protocol/version.ts';
 import { packageExtension } from '../../scripts/lib/package.ts';
-import { startCodeServer } from './code-server.ts';
+import { extensionHost, startCodeServer } from './code-server.ts';
 import { type Installation, installation } from './installation.ts';
 import { temporaryFolder } from './temporary-home.ts';
 import { Workbench } from './workbench.ts';
@@ -34,6 +34,12 @@ export interface Desk {
   openWindow(): Promise<Workbench>;
   /** What the extension wrote to its log in all windows. */
   log(): string;
+  /** What the editor wrote to the logs of the processes that run extensions. */
+  hostLog(): string;
+  /** Of the process that runs the extensions of the newest window. Linux only. */
+  hostPid(): number;
+  /** Changes keys of the editor's settings, as it notices by itself. */
+  set(changes: Readonly<Record<string, unknown>>): void;
 }
 
 export interface DeskOptions {
@@ -84,13 +90,20 @@ export async function desk(t: ExecutionContext, options: DeskOptions = {}): Prom
       t.teardown(() => other.close());
       return other;
     },
-    log: () => logs(join(home, 'editor', 'data', 'logs')),
+    log: () => logs(home, /Signet\.log$/),
+    hostLog: () => logs(home, /exthost\.log$/),
+    hostPid: () => extensionHost(editor.pid),
+    set(changes) {
+      const file = join(home, 'editor', 'data', 'User', 'settings.json');
+      writeFileSync(file, JSON.stringify({ ...JSON.parse(readFileSync(file, 'utf8')), ...changes }, null, 2));
+    },
   };
 }
 
-function logs(folder: string): string {
+function logs(home: string, named: RegExp): string {
+  const folder = join(home, 'editor', 'data', 'logs');
   return readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .filter(name => name.endsWith('Signet.log'))
+    .filter(name => named.test(name))
     .map(name => readFileSync(join(folder, name), 'utf8'))
     .join('\n');
 }

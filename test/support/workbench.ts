@@ -52,6 +52,35 @@ export class Workbench {
 
   /** By its title in the palette, "Signet: Back Up Now". */
   async runCommand(title: string): Promise<void> {
+    await this.#openPalette(title);
+    await this.page.locator('.quick-input-list .monaco-list-row', { hasText: title }).first().waitFor();
+    await this.page.keyboard.press('Enter');
+    const palette = this.page.locator('.quick-input-widget', {
+      has: this.page.getByPlaceholder('Type the name of a command to run.'),
+    });
+    await palette.waitFor({ state: 'hidden' });
+  }
+
+  /** Titles of the commands of a category that the palette offers. */
+  async offered(category: string): Promise<readonly string[]> {
+    const prefix = `${category}: `;
+    await this.#openPalette(prefix);
+    const rows = this.page.locator('.quick-input-list .monaco-list-row');
+    await rows.first().waitFor();
+    const titles = new Set<string>();
+    // The list draws only the rows that are seen.
+    for (let before = -1; before < titles.size; await this.page.keyboard.press('PageDown')) {
+      before = titles.size;
+      for (const text of await rows.locator('.quick-input-list-label .label-name').allInnerTexts()) {
+        if (text.startsWith(prefix)) titles.add(text.slice(prefix.length));
+      }
+      await this.page.waitForTimeout(50);
+    }
+    await this.dismiss();
+    return [...titles].sort();
+  }
+
+  async #openPalette(text: string): Promise<void> {
     const input = this.page.locator('.quick-input-widget input').first();
     // A palette that just went away hides the next one, too.
     for (let tries = 0; tries < 10 && !(await input.isVisible()); tries += 1) {
@@ -59,13 +88,7 @@ export class Workbench {
       await input.waitFor({ timeout: 1000 }).catch(() => undefined); // once more
       await this.page.waitForTimeout(100);
     }
-    await input.fill(`>${title}`);
-    await this.page.locator('.quick-input-list .monaco-list-row', { hasText: title }).first().waitFor();
-    await this.page.keyboard.press('Enter');
-    const palette = this.page.locator('.quick-input-widget', {
-      has: this.page.getByPlaceholder('Type the name of a command to run.'),
-    });
-    await palette.waitFor({ state: 'hidden' });
+    await input.fill(`>${text}`);
   }
 
   /** The quick input whose title or prompt holds the text. */

@@ -380,14 +380,20 @@ test('on a new computer the number of the newest backup is asked about, or its d
   t.is(newestWords(entry('2026-11-20T08:55:00Z'), reader).message, 'Newest backup: from Laptop, 20 November.');
 });
 
-const rows = (picked: ReadonlyMap<string, Picked>, more: { total?: number; path?: string } = {}) =>
+const rows = (picked: ReadonlyMap<string, Picked>, more: { total?: number; path?: string; file?: string } = {}) =>
   browseEntries(
     {
       folder: {
         path: more.path ?? 'generic-3/Media',
         entries: [
           { name: 'Old', type: 'dir', sizeBytes: 0, modifiedAt: '2026-11-01T00:00:00Z', permissions: 0o755 },
-          { name: 'a.jpg', type: 'file', sizeBytes: 1.2e6, modifiedAt: '2026-11-01T00:00:00Z', permissions: 0o644 },
+          {
+            name: more.file ?? 'a.jpg',
+            type: 'file',
+            sizeBytes: 1.2e6,
+            modifiedAt: '2026-11-01T00:00:00Z',
+            permissions: 0o644,
+          },
         ],
         total: more.total ?? 2,
       },
@@ -416,6 +422,11 @@ test('a folder is walked through by its folders, and its files are marked', t =>
     '$(comment-discussion) WhatsApp',
     '$(folder-opened) Phone',
   ]);
+});
+
+test('a file whose name is written like a symbol of the editor is listed by its letters', t => {
+  const label = labels(rows(new Map(), { file: '$(verified) taxes.pdf' })).at(-1);
+  t.is(label?.split('$(').length, 2);
 });
 
 test('a marked folder holds all below it, whatever was marked there before', t => {
