@@ -9,6 +9,7 @@ import * as vscode from 'vscode';
 import { PeerError } from '../protocol/errors.ts';
 import { chooseFolder, isOurs, launcherText, namesToInstall } from './launcher.ts';
 import type { Part } from './parts.ts';
+import { withoutLinks } from './plain-text.ts';
 import type { Command, Shell } from './shell.ts';
 import { nodeForDaemon } from './user-node.ts';
 
@@ -97,5 +98,5 @@ function tell(file: string, folder: string, isInPath: boolean): void {
           folder,
         },
       );
-  vscode.window.showInformationMessage(done);
+  vscode.window.showInformationMessage(withoutLinks(done));
 }

@@ -23,6 +23,7 @@ import type { JobProgress } from '../protocol/status.ts';
 import { productVersion, protocolVersion } from '../protocol/version.ts';
 import { explain } from './explain.ts';
 import { nextLook } from './line-policy.ts';
+import { withoutTrace } from './no-trace.ts';
 import type { Known } from './views.ts';
 
 /** How to start the daemon: its main file, and what it runs on. */
@@ -187,6 +188,7 @@ export class Link {
     return new LanguageClient('signet', 'Signet', async () => dialed, {
       documentSelector: [],
       outputChannel: this.#options.log,
+      traceOutputChannel: withoutTrace(this.#options.log),
       revealOutputChannelOn: RevealOutputChannelOn.Never,
       initializationOptions: { protocolVersion, version: productVersion },
       initializationFailedHandler: () => false,

@@ -5,6 +5,7 @@ import * as vscode from 'vscode';
 import { ownVersions } from '../protocol/version.ts';
 import { dueNotices, stillTold, type Told, type WindowNotice } from './notices.ts';
 import type { Part } from './parts.ts';
+import { withoutLinks } from './plain-text.ts';
 import type { Shell } from './shell.ts';
 import type { Known } from './views.ts';
 
@@ -71,7 +72,7 @@ class NoticeBoard {
   async #show({ kind, severity, text, actions }: WindowNotice): Promise<void> {
     const never = vscode.l10n.t("Don't Show Again");
     const titles = [...actions.map(({ title }) => title), ...(kind === undefined ? [] : [never])];
-    const answer = await { error, warning, info }[severity](text, ...titles);
+    const answer = await { error, warning, info }[severity](withoutLinks(text), ...titles);
     const { memory } = this.#shell;
     if (answer === never && kind !== undefined) {
       await memory.update(silencedKey, [...new Set([...this.#told.silenced, kind])]);

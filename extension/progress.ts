@@ -5,6 +5,7 @@ import type { RequestType } from 'vscode-languageclient';
 import type { WireError } from '../protocol/errors.ts';
 import { duration } from '../protocol/formats.ts';
 import type { JobProgress } from '../protocol/status.ts';
+import { withoutLinks } from './plain-text.ts';
 import type { Shell } from './shell.ts';
 import { percentOf, type Reader } from './views.ts';
 
@@ -18,13 +19,16 @@ export function withJobProgress<P extends object, R>(
   params: P,
   words: (job: JobProgress, reader: Reader) => string | undefined = leftWords,
 ): Promise<R> {
-  const options = { location: vscode.ProgressLocation.Notification, title, cancellable: true };
+  const options = { location: vscode.ProgressLocation.Notification, title: withoutLinks(title), cancellable: true };
   const shown = vscode.window.withProgress(options, (notice, token) => {
     let done = 0;
     const onProgress = (job: JobProgress) => {
       const now = percentOf(job) ?? done;
       const message = words(job, reader());
-      notice.report({ increment: Math.max(0, now - done), ...(message !== undefined && { message }) });
+      notice.report({
+        increment: Math.max(0, now - done),
+        ...(message !== undefined && { message: withoutLinks(message) }),
+      });
       done = Math.max(done, now);
     };
     return link.request(type, params, { onProgress, token });

@@ -2,6 +2,7 @@
 // told anew only with each tenth of a job.
 
 import * as vscode from 'vscode';
+import { asMarkdown } from './plain-text.ts';
 import { type BarItem, offeredCommands, type Reader } from './views.ts';
 
 export class StatusItem implements vscode.Disposable {
@@ -37,7 +38,7 @@ export class StatusItem implements vscode.Disposable {
 
 /** The first line in bold, then the facts, then what can be done; the links lead to our own commands and nowhere else. */
 function markdown({ tooltip, offers }: BarItem, reader: Reader): vscode.MarkdownString {
-  const [first = '', ...rest] = tooltip.map(line => line.replace(/[\\`*_{}[\]()#+!<>|~-]/g, '\\$&'));
+  const [first = '', ...rest] = tooltip.map(asMarkdown);
   const links = offers.map(({ title, command }) => `[${title}](command:${command})`).join(' · ');
   const text = new vscode.MarkdownString([`**${first}**`, ...rest, links].filter(line => line !== '').join('\n\n'));
   text.isTrusted = { enabledCommands: offeredCommands(reader) };

@@ -174,7 +174,7 @@ function newestRows({ lastBackup }: Status, { locale }: Reader): readonly Row[] 
   ];
 }
 
-function nextRows({ waiting, nextRun, pausedUntil }: Status, { now, locale }: Reader): readonly Row[] {
+function nextRows({ vault, waiting, nextRun, pausedUntil }: Status, { now, locale }: Reader): readonly Row[] {
   if (pausedUntil !== null) {
     const description = say(locale, 'until {time}', { time: ago(pausedUntil, now, { ...locale, bare: true }) });
     const tooltip = say(locale, 'Automatic backups pause until {time}.', { time: moment(pausedUntil, locale) });
@@ -182,9 +182,11 @@ function nextRows({ waiting, nextRun, pausedUntil }: Status, { now, locale }: Re
   }
   const label = say(locale, 'Next backup');
   const awaited =
-    waiting === null || (waiting.until !== undefined && waiting.reason !== 'quiet')
-      ? undefined
-      : awaitedWords(waiting.reason, locale);
+    vault === 'locked'
+      ? awaitedWords('locked', locale)
+      : waiting === null || (waiting.until !== undefined && waiting.reason !== 'quiet')
+        ? undefined
+        : awaitedWords(waiting.reason, locale);
   if (awaited !== undefined) {
     const tooltip = say(locale, 'What changed is backed up {when}.', { when: awaited });
     return [{ id: 'next', icon: 'calendar', label, description: awaited, tooltip }];

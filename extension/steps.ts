@@ -2,6 +2,7 @@
 // the focus goes elsewhere. Each step is a function from the answers so far to its own.
 
 import * as vscode from 'vscode';
+import { withoutLinks } from './plain-text.ts';
 
 export const back = Symbol('back');
 export const cancelled = Symbol('cancelled');
@@ -87,12 +88,15 @@ export interface Question extends Place {
 export function ask(question: Question): Promise<Answer<string>> {
   const box = vscode.window.createInputBox();
   Object.assign(box, counted(question));
-  box.prompt = question.prompt;
+  box.prompt = withoutLinks(question.prompt);
   box.placeholder = question.placeholder ?? '';
   box.password = question.hidden ?? false;
   box.value = question.value ?? '';
   if (question.problem !== undefined)
-    box.validationMessage = { message: question.problem, severity: vscode.InputBoxValidationSeverity.Error };
+    box.validationMessage = {
+      message: withoutLinks(question.problem),
+      severity: vscode.InputBoxValidationSeverity.Error,
+    };
   const extras = new Map<vscode.QuickInputButton, NonNullable<Question['buttons']>[number]>();
   for (const extra of question.buttons ?? [])
     extras.set({ iconPath: new vscode.ThemeIcon(extra.icon), tooltip: extra.tooltip }, extra);
@@ -115,7 +119,7 @@ export function ask(question: Question): Promise<Answer<string>> {
       box.busy = false;
       box.enabled = true;
       if (reason === undefined) done(value);
-      else box.validationMessage = { message: reason, severity: vscode.InputBoxValidationSeverity.Error };
+      else box.validationMessage = { message: withoutLinks(reason), severity: vscode.InputBoxValidationSeverity.Error };
     };
     box.onDidChangeValue(value => hint(value).catch(fail));
     box.onDidAccept(() => accept(box.value).catch(fail));
@@ -254,8 +258,14 @@ export function chooseMany<T>(
   });
 }
 
-function counted(place: Place) {
-  return { title: place.title, step: place.step, totalSteps: place.totalSteps, ignoreFocusOut: true };
+function counted({ title, step, totalSteps }: Place) {
+  const isAlone = totalSteps === 1;
+  return {
+    title,
+    step: isAlone ? undefined : step,
+    totalSteps: isAlone ? undefined : totalSteps,
+    ignoreFocusOut: true,
+  };
 }
 
 function backButton({ step, hasBack = step !== undefined && step > 1 }: Place): vscode.QuickInputButton[] {

@@ -5,6 +5,7 @@ import { verify } from '../protocol/messages.ts';
 import type { VerifyResult } from '../protocol/status.ts';
 import { damageWords, verifiedWords } from '../protocol/verify-words.ts';
 import { unlocked } from './keys-needed.ts';
+import { withoutLinks } from './plain-text.ts';
 import { withJobProgress } from './progress.ts';
 import type { Command } from './shell.ts';
 import { type Choice, choose } from './steps.ts';
@@ -54,7 +55,7 @@ function report({ log, reader }: Parameters<typeof verifyBackups>[0], result: Ve
   }
   for (const { object, code, detail } of result.problems) log.warn(`verify: ${code}: ${object}: ${detail}`);
   const [worst] = damageWords(result, now, locale);
-  const text = worst === undefined ? heading : `${heading} ${worst.message} ${worst.advice}`;
+  const text = worst === undefined ? heading : withoutLinks(`${heading} ${worst.message} ${worst.advice}`);
   const details = vscode.l10n.t('Show Details');
   vscode.window.showErrorMessage(text, details).then(answer => {
     if (answer === details) log.show();

@@ -498,6 +498,8 @@ export interface RestoreUndo {
   readonly replaced: number;
   /** Files that made way with nothing in their place, as after the undo of files that came back; absent: none. */
   readonly takenAway?: number;
+  /** It is itself the undo of a restore: taking it back brings back what the restore had brought. */
+  readonly isUndo?: boolean;
   /** It was broken off in the middle; undoing it brings back the state before. */
   readonly isUnfinished: boolean;
 }

@@ -356,7 +356,7 @@ function goodWords(status: Status, good: string, now: number, locale: Locale): O
   }
   const failed = status.lastError;
   const offline = failed?.code === 'E_UNREACHABLE' || status.remote?.reachable === false;
-  if (status.lastGoodAt === null && last === null) {
+  if (isBeforeFirst(status)) {
     const total = status.sources.reduce((sum, source) => sum + (source.sizeBytes ?? 0), 0);
     const apps = listed(
       status.sources.map(source => source.label),
@@ -542,17 +542,22 @@ export function statusBarText(status: Status | null, now: number, locale: Locale
       return { ...item, text: named(icon, name) };
     }
     case 'good':
-      return { ...item, text: '$(check) Signet' };
+      // A check mark is for what is backed up.
+      return { ...item, text: isBeforeFirst(status) ? '$(shield) Signet' : '$(check) Signet' };
   }
+}
+
+function isBeforeFirst(status: Status | null): boolean {
+  return status !== null && status.lastGoodAt === null && status.lastBackup === null;
 }
 
 function tooltipFacts(status: Status, now: number, locale: Locale): string[] {
   const when = (at: string) => ago(at, now, { ...locale, bare: true });
-  const { pausedUntil, nextRun, remote } = status;
+  const { vault, pausedUntil, nextRun, remote } = status;
   const next =
     pausedUntil !== null
       ? [say(locale, 'Automatic backups pause until {when}', { when: when(pausedUntil) })]
-      : nextRun === null
+      : nextRun === null || vault === 'locked' // a lock holds it back whatever the time
         ? []
         : [say(locale, 'Next: {when}', { when: when(nextRun) })];
   return [

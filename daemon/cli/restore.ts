@@ -169,8 +169,9 @@ export async function undo(id: string | undefined, options: UndoOptions): Promis
 }
 
 /** Of what an undo would do, the first words of each line an id to name it by. */
-function listedUndo({ id, at, label, comesBack, replaced, takenAway = 0, isUnfinished }: RestoreUndo): string {
+function listedUndo({ id, at, label, comesBack, replaced, takenAway = 0, isUndo, isUnfinished }: RestoreUndo): string {
   const what = [
+    ...(isUndo ? ['a restore was taken back'] : []),
     ...(replaced > 0 ? [`${replaced} replaced`] : []),
     ...(comesBack > 0 ? [`${comesBack} came back`] : []),
     ...(takenAway > 0 ? [`${takenAway} taken away`] : []),

@@ -6,7 +6,7 @@ import { lstat } from 'node:fs/promises';
 import type { RestoreUndo } from '../../protocol/status.ts';
 import { type MissingFolder, type PlaceEntry, removeStaging, type UndoStep } from '../archive/into-place.ts';
 import { fromUtf8, utf8 } from '../base/bytes.ts';
-import { systemCode } from '../base/errors.ts';
+import { systemCode, toSignetError } from '../base/errors.ts';
 import type { OwnRecords } from '../state/state.ts';
 
 interface StagingNote {
@@ -35,6 +35,8 @@ export interface PutBack {
   /** Folders that were made, and those that went, topmost first. */
   readonly made: readonly MissingFolder[];
   readonly gone: readonly MissingFolder[];
+  /** It took a restore back; absent: it is a restore, or one that was brought back. */
+  readonly isUndo?: true;
   /** What is under way or was broken off; absent: it is done. */
   readonly step?:
     | { readonly kind: 'placing'; readonly staging: string; readonly from: string }
@@ -67,7 +69,7 @@ export class RestoreRecords {
   ): Promise<Result> {
     if (paths.length === 0) return work(async () => undefined);
     const name = `staging-${mark}`;
-    await this.#save(name, { v: 1, kind: 'staging', paths });
+    await this.#noteStaging(name, { v: 1, kind: 'staging', paths });
     let isOurs = true;
     try {
       return await work(async () => {
@@ -76,6 +78,15 @@ export class RestoreRecords {
       });
     } finally {
       if (isOurs) await this.#clear(name, paths);
+    }
+  }
+
+  /** Who has no room left on this disk may need a restore to another most: it goes on, and only a crash would leave something behind. */
+  async #noteStaging(name: string, note: StagingNote): Promise<void> {
+    try {
+      await this.#save(name, note);
+    } catch (error) {
+      if (toSignetError(error).code !== 'E_DISK_FULL') throw error;
     }
   }
 
@@ -142,7 +153,7 @@ export class RestoreRecords {
 }
 
 /** How a client is told of it. */
-export function undoOf({ id, at, source, label, root, kept, entries, step }: PutBack): RestoreUndo {
+export function undoOf({ id, at, source, label, root, kept, entries, isUndo, step }: PutBack): RestoreUndo {
   const count = (kind: PlaceEntry['kind']): number => entries.filter(each => each.kind === kind).length;
   const takenAway = count('moved-away');
   return {
@@ -155,6 +166,7 @@ export function undoOf({ id, at, source, label, root, kept, entries, step }: Put
     comesBack: count('comes-back'),
     replaced: count('replaced'),
     ...(takenAway > 0 && { takenAway }),
+    ...(isUndo && { isUndo }),
     isUnfinished: step !== undefined,
   };
 }

@@ -4,6 +4,7 @@
 import * as vscode from 'vscode';
 import { afterChange } from '../../protocol/key-words.ts';
 import { changePassword as changeRequest, startAfresh } from '../../protocol/messages.ts';
+import { withoutLinks } from '../plain-text.ts';
 import { withJobProgress } from '../progress.ts';
 import { newPasswordSteps } from '../set-up/secrets.ts';
 import type { Command, Shell } from '../shell.ts';
@@ -84,7 +85,7 @@ async function startFresh(shell: Shell): Promise<PasswordChange | undefined> {
   vscode.window.showInformationMessage(
     vscode.l10n.t(
       'The fresh backup is made. From now on Signet backs up there, with the new password and a new recovery key. The old backup “{left}” stays as it is.',
-      { left },
+      { left: withoutLinks(left) },
     ),
   );
   const { presentPhone, password } = done.answers;

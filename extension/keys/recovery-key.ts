@@ -20,7 +20,12 @@ export async function confirmRecoveryKey(shell: Shell, key: string, proof?: Proo
   while (true) {
     const wish = await showKey(shell, key, sheet !== undefined);
     if (wish === 'later') return false;
-    if (wish === 'written') return await typedBack(key);
+    if (wish === 'written') {
+      const isKept = await typedBack(key);
+      // Nothing is left to do with it, and a key does not stay on a screen.
+      if (isKept) sheet?.close();
+      return isKept;
+    }
     try {
       await (wish === 'print' ? sheet?.print() : sheet?.save());
     } catch (error) {

@@ -10,6 +10,7 @@ import { showRecoverySheet as sheetRequest, writeRecoverySheet } from '../../pro
 import { explain } from '../explain.ts';
 import { asWireError } from '../link.ts';
 import type { Command, Shell } from '../shell.ts';
+import { tabIcon } from '../tab-icon.ts';
 import { layOut } from './passing-file.ts';
 import { askUntilProven, nothingAsked, type Proof, proofOf, proofSteps, setUpStatus, working } from './proof.ts';
 import { isSheetWish, sheetPage } from './sheet-page.ts';
@@ -45,6 +46,7 @@ export async function showRecoverySheet(shell: Shell, proof: Proof): Promise<Sho
     { viewColumn: vscode.ViewColumn.Beside, preserveFocus: false },
     { enableScripts: true, localResourceRoots: [], retainContextWhenHidden: false },
   );
+  panel.iconPath = tabIcon(shell.extension);
   const shown: ShownSheet = {
     print: () => print(shell, sheet, shown),
     save: () => save(shell, proof),

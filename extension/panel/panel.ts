@@ -17,6 +17,7 @@ import type { MediaClass } from '../../protocol/status.ts';
 import { explain } from '../explain.ts';
 import { asWireError } from '../link.ts';
 import type { Command, Shell } from '../shell.ts';
+import { tabIcon } from '../tab-icon.ts';
 import { historyDayCount } from './history.ts';
 import { type Asked, panelModel } from './model.ts';
 import { pageMarkup } from './page-markup.ts';
@@ -72,6 +73,7 @@ class ShownPanel {
       enableScripts: true,
       localResourceRoots: [folder],
     });
+    this.#panel.iconPath = tabIcon(shell.extension);
     const { webview } = this.#panel;
     webview.onDidReceiveMessage((message: unknown) => this.#receive(message));
     webview.html = pageHtml(webview, folder, shell.reader().locale.locale ?? 'en');

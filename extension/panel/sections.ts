@@ -274,7 +274,7 @@ export function emptyModel(found: readonly FoundSource[] | undefined, reader: Re
     needs: {
       title: say(locale, 'What you need'),
       each: [
-        say(locale, 'A place for the copies: Google Drive, an S3 store, or a folder that is synced or mounted.'),
+        say(locale, 'A place for the copies: Google Drive, S3 storage, or a folder that is synced or mounted.'),
         say(locale, 'A password you will remember, and your phone number. Both are asked for twice.'),
         say(locale, 'A printer or a pen, for the recovery key. It opens the backup if the password is ever lost.'),
       ],

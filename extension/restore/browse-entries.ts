@@ -2,6 +2,7 @@
 
 import { plural, say } from '../../protocol/formats.ts';
 import type { ListEntry, SnapshotSource } from '../../protocol/status.ts';
+import { withoutSymbols } from '../plain-text.ts';
 import { entryRow, moreRow, sourceRow } from '../snapshots/rows.ts';
 import type { Choice } from '../steps.ts';
 import type { Reader } from '../views.ts';
@@ -55,7 +56,7 @@ export function browseEntries(
     items.push(
       ...sources.map(source => {
         const { icon, label, description } = sourceRow(source, locale);
-        return { label: `$(${icon}) ${label}`, description, answer: { open: source.id } };
+        return { label: `$(${icon}) ${withoutSymbols(label)}`, description, answer: { open: source.id } };
       }),
     );
   }
@@ -63,11 +64,15 @@ export function browseEntries(
     const path = `${folder.path}/${entry.name}`;
     const { label, description } = entryRow(entry, locale);
     if (entry.type === 'dir') {
-      items.push({ label: `$(folder) ${label}`, description: inside(picked, path, locale), answer: { open: path } });
+      items.push({
+        label: `$(folder) ${withoutSymbols(label)}`,
+        description: inside(picked, path, locale),
+        answer: { open: path },
+      });
     } else {
       const facts = [description, markWords(picked, path, locale)].filter(fact => fact !== '').join(' · ');
       items.push({
-        label: `$(${mark(picked, path)}) ${label}`,
+        label: `$(${mark(picked, path)}) ${withoutSymbols(label)}`,
         description: facts,
         act: () => toggle({ path, type: entry.type }),
       });

@@ -12,13 +12,14 @@ import type {
 } from '../../protocol/status.ts';
 import { explain } from '../explain.ts';
 import { asWireError } from '../link.ts';
+import { withoutLinks } from '../plain-text.ts';
 import { withJobProgress } from '../progress.ts';
 import type { Shell } from '../shell.ts';
 import type { Reader } from '../views.ts';
 import { closingApps } from './closing-apps.ts';
 import { showList } from './list-page.ts';
 import { dividedByPlace, includeOf, type Part, partsOf, type Shown, type What, type Where } from './wishes.ts';
-import { gapLines, outcomeOf, progressWords, reportWords, undoneWords, undoWords } from './words.ts';
+import { bringsBack, gapLines, outcomeOf, progressWords, reportWords, undoneWords, undoWords } from './words.ts';
 
 export type Restored = RestoreResult | readonly OriginalRestoreResult[];
 
@@ -108,7 +109,7 @@ function report(
   };
   const offers = [...(hasGaps ? [gaps] : []), ...(offer === undefined ? [] : [offer])];
   const show = hasGaps ? vscode.window.showWarningMessage : vscode.window.showInformationMessage;
-  Promise.resolve(show(text, ...offers))
+  Promise.resolve(show(withoutLinks(text), ...offers))
     .then(answer => answer?.run())
     .catch((error: unknown) => vscode.window.showErrorMessage(explain(asWireError(error))));
 }
@@ -122,12 +123,15 @@ async function openFolder(path: string): Promise<void> {
 /** After a yes. What makes way is kept in turn, so that this can be taken back as well. */
 export async function takeBack(shell: Shell, undo: RestoreUndo): Promise<RestoreUndo | undefined> {
   const { message, detail } = undoWords(undo, shell.reader());
-  const go = vscode.l10n.t('Take Back');
+  const isAgain = bringsBack(undo);
+  const go = isAgain ? vscode.l10n.t('Bring Back') : vscode.l10n.t('Take Back');
   if ((await vscode.window.showWarningMessage(message, { modal: true, detail }, go)) !== go) return undefined;
-  const title = vscode.l10n.t('Taking back the restore of {app}', { app: undo.label });
+  const title = isAgain
+    ? vscode.l10n.t('Bringing back the restore of {app}', { app: undo.label })
+    : vscode.l10n.t('Taking back the restore of {app}', { app: undo.label });
   const one = () => withJobProgress(shell, title, undoRestore, { id: undo.id }, words);
   const answer = await closingApps(shell, one);
-  vscode.window.showInformationMessage(undoneWords(undo, shell.reader().locale));
+  vscode.window.showInformationMessage(withoutLinks(undoneWords(undo, shell.reader().locale)));
   return answer;
 }
 

@@ -1,7 +1,8 @@
 // The lists of the restore dialogue: which backup, what of it, where to. Pure.
 
-import { count, counted, listed, plural, say, size } from '../../protocol/formats.ts';
+import { count, counted, type Locale, listed, plural, say, size } from '../../protocol/formats.ts';
 import type { RestoreUndo, SnapshotEntry, SnapshotSource } from '../../protocol/status.ts';
+import { withoutSymbols } from '../plain-text.ts';
 import { momentWords, sourceRow } from '../snapshots/rows.ts';
 import type { Choice } from '../steps.ts';
 import { type Reader, timeOf } from '../views.ts';
@@ -71,10 +72,16 @@ export function whichEntries(
 function undoEntry(undo: RestoreUndo, reader: Reader): Choice<WhichAnswer> {
   const { locale } = reader;
   return {
-    label: `$(discard) ${undo.isUnfinished ? say(locale, 'Take back the restore that was broken off') : say(locale, 'Take back the last restore')}`,
+    label: undoLabel(undo, locale),
     description: [undo.label, moment(undo.at, reader)].join(' · '),
     answer: { undo },
   };
+}
+
+function undoLabel({ isUnfinished, isUndo }: RestoreUndo, locale: Locale): string {
+  if (isUnfinished) return `$(discard) ${say(locale, 'Take back the restore that was broken off')}`;
+  if (isUndo) return `$(redo) ${say(locale, 'Bring back the restore that was taken back')}`;
+  return `$(discard) ${say(locale, 'Take back the last restore')}`;
 }
 
 /** `Today 08:55`, `Yesterday 21:40`, `Saturday 21 November 08:12`. */
@@ -143,7 +150,7 @@ export function whatEntries(
     ...sources.map(source => {
       const { icon, label } = sourceRow(source, locale);
       return {
-        label: `$(${icon}) ${label}`,
+        label: `$(${icon}) ${withoutSymbols(label)}`,
         description: whatIn(source, { locale }),
         ...(isSharedName(source, sources) && { detail: source.root }),
         picked: chosen.includes(source.id),

@@ -2,7 +2,18 @@
 
 import { onlyHereWords, restoringNote } from '../../protocol/choice-words.ts';
 import { reasonWords } from '../../protocol/error-words.ts';
-import { ago, counted, dayOf, duration, type Locale, listed, plural, say, size } from '../../protocol/formats.ts';
+import {
+  ago,
+  count,
+  counted,
+  dayOf,
+  duration,
+  type Locale,
+  listed,
+  plural,
+  say,
+  size,
+} from '../../protocol/formats.ts';
 import { leftOutWords } from '../../protocol/source-words.ts';
 import type {
   JobProgress,
@@ -104,32 +115,56 @@ export function undoWords(
   const { label, at, comesBack, root } = undo;
   // What made way with nothing in its place comes back like what was replaced.
   const replaced = undo.replaced + (undo.takenAway ?? 0);
+  const isAgain = bringsBack(undo);
+  const takenAgain = plural(
+    locale,
+    comesBack,
+    '{count} file that came when it was taken back goes again.',
+    '{count} files that came when it was taken back go again.',
+  );
   const taken = plural(
     locale,
     comesBack,
     '{count} file that the restore brought is taken away again.',
     '{count} files that the restore brought are taken away again.',
   );
-  const back = plural(
-    locale,
-    replaced,
-    '{count} file is put back as it was before.',
-    '{count} files are put back as they were before.',
-  );
+  const back = isAgain
+    ? plural(
+        locale,
+        replaced,
+        '{count} file is put back as the restore had left it.',
+        '{count} files are put back as the restore had left them.',
+      )
+    : plural(
+        locale,
+        replaced,
+        '{count} file is put back as it was before.',
+        '{count} files are put back as they were before.',
+      );
+  const when = ago(at, now, locale);
   return {
-    message: say(locale, 'Take back the restore of {app} {when}?', { app: label, when: ago(at, now, locale) }),
+    message: isAgain
+      ? say(locale, 'Bring back the restore of {app} that was taken back {when}?', { app: label, when })
+      : say(locale, 'Take back the restore of {app} {when}?', { app: label, when }),
     detail: [
       root,
       '',
-      ...(comesBack > 0 ? [taken] : []),
+      ...(comesBack > 0 ? [isAgain ? takenAgain : taken] : []),
       ...(replaced > 0 ? [back] : []),
       say(locale, 'What is there now is kept in turn.'),
     ].join('\n'),
   };
 }
 
+/** Taking it back brings a restore about again. */
+export function bringsBack({ isUndo, isUnfinished }: Pick<RestoreUndo, 'isUndo' | 'isUnfinished'>): boolean {
+  return isUndo === true && !isUnfinished;
+}
+
 /** After it. */
-export function undoneWords({ label }: Pick<RestoreUndo, 'label'>, locale: Locale): string {
+export function undoneWords(undo: Pick<RestoreUndo, 'label' | 'isUndo' | 'isUnfinished'>, locale: Locale): string {
+  const { label } = undo;
+  if (bringsBack(undo)) return say(locale, '{app} is as the restore had left it.', { app: label });
   return say(locale, '{app} is as it was before the restore.', { app: label });
 }
 
@@ -222,7 +257,7 @@ export function reportWords(outcome: Outcome, locale: Locale): Report {
     const parts = [
       lostCount > 0
         ? plural(locale, files + lostCount, 'Restored {done} of {count} file.', 'Restored {done} of {count} files.', {
-            done: files,
+            done: count(files, locale),
           })
         : say(locale, 'Restored {files}, {size}.', sums(outcome, locale)),
       ...(lostCount === 0 ? [] : [lostWords(lost, lostCount, locale)]),
@@ -280,6 +315,13 @@ function lostWords(lost: readonly SkippedEntry[], value: number, locale: Locale)
     : plural(locale, value, '{count} could not be restored.', '{count} could not be restored.');
 }
 
+/** What the daemon says of a damaged piece is for the log: it names the piece. */
+function whyNot({ code, reason }: SkippedEntry, locale: Locale): string {
+  return code !== undefined && damageCodes.has(code)
+    ? say(locale, 'in a damaged part of the backup')
+    : reasonWords(reason, locale);
+}
+
 /** Of files that did not come and databases that are not sound, one a line. */
 export function gapLines(
   { skipped, databases, moreSkipped }: Outcome,
@@ -290,9 +332,7 @@ export function gapLines(
   return [
     ...skipped
       .filter(({ code }) => code !== undefined)
-      .map(({ path, reason }) =>
-        say(locale, '{path}: {reason}', { path: named(path), reason: reasonWords(reason, locale) }),
-      ),
+      .map(entry => say(locale, '{path}: {reason}', { path: named(entry.path), reason: whyNot(entry, locale) })),
     ...databases
       .filter(({ check }) => check !== 'ok' && check !== 'opaque')
       .map(({ path, check }) => say(locale, '{path}: {reason}', { path: named(path), reason: check })),
@@ -316,8 +356,8 @@ export function folderList(
     '',
     ...chosen,
     ...(skipped.length === 0 && leftOut === undefined ? [] : ['', say(locale, 'What does not come back:')]),
-    ...skipped.map(({ path, reason }) =>
-      say(locale, '{path}: {reason}', { path: named(path), reason: reasonWords(reason, locale) }),
+    ...skipped.map(entry =>
+      say(locale, '{path}: {reason}', { path: named(entry.path), reason: whyNot(entry, locale) }),
     ),
     ...moreWords(more?.skipped ?? 0, locale),
     ...leftOutWords(leftOut, locale),
@@ -344,8 +384,8 @@ export function originalList(
             : say(locale, 'comes back: {path}', { path: within(path) }),
         ),
         ...moreWords(more?.changes ?? 0, locale),
-        ...skipped.map(({ path, reason }) =>
-          say(locale, '{path}: {reason}', { path: within(path), reason: reasonWords(reason, locale) }),
+        ...skipped.map(entry =>
+          say(locale, '{path}: {reason}', { path: within(entry.path), reason: whyNot(entry, locale) }),
         ),
         ...(same > 0
           ? [plural(locale, same, '{count} file is as the backup has it.', '{count} files are as the backup has them.')]

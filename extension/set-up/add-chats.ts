@@ -4,6 +4,7 @@ import * as vscode from 'vscode';
 import { addSource, status } from '../../protocol/messages.ts';
 import type { NextBackup, SourceStatus } from '../../protocol/status.ts';
 import { unlocked } from '../keys-needed.ts';
+import { withoutLinks } from '../plain-text.ts';
 import type { Command } from '../shell.ts';
 import { back, cancelled } from '../steps.ts';
 import type { ChosenChats } from './answers.ts';
@@ -32,7 +33,7 @@ export const addChats: Command<readonly [readonly string[]], readonly SourceStat
 function tell(added: readonly (SourceStatus & NextBackup)[], locale: Parameters<typeof addedWords>[1]): void {
   const backUpNow = vscode.l10n.t('Back Up Now');
   const offers = added.some(({ nextBackup }) => nextBackup === 'on-request') ? [backUpNow] : [];
-  vscode.window.showInformationMessage(addedWords(added, locale), ...offers).then(answer => {
+  vscode.window.showInformationMessage(withoutLinks(addedWords(added, locale)), ...offers).then(answer => {
     if (answer === backUpNow) vscode.commands.executeCommand('signet.backUpNow');
   });
 }

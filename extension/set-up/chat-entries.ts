@@ -3,6 +3,7 @@
 import { choosingNote, onlyHereWords } from '../../protocol/choice-words.ts';
 import { dayOf, type Locale, listed, say, size } from '../../protocol/formats.ts';
 import type { FoundSource, MediaClass, NextBackup, SourceStatus } from '../../protocol/status.ts';
+import { withoutSymbols } from '../plain-text.ts';
 import type { Choice } from '../steps.ts';
 import type { Reader } from '../views.ts';
 import type { ChosenChats } from './answers.ts';
@@ -34,13 +35,13 @@ export function chatEntries({ found, chosen }: ChatEntries, reader: Reader): rea
   const named = (chosen ?? []).filter(({ root }) => !found.some(each => each.root === root));
   return [
     ...found.map(source => ({
-      label: `$(${icons[source.profile] ?? 'comment-discussion'}) ${source.label}`,
+      label: `$(${icons[source.profile] ?? 'comment-discussion'}) ${withoutSymbols(source.label)}`,
       description: extent(source, reader),
       detail: details(source, found, reader),
       picked: marked.some(({ root }) => root === source.root),
       answer: { root: source.root, profile: source.profile },
     })),
-    ...named.map(chats => ({ label: `$(folder-opened) ${chats.root}`, picked: true, answer: chats })),
+    ...named.map(chats => ({ label: `$(folder-opened) ${withoutSymbols(chats.root)}`, picked: true, answer: chats })),
     { label: `$(folder-opened) ${say(locale, 'Another folder…')}`, isOpener: true, answer: another },
   ];
 }
@@ -77,11 +78,16 @@ export interface ChatsHeading {
   readonly machine: string | undefined;
   /** Some are backed up already. */
   readonly isForMore: boolean;
+  /** A folder was chosen by hand: what to do next is no longer to choose one. */
+  readonly hasOwn?: boolean;
 }
 
 /** What stands above the list, in the width of its box. */
-export function chatsPlaceholder({ found, machine, isForMore }: ChatsHeading, { locale }: Reader): string {
-  if (found?.length === 0) {
+export function chatsPlaceholder(
+  { found, machine, isForMore, hasOwn = false }: ChatsHeading,
+  { locale }: Reader,
+): string {
+  if (found?.length === 0 && !hasOwn) {
     if (isForMore) return say(locale, 'No other chats were found. Choose a folder.');
     return machine === undefined
       ? say(locale, 'No chats were found. Choose a folder.')

@@ -37,7 +37,10 @@ export async function askChats(
     const machine = machineName();
     const listed = (known: readonly FoundSource[] | undefined) => ({
       items: chatEntries({ found: known ?? [], chosen: marked }, reader()),
-      placeholder: chatsPlaceholder({ found: known, machine, isForMore: !mayBeNone }, reader()),
+      placeholder: chatsPlaceholder(
+        { found: known, machine, isForMore: !mayBeNone, hasOwn: (marked ?? []).length > 0 },
+        reader(),
+      ),
     });
     const { items, placeholder } = listed(found.known);
     const later = found.known === undefined ? { later: found.all.then(listed) } : {};

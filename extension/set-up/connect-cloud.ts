@@ -7,6 +7,7 @@ import { mirrorAddedWords, movedWords } from '../../protocol/move-words.ts';
 import { placeNamed } from '../../protocol/place-words.ts';
 import type { CopyResult } from '../../protocol/status.ts';
 import { unlocked } from '../keys-needed.ts';
+import { withoutLinks } from '../plain-text.ts';
 import { withJobProgress } from '../progress.ts';
 import type { Command, Shell } from '../shell.ts';
 import { type Answer, askSteps, back, cancelled, choose, type Step } from '../steps.ts';
@@ -107,7 +108,7 @@ function shown(remote: string, { reader }: Shell): string {
 
 /** Not waited for: it is done, whenever the notice is closed. */
 function tell({ problems }: CopyResult, lines: readonly string[]): void {
-  const text = lines.join(' ');
+  const text = withoutLinks(lines.join(' '));
   if (problems.length > 0) vscode.window.showWarningMessage(text);
   else vscode.window.showInformationMessage(text);
 }

@@ -5,6 +5,7 @@ import * as vscode from 'vscode';
 import { showRemote } from '../../protocol/messages.ts';
 import { adviceWords } from '../../protocol/place-words.ts';
 import { asWireError } from '../link.ts';
+import { withoutLinks } from '../plain-text.ts';
 import type { Command, Shell } from '../shell.ts';
 import { askSteps, back, cancelled, type Step } from '../steps.ts';
 import type { PlaceDraft } from './answers.ts';
@@ -47,7 +48,7 @@ function tell(place: ConnectedPlace, { reader }: Shell): ConnectedPlace {
       ? vscode.l10n.t('Google Drive is connected. Backups go on by themselves.')
       : vscode.l10n.t('Google Drive is connected: {account}. Backups go on by themselves.', { account });
   const advice = place.advice.includes('project-in-testing') ? adviceWords('project-in-testing', locale) : undefined;
-  vscode.window.showInformationMessage([connected, ...(advice === undefined ? [] : [advice])].join(' '));
+  vscode.window.showInformationMessage(withoutLinks([connected, ...(advice === undefined ? [] : [advice])].join(' ')));
   return place;
 }
 

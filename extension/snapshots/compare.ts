@@ -5,6 +5,7 @@ import * as vscode from 'vscode';
 import { count, plural, size } from '../../protocol/formats.ts';
 import { compareSnapshots } from '../../protocol/messages.ts';
 import type { ListEntry, SnapshotDifference, SnapshotEntry } from '../../protocol/status.ts';
+import { withoutSymbols } from '../plain-text.ts';
 import type { Command, Shell } from '../shell.ts';
 import { back, type Choice, cancelled, choose } from '../steps.ts';
 import { liveScheme, nameOf, segmentOf } from './address.ts';
@@ -115,8 +116,8 @@ async function chooseDifference(
     const folder = [segmentOf(sources, source), ...names.slice(0, -1)].join('/');
     const sizes = [sizeBefore, sizeAfter].flatMap(bytes => (bytes === undefined ? [] : [size(bytes, locale)]));
     return {
-      label: `$(${icons[change]}) ${nameOf(path)}`,
-      description: [folder, sizes.join(' → ')].filter(part => part !== '').join(' · '),
+      label: `$(${icons[change]}) ${withoutSymbols(nameOf(path))}`,
+      description: withoutSymbols([folder, sizes.join(' → ')].filter(part => part !== '').join(' · ')),
       answer: difference,
     };
   });

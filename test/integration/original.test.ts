@@ -7,8 +7,10 @@ import { once } from 'node:events';
 import {
   appendFileSync,
   chmodSync,
+  closeSync,
   existsSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -168,13 +170,14 @@ test('what went and what changed comes back as it was, the rest stays, and undo 
   t.like(text, [{ source: id, kept, comesBack: 1, replaced: 2, isUnfinished: false }]);
 
   const undone = await undo();
+  t.true(undone.isUndo);
   t.deepEqual(treeOf(root), before);
   t.deepEqual(
     beside().map(name => join(root, '..', name)),
     [undone.kept],
     'the folder of what was kept is empty and gone',
   );
-  await undo();
+  t.is((await undo()).isUndo, undefined, 'the restore is back');
   const again = treeOf(root);
   again.delete('/new.jsonl');
   t.deepEqual(again, asBackedUp);
@@ -397,6 +400,15 @@ test('databases that came back apart from their logs are merged, without any set
   writeFileSync(join(folder, 'sealed.db-wal'), cut);
   writeFileSync(join(folder, 'notes-wal'), 'a note');
   const before = treeOf(join(folder, 'inner'));
+
+  if (process.platform === 'linux') {
+    const held = openSync(join(folder, 'chat.db'), 'r');
+    const all = treeOf(folder);
+    const refused = await signet.signet(['finish-restore', folder]);
+    closeSync(held);
+    t.is(refused.errorCode(), 'E_APP_OPEN', refused.err);
+    t.deepEqual(treeOf(folder), all, 'a program that has a database open goes on with the same file');
+  }
 
   const ran = await signet.signet(['finish-restore', folder]);
   t.is(ran.code, 3, ran.err);

@@ -235,6 +235,7 @@ export async function startMachine(
       return Buffer.from(await jobs.credentials.showRecoveryKey(secrets)).toString('latin1');
     },
     async end() {
+      await jobs.settled(); // what looks for a session must not find the state closed
       for (const each of engines) each.end();
       for (const each of states) {
         try {

@@ -1,12 +1,25 @@
 // Stopping for good, on a whole machine in this process: the copies go, the chats stay, and this computer is not set up any more.
 
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import type { SignetError } from '../../daemon/base/errors.ts';
+import { createFolderRemote } from '../../daemon/remotes/folder.ts';
 import { treeOf } from '../support/archive.ts';
 import { refuseRemoval } from '../support/dying-disk.ts';
-import { call, copyOf, given, type Machine, password, setUpMachine, startMachine } from '../support/key-bench.ts';
+import {
+  call,
+  copyOf,
+  given,
+  type Machine,
+  password,
+  phone,
+  setUpMachine,
+  startMachine,
+} from '../support/key-bench.ts';
+import { bench, snapshotOf } from '../support/repository.ts';
+import { temporaryFolder } from '../support/temporary-home.ts';
 import { fails } from '../support/vault-kit.ts';
 
 const template = mkdtempSync(join(tmpdir(), 'signet-test-'));
@@ -66,6 +79,61 @@ test('nothing is deleted while a second place is kept', async t => {
   await made.jobs.mirrors.add(`folder:${join(made.folder, 'second')}`, call);
   await fails(t, 'E_USAGE', () => remove(made));
   t.true(existsSync(join(made.folder, 'copies', 'config')));
+});
+
+/** @param why what the person is told */
+async function refused(t: ExecutionContext, work: () => Promise<unknown>, why: RegExp): Promise<void> {
+  const error = await t.throwsAsync<SignetError>(work, { code: 'E_USAGE' });
+  t.regex(String(error?.params['detail']), why);
+}
+
+test('nothing is deleted while an older place still holds copies that were left', async t => {
+  const made = await machine(t);
+  await made.jobs.unlock(given({ password }));
+  const newPassword = `${password} 27 sails`;
+  await made.jobs.fresh.start(given({ password, newPassword }), call);
+  const place = made.remote();
+  const afresh = () => remove(made, basename(place), given({ password: newPassword }));
+  await refused(t, afresh, /older place/);
+  t.true(existsSync(join(place, 'config')));
+  await made.jobs.left.delete('copies', given({ password: newPassword }));
+  await afresh();
+  t.false(existsSync(join(place, 'config')));
+});
+
+test('nothing is deleted while another computer has a backup in the place', async t => {
+  const made = await machine(t);
+  const folder = await temporaryFolder(t);
+  const other = await machine(t, folder);
+  const chats = join(folder, 'chats');
+  mkdirSync(chats);
+  const remote = `folder:${join(made.folder, 'copies')}`;
+  await other.jobs.setup(
+    { sources: [{ root: chats }], remote, schedule: { kind: 'manual', onChange: false } },
+    given({ password, phone }),
+    call,
+  );
+  await other.jobs.backup('user');
+  await other.end();
+  await made.jobs.unlock(given({ password }));
+  const before = treeOf(join(made.folder, 'copies'));
+  await refused(t, () => remove(made), /other computers/);
+  t.deepEqual(treeOf(join(made.folder, 'copies')), before);
+});
+
+test('nothing is deleted while there is a backup that no device signed for', async t => {
+  const made = await machine(t);
+  await made.jobs.unlock(given({ password }));
+  const key = Buffer.from((await made.recoveryKey()).slice(0, 64), 'hex');
+  const { open } = await bench(t, { remote: createFolderRemote(join(made.folder, 'copies')), recoveryKey: key });
+  const repository = await open();
+  await repository.readIndex();
+  const [known] = (await repository.snapshots()).values();
+  if (known === undefined) return t.fail();
+  await repository.saveSnapshot(snapshotOf(known.tree));
+  const before = treeOf(join(made.folder, 'copies'));
+  await refused(t, () => remove(made), /other programs/);
+  t.deepEqual(treeOf(join(made.folder, 'copies')), before);
 });
 
 test('what broke off is carried through by whoever asks again, and nothing is backed up meanwhile', async t => {

@@ -1,11 +1,12 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import { recoverySheet } from '../../daemon/vault/recovery-sheet.ts';
 import { keyHint, keyRows } from '../../extension/keys/key-hints.ts';
-import { layOut, passingMs } from '../../extension/keys/passing-file.ts';
+import { clearLeft, layOut, passingMs } from '../../extension/keys/passing-file.ts';
 import { isSheetWish, sheetPage } from '../../extension/keys/sheet-page.ts';
+import { ensurePrivate } from '../../protocol/claim.ts';
 
 const sheet = recoverySheet(
   {
@@ -79,6 +80,30 @@ test('a page that a crash left is gone with the next one', async t => {
     [path],
   );
   for (const run of timers) run();
+});
+
+test('a page that a crash left is gone when the editor is there again, and one just laid out when its time is over', async t => {
+  const folder = join(mkdtempSync(join(tmpdir(), 'signet-sheet-')), 'run');
+  t.teardown(() => rmSync(join(folder, '..'), { recursive: true, force: true }));
+  clearLeft(folder, Date.now(), () => t.fail('there is nothing to wait for'));
+  await ensurePrivate(folder);
+  const now = Date.now();
+  const leave = (id: string, age: number) => {
+    const path = join(folder, `sheet-${id.repeat(16)}.html`);
+    writeFileSync(path, sheet);
+    utimesSync(path, (now - age) / 1000, (now - age) / 1000);
+  };
+  leave('a', passingMs);
+  leave('b', passingMs - 5000);
+  leave('c', -passingMs); // the clock went back
+  writeFileSync(join(folder, 'signet.sock'), '');
+  const timers: { ms: number; run: () => void }[] = [];
+  clearLeft(folder, now, (ms, run) => timers.push({ ms, run }));
+  t.deepEqual(readdirSync(folder).sort(), [`sheet-${'b'.repeat(16)}.html`, 'signet.sock']);
+  t.is(timers.length, 1);
+  t.true(Math.abs((timers[0]?.ms ?? 0) - 5000) < 100);
+  timers[0]?.run();
+  t.deepEqual(readdirSync(folder), ['signet.sock']);
 });
 
 test('a key is shown in four rows of four groups, with its check group apart', t => {

@@ -21,6 +21,7 @@ import {
   progressWords,
   reportWords,
   restoringNotes,
+  undoneWords,
   undoWords,
 } from '../../extension/restore/words.ts';
 import type {
@@ -106,6 +107,8 @@ test('the last restore can be taken back from the same list', t => {
   t.is(items[1]?.description, 'WhatsApp · Today 09:12');
   const broken = whichEntries({ entries: [], undo: { ...undo, isUnfinished: true } }, separator, reader);
   t.is(broken[0]?.label, '$(discard) Take back the restore that was broken off');
+  const undone = whichEntries({ entries: [], undo: { ...undo, isUndo: true } }, separator, reader);
+  t.is(undone[0]?.label, '$(redo) Bring back the restore that was taken back');
 });
 
 test('everything goes with no single source, and each source tells its messages and its size', t => {
@@ -289,10 +292,11 @@ test('what did not come is counted and can be shown, and nothing is called reada
   t.is(text, 'Restored 410 of 413 files. 3 are in a damaged part of the backup.');
   t.true(hasGaps);
   t.deepEqual(gapLines(outcomeOf([result({ skipped, more: { skipped: 1 } })], []), [phone], locale), [
-    'Phone › a: cannot be authenticated',
-    'b: it is not there',
+    'Phone › a: in a damaged part of the backup',
+    'b: in a damaged part of the backup',
     'and 1 more',
   ]);
+  t.regex(reported([result({ files: 3009, skipped })]).text, /^Restored 3,009 of 3,011 files\./);
   const other = [{ path: 'c', reason: 'E', code: 'E_UNSAFE_PATH' }] as const;
   t.is(reported([result({ skipped: other })]).text, 'Restored 412 of 413 files. 1 could not be restored.');
 });
@@ -324,6 +328,19 @@ test('what would be taken back is told, as is what comes back of what was taken 
     '3 files are put back as they were before.',
     'What is there now is kept in turn.',
   ]);
+});
+
+test('what was taken back is not called a restore when it is brought back', t => {
+  const undone = { ...undo, comesBack: 1, takenAway: 2, isUndo: true };
+  const { message, detail } = undoWords(undone, reader);
+  t.is(message, 'Bring back the restore of WhatsApp that was taken back at 09:12?');
+  t.deepEqual(detail.split('\n').slice(2), [
+    '1 file that came when it was taken back goes again.',
+    '3 files are put back as the restore had left them.',
+    'What is there now is kept in turn.',
+  ]);
+  t.is(undoneWords(undone, reader.locale), 'WhatsApp is as the restore had left it.');
+  t.regex(undoWords({ ...undone, isUnfinished: true }, reader).message, /^Take back/);
 });
 
 test('the list names each file that changes, and tells what stays', t => {
@@ -363,14 +380,20 @@ test('on a new computer the number of the newest backup is asked about, or its d
   t.is(newestWords(entry('2026-11-20T08:55:00Z'), reader).message, 'Newest backup: from Laptop, 20 November.');
 });
 
-const rows = (picked: ReadonlyMap<string, Picked>, more: { total?: number; path?: string } = {}) =>
+const rows = (picked: ReadonlyMap<string, Picked>, more: { total?: number; path?: string; file?: string } = {}) =>
   browseEntries(
     {
       folder: {
         path: more.path ?? 'generic-3/Media',
         entries: [
           { name: 'Old', type: 'dir', sizeBytes: 0, modifiedAt: '2026-11-01T00:00:00Z', permissions: 0o755 },
-          { name: 'a.jpg', type: 'file', sizeBytes: 1.2e6, modifiedAt: '2026-11-01T00:00:00Z', permissions: 0o644 },
+          {
+            name: more.file ?? 'a.jpg',
+            type: 'file',
+            sizeBytes: 1.2e6,
+            modifiedAt: '2026-11-01T00:00:00Z',
+            permissions: 0o644,
+          },
         ],
         total: more.total ?? 2,
       },
@@ -399,6 +422,11 @@ test('a folder is walked through by its folders, and its files are marked', t =>
     '$(comment-discussion) WhatsApp',
     '$(folder-opened) Phone',
   ]);
+});
+
+test('a file whose name is written like a symbol of the editor is listed by its letters', t => {
+  const label = labels(rows(new Map(), { file: '$(verified) taxes.pdf' })).at(-1);
+  t.is(label?.split('$(').length, 2);
 });
 
 test('a marked folder holds all below it, whatever was marked there before', t => {

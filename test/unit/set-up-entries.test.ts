@@ -104,6 +104,8 @@ test('the list says that nothing was found, and whose chats they are where that 
   t.is(words([], undefined, true), 'No other chats were found. Choose a folder.');
   t.is(words([found()], 'build-7'), 'Which chats on build-7 do you want to back up?');
   t.regex(words([], 'build-7'), /on build-7/);
+  const asked = { found: [], machine: undefined, isForMore: false, hasOwn: true };
+  t.is(chatsPlaceholder(asked, reader), 'Which chats do you want to back up?', 'a folder was chosen');
 });
 
 test('added chats leave videos out only where all others do', t => {

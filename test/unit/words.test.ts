@@ -520,6 +520,7 @@ test('the status bar has a background for an alarm and for what is overdue alone
   t.is(bar(someStatus({ vault: 'locked' })).text, '$(lock) Signet: Locked');
   t.is(bar(someStatus({ lastError: failure('E_REMOTE_FULL') })).text, '$(cloud) Signet: Cloud Full');
   t.is(bar(someStatus()).text, '$(check) Signet');
+  t.is(bar({ ...someStatus(), lastGoodAt: null, lastBackup: null }).text, '$(shield) Signet');
   t.is(bar(someStatus()).background, undefined);
   t.is(
     bar(someStatus()).tooltip,
