@@ -39,7 +39,7 @@ export async function packageExtension(out: string): Promise<Packaged> {
   stageTexts(folder);
   cpSync(join(root, 'extension', 'media'), join(folder, 'media'), { recursive: true });
   for (const file of ['README.md', 'CHANGELOG.md', 'LICENSE']) cpSync(join(root, file), join(folder, file));
-  for (const page of linkedPages()) cpSync(join(root, page), join(folder, page));
+  for (const page of linkedPages()) cpSync(join(root, page), join(folder, page), { recursive: true });
   const parties = thirdParties(inputs, nativePackages, join(root, 'node_modules'));
   writeFileSync(join(folder, 'THIRD_PARTY_NOTICES.txt'), notices(parties));
 
@@ -87,11 +87,14 @@ export function filesIn(vsix: string): readonly string[] {
   return files;
 }
 
-/** The pages that links of the README lead to, and those that these lead to in turn: there are no dead ends in what is installed. */
+/** The pages and pictures that links of the README lead to, and those that these lead to in turn: there are no dead ends in what is installed. */
 export function linkedPages(): readonly string[] {
   const pages = new Set(['README.md']);
   for (const page of pages) {
-    const links = readFileSync(join(root, page), 'utf8').matchAll(/\]\(((?:docs\/)?[a-z0-9-]+\.md)\)/g);
+    if (!page.endsWith('.md')) continue;
+    const links = readFileSync(join(root, page), 'utf8').matchAll(
+      /\]\(((?:docs\/)?(?:[a-z0-9-]+\.md|pictures\/[a-z0-9-]+\.png))\)/g,
+    );
     for (const [, link = ''] of links) pages.add(join(dirname(page), link));
   }
   pages.delete('README.md');
