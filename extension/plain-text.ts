@@ -15,6 +15,14 @@ export function withoutSymbols(text: string): string {
   return text.replaceAll('$(', `$${joiner}(`);
 }
 
+/** Characters that turn the direction of what follows, or break the line, are shown and not obeyed: a name cannot hide how it ends. */
+export function withoutTurns(text: string): string {
+  return text.replace(
+    /[\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g,
+    character => `\\u{${character.charCodeAt(0).toString(16)}}`,
+  );
+}
+
 /** One line as Markdown that shows it letter by letter; an address in it is no link either. */
 export function asMarkdown(line: string): string {
   return line.replace(/[\n\r]+ */g, ' ').replace(/[!-/:-@[-`{-~]/g, '\\$&');

@@ -1,7 +1,7 @@
 // What the daemon does for people, on its main thread: set up, unlock, back up, restore, verify, and keep the one state that everybody is
 // shown. The heavy work is the engine's; here is who may start what, one job at a time, and what is remembered afterwards.
 
-import { resolve } from 'node:path';
+import { basename, resolve } from 'node:path';
 import type {
   BackupReason,
   BackupResult,
@@ -44,7 +44,7 @@ import { Originals } from './originals.ts';
 import { backupNotices } from './overdue.ts';
 import { passwordProved, passwordReminder } from './password-reminder.ts';
 import { PastRuns } from './past-runs.ts';
-import { checkFolders, remoteLabel } from './places.ts';
+import { checkFolders, physical, remoteLabel } from './places.ts';
 import { loadWitness } from './recall.ts';
 import { Remembered } from './remembered.ts';
 import { RestoreRecords } from './restore-records.ts';
@@ -567,14 +567,16 @@ export class Jobs {
     });
   }
 
-  /** Merges databases that another tool restored with their logs apart; also before set-up. */
+  /** Merges databases that another tool restored with their logs apart; also before set-up. @throws E_APP_OPEN */
   async finishRestore(folder: string, call: JobCall): Promise<FinishResult> {
     const { remote, sources, mirrors: others } = this.#settings.orDefault;
     const target = resolve(folder);
     await checkFolders({ remote, others, sources, home: this.#options.homeFolders, target });
-    return this.#queue.run('restore', call, signal =>
-      this.#options.engine.ask(engine.finishRestore, { folder: target }, { signal }),
-    );
+    return this.#queue.run('restore', call, async signal => {
+      // A program that has a database open would go on writing into the file that the merged one takes the place of.
+      await this.originals.assertClosed(await physical(target), basename(target));
+      return this.#options.engine.ask(engine.finishRestore, { folder: target }, { signal });
+    });
   }
 
   async verify(readDataPercent: number, call: JobCall): Promise<VerifyResult> {

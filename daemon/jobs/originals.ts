@@ -97,7 +97,7 @@ export class Originals {
       const source = this.#source(order.source);
       const root = await originalRoot(source);
       if (!order.dryRun) {
-        await this.#assertClosed(root, source.label, []);
+        await this.assertClosed(root, source.label);
         await this.#takeBackUnfinished(root);
       }
       const mark = toHex(this.#options.randomBytes(6));
@@ -113,7 +113,7 @@ export class Originals {
         if (order.dryRun) return resultOf(order, root, staged, staged.entries);
         const entries = await settleEntries(staged.entries, { root, from: join(target, source.id) });
         if (entries.length === 0 && staged.folders.length === 0) return resultOf(order, root, staged, []);
-        await this.#assertClosed(root, source.label, pathsOf(root, entries));
+        await this.assertClosed(root, source.label, pathsOf(root, entries));
         signal.throwIfAborted();
         onProgress({ ...finishing, phase: 'finishing' });
         const name = `put-back-${mark}`;
@@ -158,7 +158,7 @@ export class Originals {
       if (name === undefined || record === undefined) {
         throw new SignetError('E_NOT_FOUND', 'no such restore can be undone', { params: { kind: 'undo' } });
       }
-      await this.#assertClosed(record.root, record.label, pathsOf(record.root, record.entries));
+      await this.assertClosed(record.root, record.label, pathsOf(record.root, record.entries));
       signal.throwIfAborted();
       onProgress({ ...finishing, phase: 'finishing' });
       return undoOf(await this.#undo(name, record));
@@ -264,7 +264,11 @@ export class Originals {
     throw new SignetError('E_NOT_FOUND', `source ${id} is not set up here`, { params: { what: id } });
   }
 
-  async #assertClosed(root: string, label: string, files: readonly string[]): Promise<void> {
+  /**
+   * @param files to be replaced, where those are known
+   * @throws E_APP_OPEN
+   */
+  async assertClosed(root: string, label: string, files: readonly string[] = []): Promise<void> {
     if (await this.#options.openFiles({ root, files })) throw appOpen(label);
   }
 

@@ -6,7 +6,7 @@ import { lstat } from 'node:fs/promises';
 import type { RestoreUndo } from '../../protocol/status.ts';
 import { type MissingFolder, type PlaceEntry, removeStaging, type UndoStep } from '../archive/into-place.ts';
 import { fromUtf8, utf8 } from '../base/bytes.ts';
-import { systemCode } from '../base/errors.ts';
+import { systemCode, toSignetError } from '../base/errors.ts';
 import type { OwnRecords } from '../state/state.ts';
 
 interface StagingNote {
@@ -69,7 +69,7 @@ export class RestoreRecords {
   ): Promise<Result> {
     if (paths.length === 0) return work(async () => undefined);
     const name = `staging-${mark}`;
-    await this.#save(name, { v: 1, kind: 'staging', paths });
+    await this.#noteStaging(name, { v: 1, kind: 'staging', paths });
     let isOurs = true;
     try {
       return await work(async () => {
@@ -78,6 +78,15 @@ export class RestoreRecords {
       });
     } finally {
       if (isOurs) await this.#clear(name, paths);
+    }
+  }
+
+  /** Who has no room left on this disk may need a restore to another most: it goes on, and only a crash would leave something behind. */
+  async #noteStaging(name: string, note: StagingNote): Promise<void> {
+    try {
+      await this.#save(name, note);
+    } catch (error) {
+      if (toSignetError(error).code !== 'E_DISK_FULL') throw error;
     }
   }
 

@@ -3,6 +3,7 @@
 // backslashes; since some of the editor turns these into slashes, `%` and `\` are written `%25` and `%5C`.
 
 import type { SnapshotSource } from '../../protocol/status.ts';
+import { withoutTurns } from '../plain-text.ts';
 
 export const scheme = 'signet-snapshot';
 /** A file of this computer that is compared with one of a backup; the rest of the address is that of the file. */
@@ -56,7 +57,7 @@ export function segmentOf(sources: readonly Named[], id: string): string {
 
 /** The last name of a path as a person reads it. */
 export function nameOf(path: string): string {
-  return path.slice(path.lastIndexOf('/') + 1);
+  return withoutTurns(path.slice(path.lastIndexOf('/') + 1));
 }
 
 /** A name of the protocol as it stands in an address. */

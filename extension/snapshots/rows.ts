@@ -4,6 +4,7 @@
 import { count, counted, type Locale, plural, say, size } from '../../protocol/formats.ts';
 import { newMessagesWords } from '../../protocol/source-words.ts';
 import type { ListEntry, SnapshotEntry, SnapshotSource } from '../../protocol/status.ts';
+import { withoutTurns } from '../plain-text.ts';
 import type { Reader } from '../views.ts';
 
 export interface Row {
@@ -203,7 +204,8 @@ export function sourceRow(source: SnapshotSource, locale: Locale): Row {
 }
 
 export function entryRow(entry: ListEntry, locale: Locale): Row {
-  const { name, type, sizeBytes, modifiedAt } = entry;
+  const { type, sizeBytes, modifiedAt } = entry;
+  const name = withoutTurns(entry.name);
   const changed = say(locale, 'Changed {moment}', { moment: exactWords(modifiedAt, locale) });
   if (type === 'dir') return { label: name, description: '', tooltip: [name, changed], icon: 'folder' };
   if (type === 'symlink') {

@@ -38,9 +38,14 @@ export async function packageExtension(out: string): Promise<Packaged> {
   writeFileSync(join(folder, 'package.json'), `${JSON.stringify(manifest(), null, 2)}\n`);
   stageTexts(folder);
   cpSync(join(root, 'extension', 'media'), join(folder, 'media'), { recursive: true });
+<<<<<<< HEAD
   writeFileSync(join(folder, 'README.md'), withoutPictures(readFileSync(join(root, 'README.md'), 'utf8')));
   for (const file of ['CHANGELOG.md', 'LICENSE']) cpSync(join(root, file), join(folder, file));
   for (const page of linkedPages()) cpSync(join(root, page), join(folder, page));
+=======
+  for (const file of ['README.md', 'CHANGELOG.md', 'LICENSE']) cpSync(join(root, file), join(folder, file));
+  for (const page of linkedPages()) cpSync(join(root, page), join(folder, page), { recursive: true });
+>>>>>>> main
   const parties = thirdParties(inputs, nativePackages, join(root, 'node_modules'));
   writeFileSync(join(folder, 'THIRD_PARTY_NOTICES.txt'), notices(parties));
 
@@ -88,11 +93,14 @@ export function filesIn(vsix: string): readonly string[] {
   return files;
 }
 
-/** The pages that links of the README lead to, and those that these lead to in turn: there are no dead ends in what is installed. */
+/** The pages and pictures that links of the README lead to, and those that these lead to in turn: there are no dead ends in what is installed. */
 export function linkedPages(): readonly string[] {
   const pages = new Set(['README.md']);
   for (const page of pages) {
-    const links = readFileSync(join(root, page), 'utf8').matchAll(/\]\(((?:docs\/)?[a-z0-9-]+\.md)\)/g);
+    if (!page.endsWith('.md')) continue;
+    const links = readFileSync(join(root, page), 'utf8').matchAll(
+      /\]\(((?:docs\/)?(?:[a-z0-9-]+\.md|pictures\/[a-z0-9-]+\.png))\)/g,
+    );
     for (const [, link = ''] of links) pages.add(join(dirname(page), link));
   }
   pages.delete('README.md');

@@ -7,8 +7,10 @@ import { once } from 'node:events';
 import {
   appendFileSync,
   chmodSync,
+  closeSync,
   existsSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -398,6 +400,15 @@ test('databases that came back apart from their logs are merged, without any set
   writeFileSync(join(folder, 'sealed.db-wal'), cut);
   writeFileSync(join(folder, 'notes-wal'), 'a note');
   const before = treeOf(join(folder, 'inner'));
+
+  if (process.platform === 'linux') {
+    const held = openSync(join(folder, 'chat.db'), 'r');
+    const all = treeOf(folder);
+    const refused = await signet.signet(['finish-restore', folder]);
+    closeSync(held);
+    t.is(refused.errorCode(), 'E_APP_OPEN', refused.err);
+    t.deepEqual(treeOf(folder), all, 'a program that has a database open goes on with the same file');
+  }
 
   const ran = await signet.signet(['finish-restore', folder]);
   t.is(ran.code, 3, ran.err);

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { explain } from '../../extension/explain.ts';
-import { asMarkdown, withoutLinks, withoutSymbols } from '../../extension/plain-text.ts';
+import { asMarkdown, withoutLinks, withoutSymbols, withoutTurns } from '../../extension/plain-text.ts';
 
 /** As the editor finds links in notices, progress and input boxes (vs/base/common/linkedText.ts). */
 const links = /\[([^\]]+)\]\(((?:https?:\/\/|command:|file:)[^)\s]+)(?: (["'])(.+?)(\3))?\)/gi;
@@ -35,6 +35,12 @@ test('an error that names a file of somebody else has no link in its words', t =
 
 test('no name makes a symbol in a list', t => {
   t.false(withoutSymbols('$(verified) chat.db $(~)').includes('$('));
+});
+
+test('a name cannot turn around to hide how it ends, and is otherwise as it was', t => {
+  t.is(withoutTurns('invoice\u202efdp.exe'), 'invoice\\u{202e}fdp.exe');
+  t.is(withoutTurns('\u2067a\u2069\u200f\u2028b'), '\\u{2067}a\\u{2069}\\u{200f}\\u{2028}b');
+  for (const name of ['שלום.jpg', 'فاتورة.pdf', 'Grüße 😀.opus']) t.is(withoutTurns(name), name);
 });
 
 test('a line of a tooltip is neither markup nor an address that can be clicked', t => {

@@ -169,6 +169,7 @@ test('files tell their size, folders and links what they are', t => {
   } as const;
   t.like(entryRow(file, reader.locale), { label: 'note.txt', description: '1.2 kB', icon: 'file' });
   t.deepEqual(entryRow(file, reader.locale).tooltip, ['note.txt', '1,234 bytes', 'Changed 22 Nov 2026, 08:50']);
+  t.is(entryRow({ ...file, name: 'a\u202etxt.exe' }, reader.locale).label, 'a\\u{202e}txt.exe');
   t.like(entryRow({ ...file, type: 'dir' }, reader.locale), { description: '', icon: 'folder' });
   t.like(entryRow({ ...file, type: 'symlink' }, reader.locale), { description: 'link' });
   t.like(moreRow(500, 12_340, reader.locale), { label: 'More…', description: '500 of 12,340 shown' });
