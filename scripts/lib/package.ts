@@ -38,14 +38,8 @@ export async function packageExtension(out: string): Promise<Packaged> {
   writeFileSync(join(folder, 'package.json'), `${JSON.stringify(manifest(), null, 2)}\n`);
   stageTexts(folder);
   cpSync(join(root, 'extension', 'media'), join(folder, 'media'), { recursive: true });
-<<<<<<< HEAD
-  writeFileSync(join(folder, 'README.md'), withoutPictures(readFileSync(join(root, 'README.md'), 'utf8')));
-  for (const file of ['CHANGELOG.md', 'LICENSE']) cpSync(join(root, file), join(folder, file));
-  for (const page of linkedPages()) cpSync(join(root, page), join(folder, page));
-=======
   for (const file of ['README.md', 'CHANGELOG.md', 'LICENSE']) cpSync(join(root, file), join(folder, file));
   for (const page of linkedPages()) cpSync(join(root, page), join(folder, page), { recursive: true });
->>>>>>> main
   const parties = thirdParties(inputs, nativePackages, join(root, 'node_modules'));
   writeFileSync(join(folder, 'THIRD_PARTY_NOTICES.txt'), notices(parties));
 
@@ -105,11 +99,6 @@ export function linkedPages(): readonly string[] {
   }
   pages.delete('README.md');
   return [...pages];
-}
-
-/** The editor's page of an extension shows no pictures that lie beside its README. */
-export function withoutPictures(readme: string): string {
-  return readme.replaceAll(/^(?:<picture>[\s\S]*?<\/picture>|!\[.*)\n\n/gm, '');
 }
 
 /** The repository has one package.json; the editor's is extension/manifest.json with the version filled in. */
