@@ -2,9 +2,10 @@
 
 import { randomUUID } from 'node:crypto';
 import * as vscode from 'vscode';
+import { listScheme } from '../snapshots/address.ts';
 
 export async function showList(title: string, lines: readonly string[]): Promise<void> {
-  const scheme = `signet-list-${randomUUID()}`;
+  const scheme = `${listScheme}-${randomUUID()}`;
   const uri = vscode.Uri.from({ scheme, path: `/${title.replaceAll('/', ' ')}.txt` });
   const provider = vscode.workspace.registerTextDocumentContentProvider(scheme, {
     provideTextDocumentContent: () => `${lines.join('\n')}\n`,

@@ -23,7 +23,8 @@ export function kindEntries({ kinds, synced, places }: KindEntries, locale: Loca
   const all: { readonly [kind in PlaceKind]: Choice<PlaceKind> } = {
     folder: {
       label: `$(folder) ${say(locale, 'A folder')}`,
-      description: say(locale, 'recommended to begin'),
+      // Whoever begins is offered this computer, too: elsewhere nothing begins.
+      ...(kinds.includes('here') && { description: say(locale, 'recommended to begin') }),
       detail:
         apps.length === 0
           ? say(locale, 'A disk, a network folder, or one that a sync app uploads')

@@ -11,6 +11,14 @@ export const liveScheme = 'signet-live';
 
 type Named = Pick<SnapshotSource, 'id' | 'label'>;
 
+/** Pages that list names of files begin their scheme with this; each has one of its own. */
+export const listScheme = 'signet-list';
+
+/** Whether what has such an address tells of what lies in a backup. */
+export function isOfBackups(ofAddress: string): boolean {
+  return ofAddress === scheme || ofAddress.startsWith(`${listScheme}-`);
+}
+
 /** The parts of an address that the editor's Uri has. */
 export interface Address {
   readonly authority: string;

@@ -55,7 +55,10 @@ export class SnapshotFiles implements Pick<vscode.FileSystemProvider, 'stat' | '
     return this.#answer(uri, async () => {
       const { shown, snapshot, path } = await this.#find(uri);
       if (path === '' && shown.sources.length > 0)
-        return shown.sources.map(({ id }): [string, vscode.FileType] => [segmentOf(shown.sources, id), types.dir]);
+        return shown.sources.map(({ id }): [string, vscode.FileType] => [
+          written(segmentOf(shown.sources, id)),
+          types.dir,
+        ]);
       const [entry, entries] = await Promise.all([
         path === '' ? undefined : this.#contents.stat(snapshot, path),
         this.#contents.all(snapshot, path),

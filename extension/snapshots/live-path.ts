@@ -1,6 +1,9 @@
 // Where a file of a backup lies on this computer, if it does. Names in a backup are not trusted: what the computer's paths would read otherwise
 // leads nowhere.
 
+/** Signs that mean something else there, what is cut off at the end of a name, and the names of devices, whatever their ending. */
+const notOnWindows = /[<>:"|?*]|[. ]$|^(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$) *(?:\.|$)/i;
+
 /**
  * @param path within the source, as the protocol has it
  * @returns names below the source's folder, or undefined where a name cannot be one here
@@ -12,6 +15,6 @@ export function liveNames(path: string, platform: NodeJS.Platform): readonly str
     name !== '.' &&
     name !== '..' &&
     !name.includes('\\') &&
-    (platform !== 'win32' || !/[<>:"|?*]|[. ]$/.test(name));
+    (platform !== 'win32' || !notOnWindows.test(name));
   return names.every(isPlain) ? names : undefined;
 }

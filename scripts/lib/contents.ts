@@ -6,7 +6,7 @@ const wanted: readonly RegExp[] = [
   /^extension\/(?:package\.json|package\.nls(?:\.[a-z]{2}(?:-[a-z]+)?)?\.json)$/,
   /^extension\/l10n\/bundle\.l10n\.[a-z]{2}(?:-[a-z]+)?\.json$/,
   /^extension\/(?:readme\.md|changelog\.md|SECURITY\.md|LICENSE\.txt|THIRD_PARTY_NOTICES\.txt)$/,
-  /^extension\/docs\/(?:[a-z0-9-]+\.md|pictures\/[a-z0-9-]+\.png)$/,
+  /^extension\/docs\/[a-z0-9-]+\.md$/,
   /^extension\/media\/(?:[a-z-]+\/)*[a-z0-9-]+\.(?:png|svg|md)$/,
   /^extension\/(?:main|uninstall)\.cjs$/,
   /^extension\/panel\/[a-z-]+\.(?:js|css|ttf|woff2)$/,

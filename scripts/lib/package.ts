@@ -38,8 +38,9 @@ export async function packageExtension(out: string): Promise<Packaged> {
   writeFileSync(join(folder, 'package.json'), `${JSON.stringify(manifest(), null, 2)}\n`);
   stageTexts(folder);
   cpSync(join(root, 'extension', 'media'), join(folder, 'media'), { recursive: true });
-  for (const file of ['README.md', 'CHANGELOG.md', 'LICENSE']) cpSync(join(root, file), join(folder, file));
-  for (const page of linkedPages()) cpSync(join(root, page), join(folder, page), { recursive: true });
+  writeFileSync(join(folder, 'README.md'), withoutPictures(readFileSync(join(root, 'README.md'), 'utf8')));
+  for (const file of ['CHANGELOG.md', 'LICENSE']) cpSync(join(root, file), join(folder, file));
+  for (const page of linkedPages()) cpSync(join(root, page), join(folder, page));
   const parties = thirdParties(inputs, nativePackages, join(root, 'node_modules'));
   writeFileSync(join(folder, 'THIRD_PARTY_NOTICES.txt'), notices(parties));
 
@@ -87,18 +88,20 @@ export function filesIn(vsix: string): readonly string[] {
   return files;
 }
 
-/** The pages and pictures that links of the README lead to, and those that these lead to in turn: there are no dead ends in what is installed. */
+/** The pages that links of the README lead to, and those that these lead to in turn: there are no dead ends in what is installed. */
 export function linkedPages(): readonly string[] {
   const pages = new Set(['README.md']);
   for (const page of pages) {
-    if (!page.endsWith('.md')) continue;
-    const links = readFileSync(join(root, page), 'utf8').matchAll(
-      /\]\(((?:docs\/)?(?:[a-z0-9-]+\.md|pictures\/[a-z0-9-]+\.png))\)/g,
-    );
+    const links = readFileSync(join(root, page), 'utf8').matchAll(/\]\(((?:docs\/)?[a-z0-9-]+\.md)\)/g);
     for (const [, link = ''] of links) pages.add(join(dirname(page), link));
   }
   pages.delete('README.md');
   return [...pages];
+}
+
+/** The editor's page of an extension shows no pictures that lie beside its README. */
+export function withoutPictures(readme: string): string {
+  return readme.replaceAll(/^(?:<picture>[\s\S]*?<\/picture>|!\[.*)\n\n/gm, '');
 }
 
 /** The repository has one package.json; the editor's is extension/manifest.json with the version filled in. */

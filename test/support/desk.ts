@@ -1,7 +1,7 @@
 // A person's desk: a computer with chats on it, a keyring if there is one, and a real editor in which Signet was installed from its package
 // alone. The command line beside it is the one of that package, too: nothing here runs from the sources.
 
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { productVersion } from '../../protocol/version.ts';
@@ -38,8 +38,6 @@ export interface Desk {
   hostLog(): string;
   /** Of the process that runs the extensions of the newest window. Linux only. */
   hostPid(): number;
-  /** Changes keys of the editor's settings, as it notices by itself. */
-  set(changes: Readonly<Record<string, unknown>>): void;
 }
 
 export interface DeskOptions {
@@ -93,10 +91,6 @@ export async function desk(t: ExecutionContext, options: DeskOptions = {}): Prom
     log: () => logs(home, /Signet\.log$/),
     hostLog: () => logs(home, /exthost\.log$/),
     hostPid: () => extensionHost(editor.pid),
-    set(changes) {
-      const file = join(home, 'editor', 'data', 'User', 'settings.json');
-      writeFileSync(file, JSON.stringify({ ...JSON.parse(readFileSync(file, 'utf8')), ...changes }, null, 2));
-    },
   };
 }
 

@@ -69,12 +69,12 @@ export class Workbench {
     await rows.first().waitFor();
     const titles = new Set<string>();
     // The list draws only the rows that are seen.
-    for (let before = -1; before < titles.size; await this.page.keyboard.press('PageDown')) {
-      before = titles.size;
+    for (let isLast = false; !isLast; await this.page.keyboard.press('PageDown')) {
+      await this.page.waitForTimeout(100);
+      isLast = await this.page.locator('.quick-input-list .monaco-list-row[data-last-element="true"]').isVisible();
       for (const text of await rows.locator('.quick-input-list-label .label-name').allInnerTexts()) {
         if (text.startsWith(prefix)) titles.add(text.slice(prefix.length));
       }
-      await this.page.waitForTimeout(50);
     }
     await this.dismiss();
     return [...titles].sort();

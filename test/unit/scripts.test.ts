@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import { AvaOutput } from '../../scripts/lib/ava-output.ts';
-import { linkedPages, root } from '../../scripts/lib/package.ts';
+import { linkedPages, root, withoutPictures } from '../../scripts/lib/package.ts';
 import { isLoopback } from '../support/loopback-only.ts';
 
 /** The runtime is JavaScript, for Node 20 to read; these are the parts of it that tests use. */
@@ -100,6 +100,11 @@ test('a process that tries to reach beyond loopback ends, even when it swallows 
   });
   t.not(answer.status, 0);
   t.regex(answer.stderr, /tried to reach example\.com; tests talk to this computer only/);
+});
+
+test('the README loses its pictures and nothing else in the package', t => {
+  const pictures = '<picture>\n  <img src="a.png">\n</picture>\n\n';
+  t.is(withoutPictures(`# A\n\n${pictures}b\n\n![c](d.png)\n\ne\n`), '# A\n\nb\n\ne\n');
 });
 
 test('the pages that the README leads to are there, and so are those behind them', t => {

@@ -192,6 +192,9 @@ test('the kinds of places name what was found, and a sign-in that is there', t =
     ],
   );
   t.is(plain[1]?.detail, 'Needs a client id of your own; the guide shows each click');
+  t.is(plain[0]?.description, 'recommended to begin');
+  const [old] = kindEntries({ kinds: ['folder', 'drive', 's3'], synced: [], places: [] }, locale);
+  t.is(old?.description, undefined, 'where copies are looked for, nothing begins');
   const synced = [
     { app: 'Dropbox', path: '/home/kim/Dropbox' },
     { app: 'OneDrive', path: '/home/kim/OneDrive' },

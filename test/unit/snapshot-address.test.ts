@@ -1,5 +1,13 @@
 import test from 'ava';
-import { addressOf, nameOf, placeOf, segmentOf, snapshotOf } from '../../extension/snapshots/address.ts';
+import {
+  addressOf,
+  isOfBackups,
+  listScheme,
+  nameOf,
+  placeOf,
+  segmentOf,
+  snapshotOf,
+} from '../../extension/snapshots/address.ts';
 
 const snapshot = 'a1b2c3d4'.repeat(8);
 const sources = [
@@ -55,6 +63,11 @@ test('the root is all sources, and what is no source of the snapshot keeps its n
     placeOf({ authority: snapshot, path: '/whatsapp-android-abcd2345/x' }, sources)?.path,
     'whatsapp-android-abcd2345/x',
   );
+});
+
+test('locking hides what has an address in a backup, and pages that list its names, and nothing else', t => {
+  for (const hidden of ['signet-snapshot', `${listScheme}-2f1c`]) t.true(isOfBackups(hidden), hidden);
+  for (const other of ['file', 'untitled', 'signet-live', 'signet-snapshots']) t.false(isOfBackups(other), other);
 });
 
 test('only whole ids are snapshots', t => {

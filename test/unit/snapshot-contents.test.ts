@@ -75,9 +75,12 @@ test('text and pictures are shown side by side, databases are recognised by what
 test('a name that this computer would read otherwise leads to no file here', t => {
   t.deepEqual(liveNames('Media/holiday.jpg', 'linux'), ['Media', 'holiday.jpg']);
   t.deepEqual(liveNames('a:b.txt', 'linux'), ['a:b.txt']);
+  t.deepEqual(liveNames('con.txt', 'linux'), ['con.txt']);
+  t.deepEqual(liveNames('console.txt', 'win32'), ['console.txt']);
   for (const path of ['', 'a//b', '..', 'a/../b', './a', 'odd\\xff', 'back\\\\slash'])
     t.is(liveNames(path, 'linux'), undefined, path);
-  for (const path of ['C:x', 'a.', 'a ', 'a?']) t.is(liveNames(path, 'win32'), undefined, path);
+  for (const path of ['C:x', 'a.', 'a ', 'a?', 'NUL', 'Media/con.txt', 'com1 .log', 'lpt¹'])
+    t.is(liveNames(path, 'win32'), undefined, path);
 });
 
 test('a node is found below its day and month, with the ids that the tree has for them', t => {
