@@ -2,18 +2,22 @@
 // its owner can read.
 
 import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import * as vscode from 'vscode';
+import { PeerError } from '../protocol/errors.ts';
 import { diagnostics } from '../protocol/messages.ts';
 import type { Command } from './shell.ts';
 
-/** With a path nothing is asked, and a file there is replaced. */
+/** With a path nothing is asked, and a file that is there stays: only a person who chose it may replace it. */
 export const exportDiagnostics: Command<readonly [string], { readonly path: string }> = async (shell, given) => {
   const { text } = await shell.link.request(diagnostics);
   const path = typeof given === 'string' ? given : await whereTo(shell.reader().now);
   if (path === undefined) return undefined;
+  if (typeof given === 'string' && existsSync(path))
+    throw new PeerError('E_USAGE', 'this file is there already', { params: { advice: 'name another' } });
   await writePrivate(path, text);
   tell(path);
   return { path };
