@@ -90,7 +90,7 @@ function reader(): Reader {
 function daemonCommand(context: vscode.ExtensionContext): DaemonCommand {
   const settings = vscode.workspace.getConfiguration('signet');
   return {
-    entry: settings.get<string>('daemonPath') || join(context.extensionPath, 'daemon', 'main.mjs'),
+    entry: settings.get<string>('backgroundPartPath') || join(context.extensionPath, 'daemon', 'main.mjs'),
     runtime: async () => {
       const { nodeForDaemon } = await import('./user-node.ts');
       return nodeForDaemon(settings.get<string>('nodePath') || process.env['SIGNET_NODE'] || undefined, homedir());
