@@ -186,7 +186,7 @@ export class OpenedRepository implements Repository {
     this.#unusable.clear();
     await this.#reconcileIndex(options);
     this.#index.drop(this.#unnamedPacks());
-    await this.#outbox.recover(id => (this.#index.pack(id)?.indexes.size ?? 0) > 0);
+    await this.#outbox.recover(id => (this.#index.pack(id)?.indexes.size ?? 0) > 0, options.signal);
     const { local } = this.#remote;
     await local?.keepOnly('index', id => this.#indexIds.has(asIndexId(id)));
     await local?.keepOnly('data', id => this.#index.pack(asPackId(id)) !== undefined);
@@ -241,7 +241,11 @@ export class OpenedRepository implements Repository {
       const sealed = sealParts(this.#key, this.#options.randomBytes(ivBytes), frame);
       if (compressed !== undefined) release(compressed);
       const sealedBytes = sealed.reduce((sum, part) => sum + part.length, 0);
-      await this.#outbox.add({ id, type, sealedBytes, plainBytes: plaintext.length, isCompressed: true }, sealed);
+      await this.#outbox.add(
+        { id, type, sealedBytes, plainBytes: plaintext.length, isCompressed: true },
+        sealed,
+        signal,
+      );
       return sealedBytes;
     } finally {
       this.#freeSlots++;
@@ -318,12 +322,11 @@ export class OpenedRepository implements Repository {
   }
 
   commitIndex(options: Call = {}): Promise<void> {
-    options.signal?.throwIfAborted();
-    return this.#outbox.commit();
+    return this.#outbox.commit(options.signal);
   }
 
   async confirmUsed(options: Call = {}): Promise<readonly BlobId[]> {
-    await this.#outbox.commit();
+    await this.#outbox.commit(options.signal);
     await this.#reconcileIndex(options);
     const unnamed = this.#unnamedPacks();
     if (unnamed.size === 0) return [];
@@ -355,7 +358,7 @@ export class OpenedRepository implements Repository {
   }
 
   async saveSnapshot(snapshot: Snapshot, options: Call = {}): Promise<SnapshotId> {
-    await this.#outbox.commit();
+    await this.#outbox.commit(options.signal);
     if (!this.#index.has('tree', snapshot.tree)) {
       throw new SignetError('E_MISSING', `snapshot: its tree ${snapshot.tree} is in no index`);
     }

@@ -70,6 +70,8 @@ export class Outbox {
   #indexing: Promise<void> = Promise.resolve();
   readonly #tasks = new Set<Promise<void>>();
   #changed = Promise.withResolvers<void>();
+  /** Of what is being uploaded; another after it was broken off. */
+  #uploads = new AbortController();
 
   constructor(options: OutboxOptions) {
     this.#options = options;
@@ -81,12 +83,14 @@ export class Outbox {
   }
 
   /** Puts a sealed blob into an open pack; a full pack is sealed and uploaded in the background. */
-  async add(blob: Omit<PlacedBlob, 'offset'>, sealed: readonly Uint8Array[]): Promise<void> {
+  async add(blob: Omit<PlacedBlob, 'offset'>, sealed: readonly Uint8Array[], signal?: AbortSignal): Promise<void> {
     this.throwIfFailed();
-    while (this.#sealedBytes + this.#openBytes() > this.#options.limitBytes && this.#tasks.size > 0) {
-      await this.#changed.promise;
-      this.throwIfFailed();
-    }
+    await this.#breakable(signal, async () => {
+      while (this.#sealedBytes + this.#openBytes() > this.#options.limitBytes && this.#tasks.size > 0) {
+        await this.#changed.promise;
+        this.throwIfFailed();
+      }
+    });
     const pack = this.#choose(blob.type);
     const written = pack.add(blob, sealed);
     const isFull = pack.contentBytes >= this.#options.packTargetBytes || pack.blobs.length >= limits.packBlobs;
@@ -191,7 +195,8 @@ export class Outbox {
   }
 
   async #upload(pack: WaitingPack): Promise<void> {
-    const { remote, journal, folder, signal } = this.#options;
+    const { remote, journal, folder } = this.#options;
+    const signal = AbortSignal.any([this.#options.signal, this.#uploads.signal].filter(each => each !== undefined));
     const path = join(folder, pack.id);
     try {
       const keep = pack.blobs[0]?.type === 'tree'; // trees are read again by the next backup
@@ -260,16 +265,37 @@ export class Outbox {
     if (failure !== undefined) throw failure.error;
   }
 
-  /** Seals, uploads and indexes everything; on return the outbox is empty. */
-  async commit(): Promise<void> {
+  /**
+   * Seals, uploads and indexes everything; on return the outbox is empty.
+   *
+   * @param signal breaks off what is being uploaded: it stays in the folder and the journal, and `recover` goes on with it
+   */
+  async commit(signal?: AbortSignal): Promise<void> {
     this.throwIfFailed();
+    await this.#breakable(signal, async () => {
+      try {
+        await this.#sealOpen();
+      } catch (error) {
+        this.#failure ??= { error };
+      }
+      await this.#drain();
+      await this.#index();
+    });
+  }
+
+  /** On a slow line nobody who cancels waits for the rest of a pack. */
+  async #breakable(signal: AbortSignal | undefined, work: () => Promise<void>): Promise<void> {
+    signal?.throwIfAborted();
+    const breakOff = (): void => {
+      this.#failure ??= { error: signal?.reason };
+      this.#uploads.abort(signal?.reason);
+    };
+    signal?.addEventListener('abort', breakOff, { once: true });
     try {
-      await this.#sealOpen();
-    } catch (error) {
-      this.#failure ??= { error };
+      await work();
+    } finally {
+      signal?.removeEventListener('abort', breakOff);
     }
-    await this.#drain();
-    await this.#index();
   }
 
   /** Waits until every sealed pack is on the remote. */
@@ -288,9 +314,14 @@ export class Outbox {
    *
    * @param isIndexed whether an index names the pack already
    */
-  async recover(isIndexed: (id: PackId) => boolean): Promise<void> {
+  recover(isIndexed: (id: PackId) => boolean, signal?: AbortSignal): Promise<void> {
+    return this.#breakable(signal, () => this.#finish(isIndexed));
+  }
+
+  async #finish(isIndexed: (id: PackId) => boolean): Promise<void> {
     while (this.#tasks.size > 0) await Promise.all(this.#tasks);
     this.#failure = undefined;
+    if (this.#uploads.signal.aborted) this.#uploads = new AbortController();
     this.#uploadQueue = [];
     this.#sealedBytes = 0;
     const { journal, folder, remote, signal } = this.#options;

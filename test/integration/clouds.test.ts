@@ -1,9 +1,10 @@
 // A whole Signet with its copies in a cloud: connected, set up, backed up, locked, started again, restored, joined from another machine.
 
+import { randomBytes } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import type { BackupResult, RestoreResult, SetupResult, Status } from '../../protocol/status.ts';
+import type { BackupResult, RestoreResult, SetupResult, Status, VerifyResult } from '../../protocol/status.ts';
 import { bucket, drive } from '../support/clouds.ts';
 import { signIn } from '../support/drive-owner.ts';
 import { type Installation, password, phone } from '../support/installation.ts';
@@ -227,4 +228,26 @@ test('Google Drive: who disconnects keeps the copies, and can go on after signin
   const [main] = await client.showRemote();
   t.like(main, { remote, role: 'main', account: google.account.email, clientId: google.client.id });
   t.is(main?.signIn, undefined);
+});
+
+test('a backup that is cancelled in the middle of an upload ends at once, and the next one goes on with what was sealed', async t => {
+  t.timeout(120_000);
+  const cloud = await drive(t);
+  const signet = await cloud.installation();
+  writeFileSync(join(signet.source, 'a.txt'), 'the first message');
+  await cloud.connect(signet);
+  await signet.ok(['setup', '--source', signet.source, '--remote', cloud.remote, '--new'], { password, phone });
+  await signet.ok(['backup']);
+
+  writeFileSync(join(signet.source, 'b.bin'), randomBytes(12_000_000));
+  cloud.google.set({ upBytesPerSec: 10_000 }); // the rest would take twenty minutes
+  const running = signet.signet(['backup']);
+  await signet.until('only the line is waited for', ({ job }) => job?.bytesDone === 12_000_000);
+  await signet.ok(['cancel']);
+  const { code, err } = await running;
+  t.is(code, 130, err);
+
+  cloud.google.set({ upBytesPerSec: undefined });
+  t.is((await signet.ok<BackupResult>(['backup'])).filesNew, 1);
+  t.true((await signet.ok<VerifyResult>(['verify', '--read-data'])).ok);
 });
