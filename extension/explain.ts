@@ -1,11 +1,9 @@
-// An error in one paragraph: the sentences of protocol/words.ts in the editor's form. What others named in it (a file, a place, an answer of
-// the cloud) is no link there.
+// An error in one paragraph, in the language of the person at this editor.
 
-import { wordsFor } from '../protocol/error-words.ts';
 import type { WireError } from '../protocol/errors.ts';
-import { withoutLinks } from './plain-text.ts';
+import { errorText } from './plain-text.ts';
+import { reader } from './reader.ts';
 
 export function explain(error: Pick<WireError, 'code' | 'params'>): string {
-  const { message, advice } = wordsFor(error);
-  return withoutLinks(advice === '' ? message : `${message} ${advice}`);
+  return errorText(error, reader());
 }

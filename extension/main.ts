@@ -9,8 +9,9 @@ import { explain } from './explain.ts';
 import { Glance } from './glance.ts';
 import type { DaemonCommand } from './link.ts';
 import { mounts, parts } from './parts.ts';
+import { reader } from './reader.ts';
 import type { Shell } from './shell.ts';
-import type { Known, Reader } from './views.ts';
+import type { Known } from './views.ts';
 
 export function activate(context: vscode.ExtensionContext): void {
   const log = vscode.window.createOutputChannel('Signet', { log: true });
@@ -75,15 +76,6 @@ async function carryOut(shell: Promise<Shell>, id: string, run: Run, given: read
     });
     return undefined;
   }
-}
-
-function reader(): Reader {
-  const translate = (text: string, values: Readonly<Record<string, string | number>>) => vscode.l10n.t(text, values);
-  // Figures and dates in the language of the texts: without a bundle these are English, written for the day before the month and 24 hours.
-  const { language } = vscode.env;
-  const isPlain = language.startsWith('en') ? /^en(-us)?$/i.test(language) : vscode.l10n.bundle === undefined;
-  const locale = isPlain ? 'en-GB' : language;
-  return { now: Date.now(), locale: { locale, translate } };
 }
 
 /** What the person set, else the one that came with the extension. */

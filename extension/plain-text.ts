@@ -2,6 +2,10 @@
 // progress and input boxes turn `[text](command:…)` into a link that runs any command, the tooltip of the status bar is Markdown, and lists
 // turn `$(name)` into a symbol. Pure.
 
+import { wordsFor } from '../protocol/error-words.ts';
+import type { WireError } from '../protocol/errors.ts';
+import type { Reader } from './views.ts';
+
 /** Stands between two signs that would be read as one together, and is not seen. */
 const joiner = '\u2060';
 
@@ -26,4 +30,10 @@ export function withoutTurns(text: string): string {
 /** One line as Markdown that shows it letter by letter; an address in it is no link either. */
 export function asMarkdown(line: string): string {
   return line.replace(/[\n\r]+ */g, ' ').replace(/[!-/:-@[-`{-~]/g, '\\$&');
+}
+
+/** The sentences for a failure. What others named in it (a file, a place, an answer of the cloud) is no link there. */
+export function errorText(error: Pick<WireError, 'code' | 'params'>, { now, locale }: Reader): string {
+  const { message, advice } = wordsFor(error, now, locale);
+  return withoutLinks(advice === '' ? message : `${message} ${advice}`);
 }

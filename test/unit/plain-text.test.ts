@@ -1,6 +1,5 @@
 import test from 'ava';
-import { explain } from '../../extension/explain.ts';
-import { asMarkdown, withoutLinks, withoutSymbols, withoutTurns } from '../../extension/plain-text.ts';
+import { asMarkdown, errorText, withoutLinks, withoutSymbols, withoutTurns } from '../../extension/plain-text.ts';
 
 /** As the editor finds links in notices, progress and input boxes (vs/base/common/linkedText.ts). */
 const links = /\[([^\]]+)\]\(((?:https?:\/\/|command:|file:)[^)\s]+)(?: (["'])(.+?)(\3))?\)/gi;
@@ -28,7 +27,7 @@ test('an error that names a file of somebody else has no link in its words', t =
       { code: 'E_SOURCE_UNREADABLE', params: { label: name } },
       { code: 'E_USAGE', params: { detail: name, advice: name } },
     ] as const) {
-      t.notRegex(explain(error), new RegExp(links));
+      t.notRegex(errorText(error, { now: 0, locale: {} }), new RegExp(links));
     }
   }
 });
@@ -48,4 +47,10 @@ test('a line of a tooltip is neither markup nor an address that can be clicked',
   t.notRegex(asMarkdown('https://signet.example www.signet.example kim@signet.example'), /https?:\/\/|www\.|\w@\w/);
   t.is(asMarkdown('one\n\n    two'), 'one two');
   t.is(asMarkdown('Gesichert um 08:55 Uhr'), 'Gesichert um 08\\:55 Uhr');
+});
+
+test('an error is told in the language of its reader', t => {
+  const locale = { translate: (text: string) => `<${text}>` };
+  const told = errorText({ code: 'E_VAULT_LOCKED', params: {} }, { now: 0, locale });
+  t.is(told, '<Signet is locked.> <Unlock it first.>');
 });
