@@ -116,6 +116,8 @@ function actionsOf({ kind, source }: Notice, status: Status, { locale }: Reader)
     }
     case 'fewer-messages':
       return [showThem];
+    case 'drill-failed':
+      return [openStatus, { title: say(locale, 'Back Up Now'), command: 'signet.backUpNow' }];
     case 'password-reminder':
       return [{ title: say(locale, 'Check…'), command: 'signet.unlock' }];
     case 'no-keychain':
@@ -127,6 +129,7 @@ function actionsOf({ kind, source }: Notice, status: Status, { locale }: Reader)
     case 'missing-source':
     case 'mirror-behind':
     case 'cloud-full':
+    case 'clock-jumped':
       return [openStatus];
   }
 }

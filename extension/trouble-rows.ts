@@ -41,6 +41,10 @@ function noticeRow(notice: Notice, { now, locale }: Reader): readonly Row[] {
       const description = isErrorCode(code) && code === 'E_SIGN_IN' ? say(locale, 'sign in') : say(locale, 'behind');
       return [{ ...row, label: say(locale, 'The second copy'), description }];
     }
+    case 'drill-failed':
+      return [{ ...row, label: say(locale, 'Trial restore'), description: say(locale, 'failed') }];
+    case 'clock-jumped':
+      return [{ ...row, label: say(locale, 'The clock jumped'), description: '' }];
     // The state's own row says these, or a notice asks them.
     case 'overdue':
     case 'locked-due':

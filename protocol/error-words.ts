@@ -1,7 +1,7 @@
 // The sentences for failures, by their code: what happened and what to do. Filled in from the parameters of the error; a code has words
 // even when it comes without any. The words for states are in words.ts, those for notices in notice-words.ts.
 
-import type { ErrorCode, ErrorParams, WireError } from './errors.ts';
+import { type ErrorCode, type ErrorParams, isErrorCode, type WireError } from './errors.ts';
 import { ago, capital, duration, type Locale, plural, say, size, timeOfDay, withoutStop } from './formats.ts';
 import { deniedWords, placeNamed, signInWords } from './place-words.ts';
 
@@ -343,6 +343,28 @@ const sentences: { readonly [code in ErrorCode]: Sentence } = {
           advice: say(locale, 'Nothing was changed. See that the access key id and the secret key were copied whole.'),
         }
       : signInWords(text('why', ''), capital(place), locale),
+  E_ALARM: ({ text, locale }) => {
+    const code = text('alarm', '');
+    const isKnown = isErrorCode(code) && code !== 'E_ALARM';
+    return {
+      message: isKnown
+        ? say(locale, 'An alarm stands: {sentence}', {
+            sentence: wordsFor({ code, params: {} }, undefined, locale).message,
+          })
+        : say(locale, 'An alarm stands.'),
+      advice: say(
+        locale,
+        'Nothing is deleted or tidied up until you decide: `signet alarms show` tells what can be done.',
+      ),
+    };
+  },
+  E_CLOCK: ({ locale }) => ({
+    message: say(
+      locale,
+      'The clock of this computer jumped by more than two days, so no backup is forgotten by its age.',
+    ),
+    advice: say(locale, 'See that date and time are right, then say so: `signet forget --clock-is-right`.'),
+  }),
   E_ROLLBACK: hidden,
   E_WITHHELD: hidden,
   E_FORK: ({ locale }) => ({

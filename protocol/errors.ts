@@ -26,6 +26,8 @@ export const errorKinds = {
   E_OBJECT_TYPE: final(1),
   E_OBJECT_LIMIT: final(1),
   E_MISSING: final(1),
+  /** The clock jumped by more than two days (params.ms), so nothing is forgotten by age. */
+  E_CLOCK: final(1),
   E_UNSAFE_PATH: final(1),
   E_VERSION: final(1),
   E_STATE_NEWER: final(1),
@@ -54,6 +56,8 @@ export const errorKinds = {
   E_REMOTE_FULL: final(15),
   E_DISK_FULL: final(15),
   E_SIGN_IN: final(16),
+  /** Something was to be deleted while an alarm stands (params.alarm: its code). */
+  E_ALARM: final(17),
   E_ROLLBACK: final(17),
   E_FORK: final(17),
   E_WITHHELD: final(17),

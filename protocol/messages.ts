@@ -5,10 +5,14 @@
 import { NotificationType, ProgressType, RequestType, RequestType0 } from 'vscode-jsonrpc/node';
 import type { WireError } from './errors.ts';
 import type {
+  Alarm,
+  AlarmDecision,
   BackupResult,
   CopyResult,
   DoctorCheck,
+  DrillResult,
   FinishResult,
+  ForgetResult,
   FoundSource,
   HistoryDay,
   HistoryRun,
@@ -17,6 +21,8 @@ import type {
   NextBackup,
   OriginalRestoreResult,
   PlaceStatus,
+  PruneResult,
+  RepairResult,
   RestoreResult,
   RestoreUndo,
   Schedule,
@@ -181,6 +187,48 @@ export const finishRestore = new RequestType<WithProgress & { readonly folder: s
 /** From the client to the daemon: check the structure, and with `readDataPercent` that share of the packs' bytes. */
 export const verify = new RequestType<WithProgress & { readonly readDataPercent?: number }, VerifyResult, WireError>(
   'signet/verify',
+);
+
+/** From the client to the daemon: the alarms that stand, after a new look at the place where it can be looked at. Serves while locked. */
+export const showAlarms = new RequestType0<{ readonly alarms: readonly Alarm[] }, WireError>('signet/alarms');
+/**
+ * From the client to the daemon: the owner's word about an alarm; answers those that still stand. `decision` must be one of the alarm's
+ * own. Secrets: password (and phone where it is not remembered), always, also while unlocked; with 'changed-elsewhere' the new password.
+ */
+export const acknowledgeAlarm = new RequestType<
+  WithProgress & { readonly id: string; readonly decision: AlarmDecision; readonly secrets: SealedSecrets },
+  { readonly alarms: readonly Alarm[] },
+  WireError
+>('signet/alarms/acknowledge');
+
+/** From the client to the daemon: restore a sample of the newest backup (of one source, or of all) into a private folder, and look whether it is whole. */
+export const drill = new RequestType<WithProgress & { readonly source?: string }, DrillResult, WireError>(
+  'signet/drill',
+);
+
+/**
+ * From the client to the daemon: take snapshots of this computer out of the backup, by the plan of the settings or those that are named. `device`: of that
+ * device instead, which asks for the password (secrets). Nothing is deleted of what other snapshots use, and nothing at all before `prune`. E_ALARM while an alarm stands.
+ */
+export const forget = new RequestType<
+  WithProgress & {
+    readonly snapshots?: readonly string[];
+    readonly device?: string;
+    readonly dryRun?: boolean;
+    /** The clock jumped since the last backup, and its owner says that it is right now. */
+    readonly clockIsRight?: boolean;
+    readonly secrets?: SealedSecrets;
+  },
+  ForgetResult,
+  WireError
+>('signet/forget');
+/** From the client to the daemon: free the room of what no snapshot needs, in two steps 48 hours apart. E_ALARM while an alarm stands. */
+export const prune = new RequestType<WithProgress & { readonly dryRun?: boolean }, PruneResult, WireError>(
+  'signet/prune',
+);
+/** From the client to the daemon: write the index anew where index files are lost, unreadable or name packs that are gone. Deletes no pack. */
+export const repairIndex = new RequestType<WithProgress & { readonly dryRun?: boolean }, RepairResult, WireError>(
+  'signet/index/repair',
 );
 
 /** From the client to the daemon: secrets hold password (and phone on a machine that does not remember it) or recoveryKey. */

@@ -121,6 +121,14 @@ const sentences: { readonly [kind in NoticeKind]: (facts: Facts) => Words } = {
       advice: say(locale, 'Free some space there; backups go on by themselves.'),
     };
   },
+  'drill-failed': ({ app, locale }) => ({
+    message: say(locale, 'A trial restore of {app} failed.', { app }),
+    advice: say(locale, 'Older backups are being checked.'),
+  }),
+  'clock-jumped': ({ locale }) => ({
+    message: say(locale, 'The clock of this computer jumped by more than two days.'),
+    advice: say(locale, 'Backups go on. No backup is forgotten by its age until you say that the clock is right.'),
+  }),
 };
 
 /** The sentences for a notice, with the names of app and place. */

@@ -23,7 +23,10 @@ export type JobKind =
   | 'connect'
   | 'move'
   | 'mirror'
-  | 'delete';
+  | 'delete'
+  | 'drill'
+  | 'tidy'
+  | 'repair';
 
 export type JobPhase =
   | 'waiting'
@@ -167,7 +170,9 @@ export type NoticeKind =
   | 'no-keychain'
   | 'mirror-behind'
   | 'signed-out'
-  | 'cloud-full';
+  | 'cloud-full'
+  | 'drill-failed'
+  | 'clock-jumped';
 
 /** Something a person should look at; no alarm. One per incident: `id` stays the same as long as it stands. */
 export interface Notice {
@@ -180,11 +185,37 @@ export interface Notice {
   readonly params: ErrorParams;
 }
 
+/** Something an honest place would not show. It stands until its cause is gone or its owner decided about it with the password. */
 export interface Alarm {
+  /** 16 hex digits; stays the same as long as the same thing is wrong. */
+  readonly id: string;
   readonly code: ErrorCode;
+  /** RFC 3339: when it was first noticed. */
   readonly since: string;
+  /** Technical, for the log and for details. */
   readonly detail: string;
+  /** For the words: counts and labels, as `count` (backups, packs), `device` (its label), `place`, `number` and `found` (of backups), `files`, `bytes`. */
+  readonly params: ErrorParams;
+  /** The backups it is about, as far as this computer knows them, newest first; at most 20. */
+  readonly backups?: readonly AlarmBackup[];
+  /** What its owner may decide about it, the most likely first; empty: nothing but finding the cause helps. */
+  readonly decisions: readonly AlarmDecision[];
 }
+
+export interface AlarmBackup {
+  /** Snapshot id. */
+  readonly id: string;
+  /** RFC 3339 of when it was made; absent: not known here. */
+  readonly at?: string;
+  readonly number?: number;
+  readonly device?: string;
+}
+
+/**
+ * 'given-up': what is missing was removed on purpose, or is given up; 'restored-image': a computer was set back; 'adopt': the owner made
+ * it with another tool; 'changed-elsewhere': the password was changed on another device; 'put-back': this computer's lock is written again.
+ */
+export type AlarmDecision = 'given-up' | 'restored-image' | 'adopt' | 'changed-elsewhere' | 'put-back';
 
 export interface Status {
   readonly protocolVersion: number;
@@ -255,6 +286,8 @@ export interface Status {
   readonly devices?: readonly DeviceStatus[];
   /** The newest check of the copies; absent when there was none. */
   readonly lastVerified?: LastVerified;
+  /** The newest trial restore that ended; absent when there was none. */
+  readonly lastDrill?: LastDrill;
   /** Absent fields are not known here. */
   readonly dates?: StatusDates;
 }
@@ -275,6 +308,20 @@ export interface LastVerified {
   readonly bytesRead: number;
   /** 0: all was as it should be. */
   readonly problems: number;
+}
+
+/** A trial restore of a sample. */
+export interface LastDrill {
+  /** RFC 3339. */
+  readonly at: string;
+  readonly snapshot: string;
+  /** Every file of the sample came back as it was backed up, and every database in it is sound. */
+  readonly ok: boolean;
+  readonly files: number;
+  readonly bytes: number;
+  readonly databases: number;
+  /** RFC 3339 of the newest one that was good; absent: none yet. */
+  readonly provenAt?: string;
 }
 
 /** RFC 3339 each. */
@@ -332,7 +379,18 @@ export interface CopyResult {
   readonly more?: More<'problems'>;
 }
 
+/** The newest backup a place shows, so that its owner can compare with the recovery sheet. */
+export interface NewestBackup {
+  readonly number: number;
+  /** How the device calls itself. */
+  readonly device: string;
+  /** RFC 3339. */
+  readonly at: string;
+}
+
 export interface SetupResult {
+  /** Of a backup that was joined; absent where no device ever announced one. */
+  readonly newest?: NewestBackup;
   readonly repositoryId: string;
   /** 64 hex digits; shown once. Absent when an existing backup was joined by password. */
   readonly recoveryKey?: string;
@@ -418,6 +476,8 @@ export interface SnapshotEntry {
   readonly conversationsChanged?: number;
   /** True when every database in it was verified when it was made; absent: not known. */
   readonly verified?: boolean;
+  /** No device vouches for it: 'foreign' (made by another tool or by nobody known) or 'replayed' (it was forgotten and came back). */
+  readonly standing?: 'foreign' | 'replayed';
 }
 
 /** One source as one snapshot has it. */
@@ -589,11 +649,104 @@ export interface VerifyResult {
     /** A mirror has it whole, and it was read from there. */
     readonly inMirror?: boolean;
   }[];
+  /** Objects compared by checksums of the place itself, without reading them; absent where it has none. */
+  readonly scrubbed?: number;
   /** Absent when the list is whole; alarms are listed before damage. */
   readonly more?: More<'problems'>;
   readonly snapshots: number;
   readonly packs: number;
   readonly bytesRead: number;
+}
+
+/** A trial restore into a private folder that is gone when it ends. */
+export interface DrillResult {
+  readonly type: 'result';
+  readonly ok: boolean;
+  readonly snapshot: string;
+  /** RFC 3339 of the snapshot. */
+  readonly at: string;
+  /** What was drawn of each source. */
+  readonly sources: readonly {
+    readonly id: string;
+    readonly label: string;
+    readonly files: number;
+    readonly bytes: number;
+  }[];
+  readonly databases: readonly {
+    readonly path: string;
+    /** 'ok' by `PRAGMA integrity_check`, 'opaque' where it cannot be opened here, else what SQLite said. */
+    readonly check: string;
+    /** Messages as counted in what came back, and when it was captured; absent where they are not counted. */
+    readonly messages?: number;
+    readonly messagesThen?: number;
+  }[];
+  readonly problems: readonly { readonly path: string; readonly code: ErrorCode; readonly detail: string }[];
+  readonly more?: More<'databases' | 'problems'>;
+}
+
+/** Why a snapshot is kept; see docs/retention.md. */
+export type KeepReason =
+  | 'all'
+  | 'hourly'
+  | 'daily'
+  | 'weekly'
+  | 'monthly'
+  | 'newest-complete'
+  | 'newest-verified'
+  | 'other-device'
+  | 'foreign'
+  | 'not-announced';
+
+export interface ForgetEntry extends Pick<SnapshotEntry, 'id' | 'at' | 'device' | 'number'> {
+  /** Empty for one that goes. */
+  readonly reasons: readonly KeepReason[];
+}
+
+export interface ForgetResult {
+  readonly type: 'result';
+  /** Newest first. */
+  readonly keep: readonly ForgetEntry[];
+  readonly forget: readonly ForgetEntry[];
+  readonly more?: More<'keep' | 'forget'>;
+  readonly dryRun: boolean;
+}
+
+/** What tidying up does, or would do, with the objects that nothing needs any more. */
+export interface PruneResult {
+  readonly type: 'result';
+  /** Packs that stay as they are. */
+  readonly packsKept: number;
+  readonly bytesKept: number;
+  /** Taken out of the index now; deleted once no index has named them for 48 hours. */
+  readonly packsDropped: number;
+  readonly bytesDropped: number;
+  /** Of those the ones whose blobs in use were collected into new packs. */
+  readonly packsRepacked: number;
+  readonly bytesRepacked: number;
+  /** Taken out of the index at least 48 hours ago, and deleted now. */
+  readonly packsDeleted: number;
+  readonly bytesDeleted: number;
+  /** Waiting for their 48 hours, those of now included; when the first may be deleted (RFC 3339). */
+  readonly packsWaiting: number;
+  readonly bytesWaiting: number;
+  readonly deletableAt?: string;
+  readonly dryRun: boolean;
+}
+
+/** An index written anew from what packs say of themselves. */
+export interface RepairResult {
+  readonly type: 'result';
+  /** Packs whose own header was read because no readable index named them. */
+  readonly packsRead: number;
+  /** Packs that are named again. */
+  readonly packsAdded: number;
+  /** Names of packs that are not there any more, taken out of the index. */
+  readonly packsRemoved: number;
+  /** Index files that cannot be read; they stay where they are. */
+  readonly junk: number;
+  readonly problems: VerifyResult['problems'];
+  readonly more?: More<'problems'>;
+  readonly dryRun: boolean;
 }
 
 export interface DoctorCheck {

@@ -159,6 +159,12 @@ export function jobWords(kind: JobKind, locale: Locale = {}): string {
       return say(locale, 'Copying to the second place');
     case 'delete':
       return say(locale, 'Deleting the copies');
+    case 'drill':
+      return say(locale, 'Restoring on trial');
+    case 'tidy':
+      return say(locale, 'Tidying up');
+    case 'repair':
+      return say(locale, 'Repairing the index');
   }
 }
 

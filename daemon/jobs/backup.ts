@@ -5,11 +5,13 @@ import type { Alarm, UnreadableFile } from '../../protocol/status.ts';
 import { productVersion } from '../../protocol/version.ts';
 import { type ArchiveProgress, addExtents, archiveSources, isUnchanged, loadParent } from '../archive/archive.ts';
 import type { ArchiveOutcome, ArchiveSource, ManifestSource, ParentSnapshot, SourceNews } from '../archive/model.ts';
+import { utf8 } from '../base/bytes.ts';
 import { type Clock, rfc3339 } from '../base/clock.ts';
 import { isLoss, SignetError } from '../base/errors.ts';
 import type { DatabaseCapture } from '../capture/capture.ts';
 import { snapshotTags, writeHead } from '../heads/heads.ts';
 import type { StandingSnapshot } from '../heads/model.ts';
+import { sha256Hex } from '../kernel/hash.ts';
 import type { Remote } from '../remotes/remote.ts';
 import type { BlobId, ObjectProblem, Repository, RepositoryLock, Snapshot, SnapshotId } from '../repository/model.ts';
 import { rulesOf } from '../sources/sources.ts';
@@ -391,7 +393,8 @@ function ownDevice(
 }
 
 function alarmOf({ code, detail }: Pick<Alarm, 'code' | 'detail'>, since: string): Alarm {
-  return { code, detail, since };
+  const id = sha256Hex(utf8(`${code} ${detail}`)).slice(0, 16);
+  return { id, code, detail, since, params: {}, decisions: [] };
 }
 
 function progressTo({ repository, onProgress }: BackupContext) {

@@ -22,6 +22,13 @@ const settable = [
   'maxUploadBytesPerSecond',
   'maxDownloadBytesPerSecond',
   'packTargetBytes',
+  'tidyUp',
+  'keepAllHours',
+  'keepHourlyDays',
+  'keepDailyDays',
+  'keepWeeklyWeeks',
+  'keepMonthlyMonths',
+  'drillDays',
 ] as const satisfies readonly (keyof Settings)[];
 
 /** Chosen by the file alone. */

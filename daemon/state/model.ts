@@ -53,6 +53,17 @@ export interface Settings {
   readonly passwordReminder: boolean;
   /** Shows notices on the desktop (default true). */
   readonly desktopNotices: boolean;
+  /** Forgets by itself what the numbers below let go, once a week after a good backup (default false: only when asked). */
+  readonly tidyUp: boolean;
+  /** Of this computer's snapshots all of so many hours are kept (default 24), then one an hour for so many days (7), one a day (30), … */
+  readonly keepAllHours: number;
+  readonly keepHourlyDays: number;
+  readonly keepDailyDays: number;
+  /** … one a week (52), and one a month for so many months; 0: for ever (default). */
+  readonly keepWeeklyWeeks: number;
+  readonly keepMonthlyMonths: number;
+  /** A sample is restored on trial so many days after the last time; 0: only when asked. Default 7. */
+  readonly drillDays: number;
   /** Programs with their arguments, run around each backup; only in the file, never by a client. Default none. */
   readonly beforeBackup: readonly string[];
   readonly afterBackup: readonly string[];

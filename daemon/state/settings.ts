@@ -88,6 +88,17 @@ const source = v.looseObject({
   ),
 });
 
+const number = (what: string, value: number, min: number, max: number) =>
+  v.optional(
+    v.pipe(
+      v.number(`must be a number of ${what}`),
+      v.integer(`must be a whole number of ${what}`),
+      v.minValue(min, `must be at least ${min} (${what})`),
+      v.maxValue(max, `must be at most ${max} (${what})`),
+    ),
+    value,
+  );
+
 const program = v.optional(
   v.pipe(
     v.array(
@@ -172,6 +183,13 @@ const schema = v.looseObject({
   syncedBy: v.optional(v.nullable(v.pipe(v.string('must be text or null'), v.maxLength(64, 'is too long'))), null),
   passwordReminder: flag(true),
   desktopNotices: flag(true),
+  tidyUp: flag(false),
+  keepAllHours: number('hours', 24, 1, 8760),
+  keepHourlyDays: number('days', 7, 0, 3660),
+  keepDailyDays: number('days', 30, 0, 3660),
+  keepWeeklyWeeks: number('weeks', 52, 0, 520),
+  keepMonthlyMonths: number('months', 0, 0, 1200),
+  drillDays: number('days', 7, 0, 365),
   beforeBackup: program,
   afterBackup: program,
   healthCheckUrl: v.optional(

@@ -1,6 +1,7 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { alarmOf } from '../support/alarms.ts';
 import { runCli } from '../support/cli.ts';
 import { startFakeDaemon } from '../support/daemon-process.ts';
 import type { Script } from '../support/fake-daemon.ts';
@@ -333,7 +334,7 @@ test('problems found by verify fail it, an alarm among them with 17', async t =>
 });
 
 const hourAgo = new Date(Date.now() - 3_600_000).toISOString();
-const alarms = [{ code: 'E_ROLLBACK', since: hourAgo, detail: '' }] as const;
+const alarms = [alarmOf('E_ROLLBACK', { since: hourAgo, detail: '' })];
 const states: readonly (readonly [string, Parameters<typeof someStatus>[0], readonly string[], number])[] = [
   ['good', {}, [], 0],
   ['good and checked', { lastGoodAt: hourAgo }, ['--check', '--max-age', '26h'], 0],

@@ -212,6 +212,7 @@ test('every mistake after set-up says what to do, and changes nothing', async t 
     notices: true,
     devices: true,
     lastVerified: true,
+    lastDrill: true,
     dates: true,
   } satisfies Record<keyof Status, true>;
   const status = await signet.status();

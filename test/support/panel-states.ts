@@ -5,6 +5,7 @@ import type { PanelModel } from '../../extension/panel/panel-model.ts';
 import type { Known, Reader } from '../../extension/views.ts';
 import type { Translate } from '../../protocol/formats.ts';
 import type { HistoryDay, HistoryRun, JobProgress, PlaceStatus, SourceStatus, Status } from '../../protocol/status.ts';
+import { alarmOf } from './alarms.ts';
 import { someStatus } from './fake-handlers.ts';
 
 export const morning: Reader = {
@@ -157,11 +158,11 @@ export const panelStates = {
   'signed-out': connected({ ...signedOut, lastGoodAt: '2026-11-22T21:40:00Z' }),
   'cloud-full': connected(failure('E_REMOTE_FULL', { need: 1.2 * gib })),
   'disk-full': connected(failure('E_DISK_FULL', { need: 3 * gib })),
-  alarm: connected({ alarms: [{ code: 'E_WITHHELD', since: '2026-11-23T09:00:00Z', detail: '' }] }),
+  alarm: connected({ alarms: [alarmOf('E_WITHHELD', { since: '2026-11-23T09:00:00Z', detail: '' })] }),
   damage: connected({
     alarms: [
-      { code: 'E_OBJECT_AUTH', since: '2026-11-23T09:00:00Z', detail: '' },
-      { code: 'E_FOREIGN_SNAPSHOT', since: '2026-11-23T09:00:00Z', detail: '' },
+      alarmOf('E_OBJECT_AUTH', { since: '2026-11-23T09:00:00Z', detail: '' }),
+      alarmOf('E_FOREIGN_SNAPSHOT', { since: '2026-11-23T09:00:00Z', detail: '' }),
     ],
   }),
   'not-running': { kind: 'notRunning', reason: 'There is no Node.js that is new enough on this computer.' },

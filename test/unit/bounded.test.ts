@@ -2,6 +2,7 @@ import test from 'ava';
 import { bounded, inAnswer, inStatus, moreOf } from '../../daemon/jobs/bounded.ts';
 import { maxAnswerLength } from '../../protocol/frames.ts';
 import type { BackupResult, LastBackup, RestoreResult, VerifyResult } from '../../protocol/status.ts';
+import { alarmOf } from '../support/alarms.ts';
 import { backupResult, restoreResult, someStatus, verifyResult } from '../support/fake-handlers.ts';
 
 const absurd = 300_000;
@@ -53,7 +54,7 @@ test('no list of absurd length makes an answer that cannot be sent, nor a large 
     filesUnreadable: files.listed,
     notVerified: unsure.listed,
     alarms: bounded(
-      many(index => ({ code: 'E_FOREIGN_SNAPSHOT' as const, since: '', detail: path(index) })),
+      many(index => alarmOf('E_FOREIGN_SNAPSHOT', { since: '', detail: path(index) })),
       inStatus,
     ).listed,
     ...more,

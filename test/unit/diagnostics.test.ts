@@ -6,6 +6,7 @@ import test from 'ava';
 import { logTail, openLog } from '../../daemon/base/log.ts';
 import { type DiagnosticsFacts, diagnosticsText } from '../../daemon/jobs/diagnostics.ts';
 import type { Status } from '../../protocol/status.ts';
+import { alarmOf } from '../support/alarms.ts';
 import { someStatus } from '../support/fake-handlers.ts';
 import { temporaryFolder } from '../support/temporary-home.ts';
 
@@ -40,7 +41,7 @@ const status: Status = {
   repository: { id: secret, snapshots: 5, sizeBytes: 6 },
   device: { id: secret, label: secret },
   phoneEnding: secret,
-  alarms: [{ code: 'E_ROLLBACK', since: at, detail: secret }],
+  alarms: [alarmOf('E_ROLLBACK', { since: at, detail: secret })],
   notices: [{ id: secret, kind: 'shrunk', since: at, source: secret, params: { app: secret } }],
   devices: [{ id: secret, label: secret, isThis: true, number: 4, at }],
 };

@@ -14,6 +14,7 @@ import { Secrets } from '../../protocol/secrets.ts';
 import { type Dialed, dial } from '../../protocol/socket.ts';
 import type { JobProgress, Status } from '../../protocol/status.ts';
 import { productVersion, protocolVersion } from '../../protocol/version.ts';
+import { alarmOf } from '../support/alarms.ts';
 import { startFakeDaemon } from '../support/daemon-process.ts';
 import {
   type Asked,
@@ -478,7 +479,7 @@ test('a client that does not read is not told every state: it gets the newest wh
     told += 1;
   });
   const large = (count: number) =>
-    someStatus({ alarms: [{ code: 'E_FORK', since: `state ${count}`, detail: 'x'.repeat(200_000) }] });
+    someStatus({ alarms: [alarmOf('E_FORK', { since: `state ${count}`, detail: 'x'.repeat(200_000) })] });
   for (let count = 1; count <= 40; count += 1) {
     endpoint.broadcast(large(count));
     while (told < count) await other.connection.sendRequest(messages.cancel);

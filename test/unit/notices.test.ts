@@ -6,6 +6,7 @@ import { noticeTool, showNotice } from '../../daemon/platform/notify.ts';
 import { openState } from '../../daemon/state/state.ts';
 import { desktopAlarm, desktopNotice, noticeWords } from '../../protocol/notice-words.ts';
 import type { Notice, NoticeKind, Status } from '../../protocol/status.ts';
+import { alarmOf } from '../support/alarms.ts';
 import { someStatus } from '../support/fake-handlers.ts';
 import { manualClock } from '../support/manual-clock.ts';
 import { temporaryFolder, temporaryHome } from '../support/temporary-home.ts';
@@ -119,7 +120,7 @@ test('an incident is told once, also after a restart, and again when it comes ba
 
 test('alarms and what needs a person are told, what can wait is not', async t => {
   const { start, shown } = await kit(t);
-  const alarms = [{ code: 'E_FORK' as const, since, detail: '' }];
+  const alarms = [alarmOf('E_FORK', { since, detail: '' })];
   start().look(standing(all, { alarms }));
   t.is(shown.length, 1 + all.length - 2);
   t.false(shown.some(text => /keychain|1 message fewer/.test(text)));

@@ -14,6 +14,7 @@ import {
 } from '../../extension/views.ts';
 import { say } from '../../protocol/formats.ts';
 import type { Status } from '../../protocol/status.ts';
+import { alarmOf } from '../support/alarms.ts';
 
 const reader: Reader = { now: Date.parse('2026-11-23T09:00:00Z'), locale: { locale: 'en-GB', timeZone: 'UTC' } };
 const bundle = JSON.parse(
@@ -83,7 +84,7 @@ const job = {
   cancellable: true,
 } as const;
 
-const alarm = { code: 'E_ROLLBACK', since: '2026-11-23T08:00:00Z', detail: '' } as const;
+const alarm = alarmOf('E_ROLLBACK', { since: '2026-11-23T08:00:00Z', detail: '' });
 const overdue = { since: '2026-11-15T03:30:00Z', cause: 'offline' } as const;
 const failed = { code: 'E_REMOTE_FULL', params: {}, retryable: false, at: '2026-11-23T08:58:00Z' } as const;
 

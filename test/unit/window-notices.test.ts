@@ -2,6 +2,7 @@ import test from 'ava';
 import { dueNotices, stillTold, type Told } from '../../extension/notices.ts';
 import type { Known, Reader } from '../../extension/views.ts';
 import type { Notice, NoticeKind, Status } from '../../protocol/status.ts';
+import { alarmOf } from '../support/alarms.ts';
 import { someStatus } from '../support/fake-handlers.ts';
 
 const reader: Reader = { now: Date.parse('2026-11-23T09:00:00Z'), locale: { locale: 'en-GB', timeZone: 'UTC' } };
@@ -39,7 +40,7 @@ test('an incident is told once, whichever window told it', t => {
 });
 
 test('what nobody wants to hear of is not told, but an alarm is', t => {
-  const alarms = [{ code: 'E_ROLLBACK', since, detail: '' }] as const;
+  const alarms = [alarmOf('E_ROLLBACK', { since, detail: '' })];
   const known = connected({ notices: [notice('failed')], alarms });
   const found = due(known, { ids: [], silenced: ['failed', 'E_ROLLBACK'] });
   t.is(found.length, 1);

@@ -7,6 +7,7 @@ import { adviceWords, deniedWords, signInWords } from '../../protocol/place-word
 import { ownClientSteps, signInPageHtml } from '../../protocol/sign-in-words.ts';
 import type { JobProgress, LastBackup, Overdue, ScheduleKind, Status } from '../../protocol/status.ts';
 import { askedAgainWords, passwordWords, scheduleWords, sentenceFor, statusBarText } from '../../protocol/words.ts';
+import { alarmOf } from '../support/alarms.ts';
 import { someStatus } from '../support/fake-handlers.ts';
 
 const now = Date.parse('2026-11-23T09:00:00Z');
@@ -205,7 +206,7 @@ const job: JobProgress = {
   item: 'WhatsApp: photos',
   cancellable: true,
 };
-const alarm = { code: 'E_ROLLBACK', since: '2026-11-23T08:00:00Z', detail: '' } as const;
+const alarm = alarmOf('E_ROLLBACK', { since: '2026-11-23T08:00:00Z', detail: '' });
 const failure = (code: ErrorCode) => ({ code, params: {}, retryable: false, at: '2026-11-23T08:58:00Z' });
 const overdue = { since: '2026-11-15T03:30:00Z', cause: 'sign-in', causeSince: '2026-11-14T03:30:00Z' } as const;
 const everything: Partial<Status> = { alarms: [alarm], vault: 'absent', job, overdue, lastError: failure('E_SIGN_IN') };
