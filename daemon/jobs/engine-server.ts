@@ -44,6 +44,7 @@ import { snapshotEntry } from './listed-snapshots.ts';
 import { oneLook } from './one-look.ts';
 import { PlaceRequests, type Session } from './place-requests.ts';
 import { stageOriginal } from './staging.ts';
+import { TidyRequests } from './tidy-requests.ts';
 import { runVerify } from './verify.ts';
 
 /** Everything the engine reaches outside itself. */
@@ -117,6 +118,16 @@ class EngineServer {
       asJob: (who, work) => this.#asJob(who, work),
       onProgress: step => this.#report(step),
       onSignInAsked: asked => void this.#connection.sendProgress(engine.signInAsked, engine.signInToken, asked),
+    }).listen((type, work) => this.#answer(type, work));
+    new TidyRequests({
+      ...this.#options,
+      opened: () => this.#opened(),
+      asJob: (who, work) => this.#asJob(who, work),
+      onProgress: step => this.#report(step),
+      onRemoved: () => {
+        this.#history = undefined;
+        this.#listed = undefined;
+      },
     }).listen((type, work) => this.#answer(type, work));
     this.#answer(engine.prepare, (order, signal) => this.#prepare(order, signal));
     this.#answer(engine.create, () => this.#create());
