@@ -331,6 +331,8 @@ export interface Repository {
   size(): {
     readonly dataBlobs: number;
     readonly treeBlobs: number;
+    /** Data blobs without a zstd frame: not ours, and bytes that their sender chose (docs/format.md "Blobs and packs"). */
+    readonly unframedBlobs: number;
     readonly packBytes: number;
     readonly packs: number;
   };
