@@ -27,7 +27,17 @@ export const meanings: Readonly<Record<string, string>> = {
   maxUploadBytesPerSecond: 'at most so much to a cloud in a second',
   maxDownloadBytesPerSecond: 'at most so much from a cloud in a second',
   packTargetBytes: 'size of the objects that data is collected in',
+  tidyUp: 'forget old backups by itself',
+  keepAllHours: 'hours of which every backup is kept',
+  keepHourlyDays: 'then days of which one an hour is kept',
+  keepDailyDays: 'then days of which one a day is kept',
+  keepWeeklyWeeks: 'then weeks of which one a week is kept',
+  keepMonthlyMonths: 'then months of which one a month is kept',
+  drillDays: 'days between two restores on trial',
 };
+
+/** Numbers of what their names end in; of the others a number is a time or a size. */
+const countName = /^(?:keep|drill)\w*(?:Hours|Days|Weeks|Months)$/;
 
 const sizes: ReadonlySet<string> = new Set(['maxUploadBytesPerSecond', 'maxDownloadBytesPerSecond', 'packTargetBytes']);
 
@@ -68,6 +78,10 @@ export function parsedValue(key: string, text: string, before: unknown): boolean
     if (!(bytes >= 0)) throw usage(`the setting ${key} takes a size, such as 500kB, 2MB, 16MiB, or 0`);
     return bytes;
   }
+  if (countName.test(key)) {
+    if (!/^\d{1,6}$/.test(text)) throw usage(`the setting ${key} takes a whole number, such as 7`);
+    return Number(text);
+  }
   if (typeof before === 'number') {
     const units = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
     const [, digits, unit = 'ms'] = /^(\d{1,10})(ms|s|m|h|d)?$/.exec(text) ?? [];
@@ -81,6 +95,8 @@ function shown(key: string, value: unknown): string {
   if (typeof value === 'boolean') return value ? 'on' : 'off';
   if (key === 'watch') return value === 'off' ? 'off' : 'on';
   if (sizes.has(key) && typeof value === 'number') return value === 0 ? 'as usual' : size(value);
+  if (key === 'keepMonthlyMonths' && value === 0) return 'for ever';
+  if (countName.test(key)) return String(value);
   if (typeof value === 'number') return value === 0 && /^(?:lock|rescan)/.test(key) ? 'never' : duration(value);
   return harmless(String(value));
 }

@@ -123,13 +123,18 @@ test('every setting is described: in short by the command, with its default in t
   for (const key of Object.keys(settings)) t.regex(page, new RegExp(`\\x60${key}(?:\\[\\]|\\.[a-z]+)?\\x60`, 'i'), key);
   for (const [key, value] of Object.entries(chosenSettings(settings))) {
     if (key === 'deviceLabel') continue;
-    const wanted = key.includes('Bytes')
-      ? '0 (as usual)'
-      : typeof value === 'number'
-        ? value === 0
-          ? '0 (never)'
-          : duration(value)
-        : `\`${JSON.stringify(value)}\``;
+    const isCount = /^(?:keep|drill)/.test(key);
+    const wanted = isCount
+      ? value === 0
+        ? '0 (for ever)'
+        : String(value)
+      : key.includes('Bytes')
+        ? '0 (as usual)'
+        : typeof value === 'number'
+          ? value === 0
+            ? '0 (never)'
+            : duration(value)
+          : `\`${JSON.stringify(value)}\``;
     t.true(page.includes(`| \`${key}\` | ${wanted} |`), `${key}: ${wanted}`);
   }
 });

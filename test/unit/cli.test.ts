@@ -28,6 +28,7 @@ const promised: { readonly [exit: number]: readonly ErrorCode[] } = {
   15: ['E_REMOTE_FULL', 'E_DISK_FULL'],
   16: ['E_SIGN_IN'],
   17: [
+    'E_ALARM',
     'E_ROLLBACK',
     'E_FORK',
     'E_WITHHELD',
