@@ -90,12 +90,14 @@ export async function runVerify(context: VerifyContext): Promise<VerifyResult> {
   const trees = history.snapshots.map(({ snapshot }) => snapshot);
   const isLost = isTreeLost || lost.blobs.size + lost.packs.size > 0;
   const affected = isLost ? await affectedSources(repository, trees, lost, signal) : [];
+  const { unframedBlobs } = repository.size();
   const { listed, more } = bounded(found.kept, inAnswer, isAlarming);
   return {
     type: 'result',
     ok: found.count === 0,
     problems: listed,
     ...moreOf({ problems: more + found.count - found.kept.length }),
+    ...(unframedBlobs > 0 && { uncompressed: unframedBlobs }),
     ...(affected.length > 0 && { affected }),
     ...(scrubbed.objects > 0 && { scrubbed: scrubbed.objects }),
     snapshots: history.snapshots.length,
