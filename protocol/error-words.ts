@@ -19,6 +19,7 @@ type Sentence = (param: Params) => Words;
 interface Params {
   text(name: string, fallback: string): string;
   size(name: string): string | undefined;
+  count(name: string): number | undefined;
   time(name: string): string | undefined;
   readonly place: string;
   /** Technical words, or ''. */
@@ -51,10 +52,40 @@ const newerBackup: Sentence = ({ locale }) => ({
   message: say(locale, 'This backup was made by a newer Signet.'),
   advice: say(locale, 'Update, then try again.'),
 });
-const hidden: Sentence = ({ locale }) => ({
-  message: say(locale, 'The cloud is hiding backups that this computer made.'),
-  advice: `${say(locale, 'Look in its trash; if nobody you know removed them, change the password of that account.')} ${alarmAdvice(locale)}`,
-});
+const hidden: Sentence = ({ text, count, locale }) => {
+  if (text('what', '') === 'lock') {
+    return {
+      message: say(locale, 'The password lock is missing in the cloud.'),
+      advice: `${say(locale, 'This computer can put back its own copy; the recovery key opens the backup in any case.')} ${alarmAdvice(locale)}`,
+    };
+  }
+  return {
+    message: hiddenWords(count('count'), text('device', ''), locale),
+    advice: `${say(locale, 'Look in its trash; if nobody you know removed them, change the password of that account.')} ${alarmAdvice(locale)}`,
+  };
+};
+/** @param device empty for this computer */
+function hiddenWords(count: number | undefined, device: string, locale: Locale): string {
+  if (device !== '') {
+    return count === undefined
+      ? say(locale, 'The cloud is hiding backups that {device} made.', { device })
+      : plural(
+          locale,
+          count,
+          'The cloud is hiding {count} backup that {device} made.',
+          'The cloud is hiding {count} backups that {device} made.',
+          { device },
+        );
+  }
+  return count === undefined
+    ? say(locale, 'The cloud is hiding backups that this computer made.')
+    : plural(
+        locale,
+        count,
+        'The cloud is hiding {count} backup that this computer made.',
+        'The cloud is hiding {count} backups that this computer made.',
+      );
+}
 const lockReplaced: Sentence = ({ locale }) => ({
   message: say(locale, 'The password lock in the cloud was replaced.'),
   advice: `${say(locale, 'If you changed the password on another computer, unlock here once with the new one.')} ${alarmAdvice(locale)}`,
@@ -345,6 +376,12 @@ const sentences: { readonly [code in ErrorCode]: Sentence } = {
       : signInWords(text('why', ''), capital(place), locale),
   E_ALARM: ({ text, locale }) => {
     const code = text('alarm', '');
+    if (text('arriving', '') !== '') {
+      return {
+        message: say(locale, 'Backups of another computer are still arriving in the folder.'),
+        advice: say(locale, 'Nothing is deleted or tidied up meanwhile. Try again tomorrow.'),
+      };
+    }
     const isKnown = isErrorCode(code) && code !== 'E_ALARM';
     return {
       message: isKnown
@@ -367,12 +404,23 @@ const sentences: { readonly [code in ErrorCode]: Sentence } = {
   }),
   E_ROLLBACK: hidden,
   E_WITHHELD: hidden,
-  E_FORK: ({ locale }) => ({
-    message: say(locale, 'The cloud shows two different histories of the backups of this computer.'),
+  E_FORK: ({ text, locale }) => ({
+    message:
+      text('device', '') === ''
+        ? say(locale, 'The cloud shows two different histories of the backups of this computer.')
+        : say(locale, 'The cloud shows this computer and {device} different backups.', { device: text('device', '') }),
     advice: `${say(locale, 'That happens when a computer was restored from an image; otherwise someone changed the backup.')} ${alarmAdvice(locale)}`,
   }),
-  E_FOREIGN_SNAPSHOT: ({ locale }) => ({
-    message: say(locale, 'There is a backup here that none of your devices reported.'),
+  E_FOREIGN_SNAPSHOT: ({ count, locale }) => ({
+    message:
+      (count('count') ?? 1) === 1
+        ? say(locale, 'There is a backup here that none of your devices reported.')
+        : plural(
+            locale,
+            count('count') ?? 1,
+            'There is {count} backup here that none of your devices reported.',
+            'There are {count} backups here that none of your devices reported.',
+          ),
     advice: say(locale, 'It is kept apart and never restored by default. Your chats on this computer are safe.'),
   }),
   E_REPO_MISMATCH: ({ locale }) => ({
@@ -426,6 +474,7 @@ export function filled(params: ErrorParams, now: number, locale: Locale): Params
   return {
     text,
     size: name => (typeof params[name] === 'number' ? size(params[name], locale) : undefined),
+    count: name => (typeof params[name] === 'number' ? params[name] : undefined),
     time: name => (typeof params[name] === 'string' ? ago(params[name], now, locale) : undefined),
     place: place === '' ? say(locale, 'the place of your backups') : placeNamed(place, locale),
     detail: params['detail'] === undefined ? '' : String(params['detail']),

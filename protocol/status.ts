@@ -651,6 +651,11 @@ export interface VerifyResult {
   }[];
   /** Objects compared by checksums of the place itself, without reading them; absent where it has none. */
   readonly scrubbed?: number;
+  /**
+   * Pieces of files that another program stored uncompressed, a risk and no damage: the bytes of such a piece are its sender's choice, and
+   * nothing but its place tells what it is. Absent when there are none, as in all that Signet wrote.
+   */
+  readonly uncompressed?: number;
   /** Absent when the list is whole; alarms are listed before damage. */
   readonly more?: More<'problems'>;
   readonly snapshots: number;

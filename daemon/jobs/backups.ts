@@ -1,13 +1,14 @@
 // The backup as a job of the main thread: who may start one, which one is joined, what it is told, and what is remembered of it. Nothing is
 // remembered of a run before the engine read its head back.
 
-import type { Alarm, BackupReason, BackupResult, HistoryRun, JobProgress, Notice } from '../../protocol/status.ts';
+import type { BackupReason, BackupResult, HistoryRun, JobProgress, Notice } from '../../protocol/status.ts';
 import { copySecret, wipe } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { SignetError, toSignetError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { HistoryEntry, Settings, Witness } from '../state/model.ts';
 import type { State } from '../state/state.ts';
+import type { Alarms } from './alarms.ts';
 import type { AroundBackups } from './around.ts';
 import { isCloud } from './clouds.ts';
 import type { KnownDevice } from './devices.ts';
@@ -37,6 +38,7 @@ export interface BackupsOptions {
   readonly log: Log;
   readonly queue: JobQueue;
   readonly past: PastRuns;
+  readonly alarms: Pick<Alarms, 'standing' | 'replace'>;
   readonly deviceId: string;
   readonly settings: () => Settings | undefined;
   /** A restore into its place broke off in the middle: what lies there is no state to be kept. */
@@ -58,7 +60,6 @@ export interface BackupsOptions {
 export class Backups {
   readonly #options: BackupsOptions;
   #sources: KnownSources;
-  #alarms: readonly Alarm[] = [];
   /** The backup that runs or waits for its turn. */
   #running:
     | {
@@ -91,10 +92,6 @@ export class Backups {
   get heldBack(): { readonly app: string; readonly since: string } | undefined {
     const told = this.notices.find(({ kind }) => kind === 'shrunk');
     return told && { app: String(told.params['app']), since: told.since };
-  }
-
-  get alarms(): readonly Alarm[] {
-    return this.#alarms;
   }
 
   /** The runs before `before` (RFC 3339; the newest without it), newest first. */
@@ -137,7 +134,7 @@ export class Backups {
   /** There is no backup any more. */
   forget(): void {
     this.#sources = new Map();
-    this.#alarms = [];
+    this.#options.alarms.replace([]);
     this.#askedAt = undefined;
   }
 
@@ -236,7 +233,7 @@ export class Backups {
       sinceAsked >= 0 &&
       sinceAsked < longestUnaskedMs &&
       (last === 'good' || last === 'nothing-new') &&
-      this.#alarms.length === 0 &&
+      this.#options.alarms.standing.length === 0 &&
       this.notices.length === 0
     );
   }
@@ -247,7 +244,7 @@ export class Backups {
    */
   #remember(outcome: engine.BackupOutcome, accepted: readonly string[], putBack: readonly string[] = []): void {
     const at = this.#now();
-    this.#alarms = outcome.alarms;
+    this.#options.alarms.replace(outcome.alarms);
     this.#options.sawDevices(outcome.devices);
     this.#options.onPlace(true, { snapshots: outcome.snapshots, sizeBytes: outcome.repositoryBytes });
     const known = outcome.sources.map(source => {

@@ -23,6 +23,7 @@ import type { OpenFilesProbe, PowerState } from '../platform/platform.ts';
 import type { Home, Settings, Witness } from '../state/model.ts';
 import type { State } from '../state/state.ts';
 import type { VaultIdentity } from '../vault/model.ts';
+import { Alarms } from './alarms.ts';
 import type { AroundBackups } from './around.ts';
 import { AutomaticBackups, type StartWatching } from './automatic.ts';
 import { Backups } from './backups.ts';
@@ -92,6 +93,8 @@ export interface JobsOptions
 }
 
 export class Jobs {
+  /** What an honest place would not show. */
+  readonly alarms = new Alarms();
   /** Passwords in use. */
   readonly credentials: Credentials;
   readonly fresh: Fresh;
@@ -192,6 +195,7 @@ export class Jobs {
       ...options,
       queue: this.#queue,
       past: this.#past,
+      alarms: this.alarms,
       deviceId: this.#deviceId,
       settings: () => this.#settings.current,
       isHalfRestored: id => this.originals.unfinished.some(({ source }) => source === id),
@@ -233,7 +237,7 @@ export class Jobs {
     this.fresh = new Fresh({ ...options, deviceId: this.#deviceId, session });
     this.moving = new Moving({ ...options, session });
     const standing = {
-      alarms: () => this.#backups.alarms,
+      alarms: () => this.alarms.standing,
       lockFindings: (signal: AbortSignal) => this.credentials.findings(signal),
     };
     this.mirrors = new Mirrors({ ...options, session: { ...session, ...standing }, onChanged: () => this.#changed() });
@@ -318,7 +322,7 @@ export class Jobs {
       repository: this.#repository,
       deviceId: this.#deviceId,
       phoneEnding: phone.ending,
-      alarms: this.#backups.alarms,
+      alarms: this.alarms.standing,
       keychain: { kind: session.kind, backend: keychain.backend },
       nextRun,
       overdue,

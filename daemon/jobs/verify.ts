@@ -66,11 +66,13 @@ export async function runVerify(context: VerifyContext): Promise<VerifyResult> {
   }
   problems.push(...repository.problems.filter(({ key }) => !before.has(key) || !isReadHere(key)).map(problemOf));
   const unique = [...new Map(problems.map(each => [`${each.object} ${each.code} ${each.detail}`, each])).values()];
+  const { unframedBlobs } = repository.size();
   const { listed, more } = bounded(unique, inAnswer, ({ code }) => exitCode(code) === exitCode('E_ROLLBACK'));
   return {
     type: 'result',
     ok: unique.length === 0,
     problems: listed,
+    ...(unframedBlobs > 0 && { uncompressed: unframedBlobs }),
     ...moreOf({ problems: more }),
     snapshots: history.snapshots.length,
     packs: repository.packIds().length,

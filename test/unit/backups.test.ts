@@ -3,6 +3,7 @@
 import test, { type ExecutionContext } from 'ava';
 import type { RequestType } from 'vscode-jsonrpc/node';
 import { SignetError } from '../../daemon/base/errors.ts';
+import { Alarms } from '../../daemon/jobs/alarms.ts';
 import { acceptedName, Backups, putBackName } from '../../daemon/jobs/backups.ts';
 import type { Engine } from '../../daemon/jobs/engine.ts';
 import type * as engine from '../../daemon/jobs/engine-messages.ts';
@@ -70,6 +71,7 @@ async function kit(t: ExecutionContext): Promise<Kit> {
       log: { info: () => undefined, warn: () => undefined, error: () => undefined },
       queue: new JobQueue(clock, () => undefined),
       past: new PastRuns(state.history),
+      alarms: new Alarms(),
       around: { before: async () => undefined, after: async () => undefined },
       deviceId: 'aa',
       settings: () => settings,
