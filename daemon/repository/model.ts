@@ -98,6 +98,8 @@ export interface ObjectProblem {
   readonly detail: string;
   /** A mirror still has it whole, and that is what was read. */
   readonly isInMirror?: boolean;
+  /** The blob in it that is lost, where it is only that. */
+  readonly blob?: BlobId;
 }
 
 /** A sealed pack that still waits for its upload or for an index that names it: the row that makes a crash cost nothing. */
@@ -328,12 +330,18 @@ export interface Repository extends Upkeep {
   checkPackData(id: PackId, options?: { signal?: AbortSignal | undefined }): Promise<readonly ObjectProblem[]>;
   /** Reads config, the key file, every index and every snapshot from the remote, whatever the cache holds. */
   checkSingleObjects(options?: { signal?: AbortSignal | undefined }): Promise<readonly ObjectProblem[]>;
+  /** Compares the hashes that the place itself tells of its objects with their names; `objects` is 0 where it tells none. */
+  scrub(options?: {
+    signal?: AbortSignal | undefined;
+  }): Promise<{ readonly objects: number; readonly problems: readonly ObjectProblem[] }>;
   /** The packs the index names. */
   packIds(): readonly PackId[];
   /** Blobs the index knows, by type, and the bytes of all packs. */
   size(): {
     readonly dataBlobs: number;
     readonly treeBlobs: number;
+    /** Data blobs without a zstd frame: not ours, and bytes that their sender chose (docs/format.md "Blobs and packs"). */
+    readonly unframedBlobs: number;
     readonly packBytes: number;
     readonly packs: number;
   };

@@ -10,7 +10,7 @@ import { compressedFrame, rawFrameParts } from '../kernel/zstd.ts';
 import type { Remote, TrafficCount } from '../remotes/remote.ts';
 import { BlobIndex, type IndexedPack, type Instant, packBytes } from './blob-index.ts';
 import { BlobReader } from './blob-reader.ts';
-import { checkPackBytes, checkPackSizes, checkSingleObjects } from './checks.ts';
+import { checkPackSizes, checkSingleObjects } from './checks.ts';
 import { confirmMarked, unnamedPacks } from './confirm-used.ts';
 import { asBlobId, asIndexId, asPackId, asSnapshotId, blobKey, idInKey, packKey } from './ids.ts';
 import { decodeIndex, encodeIndex, groupForIndexes, type PackListing } from './index-codec.ts';
@@ -45,9 +45,11 @@ import type {
 import { markNeeded } from './needed-blobs.ts';
 import { ObjectStore } from './object-store.ts';
 import { Outbox } from './outbox.ts';
+import { checkPackBytes } from './pack-check.ts';
 import { problemFrom } from './problems.ts';
 import { type PruneAccess, Pruner, plannedBy } from './prune.ts';
 import { junkIndex, repairIndex } from './repair-index.ts';
+import { scrub } from './scrub.ts';
 import { decodeSnapshot, encodeSnapshot } from './snapshot-codec.ts';
 import { decodeTree, encodeTree, nameText } from './tree-codec.ts';
 import { openUnpacked } from './unpacked.ts';
@@ -536,6 +538,10 @@ export class OpenedRepository implements Repository {
     const { id, keyFileId } = this;
     const { allowRawObjects } = this.#options;
     return checkSingleObjects(this.#remote, { id, keyFileId, sealKey: this.#key, allowRawObjects }, options);
+  }
+
+  scrub(options: Call = {}): ReturnType<Repository['scrub']> {
+    return scrub(this.#remote, options);
   }
 
   packIds(): readonly PackId[] {
