@@ -146,7 +146,7 @@ async function judge(t: ExecutionContext, place: Scene, expected: Expectation): 
   writeFileSync(join(place.source, 'later.txt'), 'still backed up');
   const outcome = await session.backUp();
   t.truthy(outcome.snapshot, 'backups go on');
-  t.deepEqual(outcome.alarms.map(({ code }) => code).sort(), [...(expected.alarms ?? [])].sort());
+  t.deepEqual(outcome.findings.map(({ code }) => code).sort(), [...(expected.alarms ?? [])].sort());
   const after = await session.restore(outcome.snapshot);
   t.true(after.tree.has('/later.txt'));
   if (expected.repaired) t.deepEqual(after.tree, treeOf(place.source));
@@ -375,8 +375,8 @@ test('a newest backup whose root is damaged cannot be restored, the one before c
   const { tree } = await session.restore(before);
   t.deepEqual(tree, new Map([...place.files].filter(([path]) => path !== '/d.txt')));
   t.true((await session.verify()).problems.some(({ object, code }) => object === key && code === 'E_OBJECT_AUTH'));
-  const { snapshot, alarms } = await session.backUp();
-  t.deepEqual([snapshot !== undefined, alarms.length], [true, 0]);
+  const { snapshot, findings } = await session.backUp();
+  t.deepEqual([snapshot !== undefined, findings.length], [true, 0]);
   t.deepEqual((await session.restore()).tree, place.files);
   t.is((await newestFirst(session)).length, 4);
   await session.close();
@@ -401,10 +401,10 @@ for (const [what, tamper] of [
       problems.some(({ object, code }) => object === key && code === 'E_OBJECT_ID'),
       what === 'damaged',
     );
-    const { snapshot, alarms } = await session.backUp();
+    const { snapshot, findings } = await session.backUp();
     t.truthy(snapshot);
     t.deepEqual(
-      alarms.map(({ code }) => code),
+      findings.map(({ code }) => code),
       ['E_WITHHELD'],
     );
     t.deepEqual((await session.restore()).tree, place.files);

@@ -51,6 +51,7 @@ export async function jobBench(t: ExecutionContext): Promise<JobBench> {
   const startCapture = () =>
     startDatabaseCapture({ stagingFolder: join(folder, 'staging'), nodePath: process.execPath });
   let witness: Witness | undefined;
+  let remembered: BackupOutcome['seen']['snapshots'] = [];
   let isNew = true;
   let restores = 0;
 
@@ -74,6 +75,7 @@ export async function jobBench(t: ExecutionContext): Promise<JobBench> {
             device,
             sources: [{ id: sourceId, profile: 'generic', label: 'chats', root: source, captureNow: true }],
             memory: null,
+            remembered,
             witness: witness ?? {
               v: 1,
               since: '2026-11-23T09:00:00Z',
@@ -85,6 +87,7 @@ export async function jobBench(t: ExecutionContext): Promise<JobBench> {
           } satisfies Parameters<typeof runBackup>[0]['order'];
           const outcome = await runBackup({ ...context, order, clock: place.clock, startCapture });
           witness = outcome.witness;
+          remembered = outcome.seen.snapshots;
           return outcome;
         },
         verify: () => runVerify({ ...context, witness, readDataPercent: 100 }),
