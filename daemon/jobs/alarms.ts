@@ -28,7 +28,7 @@ import { isBackByNames, lockByNames, missingByNames, type PlaceNames } from './p
 const name = 'alarms';
 /** The place is looked at so often although nobody asks. */
 const dailyMs = 24 * 3_600_000;
-/** Longest that somebody who asks for the state waits for a place that does not answer. */
+/** Longest that somebody waits for a place that does not answer. */
 const patienceMs = 3000;
 /** Of a place that was opened and is not what is expected; by names alone it is known which it is instead. */
 const otherBackup = findingId({ code: 'E_REPO_MISMATCH' });
@@ -132,9 +132,9 @@ export class Alarms {
 
   /**
    * Whether everything is there. Without `isForced` it costs no more than listing names, as long as they are what they were. Looks that are
-   * asked for at once are one; a place that does not answer keeps nobody waiting. Never rejects.
+   * asked for at once are one. Never rejects.
    */
-  async look({ isForced = false }: { readonly isForced?: boolean } = {}): Promise<void> {
+  look({ isForced = false }: { readonly isForced?: boolean } = {}): Promise<void> {
     if (this.#looking === undefined || (isForced && !this.#looking.isForced)) {
       const before = this.#looking?.done ?? Promise.resolve();
       const looking = { isForced, done: before.then(() => this.#look(isForced)) };
@@ -143,9 +143,14 @@ export class Alarms {
         if (this.#looking === looking) this.#looking = undefined;
       });
     }
+    return this.#looking.done;
+  }
+
+  /** As `look`, for who waits for an answer: a place that does not answer keeps nobody waiting, and is looked at all the same. */
+  async lookPatiently(how: { readonly isForced?: boolean } = {}): Promise<void> {
     const { promise: late, resolve } = Promise.withResolvers<void>();
     const cancelTimer = this.#options.clock.timer(patienceMs, resolve, { unref: true });
-    await Promise.race([this.#looking.done, late]);
+    await Promise.race([this.look(how), late]);
     cancelTimer();
   }
 

@@ -387,6 +387,15 @@ export class Jobs {
     return this.#unlocking.settled();
   }
 
+  /** Which backup lies in the place that was opened just now, to compare with later. Never rejects, and nobody waits for it. */
+  async #noteOpened(): Promise<void> {
+    try {
+      this.alarms.opened(await this.#namesThere());
+    } catch (error) {
+      this.#options.log.warn('the place was opened and not looked at', { code: toSignetError(error).code });
+    }
+  }
+
   /** What a place without a key shows by its names: a folder does. */
   async #namesThere(): Promise<PlaceNames | undefined> {
     const { remote } = this.#settings.orDefault;
@@ -410,7 +419,7 @@ export class Jobs {
 
   /** As `status`, after a look whether everything is there, as far as that costs nothing. */
   async looked(): Promise<Status> {
-    if (this.#isSetUp) await this.alarms.look();
+    if (this.#isSetUp) await this.alarms.lookPatiently();
     return this.status();
   }
 
@@ -418,7 +427,7 @@ export class Jobs {
   async checkedAlarms(): Promise<readonly Alarm[]> {
     this.#remote();
     await this.#unlocking.settled();
-    await this.alarms.look({ isForced: true });
+    await this.alarms.lookPatiently({ isForced: true });
     return this.alarms.standing;
   }
 
@@ -426,7 +435,7 @@ export class Jobs {
   async check(): Promise<Status> {
     if (this.#isSetUp) {
       await this.#lookForPlace();
-      await this.alarms.look({ isForced: true });
+      await this.alarms.lookPatiently({ isForced: true });
       await this.#unlocking.rest();
     }
     return this.status();
@@ -506,11 +515,7 @@ export class Jobs {
     const { snapshots, sizeBytes, devices } = await this.#options.engine.ask(engine.measure, { devices: isNew });
     if (devices !== undefined) this.#remembered.sawDevices(devices);
     this.#repository = { id: opened.repositoryId, snapshots, sizeBytes };
-    // Only to compare with later: nobody waits for it.
-    void this.#namesThere().then(
-      names => this.alarms.opened(names),
-      () => this.alarms.opened(undefined),
-    );
+    void this.#noteOpened();
   }
 
   async unlock(secrets: GivenSecrets): Promise<void> {
@@ -599,7 +604,7 @@ export class Jobs {
     this.deleting.assertNotBegun();
     const result = await this.#backups.run(reason, sourceIds, call);
     void this.mirrors.follow(result.snapshot !== undefined);
-    await this.alarms.look();
+    await this.alarms.lookPatiently();
     return { ...result, alarms: this.alarms.standing };
   }
 
