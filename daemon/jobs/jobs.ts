@@ -407,7 +407,7 @@ export class Jobs {
   async #lookWithKey(): ReturnType<AlarmsOptions['look']> {
     if (!this.#unlocking.isUnlocked) return undefined;
     const witness = await this.#witness(this.#assertUnlocked());
-    const remembered = this.alarms.seen.snapshots.map(({ id }) => id);
+    const remembered = [...this.alarms.seen.snapshots.map(({ id }) => id), ...this.alarms.missedHeads];
     const looked = await this.#options.engine.ask(engine.look, { witness, remembered });
     const found = await this.credentials.findings(new AbortController().signal);
     // A damaged file beside a whole one opens nothing: that is for verify to tell.
