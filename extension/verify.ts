@@ -3,8 +3,9 @@
 
 import * as vscode from 'vscode';
 import { repairIndex, verify } from '../protocol/messages.ts';
+import { repairedWords } from '../protocol/repair-words.ts';
 import type { RepairResult, VerifyResult } from '../protocol/status.ts';
-import { damageWords, repairedWords, verifiedWords } from '../protocol/verify-words.ts';
+import { damageWords, verifiedWords } from '../protocol/verify-words.ts';
 import { unlocked } from './keys-needed.ts';
 import { withoutLinks } from './plain-text.ts';
 import { withJobProgress } from './progress.ts';

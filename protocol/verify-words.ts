@@ -4,10 +4,22 @@
 import { type Words, wordsFor } from './error-words.ts';
 import type { ErrorCode } from './errors.ts';
 import { counted, type Locale, plural, say, size } from './formats.ts';
-import type { RepairResult, VerifyResult } from './status.ts';
+import type { VerifyResult } from './status.ts';
 
-/** `No problems. 5 backups checked, 31 MB read.` */
+/** `No problems. 5 backups checked, 31 MB read.`, and what is a risk although nothing is wrong. */
 export function verifiedWords(result: VerifyResult, locale: Locale = {}): string {
+  const { uncompressed = 0 } = result;
+  if (uncompressed === 0) return lookedAt(result, locale);
+  const risk = plural(
+    locale,
+    uncompressed,
+    'Injection risk: another program stored {count} piece here without compression, so a cloud could pass it off as something else. Restore only backups that one of your devices reported.',
+    'Injection risk: another program stored {count} pieces here without compression, so a cloud could pass them off as something else. Restore only backups that one of your devices reported.',
+  );
+  return `${lookedAt(result, locale)} ${risk}`;
+}
+
+function lookedAt(result: VerifyResult, locale: Locale): string {
   const { ok, problems, more, snapshots, bytesRead, scrubbed } = result;
   const backups = counted(snapshots, 'backup', 'backups', locale);
   const read = size(bytesRead, locale);
@@ -25,43 +37,6 @@ function scrubbedWords(scrubbed: number, locale: Locale): string {
     '{count} stored file was compared by the checksum of the place.',
     '{count} stored files were compared by the checksums of the place.',
   );
-}
-
-/** What came of writing the index anew. */
-export function repairedWords(result: RepairResult, locale: Locale = {}): string {
-  const { packsAdded, packsRemoved, junk, problems, more } = result;
-  const left = problems.length + (more?.problems ?? 0);
-  return [
-    packsAdded === 0 && packsRemoved === 0
-      ? say(locale, 'The index was whole.')
-      : say(locale, 'The index is written anew.'),
-    ...(packsAdded === 0
-      ? []
-      : [plural(locale, packsAdded, '{count} stored file is found again.', '{count} stored files are found again.')]),
-    ...(packsRemoved === 0
-      ? []
-      : [
-          plural(
-            locale,
-            packsRemoved,
-            '{count} stored file that is not there any more is named no longer.',
-            '{count} stored files that are not there any more are named no longer.',
-          ),
-        ]),
-    ...(junk === 0
-      ? []
-      : [
-          plural(
-            locale,
-            junk,
-            '{count} file of the old index cannot be read and stays where it is.',
-            '{count} files of the old index cannot be read and stay where they are.',
-          ),
-        ]),
-    ...(left === 0
-      ? []
-      : [plural(locale, left, '{count} stored file cannot be used.', '{count} stored files cannot be used.')]),
-  ].join(' ');
 }
 
 /** One for each kind of damage, in the order in which it was found. */

@@ -34,9 +34,14 @@ const staleTemporaryMs = 24 * 3600 * 1000;
 /** Creates the folder for a new repository (and its parents). Existing content stays. */
 export async function prepareFolder(path: string): Promise<void> {
   try {
-    await makeFolders(path, privateFolder);
+    const made = await makeFolders(path, privateFolder);
     const found = await stat(path);
     if (!found.isDirectory()) throw new SignetError('E_REMOTE_DENIED', `${path} is not a folder`, { params: { path } });
+    // Else a loss of power would take the place away, name and all, although everything in it was synced.
+    for (let each = path; made !== undefined; each = dirname(each)) {
+      await syncFolder(dirname(each));
+      if (each === made || each === dirname(each)) break;
+    }
   } catch (error) {
     // Where nothing was stored nothing can be missing: file systems such as /proc say so of a folder they do not let one make.
     const isRefused = systemCode(error) === 'ENOENT' || systemCode(error) === 'ENOTDIR';

@@ -1,8 +1,9 @@
 import test from 'ava';
 import { drillLines, drillWords } from '../../extension/drill-words.ts';
 import { planLines, planWords, tidiedWords } from '../../extension/tidy-words.ts';
+import { repairedWords } from '../../protocol/repair-words.ts';
 import type { DrillResult, ForgetEntry, ForgetResult, KeepReason, PruneResult } from '../../protocol/status.ts';
-import { repairedWords, verifiedWords } from '../../protocol/verify-words.ts';
+import { verifiedWords } from '../../protocol/verify-words.ts';
 import { verifyResult } from '../support/fake-handlers.ts';
 
 const reader = { now: Date.parse('2026-11-23T09:00:00Z'), locale: { locale: 'en-GB', timeZone: 'UTC' } };
@@ -87,8 +88,8 @@ const drilled: DrillResult = {
   snapshot: 'ab'.repeat(32),
   at: '2026-11-23T08:55:00Z',
   sources: [
-    { id: 'a', label: 'WhatsApp', files: 30, bytes: 30_000_000 },
-    { id: 'b', label: 'Claude Code', files: 11, bytes: 1_000_000 },
+    { id: 'a', label: 'WhatsApp', files: 30, bytes: 30_000_000, ok: true },
+    { id: 'b', label: 'Claude Code', files: 11, bytes: 1_000_000, ok: true },
   ],
   databases: [
     { path: 'a/msgstore.db', check: 'ok', messages: 10, messagesThen: 10 },
