@@ -6,6 +6,7 @@ import type { BlobId, Repository, TreeNode } from '../repository/model.ts';
 import { loadManifest, manifestFolder } from './manifest.ts';
 import { displayPath, nameKey, parsePath, splitPath } from './names.ts';
 
+export { affectedSources } from './affected.ts';
 export { displayPath } from './names.ts';
 
 export type Reader = Pick<Repository, 'find' | 'loadBlob' | 'loadTree'>;
