@@ -57,6 +57,7 @@ export function handlersOf({ jobs, vault, clock, pid, stop, ...asGiven }: Handle
     undoRestore: ({ id }, call) => jobs.originals.undo(id, call),
     finishRestore: ({ folder }, call) => jobs.finishRestore(folder, call),
     verify: ({ readDataPercent }, call) => jobs.verify(readDataPercent ?? 0, call),
+    drill: ({ source }, call) => jobs.drills.run(source, call),
     unlock: async (_, { secrets }) => {
       await jobs.unlock(given(secrets));
       return {};

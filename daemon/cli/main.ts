@@ -146,6 +146,10 @@ command('verify', 'check the backups')
   .option('--read-data [percent]', 'also read that share of the stored data; all without a number')
   .action(async options => (await import('./jobs.ts')).verify(options));
 
+command('drill [source]', 'restore a sample on trial, and look whether it comes back whole').action(
+  async (source, options) => (await import('./jobs.ts')).drill(source, options),
+);
+
 command('schedule', 'choose when to back up by itself')
   .addArgument(new Argument('<kind>', 'never and manual also end backups on change').choices(scheduleKinds))
   .addOption(atOption())

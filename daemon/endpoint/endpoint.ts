@@ -44,6 +44,7 @@ export const requests = {
   undoRestore: messages.undoRestore,
   finishRestore: messages.finishRestore,
   verify: messages.verify,
+  drill: messages.drill,
   unlock: messages.unlock,
   lock: messages.lock,
   history: messages.history,

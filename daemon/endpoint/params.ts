@@ -119,6 +119,7 @@ export const paramsOf = {
     readDataPercent: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(100))),
     progressToken,
   }),
+  drill: v.strictObject({ source: v.exactOptional(sourceId), progressToken }),
   unlock: v.strictObject({ secrets }),
   lock: nothing,
   history: v.strictObject({

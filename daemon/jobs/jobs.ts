@@ -32,10 +32,11 @@ import { type ChosenSettings, chosenSettings } from './chosen-settings.ts';
 import { Clouds, isCloud } from './clouds.ts';
 import { Credentials } from './credentials.ts';
 import { DeleteBackup } from './delete-backup.ts';
-import type { Engine } from './engine.ts';
+import { Drills } from './drills.ts';
+import type { Engine, EngineCall } from './engine.ts';
 import * as engine from './engine-messages.ts';
 import { type Beside, Fresh } from './fresh.ts';
-import { type JobCall, JobQueue } from './job-queue.ts';
+import { type JobCall, type JobManners, JobQueue } from './job-queue.ts';
 import type { KeptPhone } from './kept-phone.ts';
 import type { KeptSession } from './kept-session.ts';
 import { LeftPlaces } from './left-places.ts';
@@ -68,6 +69,13 @@ import type { UsableKeychain } from './usable-keychain.ts';
 export type { GivenSecrets } from './setup.ts';
 
 const historyShown = 20;
+
+/** What this computer saw of the place before cannot be compared with any more, until a backup writes it anew. */
+const forgedWitness: VerifyResult['problems'][number] = {
+  object: 'trust.json',
+  code: 'E_STATE_CORRUPT',
+  detail: 'what this computer remembers of the place was damaged or changed: it does not open under its key',
+};
 
 export interface JobsOptions
   extends Omit<SetupOptions, 'signal'>,
@@ -107,6 +115,8 @@ export class Jobs {
   readonly deleting: DeleteBackup;
   /** Restores into original places, and how they are undone. */
   readonly originals: Originals;
+  /** Trial restores. */
+  readonly drills: Drills;
   readonly #options: JobsOptions;
   readonly #settings: SettingsInUse;
   readonly #automatic: AutomaticBackups;
@@ -123,6 +133,8 @@ export class Jobs {
   readonly #remembered: Remembered;
   #repository: Status['repository'] = null;
   #reachable: boolean | null = null;
+  /** Nothing begins by itself before. */
+  #isOpen = false;
 
   private constructor(given: JobsOptions, settings: Settings | undefined) {
     this.#settings = new SettingsInUse(settings, {
@@ -253,6 +265,20 @@ export class Jobs {
       assertUnlocked: () => this.#assertUnlocked(),
       onChanged: () => this.#changed(),
     });
+    this.drills = new Drills({
+      ...options,
+      facts: options.state.facts,
+      queue: this.#queue,
+      past: this.#past,
+      deviceId: this.#deviceId,
+      remembered: this.#remembered,
+      settings: () => this.#settings.orDefault,
+      isUnlocked: () => this.#unlocking.isUnlocked,
+      isBackupWaiting: () => this.#automatic.waiting !== null || this.#automatic.pausedUntil !== null,
+      repositoryBytes: () => this.#repository?.sizeBytes ?? 0,
+      ready: () => this.#ready(),
+      verify: (percent, call, manners) => this.verify(percent, call, manners),
+    });
     this.browsing = new Browsing({
       ...options,
       past: this.#past,
@@ -281,6 +307,7 @@ export class Jobs {
     await jobs.#unlocking.follow(jobs.#settings.current);
     await jobs.#automatic.follow(jobs.#settings.current);
     await jobs.originals.look();
+    jobs.#isOpen = true;
     jobs.#unlocking.start();
     void jobs.#lookForSyncApp();
     return jobs;
@@ -329,10 +356,12 @@ export class Jobs {
       pausedUntil,
       devices: this.#remembered.devices,
       lastVerified: this.#remembered.lastVerified,
+      lastDrill: this.#remembered.lastDrill,
       dates: this.#remembered.dates,
       notices: [
         ...backupNotices({ ...incidents, now: clock.now() }),
         ...this.#backups.notices,
+        ...this.drills.notices,
         ...this.originals.notices,
         ...this.#unlocking.notices,
         ...this.mirrors.notices(this.#settings.orDefault.mirrors),
@@ -583,19 +612,25 @@ export class Jobs {
     });
   }
 
-  async verify(readDataPercent: number, call: JobCall): Promise<VerifyResult> {
+  async verify(readDataPercent: number, call: JobCall, manners: JobManners = {}): Promise<VerifyResult> {
     await this.#ready();
-    const { engine: worker } = this.#options;
-    return this.#queue.run('verify', call, async (signal, onProgress) => {
-      const witness = await this.#witness(this.#assertUnlocked());
+    const { engine: worker, state } = this.#options;
+    const work = async (signal: AbortSignal, onProgress: EngineCall['onProgress']): Promise<VerifyResult> => {
+      const stateKey = this.#assertUnlocked();
+      const isForged = (await state.loadWitness(stateKey)) === 'forged';
+      const witness = await this.#witness(stateKey);
       const result = await worker.ask(engine.verify, { readDataPercent, witness }, { signal, onProgress });
       this.mirrors.suspect(result.problems.map(({ object }) => object));
       const found = await this.credentials.findings(signal);
-      const problems = found.map(({ code, detail }) => ({ object: 'signet/vault', code, detail }));
+      const problems = [
+        ...found.map(({ code, detail }) => ({ object: 'signet/vault', code, detail })),
+        ...(isForged ? [forgedWitness] : []),
+      ];
       const all = { ...result, ok: result.ok && problems.length === 0, problems: [...result.problems, ...problems] };
       this.#remembered.verified(all);
       return all;
-    });
+    };
+    return this.#queue.run('verify', call, work, manners);
   }
 
   async setSchedule(change: Partial<Schedule>): Promise<Schedule> {
@@ -633,6 +668,7 @@ export class Jobs {
   /** Ends watching and jobs; what a job had uploaded is kept and need not be sent again. */
   async stop(): Promise<void> {
     await this.#automatic.stop();
+    this.drills.stop();
     this.#options.around.end();
     await this.#unlocking.close();
     await this.#queue.idle();
@@ -679,6 +715,7 @@ export class Jobs {
   #changed(): void {
     try {
       this.#options.onStatus(this.status());
+      if (this.#isOpen) this.drills.consider();
     } catch (error) {
       this.#options.log.warn('the state could not be told', { code: toSignetError(error).code });
     }
