@@ -2,9 +2,10 @@
 // sentence, and with the list of what did not come back as it should.
 
 import * as vscode from 'vscode';
+import { drillWords } from '../protocol/drill-words.ts';
 import { drill } from '../protocol/messages.ts';
 import type { DrillResult } from '../protocol/status.ts';
-import { drillLines, drillWords } from './drill-words.ts';
+import { drillLines } from './drill-lines.ts';
 import { unlocked } from './keys-needed.ts';
 import { withoutLinks } from './plain-text.ts';
 import { withJobProgress } from './progress.ts';
@@ -17,10 +18,10 @@ export const proveRestorable: Command<readonly [{ readonly source?: string }], D
   ...[given]
 ) => {
   if (!(await unlocked(shell))) return undefined;
-  const { locale } = shell.reader();
   const wish = typeof given?.source === 'string' ? { source: given.source } : {};
   const result = await withJobProgress(shell, vscode.l10n.t('Restoring a sample on trial'), drill, wish);
-  const text = withoutLinks(drillWords(result, locale));
+  const { now, locale } = shell.reader();
+  const text = withoutLinks(drillWords(result, now, locale).replaceAll('\n', ' '));
   if (result.ok) {
     vscode.window.showInformationMessage(text);
     return result;

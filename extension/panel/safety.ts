@@ -251,7 +251,7 @@ function provenWords(drill: Status['lastDrill'], { now, locale }: Reader): strin
   }
   return drill.provenAt === undefined
     ? say(locale, '{when}: the trial restore failed', { when })
-    : say(locale, '{when}: the trial restore failed; the last good one is from {day}', {
+    : say(locale, '{when}: the trial restore failed; the backup of {day} came back whole', {
         when,
         day: dayOf(drill.provenAt, now, locale),
       });

@@ -107,7 +107,7 @@ test('that a backup was proven restorable is told with its day, and so is that i
     proven('good')?.value,
     '19 November: 41 files came back as they were backed up, and 5 databases in them are sound',
   );
-  t.is(proven('unproven')?.value, '19 November: the trial restore failed; the last good one is from 12 November');
+  t.is(proven('unproven')?.value, '19 November: the trial restore failed; the backup of 12 November came back whole');
   t.is(proven('bare')?.value, 'Not tried yet');
   t.deepEqual(proven('good')?.action?.intent, { do: 'run', command: 'signet.proveRestorable' });
 });

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { drillLines, drillWords } from '../../extension/drill-words.ts';
+import { drillLines } from '../../extension/drill-lines.ts';
 import { planLines, planWords, tidiedWords } from '../../extension/tidy-words.ts';
 import { repairedWords } from '../../protocol/repair-words.ts';
 import type { DrillResult, ForgetEntry, ForgetResult, KeepReason, PruneResult } from '../../protocol/status.ts';
@@ -98,14 +98,7 @@ const drilled: DrillResult = {
   problems: [],
 };
 
-test('a trial restore says what came back, and counts databases only where they could be opened', t => {
-  t.is(
-    drillWords(drilled, locale),
-    'Proven restorable: 41 files of WhatsApp and Claude Code, 31 MB, came back as they were backed up. 1 database in them is sound.',
-  );
-});
-
-test('one that failed says how many problems there are, and the list names them', t => {
+test('the list of a trial restore names what did not come back, and databases that lack messages', t => {
   const failed: DrillResult = {
     ...drilled,
     ok: false,
@@ -114,9 +107,6 @@ test('one that failed says how many problems there are, and the list names them'
     more: { problems: 4 },
   };
   t.regex(
-    drillWords(failed, locale),
-    /^The trial restore failed: 5 problems in 41 files of WhatsApp and Claude Code\./,
-  );
   t.deepEqual(drillLines(failed, locale), [
     'a/photo.jpg: A part of the backup is missing in the cloud.',
     'a/msgstore.db: 9 of 10 messages',
