@@ -51,7 +51,7 @@ export function stateModel(known: Known, { now, locale }: Reader, chosen?: strin
     case 'needs you':
       return { ...common, icon: 'warning', tone: 'warn', ...needActions(status, locale) };
     case 'good':
-      return { ...common, ...goodState(status, locale) };
+      return { ...common, lines: [...common.lines, ...trialLines(status, locale)], ...goodState(status, locale) };
   }
 }
 
@@ -239,6 +239,15 @@ function needActions({ remote, lastError }: Status, locale: Locale): Buttons {
     default:
       return { primary: backUp(say(locale, 'Try Again')), others: [] };
   }
+}
+
+/** Why the mark warns although all is backed up. */
+function trialLines({ lastDrill }: Status, locale: Locale): StateModel['lines'] {
+  return lastDrill?.ok === false
+    ? lines(
+        say(locale, 'The newest trial restore failed: not all of it may come back. Back up now, and prove it again.'),
+      )
+    : [];
 }
 
 /** In the order of `sentenceFor`, whose words stand beside it. */

@@ -109,6 +109,7 @@ test('that a backup was proven restorable is told with its day, and so is that i
   );
   t.is(proven('unproven')?.value, '19 November: the trial restore failed; the backup of 12 November came back whole');
   t.is(proven('bare')?.value, 'Not tried yet');
+  t.regex(panelOf('unproven').state.lines.at(-1)?.[0]?.text ?? '', /^The newest trial restore failed/);
   t.deepEqual(proven('good')?.action?.intent, { do: 'run', command: 'signet.proveRestorable' });
 });
 
