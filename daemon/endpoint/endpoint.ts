@@ -45,6 +45,8 @@ export const requests = {
   finishRestore: messages.finishRestore,
   verify: messages.verify,
   drill: messages.drill,
+  showAlarms: messages.showAlarms,
+  acknowledgeAlarm: messages.acknowledgeAlarm,
   unlock: messages.unlock,
   lock: messages.lock,
   history: messages.history,

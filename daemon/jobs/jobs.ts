@@ -37,6 +37,7 @@ import { type ChosenSettings, chosenSettings } from './chosen-settings.ts';
 import { Clouds, isCloud } from './clouds.ts';
 import { Credentials } from './credentials.ts';
 import { DeleteBackup } from './delete-backup.ts';
+import { newestOf } from './devices.ts';
 import { Drills } from './drills.ts';
 import type { Engine, EngineCall } from './engine.ts';
 import * as engine from './engine-messages.ts';
@@ -499,7 +500,8 @@ export class Jobs {
         const isNewPassword = !made.joined || (vault.known !== undefined && secrets.recoveryKey !== undefined);
         if (isNewPassword) this.#remembered.passwordSet();
         const snapshots = this.#repository?.snapshots ?? 0;
-        return { ...made, snapshots, ...(recoveryKey !== undefined && { recoveryKey }) };
+        const newest = made.joined ? newestOf(this.#remembered.devices) : undefined;
+        return { ...made, snapshots, ...newest, ...(recoveryKey !== undefined && { recoveryKey }) };
       } catch (error) {
         await this.#unlocking.forget();
         throw error;

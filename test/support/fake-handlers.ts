@@ -267,6 +267,8 @@ export function fakeHandlers(changes: Partial<Handlers> = {}, asked: Asked[] = [
     }),
     verify: async () => verifyResult,
     drill: async () => drillResult,
+    showAlarms: async () => ({ alarms: [] }),
+    acknowledgeAlarm: async () => ({ alarms: [] }),
     unlock: async () => ({}),
     lock: async () => ({}),
     discoverSources: async () => [],
