@@ -1,10 +1,11 @@
 // Somebody deletes the newest backup from the folder of the copies by hand, with what announced it: the editor says so wherever people look, names
-// the backup, and keeps it in sight where backups are listed. Before, a trial restore is made by command. SIGNET_SCREENS=<folder> keeps pictures.
+// the backup, and keeps it in sight where backups are listed, until its owner decided with the password. Before, a trial restore is made by command. SIGNET_SCREENS=<folder> keeps pictures.
 
 import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { desk } from '../support/desk.ts';
+import { password } from '../support/installation.ts';
 
 test('a backup that disappears from its place is missed by name, and one that is there is proven restorable', async t => {
   t.timeout(240_000);
@@ -38,4 +39,14 @@ test('a backup that disappears from its place is missed by name, and one that is
   await panel.locator('.state li', { hasText: 'Backup 2' }).waitFor();
   await panel.locator('button', { hasText: 'Check Again' }).waitFor();
   await picture('alarm');
+
+  await panel.locator('button', { hasText: 'I removed them myself' }).click();
+  await workbench.answer('I removed them myself', password);
+  const dialog = workbench.dialog().filter({ hasText: 'Forget 1 backup?' });
+  await dialog.locator('.monaco-button', { hasText: 'Forget Them' }).click();
+  await workbench.notification('The alarm is settled.').waitFor();
+  await workbench.row('All backed up').waitFor();
+  await panel.locator('h1', { hasText: 'Everything is backed up' }).waitFor();
+  t.is((await signet.signet(['status', '--check'])).code, 0);
+  await picture('settled');
 });
