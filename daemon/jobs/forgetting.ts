@@ -9,12 +9,13 @@ import { isLoss, SignetError } from '../base/errors.ts';
 import { claimedBackup, writeHead } from '../heads/heads.ts';
 import type { StandingSnapshot } from '../heads/model.ts';
 import type { Remote } from '../remotes/remote.ts';
-import type { Repository, SnapshotId } from '../repository/model.ts';
+import type { Repository, SnapshotId, Upkeep } from '../repository/model.ts';
 import type { Witness } from '../state/model.ts';
 import { bounded, inAnswer, moreOf } from './bounded.ts';
 import { devicesOf } from './devices.ts';
 import type { EngineProgress, ForgetOrder, ForgetOutcome } from './engine-messages.ts';
-import { ofDevice, readHistory, resolveSnapshot, type SnapshotHistory } from './history.ts';
+import { ofDevice, resolveSnapshot, type SnapshotHistory } from './history.ts';
+import { quietHistory } from './quiet-place.ts';
 import { type Candidate, jumpMs, keptByAge, type NewestCaptures, planRetention } from './retention.ts';
 
 /** A head holds a megabyte; what goes beyond this takes further ones. */
@@ -23,6 +24,7 @@ const mostInOneHead = 2000;
 export interface ForgetContext {
   readonly remote: Remote;
   readonly repository: Repository;
+  readonly removeSnapshots: Upkeep['removeSnapshots'];
   readonly headsKey: Uint8Array;
   readonly order: ForgetOrder;
   /** What was read of the captures in snapshots before: they never change. */
@@ -47,7 +49,7 @@ export async function runForget(context: ForgetContext): Promise<ForgetOutcome> 
   report(context, 'preparing');
   if (order.dryRun) {
     await repository.readIndex({ signal: context.signal });
-    const history = await quietHistory(context, order.witness);
+    const history = await look(context, order.witness);
     return outcomeOf(history, await planOf(context, history), order.witness);
   }
   const lock = await repository.lock('exclusive', { signal: context.signal });
@@ -62,16 +64,19 @@ export async function runForget(context: ForgetContext): Promise<ForgetOutcome> 
 
 async function carryOut(context: ForgetContext): Promise<ForgetOutcome> {
   let { witness } = context.order;
-  const history = await quietHistory(context, witness);
+  const history = await look(context, witness);
   const plan = await planOf(context, history);
   const goes = new Set(plan.forget);
-  for (let now = history; ; now = await quietHistory(context, witness)) {
+  for (let now = history; ; now = await look(context, witness)) {
     const left = now.snapshots.filter(({ id }) => goes.has(id));
     const batch = left.slice(0, mostInOneHead);
     if (batch.length > 0) {
       witness = await announceGone(context, now, batch, witness);
-      report(context, 'storing', goes.size - left.length, goes.size);
-      await removeSnapshots(context, batch);
+      report(context, 'deleting', goes.size - left.length, goes.size);
+      await context.removeSnapshots(
+        batch.map(({ id }) => id),
+        { signal: context.signal },
+      );
     }
     if (batch.length < left.length) continue;
     const stay = history.snapshots.filter(({ id }) => !goes.has(id));
@@ -79,26 +84,8 @@ async function carryOut(context: ForgetContext): Promise<ForgetOutcome> {
   }
 }
 
-/** Each is gone when this returns, or the next time finds it again. */
-async function removeSnapshots({ remote, signal }: ForgetContext, batch: readonly StandingSnapshot[]): Promise<void> {
-  for (const { id } of batch) await remote.remove(`snapshots/${id}`, { signal });
-}
-
-/** A look in which nothing is wrong: what is deleted while the place shows an old copy may be all that proves it. */
-async function quietHistory(context: ForgetContext, witness: Witness): Promise<SnapshotHistory> {
-  const { order } = context;
-  const history = await readHistory({ ...context, witness });
-  const [finding] = history.findings;
-  if (finding !== undefined) {
-    const isArriving = order.isSynced && finding.device !== undefined && finding.device !== order.device.id;
-    throw new SignetError('E_ALARM', finding.detail, {
-      params: { alarm: finding.code, ...(isArriving && { arriving: true }) },
-    });
-  }
-  if (!history.heads.isWritable) {
-    throw new SignetError('E_VERSION', 'a newer version wrote here and asks older ones to read only');
-  }
-  return history;
+function look({ order, ...context }: ForgetContext, witness: Witness): Promise<SnapshotHistory> {
+  return quietHistory({ ...context, witness, isSynced: order.isSynced });
 }
 
 async function planOf(context: ForgetContext, history: SnapshotHistory): Promise<Plan> {

@@ -3,6 +3,7 @@
 
 import type { CaptureFacts } from '../archive/browse.ts';
 import type { Clock } from '../base/clock.ts';
+import type { CallOptions } from '../remotes/remote.ts';
 import type { SnapshotId } from '../repository/model.ts';
 import * as engine from './engine-messages.ts';
 import { runForget } from './forgetting.ts';
@@ -36,7 +37,10 @@ export class TidyRequests {
     if (this.#captures?.of !== session) this.#captures = { of: session, known: new Map() };
     const captures = this.#captures.known;
     try {
-      return await runForget({ ...session, order, captures, clock, randomBytes, onProgress, signal });
+      const removeSnapshots = async (ids: readonly SnapshotId[], call: CallOptions = {}): Promise<void> => {
+        for (const id of ids) await session.remote.remove(`snapshots/${id}`, call);
+      };
+      return await runForget({ ...session, removeSnapshots, order, captures, clock, randomBytes, onProgress, signal });
     } finally {
       if (!order.dryRun) onRemoved();
     }
