@@ -29,6 +29,7 @@ import type { PlaceFacts } from '../remotes/remote.ts';
 import type { SourceSetting, Witness } from '../state/model.ts';
 import type { CopyOccasion, CopyOutcome, HealOutcome } from './copying.ts';
 import type { KnownDevice } from './devices.ts';
+import type { DrillLook } from './drill.ts';
 import type { RetentionRules } from './retention.ts';
 
 /** What an opened repository tells about itself. */
@@ -275,6 +276,17 @@ export const restore = request<RestoreOrder, RestoreResult>('restore');
 export const stage = request<StageOrder, Staged>('stage');
 /** Merges what stock restic restored apart: databases and their logs. */
 export const finishRestore = request<{ readonly folder: string }, FinishResult>('finishRestore');
+export interface DrillOrder {
+  /** Whose snapshots; those of all devices where it has none. */
+  readonly device: string;
+  readonly source?: string;
+  /** 0: the newest, 1: the one before, … */
+  readonly back: number;
+  readonly turn: number;
+  readonly must: readonly string[];
+}
+/** Restores a sample of one snapshot on trial; null when there is none so far back, or it does not hold the source. */
+export const drill = request<DrillOrder, DrillLook | null>('drill');
 export const verify = request<{ readonly readDataPercent: number; readonly witness: Witness }, VerifyResult>('verify');
 /** Takes snapshots out of the backup; their content stays until it is pruned. */
 export const forget = request<ForgetOrder, ForgetOutcome>('forget');
