@@ -9,7 +9,7 @@ import { isLoss, SignetError } from '../base/errors.ts';
 import { claimedBackup, writeHead } from '../heads/heads.ts';
 import type { StandingSnapshot } from '../heads/model.ts';
 import type { Remote } from '../remotes/remote.ts';
-import type { Repository, SnapshotId, Upkeep } from '../repository/model.ts';
+import type { Repository, SnapshotId } from '../repository/model.ts';
 import type { Witness } from '../state/model.ts';
 import { bounded, inAnswer, moreOf } from './bounded.ts';
 import { devicesOf } from './devices.ts';
@@ -24,7 +24,6 @@ const mostInOneHead = 2000;
 export interface ForgetContext {
   readonly remote: Remote;
   readonly repository: Repository;
-  readonly removeSnapshots: Upkeep['removeSnapshots'];
   readonly headsKey: Uint8Array;
   readonly order: ForgetOrder;
   /** What was read of the captures in snapshots before: they never change. */
@@ -73,7 +72,7 @@ async function carryOut(context: ForgetContext): Promise<ForgetOutcome> {
     if (batch.length > 0) {
       witness = await announceGone(context, now, batch, witness);
       report(context, 'deleting', goes.size - left.length, goes.size);
-      await context.removeSnapshots(
+      await context.repository.removeSnapshots(
         batch.map(({ id }) => id),
         { signal: context.signal },
       );

@@ -18,7 +18,7 @@ const mostNotes = 200_000;
 
 export interface PruneContext {
   readonly remote: Remote;
-  readonly repository: Repository & Upkeep;
+  readonly repository: Repository;
   readonly headsKey: Uint8Array;
   readonly clock: Pick<Clock, 'now'>;
   readonly onProgress: (step: EngineProgress) => void;

@@ -1,13 +1,13 @@
-// What the engine is asked about the room that backups take: taking snapshots out. The opened backup and how it is told of progress are the
-// server's.
+// What the engine is asked about the room that backups take: taking snapshots out, letting go of what nothing needs, and
+// writing the index anew. The opened backup and how it is told of progress are the server's.
 
 import type { CaptureFacts } from '../archive/browse.ts';
 import type { Clock } from '../base/clock.ts';
-import type { CallOptions } from '../remotes/remote.ts';
 import type { SnapshotId } from '../repository/model.ts';
 import * as engine from './engine-messages.ts';
 import { runForget } from './forgetting.ts';
 import type { Answer, PlaceRequestsOptions, Session } from './place-requests.ts';
+import { runPrune, runRepair } from './pruning.ts';
 
 export interface TidyRequestsOptions extends Pick<PlaceRequestsOptions, 'asJob' | 'onProgress'> {
   /** @throws E_VAULT_LOCKED */
@@ -28,7 +28,14 @@ export class TidyRequests {
   }
 
   listen(answer: Answer): void {
-    answer(engine.forget, (order, signal) => this.#options.asJob('attended', () => this.#forget(order, signal)));
+    const { asJob, opened, clock, onProgress } = this.#options;
+    answer(engine.forget, (order, signal) => asJob('attended', () => this.#forget(order, signal)));
+    answer(engine.prune, (order, signal) =>
+      asJob('attended', () => runPrune({ ...opened(), clock, onProgress, signal }, order)),
+    );
+    answer(engine.repairIndex, (order, signal) =>
+      asJob('attended', () => runRepair({ ...opened(), onProgress, signal }, order)),
+    );
   }
 
   async #forget(order: engine.ForgetOrder, signal: AbortSignal): Promise<engine.ForgetOutcome> {
@@ -37,10 +44,7 @@ export class TidyRequests {
     if (this.#captures?.of !== session) this.#captures = { of: session, known: new Map() };
     const captures = this.#captures.known;
     try {
-      const removeSnapshots = async (ids: readonly SnapshotId[], call: CallOptions = {}): Promise<void> => {
-        for (const id of ids) await session.remote.remove(`snapshots/${id}`, call);
-      };
-      return await runForget({ ...session, removeSnapshots, order, captures, clock, randomBytes, onProgress, signal });
+      return await runForget({ ...session, order, captures, clock, randomBytes, onProgress, signal });
     } finally {
       if (!order.dryRun) onRemoved();
     }
