@@ -14,7 +14,8 @@ import type { Witness } from '../state/model.ts';
 import { bounded, inAnswer, moreOf } from './bounded.ts';
 import { devicesOf } from './devices.ts';
 import type { EngineProgress, ForgetOrder, ForgetOutcome } from './engine-messages.ts';
-import { ofDevice, resolveSnapshot, type SnapshotHistory } from './history.ts';
+import { ofDevice, readHistory, resolveSnapshot, type SnapshotHistory } from './history.ts';
+import { lookOutcome } from './look.ts';
 import { quietHistory } from './quiet-place.ts';
 import { type Candidate, jumpMs, keptByAge, type NewestCaptures, planRetention } from './retention.ts';
 
@@ -49,7 +50,7 @@ export async function runForget(context: ForgetContext): Promise<ForgetOutcome> 
   if (order.dryRun) {
     await repository.readIndex({ signal: context.signal });
     const history = await look(context, order.witness);
-    return outcomeOf(history, await planOf(context, history), order.witness);
+    return outcomeOf(context, history, await planOf(context, history), order.witness);
   }
   const lock = await repository.lock('exclusive', { signal: context.signal });
   const held = { ...context, signal: AbortSignal.any([context.signal, lock.signal]) };
@@ -78,8 +79,10 @@ async function carryOut(context: ForgetContext): Promise<ForgetOutcome> {
       );
     }
     if (batch.length < left.length) continue;
-    const stay = history.snapshots.filter(({ id }) => !goes.has(id));
-    return { ...outcomeOf(history, plan, witness), snapshots: stay.length };
+    const after = await readHistory({ ...context, witness });
+    const remembered = context.order.remembered.filter(id => !goes.has(id as SnapshotId));
+    const outcome = outcomeOf(context, history, plan, witness);
+    return { ...outcome, ...lookOutcome(after, remembered), snapshots: after.snapshots.length };
   }
 }
 
@@ -248,7 +251,12 @@ async function announceGone(
   return written.witness;
 }
 
-function outcomeOf(history: SnapshotHistory, { keep, forget }: Plan, witness: Witness): ForgetOutcome {
+function outcomeOf(
+  { order }: ForgetContext,
+  history: SnapshotHistory,
+  { keep, forget }: Plan,
+  witness: Witness,
+): ForgetOutcome {
   const byId = new Map(history.snapshots.map(each => [each.id, each]));
   const entry = (id: SnapshotId, reasons: readonly KeepReason[]): ForgetEntry[] => {
     const found = byId.get(id);
@@ -271,6 +279,7 @@ function outcomeOf(history: SnapshotHistory, { keep, forget }: Plan, witness: Wi
     keep: stays.listed,
     forget: goes.listed,
     ...moreOf({ keep: stays.more, forget: goes.more }),
+    ...lookOutcome(history, order.remembered),
     witness,
     snapshots: history.snapshots.length,
     devices: devicesOf(history),

@@ -38,7 +38,7 @@ export interface TidyingOptions {
     readonly isUnlocked: () => boolean;
     readonly isPaused: () => boolean;
   };
-  readonly alarms: Pick<Alarms, 'standing' | 'assertNone'>;
+  readonly alarms: Pick<Alarms, 'standing' | 'assertNone' | 'seen' | 'saw' | 'look'>;
   readonly clockTrust: Pick<ClockTrust, 'assertRight' | 'doubtedSince' | 'confirm' | 'trustedUpTo'>;
   /** What lies in the place from now on. */
   readonly onPlace: (stored: { readonly snapshots?: number; readonly sizeBytes?: number }) => void;
@@ -69,13 +69,13 @@ export class Tidying {
       needed(secrets.password, 'password');
       await session.prove(secrets);
     }
-    return session.queue.run('tidy', call, (signal, onProgress) => this.#forget(wish, signal, onProgress));
+    return this.#told(session.queue.run('tidy', call, (signal, onProgress) => this.#forget(wish, signal, onProgress)));
   }
 
   async #forget(wish: ForgetWish, signal: AbortSignal, onProgress: Progress): Promise<ForgetResult> {
-    const { engine: worker, state, deviceId, clockTrust, onPlace, sawDevices } = this.#options;
+    const { engine: worker, state, deviceId, clockTrust, alarms, onPlace, sawDevices } = this.#options;
     const { snapshots, device = deviceId, dryRun = false, clockIsRight = false } = wish;
-    this.#options.alarms.assertNone();
+    alarms.assertNone();
     if (snapshots === undefined && !clockIsRight) clockTrust.assertRight();
     return this.#withWitness(async ({ witness, stateKey }) => {
       const { settings } = this.#options.session;
@@ -87,14 +87,16 @@ export class Tidying {
         rules: { keepAllHours, keepHourlyDays, keepDailyDays, keepWeeklyWeeks, keepMonthlyMonths },
         timeZone: new Intl.DateTimeFormat().resolvedOptions().timeZone,
         witness,
+        remembered: alarms.seen.snapshots.map(({ id }) => id),
         isSynced: settings().syncedBy !== null,
         trustedUpTo: clockIsRight ? Number.MAX_SAFE_INTEGER : clockTrust.trustedUpTo,
         dryRun,
       };
       const outcome = await worker.ask(engine.forget, order, { signal, onProgress });
-      const { witness: seen, snapshots: count, devices, newestAt, ...result } = outcome;
+      const { witness: seen, snapshots: count, devices, newestAt, findings, seen: place, missing, ...result } = outcome;
       if (!dryRun) {
         await state.saveWitness(seen, stateKey);
+        alarms.saw({ findings, seen: place, missing });
         if (clockIsRight) {
           clockTrust.confirm(newestAt === undefined ? undefined : Date.parse(newestAt));
           this.#noteUnnamed({}); // what was noted by the wrong clock says nothing of 48 hours
@@ -111,7 +113,7 @@ export class Tidying {
   async prune(dryRun: boolean, call: JobCall): Promise<PruneResult> {
     const { session } = this.#options;
     await session.ready();
-    return session.queue.run('tidy', call, (signal, onProgress) => this.#prune(dryRun, signal, onProgress));
+    return this.#told(session.queue.run('tidy', call, (signal, onProgress) => this.#prune(dryRun, signal, onProgress)));
   }
 
   async #prune(dryRun: boolean, signal: AbortSignal, onProgress: Progress): Promise<PruneResult> {
@@ -143,6 +145,16 @@ export class Tidying {
       session.stateKey(); // it may have been locked while others had their turn
       return worker.ask(engine.repairIndex, { dryRun }, { signal, onProgress });
     });
+  }
+
+  /** What was found under the lock stands on the board before anybody is told. */
+  async #told<Result>(job: Promise<Result>): Promise<Result> {
+    try {
+      return await job;
+    } catch (error) {
+      if (isCode(error, 'E_ALARM')) await this.#options.alarms.look({ isForced: true });
+      throw error;
+    }
   }
 
   /** After a backup: once a week, where its owner chose so and nothing speaks against it. Never rejects. */

@@ -88,7 +88,7 @@ withRestic('sixty days of backups are thinned out, and their room is free 48 hou
   t.true(bytesIn(join(path, 'data')) < 0.6 * all, `${bytesIn(join(path, 'data'))} of ${all}`);
   judge(t, restic, path);
   await restorable(kept);
-  t.deepEqual(await kit.connection.sendRequest(engine.findings, { witness: kit.witness }), []);
+  t.deepEqual(await kit.findings(), []);
 
   writeFileSync(join(kit.source, 'chat.txt'), 'one more');
   const { snapshot = '' } = await kit.backUp();
@@ -126,6 +126,7 @@ test('forget, prune and repair index do by command what their dry runs said', as
     [newest, made[1]],
   );
   t.is((await signet.status()).repository?.snapshots, 2);
+  t.deepEqual((await signet.status()).alarms, [], 'what was forgotten is missed by nobody');
 
   t.is((await signet.signet(['forget', newest])).errorCode(), 'E_USAGE');
   t.is(

@@ -37,6 +37,8 @@ export interface EngineKit {
   backUp(changes?: Partial<engine.BackupOrder>): Promise<engine.BackupOutcome>;
   /** By the usual numbers, in UTC, unless the order says otherwise. */
   forget(changes?: Partial<engine.ForgetOrder>): Promise<engine.ForgetOutcome>;
+  /** What an honest place would not show. @param witness of another machine */
+  findings(witness?: engine.BackupOrder['witness']): Promise<engine.BackupOutcome['findings']>;
   /** What this machine remembers of the place. */
   readonly witness: engine.BackupOrder['witness'];
 }
@@ -107,6 +109,9 @@ export async function engineKit(
     get witness() {
       return witness;
     },
+    async findings(of = witness) {
+      return (await connection.sendRequest(engine.look, { witness: of, remembered: [] })).findings;
+    },
     async forget(changes = {}) {
       const { keepAllHours, keepHourlyDays, keepDailyDays, keepWeeklyWeeks, keepMonthlyMonths } =
         defaultSettings('bench');
@@ -116,6 +121,7 @@ export async function engineKit(
         rules: { keepAllHours, keepHourlyDays, keepDailyDays, keepWeeklyWeeks, keepMonthlyMonths },
         timeZone: 'UTC',
         witness,
+        remembered: [],
         isSynced: false,
         trustedUpTo: 0,
         dryRun: false,
@@ -128,7 +134,8 @@ export async function engineKit(
       await clock.advance(60_000);
       const sources = [{ id: sourceId, profile: 'generic', label: 'chats', root: source, captureNow: true }];
       const known = packsListedAt === undefined ? {} : { packsListedAt };
-      const order = { reason: 'user', device, sources, memory: null, witness, ...known, ...changes } as const;
+      const plain = { reason: 'user', device, sources, memory: null, witness, remembered: [] } as const;
+      const order = { ...plain, ...known, ...changes };
       const outcome = await connection.sendRequest(engine.backup, order);
       ({ witness, packsListedAt } = outcome);
       return outcome;

@@ -70,9 +70,9 @@ test('the dry run of sixty days says what then goes, and what stays can be read'
     const { bytes } = await kit.connection.sendRequest(engine.read, { snapshot: id, path, offset: 0, length: 100 });
     t.is(Buffer.from(bytes).toString(), texts.get(id) ?? '');
   }
-  t.deepEqual(await kit.connection.sendRequest(engine.findings, { witness: kit.witness }), []);
+  t.deepEqual(await kit.findings(), []);
   await backUpAfter(kit, hour, 'one more');
-  t.deepEqual(await kit.connection.sendRequest(engine.findings, { witness: kit.witness }), []);
+  t.deepEqual(await kit.findings(), []);
 });
 
 test('ages are measured against the newest backup: a year without one forgets nothing', async t => {
@@ -106,7 +106,7 @@ test('the head stands before any snapshot goes, and what a crash leaves goes the
   const after = await standing(kit);
   const left = Object.keys(after).filter(id => after[id] === false);
   t.true(left.length > 0, 'no head names them any more');
-  t.deepEqual(await kit.connection.sendRequest(engine.findings, { witness: kit.witness }), []);
+  t.deepEqual(await kit.findings(), []);
   const again = await kit.forget();
   t.deepEqual(ids(again.forget).toSorted(), left.toSorted());
   t.deepEqual(stored(kit).toSorted(), ids(again.keep).toSorted());
@@ -164,7 +164,7 @@ test('those that are named go, but never the newest', async t => {
   t.is(await refused(t, kit.forget({ snapshots: ['latest'] })), 'E_USAGE');
   t.is(await refused(t, kit.forget({ snapshots: [first] })), 'E_NOT_FOUND');
   t.is(stored(kit).length, 4);
-  t.deepEqual(await kit.connection.sendRequest(engine.findings, { witness: kit.witness }), []);
+  t.deepEqual(await kit.findings(), []);
 });
 
 test("another computer's go only when that one is named, and are missed by nobody", async t => {
@@ -176,7 +176,7 @@ test("another computer's go only when that one is named, and are missed by nobod
   for (const text of ['a', 'b']) {
     await kit.clock.advance(60_000);
     writeFileSync(join(kit.source, 'chat.txt'), `theirs ${text}`);
-    const order = { reason: 'user', device: other, sources, memory: null, witness } as const;
+    const order = { reason: 'user', device: other, sources, memory: null, witness, remembered: [] } as const;
     const outcome = await kit.connection.sendRequest(engine.backup, order);
     ({ witness } = outcome);
     theirs.push(outcome.snapshot ?? '');
@@ -192,8 +192,8 @@ test("another computer's go only when that one is named, and are missed by nobod
   t.false(stored(kit).some(id => theirs.includes(id)));
   // Its own head goes on naming them. Neither it nor this computer misses them, however many heads follow.
   for (let n = 0; n < 3; n++) {
-    t.deepEqual(await kit.connection.sendRequest(engine.findings, { witness: kit.witness }), []);
-    t.deepEqual(await kit.connection.sendRequest(engine.findings, { witness }), []);
+    t.deepEqual(await kit.findings(), []);
+    t.deepEqual(await kit.findings(witness), []);
     await backUpAfter(kit, hour, `later ${n}`);
   }
 });
