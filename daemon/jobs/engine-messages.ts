@@ -124,6 +124,14 @@ export interface ForgetOrder {
   readonly dryRun: boolean;
 }
 
+/** By what the snapshots of a device are forgotten by themselves. */
+export interface KeptBy {
+  readonly device: string;
+  readonly rules: RetentionRules;
+  /** IANA name. */
+  readonly timeZone: string;
+}
+
 export interface PruneOrder extends Pick<ForgetOrder, 'witness' | 'isSynced' | 'dryRun'> {
   /** By pack: since when this computer has seen that no index names it, milliseconds since 1970. */
   readonly notes: Readonly<Record<string, number>>;
@@ -258,7 +266,7 @@ export const backup = request<BackupOrder, BackupOutcome>('backup');
 /** Whether a backup would find nothing new, by a look at the sources alone. */
 export const findsNothing = request<Pick<BackupOrder, 'sources' | 'memory'>, boolean>('findsNothing');
 export const snapshots = request<
-  { readonly offset: number; readonly limit: number },
+  { readonly offset: number; readonly limit: number; readonly keptBy?: KeptBy },
   { readonly entries: readonly SnapshotEntry[]; readonly total: number; readonly devices: readonly KnownDevice[] }
 >('snapshots');
 /** One snapshot and what it holds of each source. */

@@ -69,7 +69,7 @@ import {
 } from './setup.ts';
 import { SourceList, type SourceListOptions } from './source-list.ts';
 import { statusOf } from './status.ts';
-import { Tidying } from './tidying.ts';
+import { keptBy, Tidying } from './tidying.ts';
 import { Unlocking } from './unlocking.ts';
 import type { UsableKeychain } from './usable-keychain.ts';
 
@@ -313,6 +313,10 @@ export class Jobs {
       ...options,
       past: this.#past,
       sources: () => this.#settings.orDefault.sources,
+      keptBy: () => {
+        const settings = this.#settings.orDefault;
+        return settings.tidyUp ? { keptBy: { device: this.#deviceId, ...keptBy(settings) } } : {};
+      },
       use: async () => {
         await this.#ready();
         this.#unlocking.used();
