@@ -152,7 +152,7 @@ export interface ForgetOutcome extends Omit<ForgetResult, 'type' | 'dryRun'>, Lo
   /** How many there are now. */
   readonly snapshots: number;
   readonly devices: readonly KnownDevice[];
-  /** RFC 3339: of this computer's newest head. */
+  /** RFC 3339: of this computer's newest backup. */
   readonly newestAt?: string;
 }
 

@@ -4,17 +4,17 @@ import type { SnapshotEntry } from '../../protocol/status.ts';
 import { claimedBackup } from '../heads/heads.ts';
 import type { SnapshotId } from '../repository/model.ts';
 import type { KeptBy } from './engine-messages.ts';
-import type { SnapshotHistory } from './history.ts';
+import { newestBackupAt, type SnapshotHistory } from './history.ts';
 import { keptUntil } from './retention.ts';
 
 /** Milliseconds since 1970; absent as `SnapshotEntry.keptUntil` is. */
 export function keptUntilIn(
-  { heads, snapshots }: Pick<SnapshotHistory, 'heads' | 'snapshots'>,
+  history: Pick<SnapshotHistory, 'heads' | 'snapshots'>,
   { device, rules, timeZone }: KeptBy,
 ): ReadonlyMap<SnapshotId, number> {
-  const now = Date.parse(heads.of(device)?.time ?? '');
-  if (Number.isNaN(now)) return new Map();
-  const own = snapshots.flatMap(({ id, snapshot, standing }) => {
+  const now = newestBackupAt(history, device);
+  if (now === undefined || Number.isNaN(now)) return new Map();
+  const own = history.snapshots.flatMap(({ id, snapshot, standing }) => {
     const claimed = claimedBackup(snapshot);
     if (standing !== 'announced' || claimed?.device !== device) return [];
     return [{ id, at: Date.parse(snapshot.time), seq: claimed.seq }];

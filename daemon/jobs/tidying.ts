@@ -155,12 +155,13 @@ export class Tidying {
     });
   }
 
-  /** What was found under the lock stands on the board before anybody is told. */
+  /** What was found under the lock stands on the board before anybody is told; what broke off in the middle is looked at. */
   async #told<Result>(job: Promise<Result>): Promise<Result> {
     try {
       return await job;
     } catch (error) {
-      if (isCode(error, 'E_ALARM')) await this.#options.alarms.look({ isForced: true });
+      const looked = this.#options.alarms.look({ isForced: true });
+      if (isCode(error, 'E_ALARM')) await looked;
       throw error;
     }
   }
