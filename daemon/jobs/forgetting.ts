@@ -280,7 +280,7 @@ function outcomeOf(
     witness,
     snapshots: history.snapshots.length,
     devices: devicesOf(history),
-    ...(newestAt !== undefined && { newestAt: rfc3339(newestAt) }),
+    ...(newestAt !== undefined && !Number.isNaN(newestAt) && { newestAt: rfc3339(newestAt) }),
   };
 }
 
