@@ -62,6 +62,9 @@ export function handlersOf({ jobs, vault, clock, pid, stop, ...asGiven }: Handle
     acknowledgeAlarm: async (decision, call) => ({
       alarms: await jobs.acknowledging.decide(decision, given(call.secrets), call),
     }),
+    forget: (wish, call) => jobs.tidying.forget(wish, given(call.secrets), call),
+    prune: ({ dryRun = false }, call) => jobs.tidying.prune(dryRun, call),
+    repairIndex: ({ dryRun = false }, call) => jobs.tidying.repairIndex(dryRun, call),
     unlock: async (_, { secrets }) => {
       await jobs.unlock(given(secrets));
       return {};

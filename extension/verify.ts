@@ -3,8 +3,8 @@
 
 import * as vscode from 'vscode';
 import { repairIndex, verify } from '../protocol/messages.ts';
-import { repairedWords } from '../protocol/repair-words.ts';
 import type { RepairResult, VerifyResult } from '../protocol/status.ts';
+import { repairWords } from '../protocol/tidy-words.ts';
 import { damageWords, verifiedWords } from '../protocol/verify-words.ts';
 import { unlocked } from './keys-needed.ts';
 import { withoutLinks } from './plain-text.ts';
@@ -89,6 +89,6 @@ export const repairBackupIndex: Command<readonly [], RepairResult> = async shell
   const result = await withJobProgress(shell, vscode.l10n.t('Repairing the index'), repairIndex, {});
   for (const { object, code, detail } of result.problems) shell.log.warn(`repair: ${code}: ${object}: ${detail}`);
   const show = result.problems.length > 0 ? vscode.window.showWarningMessage : vscode.window.showInformationMessage;
-  show(repairedWords(result, shell.reader().locale));
+  show(repairWords(result, shell.reader().locale).join(' '));
   return result;
 };

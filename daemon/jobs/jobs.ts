@@ -34,6 +34,7 @@ import { AutomaticBackups, type StartWatching } from './automatic.ts';
 import { Backups } from './backups.ts';
 import { Browsing } from './browsing.ts';
 import { type ChosenSettings, chosenSettings } from './chosen-settings.ts';
+import { type Boot, ClockTrust } from './clock-trust.ts';
 import { Clouds, isCloud } from './clouds.ts';
 import { Credentials } from './credentials.ts';
 import { DeleteBackup } from './delete-backup.ts';
@@ -70,6 +71,7 @@ import {
 } from './setup.ts';
 import { SourceList, type SourceListOptions } from './source-list.ts';
 import { statusOf } from './status.ts';
+import { keptBy, Tidying } from './tidying.ts';
 import { Unlocking } from './unlocking.ts';
 import type { UsableKeychain } from './usable-keychain.ts';
 
@@ -95,6 +97,7 @@ export interface JobsOptions
   /** An engine and a state apart from those in use, for a backup that is started afresh. */
   readonly openBeside: () => Promise<Beside>;
   readonly machineId: string;
+  readonly boot: Boot;
   readonly keychain: UsableKeychain;
   readonly session: KeptSession;
   readonly phone: KeptPhone;
@@ -124,6 +127,8 @@ export class Jobs {
   readonly mirrors: Mirrors;
   readonly left: LeftPlaces;
   readonly deleting: DeleteBackup;
+  /** What is kept of the backups, and the room they take. */
+  readonly tidying: Tidying;
   /** Restores into original places, and how they are undone. */
   readonly originals: Originals;
   /** Trial restores. */
@@ -142,6 +147,7 @@ export class Jobs {
   /** Into the backups that are kept. */
   readonly browsing: Browsing;
   readonly #remembered: Remembered;
+  readonly #clockTrust: ClockTrust;
   #repository: Status['repository'] = null;
   #reachable: boolean | null = null;
   /** Nothing begins by itself before. */
@@ -186,6 +192,14 @@ export class Jobs {
     this.#restores = new RestoreRecords(options.state.restores);
     this.#past = new PastRuns(options.state.history);
     this.#remembered = new Remembered({ ...options, onChanged: () => this.#changed() });
+    this.#clockTrust = new ClockTrust({
+      ...options,
+      memory: options.state.facts,
+      newestAt: () => {
+        const own = this.#remembered.devices?.find(({ id }) => id === this.#deviceId);
+        return own === undefined ? undefined : Date.parse(own.at);
+      },
+    });
     this.#unlocking = new Unlocking({
       ...options,
       queue: this.#queue,
@@ -284,6 +298,17 @@ export class Jobs {
       alarms: () => this.alarms.standing,
       lockFindings: (signal: AbortSignal) => this.credentials.findings(signal),
     };
+    this.tidying = new Tidying({
+      ...options,
+      deviceId: this.#deviceId,
+      session: { ...session, isPaused: () => this.#automatic.pausedUntil !== null },
+      alarms: this.alarms,
+      clockTrust: this.#clockTrust,
+      onPlace: stored => {
+        if (this.#repository !== null) this.#repository = { ...this.#repository, ...stored };
+      },
+      sawDevices: devices => this.#remembered.sawDevices(devices),
+    });
     this.mirrors = new Mirrors({ ...options, session: { ...session, ...standing }, onChanged: () => this.#changed() });
     this.left = new LeftPlaces({ ...options, session });
     const unset = { ...session, unset: () => this.#unset() };
@@ -315,6 +340,10 @@ export class Jobs {
       ...options,
       past: this.#past,
       sources: () => this.#settings.orDefault.sources,
+      keptBy: () => {
+        const settings = this.#settings.orDefault;
+        return settings.tidyUp ? { keptBy: { device: this.#deviceId, ...keptBy(settings) } } : {};
+      },
       use: async () => {
         await this.#ready();
         this.#unlocking.used();
@@ -396,6 +425,7 @@ export class Jobs {
         ...backupNotices({ ...incidents, now: clock.now() }),
         ...this.#backups.notices,
         ...this.drills.notices,
+        ...this.#clockTrust.notices,
         ...this.originals.notices,
         ...this.#unlocking.notices,
         ...this.mirrors.notices(this.#settings.orDefault.mirrors),
@@ -636,7 +666,9 @@ export class Jobs {
     const result = await this.#backups.run(reason, sourceIds, call);
     void this.mirrors.follow(result.snapshot !== undefined);
     await this.alarms.lookPatiently();
-    return { ...result, alarms: this.alarms.standing };
+    const alarms = this.alarms.standing;
+    void this.tidying.follow({ ...result, alarms });
+    return { ...result, alarms };
   }
 
   /** What this machine saw last of the open repository; a new memory begins now where there is none. */

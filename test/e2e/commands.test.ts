@@ -75,7 +75,7 @@ const signs: Readonly<Record<string, Sign>> = {
   renewRecoveryKey: dialog('Make a new recovery key?'),
   verify: question('Verify Backups'),
   proveRestorable: notice('Proven restorable: '),
-  tidyUp: notice('There is nothing to tidy up: '),
+  tidyUp: notice('No backup goes, '),
   browseSnapshots: question('Browse Snapshots'),
   backUpNow: workbench => workbench.row('All backed up').filter({ hasText: 'just now' }),
   lock: workbench => workbench.row('Locked'),
