@@ -230,6 +230,9 @@ function snapshotTooltip(entry: SnapshotEntry, locale: Locale): readonly string[
       : verified === false
         ? say(locale, 'Not all of it was verified when it was made')
         : say(locale, 'Whether it was verified is not known here'),
+    entry.keptUntil === undefined
+      ? ''
+      : say(locale, 'Kept until {day}', { day: dateIn(entry.keptUntil, locale, { dateStyle: 'long' }) }),
     entry.announced ? '' : say(locale, 'None of your devices reported it.'),
     entry.standing === 'replayed' ? say(locale, 'It was forgotten, and came back in the cloud.') : '',
   ].filter(line => line !== '');

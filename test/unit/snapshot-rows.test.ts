@@ -129,6 +129,13 @@ test('what the cloud hides stands at its day, and apart where the day is not kno
   );
 });
 
+test('until when a backup is kept is told where that is known', t => {
+  const tooltip = (changes: Partial<SnapshotEntry>) =>
+    snapshotRow(entry('2026-11-23T08:55:00Z', changes), { isOneOfSeveral: false, isUnderDay: true }, reader).tooltip;
+  t.true(tooltip({ keptUntil: '2026-12-24T08:55:00Z' }).includes('Kept until 24 December 2026'));
+  t.false(tooltip({}).some(line => line.startsWith('Kept')));
+});
+
 test('hidden are the backups of alarms that tell of missing ones, each once', t => {
   const one = { id: 'aa'.repeat(32) };
   const alarms = [
