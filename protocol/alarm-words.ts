@@ -2,7 +2,7 @@
 // and editor. What is said is that of WORDS: the place of the copies is "the cloud", and everything begins with the chats being safe.
 
 import { wordsFor } from './error-words.ts';
-import { ago, capital, type Locale, moment, plural, say, size } from './formats.ts';
+import { ago, type Locale, moment, plural, say, size } from './formats.ts';
 import { placeNamed } from './place-words.ts';
 import type { Alarm, AlarmDecision, NewestBackup } from './status.ts';
 
@@ -15,7 +15,7 @@ export interface AlarmWords {
 
 /** @param place its label; '' where none is known */
 export function alarmWords(alarm: Alarm, place: string, now: number, locale: Locale = {}): AlarmWords {
-  const named = capital(place === '' ? say(locale, 'the place of your backups') : placeNamed(place, locale));
+  const named = place === '' ? say(locale, 'the place of your backups') : placeNamed(place, locale);
   return { sentence: alarmSentence(alarm, locale), ...explained(alarm, named, now, locale) };
 }
 

@@ -37,6 +37,7 @@ export type JobPhase =
   | 'finishing'
   | 'restoring'
   | 'checking'
+  | 'deleting'
   | 'cancelling';
 
 export interface JobProgress {
@@ -482,6 +483,8 @@ export interface SnapshotEntry {
   readonly conversationsChanged?: number;
   /** True when every database in it was verified when it was made; absent: not known. */
   readonly verified?: boolean;
+  /** RFC 3339: where old backups are forgotten by themselves, it stays at least until then; absent: for good, or as long as it is the newest of its kind. */
+  readonly keptUntil?: string;
   /** No device vouches for it: 'foreign' (made by another tool or by nobody known) or 'replayed' (it was forgotten and came back). */
   readonly standing?: 'foreign' | 'replayed';
 }

@@ -4,9 +4,9 @@
 
 import type { ForgetEntry, KeepReason } from '../../protocol/status.ts';
 import { type CaptureFacts, captureFacts } from '../archive/browse.ts';
-import type { Clock } from '../base/clock.ts';
+import { type Clock, rfc3339 } from '../base/clock.ts';
 import { isLoss, SignetError } from '../base/errors.ts';
-import { claimedBackup, writeHead } from '../heads/heads.ts';
+import { claimedBackup, noSnapshot, writeHead } from '../heads/heads.ts';
 import type { StandingSnapshot } from '../heads/model.ts';
 import type { Remote } from '../remotes/remote.ts';
 import type { Repository, SnapshotId } from '../repository/model.ts';
@@ -14,7 +14,9 @@ import type { Witness } from '../state/model.ts';
 import { bounded, inAnswer, moreOf } from './bounded.ts';
 import { devicesOf } from './devices.ts';
 import type { EngineProgress, ForgetOrder, ForgetOutcome } from './engine-messages.ts';
-import { ofDevice, readHistory, resolveSnapshot, type SnapshotHistory } from './history.ts';
+import { newestBackupAt, ofDevice, readHistory, resolveSnapshot, type SnapshotHistory } from './history.ts';
+import { lookOutcome } from './look.ts';
+import { quietHistory } from './quiet-place.ts';
 import { type Candidate, jumpMs, keptByAge, type NewestCaptures, planRetention } from './retention.ts';
 
 /** A head holds a megabyte; what goes beyond this takes further ones. */
@@ -47,8 +49,8 @@ export async function runForget(context: ForgetContext): Promise<ForgetOutcome> 
   report(context, 'preparing');
   if (order.dryRun) {
     await repository.readIndex({ signal: context.signal });
-    const history = await quietHistory(context, order.witness);
-    return outcomeOf(history, await planOf(context, history), order.witness);
+    const history = await look(context, order.witness);
+    return outcomeOf(context, history, await planOf(context, history), order.witness);
   }
   const lock = await repository.lock('exclusive', { signal: context.signal });
   const held = { ...context, signal: AbortSignal.any([context.signal, lock.signal]) };
@@ -62,43 +64,30 @@ export async function runForget(context: ForgetContext): Promise<ForgetOutcome> 
 
 async function carryOut(context: ForgetContext): Promise<ForgetOutcome> {
   let { witness } = context.order;
-  const history = await quietHistory(context, witness);
+  const history = await look(context, witness);
   const plan = await planOf(context, history);
   const goes = new Set(plan.forget);
-  for (let now = history; ; now = await quietHistory(context, witness)) {
+  for (let now = history; ; now = await look(context, witness)) {
     const left = now.snapshots.filter(({ id }) => goes.has(id));
     const batch = left.slice(0, mostInOneHead);
     if (batch.length > 0) {
       witness = await announceGone(context, now, batch, witness);
-      report(context, 'storing', goes.size - left.length, goes.size);
-      await removeSnapshots(context, batch);
+      report(context, 'deleting', goes.size - left.length, goes.size);
+      await context.repository.removeSnapshots(
+        batch.map(({ id }) => id),
+        { signal: context.signal },
+      );
     }
     if (batch.length < left.length) continue;
-    const stay = history.snapshots.filter(({ id }) => !goes.has(id));
-    return { ...outcomeOf(history, plan, witness), snapshots: stay.length };
+    const after = await readHistory({ ...context, witness });
+    const remembered = context.order.remembered.filter(id => !goes.has(id as SnapshotId));
+    const outcome = outcomeOf(context, history, plan, witness);
+    return { ...outcome, ...lookOutcome(after, remembered), snapshots: after.snapshots.length };
   }
 }
 
-/** Each is gone when this returns, or the next time finds it again. */
-async function removeSnapshots({ remote, signal }: ForgetContext, batch: readonly StandingSnapshot[]): Promise<void> {
-  for (const { id } of batch) await remote.remove(`snapshots/${id}`, { signal });
-}
-
-/** A look in which nothing is wrong: what is deleted while the place shows an old copy may be all that proves it. */
-async function quietHistory(context: ForgetContext, witness: Witness): Promise<SnapshotHistory> {
-  const { order } = context;
-  const history = await readHistory({ ...context, witness });
-  const [finding] = history.findings;
-  if (finding !== undefined) {
-    const isArriving = order.isSynced && finding.device !== undefined && finding.device !== order.device.id;
-    throw new SignetError('E_ALARM', finding.detail, {
-      params: { alarm: finding.code, ...(isArriving && { arriving: true }) },
-    });
-  }
-  if (!history.heads.isWritable) {
-    throw new SignetError('E_VERSION', 'a newer version wrote here and asks older ones to read only');
-  }
-  return history;
+function look({ order, ...context }: ForgetContext, witness: Witness): Promise<SnapshotHistory> {
+  return quietHistory({ ...context, witness, isSynced: order.isSynced });
 }
 
 async function planOf(context: ForgetContext, history: SnapshotHistory): Promise<Plan> {
@@ -116,12 +105,12 @@ async function planOf(context: ForgetContext, history: SnapshotHistory): Promise
 }
 
 /**
- * What ages are measured against: the newest head of the device, or the clock where that is behind. A head that lies days ahead says that
- * the clock was wrong, then or now.
+ * What ages are measured against: the newest backup of the device, or the clock where that is behind. A backup that lies days ahead says
+ * that the clock was wrong, then or now.
  */
-function momentOf({ order, clock }: ForgetContext, { heads }: SnapshotHistory): number {
-  const head = heads.of(order.of);
-  if (head === undefined && order.of !== order.device.id) {
+function momentOf({ order, clock }: ForgetContext, history: SnapshotHistory): number {
+  const newestAt = newestBackupAt(history, order.of);
+  if (newestAt === undefined && order.of !== order.device.id) {
     throw new SignetError('E_USAGE', 'no such device', {
       params: {
         detail: `no computer with the id ${order.of} backs up here`,
@@ -130,9 +119,9 @@ function momentOf({ order, clock }: ForgetContext, { heads }: SnapshotHistory): 
     });
   }
   const now = clock.now();
-  const at = head === undefined ? now : Date.parse(head.time);
+  const at = newestAt ?? now;
   if (at - now > jumpMs && !(at <= order.trustedUpTo)) {
-    throw new SignetError('E_CLOCK', 'the newest head lies days ahead of the clock', { params: { ahead: at - now } });
+    throw new SignetError('E_CLOCK', 'the newest backup lies days ahead of the clock', { params: { ahead: at - now } });
   }
   return Math.min(at, now);
 }
@@ -226,7 +215,7 @@ async function announceGone(
   batch: readonly StandingSnapshot[],
   witness: Witness,
 ): Promise<Witness> {
-  const { remote, repository, order, randomBytes, signal } = context;
+  const { remote, repository, order, clock, randomBytes, signal } = context;
   const { device } = order;
   const isNamed = ({ standing, snapshot }: StandingSnapshot): boolean =>
     standing !== 'replayed' || claimedBackup(snapshot)?.device !== device.id;
@@ -234,9 +223,6 @@ async function announceGone(
   if (named.length === 0) return witness;
   const goes = new Set(named.map(({ id }) => id));
   const newest = ofDevice(history.snapshots, device.id).find(({ id }) => !goes.has(id));
-  if (newest === undefined) {
-    throw refused('this computer has no backup here yet', 'Back up first: what is forgotten is noted beside a backup.');
-  }
   const own = history.heads.of(device.id);
   const reason = order.snapshots === undefined ? 'age' : 'named';
   const written = await writeHead({
@@ -246,9 +232,9 @@ async function announceGone(
     snapshots: history.snapshots,
     device,
     seq: Math.max(own?.seq ?? 0, witness.ownHead?.seq ?? 0) + 1,
-    snapshot: newest.id,
+    snapshot: newest?.id ?? noSnapshot,
     // Of the backup, not of now: ages are measured against it, and nothing grows older by being looked at.
-    time: own?.time ?? newest.snapshot.time,
+    time: own?.time ?? newest?.snapshot.time ?? rfc3339(clock.now()),
     witness,
     extent: repository.extent(),
     gone: named.map(({ id }) => ({ id, reason })),
@@ -262,7 +248,12 @@ async function announceGone(
   return written.witness;
 }
 
-function outcomeOf(history: SnapshotHistory, { keep, forget }: Plan, witness: Witness): ForgetOutcome {
+function outcomeOf(
+  { order }: ForgetContext,
+  history: SnapshotHistory,
+  { keep, forget }: Plan,
+  witness: Witness,
+): ForgetOutcome {
   const byId = new Map(history.snapshots.map(each => [each.id, each]));
   const entry = (id: SnapshotId, reasons: readonly KeepReason[]): ForgetEntry[] => {
     const found = byId.get(id);
@@ -280,15 +271,16 @@ function outcomeOf(history: SnapshotHistory, { keep, forget }: Plan, witness: Wi
     keep.flatMap(({ id, reasons }) => entry(id, reasons)),
     inAnswer,
   );
-  const newestAt = history.heads.of(witness.device)?.time;
+  const newestAt = newestBackupAt(history, witness.device);
   return {
     keep: stays.listed,
     forget: goes.listed,
     ...moreOf({ keep: stays.more, forget: goes.more }),
+    ...lookOutcome(history, order.remembered),
     witness,
     snapshots: history.snapshots.length,
     devices: devicesOf(history),
-    ...(newestAt !== undefined && { newestAt }),
+    ...(newestAt !== undefined && !Number.isNaN(newestAt) && { newestAt: rfc3339(newestAt) }),
   };
 }
 

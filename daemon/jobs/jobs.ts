@@ -34,14 +34,16 @@ import { AutomaticBackups, type StartWatching } from './automatic.ts';
 import { Backups } from './backups.ts';
 import { Browsing } from './browsing.ts';
 import { type ChosenSettings, chosenSettings } from './chosen-settings.ts';
+import { type Boot, ClockTrust } from './clock-trust.ts';
 import { Clouds, isCloud } from './clouds.ts';
 import { Credentials } from './credentials.ts';
 import { DeleteBackup } from './delete-backup.ts';
 import { newestOf } from './devices.ts';
-import type { Engine } from './engine.ts';
+import { Drills } from './drills.ts';
+import type { Engine, EngineCall } from './engine.ts';
 import * as engine from './engine-messages.ts';
 import { type Beside, Fresh } from './fresh.ts';
-import { type JobCall, JobQueue } from './job-queue.ts';
+import { type JobCall, type JobManners, JobQueue } from './job-queue.ts';
 import type { KeptPhone } from './kept-phone.ts';
 import type { KeptSession } from './kept-session.ts';
 import { LeftPlaces } from './left-places.ts';
@@ -69,12 +71,20 @@ import {
 } from './setup.ts';
 import { SourceList, type SourceListOptions } from './source-list.ts';
 import { statusOf } from './status.ts';
+import { keptBy, Tidying } from './tidying.ts';
 import { Unlocking } from './unlocking.ts';
 import type { UsableKeychain } from './usable-keychain.ts';
 
 export type { GivenSecrets } from './setup.ts';
 
 const historyShown = 20;
+
+/** What this computer saw of the place before cannot be compared with any more, until a backup writes it anew. */
+const forgedWitness: VerifyResult['problems'][number] = {
+  object: 'trust.json',
+  code: 'E_STATE_CORRUPT',
+  detail: 'what this computer remembers of the place was damaged or changed: it does not open under its key',
+};
 
 export interface JobsOptions
   extends Omit<SetupOptions, 'signal'>,
@@ -87,6 +97,7 @@ export interface JobsOptions
   /** An engine and a state apart from those in use, for a backup that is started afresh. */
   readonly openBeside: () => Promise<Beside>;
   readonly machineId: string;
+  readonly boot: Boot;
   readonly keychain: UsableKeychain;
   readonly session: KeptSession;
   readonly phone: KeptPhone;
@@ -116,8 +127,12 @@ export class Jobs {
   readonly mirrors: Mirrors;
   readonly left: LeftPlaces;
   readonly deleting: DeleteBackup;
+  /** What is kept of the backups, and the room they take. */
+  readonly tidying: Tidying;
   /** Restores into original places, and how they are undone. */
   readonly originals: Originals;
+  /** Trial restores. */
+  readonly drills: Drills;
   readonly #options: JobsOptions;
   readonly #settings: SettingsInUse;
   readonly #automatic: AutomaticBackups;
@@ -132,8 +147,11 @@ export class Jobs {
   /** Into the backups that are kept. */
   readonly browsing: Browsing;
   readonly #remembered: Remembered;
+  readonly #clockTrust: ClockTrust;
   #repository: Status['repository'] = null;
   #reachable: boolean | null = null;
+  /** Nothing begins by itself before. */
+  #isOpen = false;
 
   private constructor(given: JobsOptions, settings: Settings | undefined) {
     this.#settings = new SettingsInUse(settings, {
@@ -174,6 +192,14 @@ export class Jobs {
     this.#restores = new RestoreRecords(options.state.restores);
     this.#past = new PastRuns(options.state.history);
     this.#remembered = new Remembered({ ...options, onChanged: () => this.#changed() });
+    this.#clockTrust = new ClockTrust({
+      ...options,
+      memory: options.state.facts,
+      newestAt: () => {
+        const own = this.#remembered.devices?.find(({ id }) => id === this.#deviceId);
+        return own === undefined ? undefined : Date.parse(own.at);
+      },
+    });
     this.#unlocking = new Unlocking({
       ...options,
       queue: this.#queue,
@@ -272,6 +298,17 @@ export class Jobs {
       alarms: () => this.alarms.standing,
       lockFindings: (signal: AbortSignal) => this.credentials.findings(signal),
     };
+    this.tidying = new Tidying({
+      ...options,
+      deviceId: this.#deviceId,
+      session: { ...session, isPaused: () => this.#automatic.pausedUntil !== null },
+      alarms: this.alarms,
+      clockTrust: this.#clockTrust,
+      onPlace: stored => {
+        if (this.#repository !== null) this.#repository = { ...this.#repository, ...stored };
+      },
+      sawDevices: devices => this.#remembered.sawDevices(devices),
+    });
     this.mirrors = new Mirrors({ ...options, session: { ...session, ...standing }, onChanged: () => this.#changed() });
     this.left = new LeftPlaces({ ...options, session });
     const unset = { ...session, unset: () => this.#unset() };
@@ -285,10 +322,28 @@ export class Jobs {
       assertUnlocked: () => this.#assertUnlocked(),
       onChanged: () => this.#changed(),
     });
+    this.drills = new Drills({
+      ...options,
+      facts: options.state.facts,
+      queue: this.#queue,
+      past: this.#past,
+      deviceId: this.#deviceId,
+      remembered: this.#remembered,
+      settings: () => this.#settings.orDefault,
+      isUnlocked: () => this.#unlocking.isUnlocked,
+      isBackupWaiting: () => this.#automatic.waiting !== null || this.#automatic.pausedUntil !== null,
+      repositoryBytes: () => this.#repository?.sizeBytes ?? 0,
+      ready: () => this.#ready(),
+      verify: (percent, call, manners) => this.verify(percent, call, manners),
+    });
     this.browsing = new Browsing({
       ...options,
       past: this.#past,
       sources: () => this.#settings.orDefault.sources,
+      keptBy: () => {
+        const settings = this.#settings.orDefault;
+        return settings.tidyUp ? { keptBy: { device: this.#deviceId, ...keptBy(settings) } } : {};
+      },
       use: async () => {
         await this.#ready();
         this.#unlocking.used();
@@ -313,6 +368,7 @@ export class Jobs {
     await jobs.#unlocking.follow(jobs.#settings.current);
     await jobs.#automatic.follow(jobs.#settings.current);
     await jobs.originals.look();
+    jobs.#isOpen = true;
     jobs.#unlocking.start();
     void jobs.#lookForSyncApp();
     jobs.alarms.start();
@@ -363,10 +419,13 @@ export class Jobs {
       pausedUntil,
       devices: this.#remembered.devices,
       lastVerified: this.#remembered.lastVerified,
+      lastDrill: this.#remembered.lastDrill,
       dates: this.#remembered.dates,
       notices: [
         ...backupNotices({ ...incidents, now: clock.now() }),
         ...this.#backups.notices,
+        ...this.drills.notices,
+        ...this.#clockTrust.notices,
         ...this.originals.notices,
         ...this.#unlocking.notices,
         ...this.mirrors.notices(this.#settings.orDefault.mirrors),
@@ -607,7 +666,9 @@ export class Jobs {
     const result = await this.#backups.run(reason, sourceIds, call);
     void this.mirrors.follow(result.snapshot !== undefined);
     await this.alarms.lookPatiently();
-    return { ...result, alarms: this.alarms.standing };
+    const alarms = this.alarms.standing;
+    void this.tidying.follow({ ...result, alarms });
+    return { ...result, alarms };
   }
 
   /** What this machine saw last of the open repository; a new memory begins now where there is none. */
@@ -671,19 +732,25 @@ export class Jobs {
     });
   }
 
-  async verify(readDataPercent: number, call: JobCall): Promise<VerifyResult> {
+  async verify(readDataPercent: number, call: JobCall, manners: JobManners = {}): Promise<VerifyResult> {
     await this.#ready();
-    const { engine: worker } = this.#options;
-    return this.#queue.run('verify', call, async (signal, onProgress) => {
-      const witness = await this.#witness(this.#assertUnlocked());
+    const { engine: worker, state } = this.#options;
+    const work = async (signal: AbortSignal, onProgress: EngineCall['onProgress']): Promise<VerifyResult> => {
+      const stateKey = this.#assertUnlocked();
+      const isForged = (await state.loadWitness(stateKey)) === 'forged';
+      const witness = await this.#witness(stateKey);
       const result = await worker.ask(engine.verify, { readDataPercent, witness }, { signal, onProgress });
       this.mirrors.suspect(result.problems.map(({ object }) => object));
       const found = await this.credentials.findings(signal);
-      const problems = found.map(({ code, detail }) => ({ object: 'signet/vault', code, detail }));
+      const problems = [
+        ...found.map(({ code, detail }) => ({ object: 'signet/vault', code, detail })),
+        ...(isForged ? [forgedWitness] : []),
+      ];
       const all = { ...result, ok: result.ok && problems.length === 0, problems: [...result.problems, ...problems] };
       this.#remembered.verified(all);
       return all;
-    });
+    };
+    return this.#queue.run('verify', call, work, manners);
   }
 
   async setSchedule(change: Partial<Schedule>): Promise<Schedule> {
@@ -722,6 +789,7 @@ export class Jobs {
   async stop(): Promise<void> {
     this.alarms.stop();
     await this.#automatic.stop();
+    this.drills.stop();
     this.#options.around.end();
     await this.#unlocking.close();
     await this.#queue.idle();
@@ -768,6 +836,7 @@ export class Jobs {
   #changed(): void {
     try {
       this.#options.onStatus(this.status());
+      if (this.#isOpen) this.drills.consider();
     } catch (error) {
       this.#options.log.warn('the state could not be told', { code: toSignetError(error).code });
     }

@@ -18,6 +18,7 @@ const interrupting: readonly NoticeKind[] = [
   'password-reminder',
   'signed-out',
   'cloud-full',
+  'drill-failed',
 ];
 const fact = 'notices.told';
 /** More than any computer has at once; keeps a wild id from filling the state. */

@@ -6,9 +6,13 @@ import { type SecretName, secretNames } from '../../protocol/secrets.ts';
 import type {
   BackupResult,
   CopyResult,
+  DrillResult,
+  ForgetResult,
   HistoryDay,
   OriginalRestoreResult,
   PlaceStatus,
+  PruneResult,
+  RepairResult,
   RestoreResult,
   RestoreUndo,
   SnapshotEntry,
@@ -165,6 +169,42 @@ export const someUndo: RestoreUndo = {
   isUnfinished: false,
 };
 
+export const forgetResult: ForgetResult = {
+  type: 'result',
+  keep: [
+    { id: '11'.repeat(32), at: '2026-11-23T08:55:00Z', device: 'laptop', number: 412, reasons: ['all', 'daily'] },
+    { id: '22'.repeat(32), at: '2026-10-31T08:55:00Z', device: 'tower', number: 3, reasons: ['other-device'] },
+  ],
+  forget: [{ id: '33'.repeat(32), at: '2026-08-03T08:55:00Z', device: 'laptop', number: 7, reasons: [] }],
+  dryRun: false,
+};
+
+export const pruneResult: PruneResult = {
+  type: 'result',
+  packsKept: 9,
+  bytesKept: 130_000_000,
+  packsDropped: 3,
+  bytesDropped: 41_000_000,
+  packsRepacked: 1,
+  bytesRepacked: 16_000_000,
+  packsDeleted: 2,
+  bytesDeleted: 32_000_000,
+  packsWaiting: 3,
+  bytesWaiting: 41_000_000,
+  deletableAt: '2026-11-25T09:00:00Z',
+  dryRun: false,
+};
+
+export const repairResult: RepairResult = {
+  type: 'result',
+  packsRead: 4,
+  packsAdded: 4,
+  packsRemoved: 1,
+  junk: 0,
+  problems: [],
+  dryRun: false,
+};
+
 export const verifyResult: VerifyResult = {
   type: 'result',
   ok: true,
@@ -172,6 +212,16 @@ export const verifyResult: VerifyResult = {
   snapshots: 5,
   packs: 9,
   bytesRead: 1_000_000,
+};
+
+export const drillResult: DrillResult = {
+  type: 'result',
+  ok: true,
+  snapshot: snapshotId,
+  at: '2026-11-23T08:55:00.000Z',
+  sources: [{ id: 'folder-abcd2345', label: 'Chats', files: 4, bytes: 5_000_000, ok: true }],
+  databases: [{ path: 'folder-abcd2345/chat.db', check: 'ok', messages: 19, messagesThen: 19 }],
+  problems: [],
 };
 
 export const snapshotEntry: SnapshotEntry = {
@@ -255,8 +305,12 @@ export function fakeHandlers(changes: Partial<Handlers> = {}, asked: Asked[] = [
       skipped: [],
     }),
     verify: async () => verifyResult,
+    drill: async () => drillResult,
     showAlarms: async () => ({ alarms: [] }),
     acknowledgeAlarm: async () => ({ alarms: [] }),
+    forget: async ({ dryRun = false }) => ({ ...forgetResult, dryRun }),
+    prune: async ({ dryRun = false }) => ({ ...pruneResult, dryRun }),
+    repairIndex: async ({ dryRun = false }) => ({ ...repairResult, dryRun }),
     unlock: async () => ({}),
     lock: async () => ({}),
     discoverSources: async () => [],
