@@ -1,6 +1,6 @@
 // What forgetting, freeing room and repairing the index did, or would do, in sentences: the counts first, then what follows from them.
 
-import { ago, counted, type Locale, listed, plural, say, size } from './formats.ts';
+import { ago, type Locale, listed, plural, say, size } from './formats.ts';
 import type { ForgetResult, KeepReason, PruneResult, RepairResult } from './status.ts';
 
 /** `3 backups go, 41 stay.` */
@@ -65,11 +65,20 @@ export function pruneWords(result: PruneResult, now: number, locale: Locale = {}
     lines.push(dryRun ? say(locale, '{size} can be freed now.', freed) : say(locale, '{size} are free now.', freed));
   }
   if (packsRepacked > 0) {
-    const pieces = counted(packsRepacked, 'piece', 'pieces', locale);
     lines.push(
       dryRun
-        ? say(locale, '{pieces} would be written anew without what nothing needs.', { pieces })
-        : say(locale, '{pieces} were written anew without what nothing needs.', { pieces }),
+        ? plural(
+            locale,
+            packsRepacked,
+            '{count} piece would be written anew without what nothing needs.',
+            '{count} pieces would be written anew without what nothing needs.',
+          )
+        : plural(
+            locale,
+            packsRepacked,
+            '{count} piece was written anew without what nothing needs.',
+            '{count} pieces were written anew without what nothing needs.',
+          ),
     );
   }
   if (packsWaiting > 0) {
