@@ -714,7 +714,9 @@ export type KeepReason =
   | 'newest-verified'
   | 'other-device'
   | 'foreign'
-  | 'not-announced';
+  | 'not-announced'
+  /** Others were named. */
+  | 'not-named';
 
 export interface ForgetEntry extends Pick<SnapshotEntry, 'id' | 'at' | 'device' | 'number'> {
   /** Empty for one that goes. */

@@ -72,7 +72,9 @@ export async function checkSingleObjects(
       try {
         const stored = await remote.get(key, { maxBytes: limits.unpackedSealedBytes, copies: 'remote', ...options });
         const { json } = await openUnpacked(sealKey, { key, id, stored }, allowRawObjects);
-        const decoded = folder === 'index' ? decodeIndex(json) : decodeSnapshot(json);
+        const index = folder === 'index' ? decodeIndex(json) : undefined;
+        for (const detail of index?.problems ?? []) problems.push({ key, code: 'E_OBJECT_LIMIT', detail });
+        const decoded = folder === 'index' ? index : decodeSnapshot(json);
         if (decoded === undefined) {
           const what = folder === 'index' ? 'not an index' : 'not a snapshot';
           problems.push({ key, code: 'E_OBJECT_TYPE', detail: what });
