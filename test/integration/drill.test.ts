@@ -8,6 +8,7 @@ import {
   mkdirSync,
   openSync,
   readdirSync,
+  readFileSync,
   readSync,
   statSync,
   writeFileSync,
@@ -22,6 +23,7 @@ import { generateWhatsApp } from '../../scripts/lib/chat-generator.ts';
 import { type Installation, installation, password } from '../support/installation.ts';
 
 test.serial('a trial restore proves a good backup, and says so from then on', async t => {
+  t.timeout(180_000);
   const signet = await installation(t);
   const { database } = generateWhatsApp(signet.source, { seed: 'drill', datedCopies: 0 });
   await signet.setUp();
@@ -102,6 +104,7 @@ test.serial(
 );
 
 test.serial('nothing of a trial is left when the daemon is killed in the middle, or when it is stopped', async t => {
+  t.timeout(180_000);
   const signet = await installation(t);
   for (let index = 0; index < 150; index++) writeFileSync(join(signet.source, `${index}.bin`), randomBytes(1 << 20));
   await signet.setUp();
@@ -126,6 +129,22 @@ test.serial('nothing of a trial is left when the daemon is killed in the middle,
   t.is((await stopped).code, 130);
   nothingIsLeft(t.is, signet);
   t.is((await signet.status()).lastDrill, undefined, 'one that was stopped proves and disproves nothing');
+});
+
+test.serial('verifying tells when what this computer remembers of the place was changed by someone else', async t => {
+  t.timeout(180_000);
+  const signet = await installation(t);
+  writeFileSync(join(signet.source, 'chat.txt'), 'kept for good');
+  await signet.setUp();
+  await signet.ok(['backup']);
+  await signet.ok(['verify']);
+  const witness = join(signet.home, 'state', 'trust.json');
+  const text = readFileSync(witness, 'utf8');
+  writeFileSync(witness, text.replace(/\\"seq\\":1\b/, '\\"seq\\":0'));
+  t.not(readFileSync(witness, 'utf8'), text);
+  const ran = await signet.signet(['verify']);
+  t.is(ran.code, 1);
+  t.like(ran.json<VerifyResult>().problems[0], { object: 'trust.json', code: 'E_STATE_CORRUPT' });
 });
 
 function nothingIsLeft(is: (value: unknown, expected: unknown) => unknown, { home }: Installation): void {
