@@ -54,6 +54,7 @@ test.serial('a trial restore proves a good backup, and says so from then on', as
 test.serial(
   'a flipped byte in the place is found by the trial and by reading, with the app that it concerns',
   async t => {
+    t.timeout(180_000);
     const signet = await installation(t);
     writeFileSync(join(signet.source, 'chat.txt'), 'kept for good');
     await signet.setUp();
