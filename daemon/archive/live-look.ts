@@ -9,10 +9,10 @@ import { concat, toHex, utf8 } from '../base/bytes.ts';
 import { isCode, systemCode } from '../base/errors.ts';
 import { looksLikeDatabase } from '../capture/capture.ts';
 import { sha256 } from '../kernel/hash.ts';
-import type { Repository, TreeNode } from '../repository/model.ts';
+import type { Repository } from '../repository/model.ts';
 import { displayPath, joinPath, nameKey } from './names.ts';
 import { type Found, type Live, type PlaceEntry, planPlacing } from './place-plan.ts';
-import { matcherOf, type PlannedEntry, type RestorePlan, staysInside } from './restore.ts';
+import { lastPart, matcherOf, type PlannedEntry, type PlannedNode, type RestorePlan, staysInside } from './restore.ts';
 
 const sidecarSuffixes = ['-wal', '-shm', '-journal'] as const;
 const walMagic = [0x37, 0x7f, 0x06];
@@ -90,7 +90,7 @@ class Look {
       }
       found.push({ path: displayPath(path), live, ...(await this.#sidecarsOf(path, live)) });
       bytes += entry.node.sizeBytes ?? 0;
-      onProgress({ files: at + 1, bytes, item: displayPath(entry.node.name) });
+      onProgress({ files: at + 1, bytes, item: displayPath(lastPart(entry.path)) });
     }
     const { entries, same, skipped } = planPlacing(found);
     const coming = new Set(entries.map(({ path }) => path));
@@ -115,7 +115,7 @@ class Look {
     };
   }
 
-  async #liveAt(path: Uint8Array, node: TreeNode): Promise<Live> {
+  async #liveAt(path: Uint8Array, node: PlannedNode): Promise<Live> {
     const [folder, name] = splitLast(path);
     try {
       return await this.#live.in(folder, async at => {
@@ -136,7 +136,7 @@ class Look {
   }
 
   /** By the backup's own hashes; what cannot be read is something else. */
-  async #isSame(path: Buffer, node: TreeNode): Promise<boolean> {
+  async #isSame(path: Buffer, node: PlannedNode): Promise<boolean> {
     let file: FileHandle;
     try {
       file = await open(path, readFlags);
@@ -270,7 +270,7 @@ function below(path: Uint8Array): Uint8Array {
   return at === -1 ? new Uint8Array(0) : path.subarray(at + 1);
 }
 
-function sameLink(target: Uint8Array, node: TreeNode): boolean {
+function sameLink(target: Uint8Array, node: PlannedNode): boolean {
   return nameKey(target) === nameKey(node.linkTarget ?? new Uint8Array(0));
 }
 

@@ -55,8 +55,11 @@ export type RestoreOutcome = Pick<RestoreResult, 'files' | 'bytes' | 'databases'
 export interface PlannedEntry {
   /** `<source id>/<path>` as bytes. */
   readonly path: Uint8Array;
-  readonly node: TreeNode;
+  readonly node: PlannedNode;
 }
+
+/** What putting it back takes: a plan holds every file of a snapshot at once. */
+export type PlannedNode = Pick<TreeNode, 'type' | 'permissions' | 'mtimeNs' | 'sizeBytes' | 'content' | 'linkTarget'>;
 
 export interface RestorePlan {
   /** Parents before children. */
@@ -154,16 +157,16 @@ async function planRestore(
       if (node.type === 'dir') {
         const at = folders.length;
         const before = files.length + links.length + folders.length;
-        if (wanted) folders.push({ path, node });
+        if (wanted) folders.push({ path, node: planned(node) });
         await walkInto(node, path, shown, depth, wanted);
         // A folder on the way to something chosen is made too, with its own times and permissions.
         if (!wanted && files.length + links.length + folders.length - at > before)
-          folders.splice(at, 0, { path, node });
+          folders.splice(at, 0, { path, node: planned(node) });
       } else if (wanted && node.type === 'file') {
-        files.push({ path, node });
+        files.push({ path, node: planned(node) });
         bytes += node.sizeBytes ?? 0;
       } else if (wanted) {
-        links.push({ path, node });
+        links.push({ path, node: planned(node) });
       }
     }
   };
@@ -201,6 +204,22 @@ async function planRestore(
   }
   await walk(roots, empty, 0, context.include.length === 0);
   return { folders, files, links, bytes, skipped, manifest };
+}
+
+function planned({ type, permissions, mtimeNs, sizeBytes, content, linkTarget }: TreeNode): PlannedNode {
+  return {
+    type,
+    permissions,
+    mtimeNs,
+    ...(sizeBytes !== undefined && { sizeBytes }),
+    ...(content !== undefined && { content }),
+    ...(linkTarget !== undefined && { linkTarget }),
+  };
+}
+
+/** The name of an entry. */
+export function lastPart(path: Uint8Array): Uint8Array {
+  return path.subarray(path.lastIndexOf(0x2f) + 1);
 }
 
 class Restoring {
@@ -389,7 +408,7 @@ class Restoring {
       filesTotal: this.#plan.files.length,
       bytesDone: this.#bytes,
       bytesTotal: this.#plan.bytes,
-      item: displayPath(entry.node.name),
+      item: displayPath(lastPart(entry.path)),
     });
   }
 
