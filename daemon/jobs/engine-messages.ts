@@ -4,10 +4,10 @@
 import { ProgressType, RequestType } from 'vscode-jsonrpc/node';
 import type { WireError } from '../../protocol/errors.ts';
 import type {
-  Alarm,
   BackupReason,
   BackupResult,
   FinishResult,
+  ForgetResult,
   ListEntry,
   RestoredDatabase,
   RestoreResult,
@@ -23,9 +23,13 @@ import type { ArchiveSource, CaptureMemory, FileProgress, ManifestSource, Source
 import { copySecret } from '../base/bytes.ts';
 import { maxConnectionBytes } from '../remotes/connection.ts';
 import type { PlaceFacts } from '../remotes/remote.ts';
+import type { SnapshotId } from '../repository/model.ts';
 import type { SourceSetting, Witness } from '../state/model.ts';
 import type { CopyOccasion, CopyOutcome, HealOutcome } from './copying.ts';
 import type { KnownDevice } from './devices.ts';
+import type { DrillLook } from './drill.ts';
+import type { LookOutcome, SeenSnapshot } from './look.ts';
+import type { RetentionRules } from './retention.ts';
 
 /** What an opened repository tells about itself. */
 export interface OpenedRepository {
@@ -66,6 +70,8 @@ export interface BackupOrder {
   readonly witness: Witness;
   /** When all packs were last looked through and found there (RFC 3339); absent for never. */
   readonly packsListedAt?: string;
+  /** Snapshots that this computer saw announced. */
+  readonly remembered: readonly Pick<SeenSnapshot, 'id' | 'device'>[];
 }
 
 /** One step of a job, without what only the main thread knows. */
@@ -77,7 +83,7 @@ export interface EngineProgress
 }
 
 /** What a backup tells its caller, and what the main thread keeps of it. */
-export interface BackupOutcome extends Omit<BackupResult, 'type'> {
+export interface BackupOutcome extends Omit<BackupResult, 'type' | 'alarms'>, LookOutcome {
   /** RFC 3339, of the snapshot. */
   readonly at: string;
   readonly bytesAdded: number;
@@ -90,7 +96,36 @@ export interface BackupOutcome extends Omit<BackupResult, 'type'> {
   readonly snapshots: number;
   readonly repositoryBytes: number;
   readonly packsListedAt?: string;
+  /** Of packs there are findings only where they were looked through. */
+  readonly packsLooked: boolean;
   readonly devices: readonly KnownDevice[];
+}
+
+export interface ForgetOrder {
+  readonly device: { readonly id: string; readonly label: string };
+  /** Whose snapshots: this computer's, or at its owner's word another's. */
+  readonly of: string;
+  /** Those that are named; absent: by their age. */
+  readonly snapshots?: readonly string[];
+  readonly rules: RetentionRules;
+  /** IANA name. */
+  readonly timeZone: string;
+  readonly witness: Witness;
+  /** An app uploads the place: what is missing of other devices may still arrive, and nothing is forgotten meanwhile. */
+  readonly isSynced: boolean;
+  /** Milliseconds since 1970: the owner said that heads up to then lie ahead because the clock was wrong when they were written. */
+  readonly trustedUpTo: number;
+  readonly dryRun: boolean;
+}
+
+/** What went, or would go, and what this machine is to remember. */
+export interface ForgetOutcome extends Omit<ForgetResult, 'type' | 'dryRun'> {
+  readonly witness: Witness;
+  /** How many there are now. */
+  readonly snapshots: number;
+  readonly devices: readonly KnownDevice[];
+  /** RFC 3339: of this computer's newest head. */
+  readonly newestAt?: string;
 }
 
 export interface CompareOrder {
@@ -228,7 +263,20 @@ export const restore = request<RestoreOrder, RestoreResult>('restore');
 export const stage = request<StageOrder, Staged>('stage');
 /** Merges what stock restic restored apart: databases and their logs. */
 export const finishRestore = request<{ readonly folder: string }, FinishResult>('finishRestore');
+export interface DrillOrder {
+  /** Whose snapshots; those of all devices where it has none. */
+  readonly device: string;
+  readonly source?: string;
+  /** 0: the newest, 1: the one before, … */
+  readonly back: number;
+  readonly turn: number;
+  readonly must: readonly string[];
+}
+/** Restores a sample of one snapshot on trial; null when there is none so far back, or it does not hold the source. */
+export const drill = request<DrillOrder, DrillLook | null>('drill');
 export const verify = request<{ readonly readDataPercent: number; readonly witness: Witness }, VerifyResult>('verify');
+/** Takes snapshots out of the backup; their content stays until it is pruned. */
+export const forget = request<ForgetOrder, ForgetOutcome>('forget');
 /** With the devices the heads are read, too: there are none in the answer where a newer version forbids that. */
 export const measure = request<
   { readonly devices: boolean },
@@ -260,8 +308,23 @@ export const removeSuperseded = request<
   PlaceOrder & { readonly keys: readonly string[]; readonly vault: string },
   { readonly isDone: boolean }
 >('removeSuperseded');
+interface LookOrder {
+  readonly witness: Witness;
+  /** Ids of snapshots that this computer saw announced. */
+  readonly remembered: readonly string[];
+}
 /** What an honest place would not show. */
-export const findings = request<{ readonly witness: Witness }, readonly Pick<Alarm, 'code' | 'detail'>[]>('findings');
+export const look = request<LookOrder, LookOutcome>('look');
+/** Writes a head that carries what its owner decided about, and looks again. */
+export const acknowledge = request<
+  LookOrder & {
+    readonly device: BackupOrder['device'];
+    readonly ids: readonly string[];
+    /** Those of `remembered` that are this computer's own. */
+    readonly known: readonly SnapshotId[];
+  },
+  LookOutcome & { readonly witness: Witness }
+>('acknowledge');
 
 /** Forgets the repository and wipes its keys; the thread is ended afterwards. */
 export const close = request<Nothing, null>('close');

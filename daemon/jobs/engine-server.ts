@@ -17,7 +17,7 @@ import { describeSources, listFolder, readRange, statEntry } from '../archive/br
 import { type Comparison, compareTrees } from '../archive/compare.ts';
 import { type RestoreContext, restoreSnapshot } from '../archive/restore.ts';
 import { toHex, wipe } from '../base/bytes.ts';
-import type { Clock } from '../base/clock.ts';
+import { type Clock, rfc3339 } from '../base/clock.ts';
 import { isCode, SignetError, toSignetError } from '../base/errors.ts';
 import type { DatabaseCapture } from '../capture/capture.ts';
 import { claimedBackup } from '../heads/heads.ts';
@@ -36,14 +36,17 @@ import { findsNothing, type NewestSnapshot, runBackup } from './backup.ts';
 import { bounded, inAnswer, inPage, moreOf } from './bounded.ts';
 import type { Grants } from './connect.ts';
 import { devicesOf, type KnownDevice } from './devices.ts';
+import { type DrillLook, runDrill, snapshotBack } from './drill.ts';
 import * as engine from './engine-messages.ts';
 import type { EnginePlaces } from './engine-places.ts';
 import { finishRestore } from './finishing.ts';
 import { historyFolders, isVouchedFor, readHistory, resolveSnapshot, type SnapshotHistory } from './history.ts';
 import { snapshotEntry } from './listed-snapshots.ts';
+import { acknowledge, lookAtPlace } from './look.ts';
 import { oneLook } from './one-look.ts';
 import { PlaceRequests, type Session } from './place-requests.ts';
 import { stageOriginal } from './staging.ts';
+import { TidyRequests } from './tidy-requests.ts';
 import { runVerify } from './verify.ts';
 
 /** Everything the engine reaches outside itself. */
@@ -117,6 +120,16 @@ class EngineServer {
       asJob: (who, work) => this.#asJob(who, work),
       onProgress: step => this.#report(step),
       onSignInAsked: asked => void this.#connection.sendProgress(engine.signInAsked, engine.signInToken, asked),
+    }).listen((type, work) => this.#answer(type, work));
+    new TidyRequests({
+      ...this.#options,
+      opened: () => this.#opened(),
+      asJob: (who, work) => this.#asJob(who, work),
+      onProgress: step => this.#report(step),
+      onRemoved: () => {
+        this.#history = undefined;
+        this.#listed = undefined;
+      },
     }).listen((type, work) => this.#answer(type, work));
     this.#answer(engine.prepare, (order, signal) => this.#prepare(order, signal));
     this.#answer(engine.create, () => this.#create());
@@ -193,6 +206,7 @@ class EngineServer {
     this.#answer(engine.restore, (order, signal) => this.#asJob('attended', () => this.#restore(order, signal)));
     this.#answer(engine.stage, (order, signal) => this.#asJob('attended', () => this.#stage(order, signal)));
     this.#answer(engine.finishRestore, ({ folder }, signal) => this.#finishRestore(folder, signal));
+    this.#answer(engine.drill, (order, signal) => this.#asJob('alone', () => this.#drill(order, signal)));
     this.#answer(engine.verify, async (order, signal) => {
       const session = this.#opened();
       const { randomBytes } = this.#options;
@@ -203,9 +217,12 @@ class EngineServer {
       this.#mirrors = mirrors.map(spec => ({ spec, open: () => places.remote(spec) }));
       return null;
     });
-    this.#answer(engine.findings, async ({ witness }, signal) => {
-      const { findings } = await readHistory({ ...this.#opened(), witness, signal });
-      return findings.map(({ code, detail }) => ({ code, detail }));
+    this.#answer(engine.look, (order, signal) => lookAtPlace({ ...this.#opened(), ...order, signal }));
+    this.#answer(engine.acknowledge, async (order, signal) => {
+      const { clock, randomBytes } = this.#options;
+      const time = rfc3339(clock.now());
+      const context = { ...this.#opened(), ...order, time, randomBytes, signal };
+      return this.#asJob('attended', () => acknowledge(context));
     });
     this.#answer(engine.others, async ({ device }, signal) => {
       const { heads, snapshots } = await readHistory({ ...this.#opened(), signal });
@@ -473,6 +490,38 @@ class EngineServer {
         onProgress: step => this.#report({ ...step, bytesUploaded: 0 }),
         signal,
       });
+    } finally {
+      await capture.stop();
+    }
+  }
+
+  async #drill(order: engine.DrillOrder, signal: AbortSignal): Promise<DrillLook | null> {
+    const { remote, repository } = this.#opened();
+    const { home, randomBytes } = this.#options;
+    const { snapshots } = await this.#readHistory(signal);
+    const found = snapshotBack(snapshots, order.device, order.back);
+    if (found === undefined) return null;
+    const capture = this.#options.startCapture();
+    try {
+      return await runDrill({
+        ...order,
+        repository,
+        snapshot: { id: found.id, tree: found.snapshot.tree },
+        at: found.snapshot.time,
+        platform: process.platform,
+        capture,
+        folder: home.staging,
+        mark: toHex(randomBytes(6)),
+        isFar: remote.kind === 'drive' || remote.kind === 's3',
+        random: () => Buffer.from(randomBytes(6)).readUIntBE(0, 6) / 2 ** 48,
+        freeBytes: this.#options.freeBytes,
+        onProgress: step => this.#report({ ...step, bytesUploaded: 0 }),
+        signal,
+      });
+    } catch (error) {
+      // A source that was added later is not in older snapshots.
+      if (order.back > 0 && isCode(error, 'E_NOT_FOUND')) return null;
+      throw error;
     } finally {
       await capture.stop();
     }
