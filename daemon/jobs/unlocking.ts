@@ -341,6 +341,7 @@ export class Unlocking {
     try {
       const opened = await worker.ask(engine.open, { remote, recoveryKey, ...known });
       if (identity !== undefined) checkSameRepository(identity, { id: opened.repositoryId, ...opened });
+      else checkPinned(this.#options.state.facts, opened); // the recovery key tells nothing of what it belongs to
       return opened;
     } finally {
       wipe(recoveryKey);

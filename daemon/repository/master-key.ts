@@ -102,14 +102,14 @@ export async function createKeyFile(
   return { id: sha256Hex(bytes), bytes };
 }
 
-interface KeyFile {
+export interface KeyFile {
   readonly parameters: ScryptParameters;
   readonly salt: Uint8Array;
   readonly data: Uint8Array;
 }
 
 /** @throws SignetError E_OBJECT_TYPE · E_KDF_POLICY */
-function parseKeyFile(bytes: Uint8Array, what: string): KeyFile {
+export function parseKeyFile(bytes: Uint8Array, what: string): KeyFile {
   const parsed = parseJson(bytes, what);
   const record = (typeof parsed === 'object' && parsed !== null ? parsed : {}) as Record<string, unknown>; // judged below
   const { kdf, N, r, p } = record;

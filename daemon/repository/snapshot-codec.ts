@@ -57,7 +57,9 @@ export function encodeSnapshot(snapshot: Snapshot): string {
   ]);
 }
 
-const isText = (value: unknown): value is string => typeof value === 'string' && value.length <= 4096;
+/** Lone surrogates would be written as something else than was read. */
+const isText = (value: unknown): value is string =>
+  typeof value === 'string' && value.length <= 4096 && value.isWellFormed();
 const isCount = (value: unknown): value is number =>
   typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 const texts = (value: unknown): readonly string[] | undefined =>

@@ -45,14 +45,14 @@ const usual: readonly Suite[] = [
     run: { tests: ['test/*.test.ts', 'test/unit/**/*.test.ts', 'test/contracts/**/*.test.ts'] },
     needs: [],
   },
-  { name: 'integration', budgetSeconds: 940, run: { tests: ['test/integration/**/*.test.ts'] }, needs: [] },
+  { name: 'integration', budgetSeconds: 820, run: { tests: ['test/integration/**/*.test.ts'] }, needs: [] },
   {
     name: 'interop',
     budgetSeconds: 120,
     run: { tests: ['test/interop/**/*.test.ts'] },
     needs: [systemPackages.restic],
   },
-  { name: 'adversary', budgetSeconds: 80, run: { tests: ['test/adversary/**/*.test.ts'] }, needs: [] },
+  { name: 'adversary', budgetSeconds: 200, run: { tests: ['test/adversary/**/*.test.ts'] }, needs: [] },
   {
     name: 'e2e',
     budgetSeconds: 300,

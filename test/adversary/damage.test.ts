@@ -2,9 +2,9 @@
 
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import test from 'ava';
 import type { BackupResult, RestoreResult, VerifyResult } from '../../protocol/status.ts';
 import { installation, password } from '../support/installation.ts';
+import { row } from '../support/rows.ts';
 
 /** Files below a folder of the cloud, largest first. */
 function objects(remote: string, folder: string): readonly string[] {
@@ -20,7 +20,7 @@ function flip(path: string, at: number): void {
   writeFileSync(path, bytes);
 }
 
-test('a tampered cloud is told by exit statuses and alarms, while everything that is whole goes on', async t => {
+row(17, 'a tampered cloud is told by exit statuses and alarms, while everything that is whole goes on', async t => {
   t.timeout(120_000);
   const signet = await installation(t);
   const { source, remote, folder } = signet;

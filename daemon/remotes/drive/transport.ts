@@ -183,7 +183,7 @@ export function createTransport(options: TransportOptions): Transport {
       async function* pieces(): AsyncGenerator<Uint8Array> {
         try {
           for await (const piece of incoming) {
-            watch.progress();
+            watch.progress((piece as Uint8Array).length);
             await keepPace((piece as Uint8Array).length);
             yield piece as Uint8Array;
           }
@@ -287,15 +287,21 @@ export function jsonIn(bytes: Uint8Array): unknown {
 
 interface SilenceWatch {
   start(): void;
-  progress(): void;
+  /** @param bytes absent for what is progress by itself */
+  progress(bytes?: number): void;
   /** While held no silence counts. */
   hold(isHeld: boolean): void;
   stop(): void;
 }
 
+/** Fewer bytes than these are as good as none: a server that drips would hold a job for years. */
+const leastBytes = 4096;
+
 /** Calls back once when `ms` pass without `progress`, from `start` on. */
 function silenceWatch(clock: Clock, ms: number, onSilence: () => void): SilenceWatch {
   let last = 0;
+  let few = 0;
+  let heldSince = 0;
   let isStopped = false;
   let isHeld = false;
   let cancel = (): void => undefined;
@@ -316,12 +322,16 @@ function silenceWatch(clock: Clock, ms: number, onSilence: () => void): SilenceW
       last = clock.monotonic();
       if (!isStopped) arm(ms);
     },
-    progress: () => {
+    progress(bytes = leastBytes) {
+      few += bytes;
+      if (few < leastBytes) return;
+      few = 0;
       last = clock.monotonic();
     },
-    hold: held => {
+    hold(held) {
+      if (held && !isHeld) heldSince = clock.monotonic();
+      if (!held && isHeld) last += clock.monotonic() - heldSince;
       isHeld = held;
-      last = clock.monotonic();
     },
     stop: () => {
       isStopped = true;

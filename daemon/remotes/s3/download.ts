@@ -8,6 +8,9 @@ import type { CallOptions, GetOptions, RemoteKey } from '../remote.ts';
 import { type Bucket, bodyOf, lengthOf } from './bucket.ts';
 import { reasonOf } from './classify.ts';
 
+/** Tries at all: a connection that brings a few bytes each time is no connection. */
+const triesPerRead = 32;
+
 export function createDownload({
   wire,
   object,
@@ -85,7 +88,7 @@ export function createDownload({
     let bytes: Uint8Array | undefined;
     let etag: string | undefined;
     let position = offset;
-    for (;;) {
+    for (let tries = 1; ; tries++) {
       const end = length !== undefined ? offset + length : bytes === undefined ? undefined : offset + bytes.length;
       const begun = position;
       const part = await read(
@@ -110,7 +113,7 @@ export function createDownload({
           params: { remote: label },
         });
       }
-      if (position === begun || !isCode(part.error, 'E_UNREACHABLE')) throw part.error;
+      if (position === begun || tries === triesPerRead || !isCode(part.error, 'E_UNREACHABLE')) throw part.error;
       etag ??= part.answer?.etag;
     }
   }

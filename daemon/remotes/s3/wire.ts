@@ -75,6 +75,8 @@ export interface ExchangeOptions extends CallOptions {
 const connectMs = 15_000;
 /** Without a byte moving either way. A server may think for some time before it answers to a large object. */
 const silenceMs = 60_000;
+/** Fewer bytes than these in that time are as good as none: a server that drips would hold a job for years. */
+const leastBytes = 4096;
 /** One backup has at most two packs on their way; the rest are small objects. More calls wait, and their time does not run meanwhile. */
 const callsAtOnce = 16;
 
@@ -192,11 +194,22 @@ export function createWire({ place, connection, clock, chain }: WireOptions): Wi
         }),
       );
     let isOver = false;
-    let cancel = clock.timer(quiet, unanswered, { unref: true });
+    let cancel = (): void => undefined;
+    let leftMs = quiet;
+    let since = 0;
+    let few = 0;
+    const arm = (): void => {
+      since = clock.monotonic();
+      cancel = clock.timer(leftMs, unanswered, { unref: true });
+    };
+    arm();
     const moved = async (bytes: number): Promise<void> => {
       cancel();
+      few += bytes;
+      leftMs = few < leastBytes ? Math.max(0, leftMs - (clock.monotonic() - since)) : quiet;
+      if (few >= leastBytes) few = 0;
       await pace?.(bytes); // its own time, not the server's
-      if (!isOver) cancel = clock.timer(quiet, unanswered, { unref: true });
+      if (!isOver) arm();
     };
     let stream: Readable | undefined;
     const carry: Exchange['carry'] = piece => {
