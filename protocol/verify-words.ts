@@ -3,11 +3,23 @@
 
 import { type Words, wordsFor } from './error-words.ts';
 import type { ErrorCode } from './errors.ts';
-import { counted, type Locale, say, size } from './formats.ts';
+import { counted, type Locale, plural, say, size } from './formats.ts';
 import type { VerifyResult } from './status.ts';
 
-/** `No problems. 5 backups checked, 31 MB read.` */
-export function verifiedWords({ ok, problems, more, snapshots, bytesRead }: VerifyResult, locale: Locale = {}): string {
+/** `No problems. 5 backups checked, 31 MB read.`, and what is a risk although nothing is wrong. */
+export function verifiedWords(result: VerifyResult, locale: Locale = {}): string {
+  const { uncompressed = 0 } = result;
+  if (uncompressed === 0) return lookedAt(result, locale);
+  const risk = plural(
+    locale,
+    uncompressed,
+    'Injection risk: another program stored {count} piece here without compression, so a cloud could pass it off as something else. Restore only backups that one of your devices reported.',
+    'Injection risk: another program stored {count} pieces here without compression, so a cloud could pass them off as something else. Restore only backups that one of your devices reported.',
+  );
+  return `${lookedAt(result, locale)} ${risk}`;
+}
+
+function lookedAt({ ok, problems, more, snapshots, bytesRead }: VerifyResult, locale: Locale): string {
   const backups = counted(snapshots, 'backup', 'backups', locale);
   const read = size(bytesRead, locale);
   if (ok) return say(locale, 'No problems. {backups} checked, {read} read.', { backups, read });

@@ -1,6 +1,9 @@
 // What heads, snapshots and this machine's memory say about each other. Pure; every finding is about authenticated heads only, so a
-// cloud can cause "missing", never "there is more".
+// cloud can cause "missing", never "there is more". What an owner of the backup decided about stands in some head's `acknowledged`, and is
+// no finding any more on any device: snapshots by their ids, contradictions of heads by the id of the finding (docs/format.md "Heads").
 
+import { utf8 } from '../base/bytes.ts';
+import { sha256Hex } from '../kernel/hash.ts';
 import type { Snapshot, SnapshotId } from '../repository/model.ts';
 import type { Witness } from '../state/model.ts';
 import { type HeadSet, newestPerDevice } from './head-set.ts';
@@ -38,10 +41,11 @@ export function classifySnapshot(
  */
 export function compareWithWitness(
   known: KnownHeads | undefined,
-  { heads }: HeadSet,
+  { heads }: Pick<HeadSet, 'heads'>,
   snapshots: readonly Pick<StandingSnapshot, 'id' | 'standing'>[],
 ): readonly Finding[] {
-  return [
+  const acknowledged = acknowledgedIn(heads);
+  const found = [
     ...(known === undefined ? [] : memoryFindings(known, heads)),
     ...twoHeadsOfOneNumber(heads),
     ...brokenChains(heads),
@@ -49,7 +53,32 @@ export function compareWithWitness(
     ...mutualBlindness(heads),
     ...withheld(heads, snapshots),
     ...foreign(heads, snapshots),
-  ].filter(once());
+  ];
+  return found.filter(({ id }) => !acknowledged.has(id)).filter(once());
+}
+
+/** Of all devices: what its owner decided about on one counts on the others. */
+export function acknowledgedIn(heads: readonly StoredHead[]): ReadonlySet<string> {
+  return new Set(heads.flatMap(({ head }) => head.acknowledged));
+}
+
+/**
+ * 64 hex digits that stay the same as long as the same thing is found: a head may carry them as acknowledged. Whoever words the finding
+ * differently finds the same.
+ *
+ * @param found.about what tells it from others of its kind, such as snapshot ids; in any order
+ */
+export function findingId(found: Pick<Finding, 'code' | 'device' | 'expectedSeq' | 'foundSeq'> & Named): string {
+  const { code, device = '', expectedSeq = '', foundSeq = '', about = [] } = found;
+  return sha256Hex(utf8(`signet/finding/v1\n${[code, device, expectedSeq, foundSeq, ...about.toSorted()].join('\n')}`));
+}
+
+interface Named {
+  readonly about?: readonly string[];
+}
+
+function identified({ about, ...found }: Omit<Finding, 'id'> & Named): Finding {
+  return { id: findingId({ ...found, ...(about !== undefined && { about }) }), ...found };
 }
 
 function memoryFindings(known: KnownHeads, heads: readonly StoredHead[]): Finding[] {
@@ -69,11 +98,13 @@ function markFindings(device: string, mark: HeadMark, heads: readonly StoredHead
   const own = heads.filter(({ head }) => head.device === device);
   const foundSeq = Math.max(0, ...own.map(({ head }) => head.seq));
   if (foundSeq < mark.seq) return [rollback(device, mark.seq, foundSeq, how)];
-  const other = own.some(({ head, sha256 }) => head.seq === mark.seq && sha256 !== mark.sha256);
-  const otherBefore = own.some(({ head }) => head.seq === mark.seq + 1 && head.previous !== mark.sha256);
-  return other || otherBefore
-    ? [fork(device, mark.seq, `backup ${mark.seq} is another one than was known: ${how}`)]
-    : [];
+  const others = own.filter(
+    ({ head, sha256 }) =>
+      (head.seq === mark.seq && sha256 !== mark.sha256) || (head.seq === mark.seq + 1 && head.previous !== mark.sha256),
+  );
+  if (others.length === 0) return [];
+  const about = [mark.sha256, ...others.map(({ sha256 }) => sha256)];
+  return [fork(device, mark.seq, `backup ${mark.seq} is another one than was known: ${how}`, { about })];
 }
 
 function seenFindings(heads: readonly StoredHead[]): Finding[] {
@@ -90,7 +121,7 @@ function twoHeadsOfOneNumber(heads: readonly StoredHead[]): Finding[] {
     first.set(place, before ?? sha256);
     return before === undefined || before === sha256
       ? []
-      : [fork(head.device, head.seq, `there are two backups ${head.seq}`)];
+      : [fork(head.device, head.seq, `there are two backups ${head.seq}`, { about: [before, sha256] })];
   });
 }
 
@@ -101,7 +132,11 @@ function brokenChains(heads: readonly StoredHead[]): Finding[] {
     const strangers = next.filter(other => other.head.previous !== sha256);
     return strangers.length === 0
       ? []
-      : [fork(head.device, head.seq + 1, `backup ${head.seq + 1} does not follow backup ${head.seq}`)];
+      : [
+          fork(head.device, head.seq + 1, `backup ${head.seq + 1} does not follow backup ${head.seq}`, {
+            about: [sha256, ...strangers.map(each => each.sha256)],
+          }),
+        ];
   });
 }
 
@@ -123,6 +158,7 @@ function mutualBlindness(heads: readonly StoredHead[]): Finding[] {
             a.head.device,
             a.head.seq,
             `${a.head.device} and ${b.head.device} were shown different backups of each other`,
+            { about: [a.sha256, b.sha256], other: b.head.device },
           ),
         );
       }
@@ -132,53 +168,53 @@ function mutualBlindness(heads: readonly StoredHead[]): Finding[] {
 }
 
 function withheld(heads: readonly StoredHead[], snapshots: readonly Pick<StandingSnapshot, 'id'>[]): Finding[] {
-  const settled = new Set(heads.flatMap(({ head }) => [...head.acknowledged, ...head.gone.map(({ id }) => id)]));
+  const settled = settledIn(heads);
   const present = new Set(snapshots.map(({ id }) => id));
   return [...newestPerDevice(heads).values()].flatMap(({ head }): Finding[] => {
     const missing = head.live.filter(id => !present.has(id) && !settled.has(id));
     if (missing.length === 0) return [];
     const detail = `${missing.length} backups that ${head.device} reported are missing`;
-    return [{ code: 'E_WITHHELD', device: head.device, snapshots: missing, detail }];
+    return [identified({ code: 'E_WITHHELD', device: head.device, snapshots: missing, about: missing, detail })];
   });
+}
+
+/** Snapshots that nobody misses any more: forgotten, or decided about. */
+export function settledIn(heads: readonly StoredHead[]): ReadonlySet<string> {
+  return new Set(heads.flatMap(({ head }) => [...head.acknowledged, ...head.gone.map(({ id }) => id)]));
 }
 
 function foreign(
   heads: readonly StoredHead[],
   snapshots: readonly Pick<StandingSnapshot, 'id' | 'standing'>[],
 ): Finding[] {
-  const acknowledged = new Set(heads.flatMap(({ head }) => head.acknowledged));
+  const acknowledged = acknowledgedIn(heads);
   const found = snapshots
     .filter(({ id, standing }) => standing === 'foreign' && !acknowledged.has(id))
     .map(({ id }) => id);
   if (found.length === 0) return [];
-  return [
-    {
-      code: 'E_FOREIGN_SNAPSHOT',
-      snapshots: found,
-      detail: `${found.length} snapshots were reported by none of the devices`,
-    },
-  ];
+  const detail = `${found.length} snapshots were reported by none of the devices`;
+  return [identified({ code: 'E_FOREIGN_SNAPSHOT', snapshots: found, about: found, detail })];
 }
 
 function rollback(device: string, expectedSeq: number, foundSeq: number, how: string): Finding {
-  return {
+  return identified({
     code: 'E_ROLLBACK',
     device,
     expectedSeq,
     foundSeq,
     detail: `backup ${expectedSeq} is missing, the newest there is ${foundSeq}: ${how}`,
-  };
+  });
 }
 
-function fork(device: string, seq: number, detail: string): Finding {
-  return { code: 'E_FORK', device, expectedSeq: seq, detail };
+function fork(device: string, seq: number, detail: string, rest: Named & Pick<Finding, 'other'>): Finding {
+  return identified({ code: 'E_FORK', device, expectedSeq: seq, detail, ...rest });
 }
 
-/** The same thing found in two ways is one finding. */
+/** The same thing found in two ways is one finding; of a fork its owner decides about every trace. */
 function once(): (finding: Finding) => boolean {
   const told = new Set<string>();
-  return ({ code, device, expectedSeq }) => {
-    const name = `${code} ${device} ${code === 'E_FORK' ? '' : expectedSeq}`;
+  return ({ id, code, device, expectedSeq }) => {
+    const name = code === 'E_ROLLBACK' ? `${code} ${device} ${expectedSeq}` : id;
     if (told.has(name)) return false;
     told.add(name);
     return true;

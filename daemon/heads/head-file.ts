@@ -49,7 +49,7 @@ const schema = v.object({
   vaultHash: v.nullable(hex(64)),
   prevHead: v.nullable(hex(64)),
   seen: v.record(hex(16), v.object({ seq: seqNumber, sha256: hex(64) })),
-  acknowledged: v.array(snapshotId),
+  acknowledged: v.array(hex(64)),
 });
 
 /** Which head, of which repository: what its bytes are bound to. */

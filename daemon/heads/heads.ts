@@ -20,7 +20,14 @@ import {
 import { HeadSet, unannouncedOf } from './head-set.ts';
 import type { Head, HeadMark, HeadsKey, ListedHead, StandingSnapshot, StoredHead } from './model.ts';
 
-export { classifySnapshot, compareWithWitness, type KnownHeads } from './compare.ts';
+export {
+  acknowledgedIn,
+  classifySnapshot,
+  compareWithWitness,
+  findingId,
+  type KnownHeads,
+  settledIn,
+} from './compare.ts';
 export { formatVersion, headsLabel } from './head-file.ts';
 export type { HeadSet } from './head-set.ts';
 export type { Finding, Head, SnapshotStanding } from './model.ts';
@@ -30,6 +37,8 @@ export { claimedBackup, readTags, snapshotTags } from './tags.ts';
 const mostListed = 20_000;
 const mostDevices = 256;
 const keptPerDevice = 32;
+/** A quarter of the largest head. */
+const mostAcknowledged = 4000;
 /** Authenticated heads read of each device, and objects tried for them: junk names must not cost a download each. */
 const readPerDevice = 2;
 const triedPerDevice = 16;
@@ -63,8 +72,10 @@ export interface HeadOrder extends HeadsAccess {
   readonly extent: RepositoryExtent;
   /** Own snapshots that were removed since the previous head, or others' at the user's word. */
   readonly gone?: Head['gone'];
-  /** Decisions of the user since the previous head. */
-  readonly acknowledged?: readonly SnapshotId[];
+  /** Decisions of the user since the previous head: ids of snapshots and findings. */
+  readonly acknowledged?: readonly string[];
+  /** Own snapshots that this machine knows to have been announced, by a head that may be hidden now. */
+  readonly known?: readonly SnapshotId[];
   readonly randomBytes: (count: number) => Uint8Array;
 }
 
@@ -109,23 +120,39 @@ export function nextHead(order: Omit<HeadOrder, 'remote' | 'randomBytes' | keyof
   const gone = order.gone ?? [];
   const forgotten = new Set(gone.map(({ id }) => id));
   const cutOff = unannouncedOf(device.id, snapshots).map(({ id }) => id);
-  const live = new Set([...(own?.live ?? []), ...cutOff, snapshot].filter(id => !forgotten.has(id)));
+  // Another device's stay in its own head's `live`: that they are meant to be gone is carried on.
+  const ofOthers = gone.map(({ id }) => id).filter(id => own?.live.includes(id) !== true);
+  const decisions = [...(own?.acknowledged ?? []), ...ofOthers, ...(order.acknowledged ?? [])];
+  const { acknowledged, dropped } = boundedDecisions(decisions);
+  const named = new Set([...(own?.live ?? []), ...(order.known ?? []), ...cutOff, snapshot]);
+  const present = new Set(snapshots.map(({ id }) => id));
+  const live = [...named].filter(id => !forgotten.has(id) && (id === snapshot || present.has(id) || !dropped.has(id)));
   return {
     device: device.id,
     label: device.label.slice(0, 64).toWellFormed(),
     seq,
     time,
     snapshot,
-    live: [...live],
+    live,
     gone,
     extent,
     vaultSha256: witness.vaultSha256,
     previous: previousHead(heads.markOf(device.id), witness),
     seen: seenMarks(heads, device.id),
-    acknowledged: [...new Set([...(own?.acknowledged ?? []), ...(order.acknowledged ?? [])])],
+    acknowledged,
     minReader: formatVersion,
     minWriter: formatVersion,
   };
+}
+
+/** A head stays readable however often its owner decides: the oldest decisions go, and missing snapshots they were about are not named any more. */
+function boundedDecisions(ids: readonly string[]): {
+  readonly acknowledged: readonly string[];
+  readonly dropped: ReadonlySet<string>;
+} {
+  const all = [...new Set(ids)];
+  const first = Math.max(0, all.length - mostAcknowledged);
+  return { acknowledged: all.slice(first), dropped: new Set(all.slice(0, first)) };
 }
 
 /** The newest head this machine knows to be its own, shown or not: a hidden one must not drop out of the chain. */

@@ -26,8 +26,8 @@ export interface Head {
   readonly previous: string | null;
   /** The newest head of each other device, listed after this device's previous head was written. */
   readonly seen: Readonly<Record<string, HeadMark>>;
-  /** Snapshots that the user decided about: foreign ones adopted, missing ones given up. For good, copied from head to head. */
-  readonly acknowledged: readonly SnapshotId[];
+  /** What the user decided about: ids of snapshots (foreign ones adopted, missing ones given up) and of findings. Copied from head to head. */
+  readonly acknowledged: readonly string[];
   /** Versions of the cloud format; see docs/format.md "Versions". */
   readonly minReader: number;
   readonly minWriter: number;
@@ -55,10 +55,14 @@ export type FindingCode = Extract<ErrorCode, 'E_ROLLBACK' | 'E_FORK' | 'E_WITHHE
 
 /** Something that an honest place would not show. Whether it is an alarm (a synced folder may lag) is decided by the caller. */
 export interface Finding {
+  /** 64 hex digits, the same as long as the same thing is found. */
+  readonly id: string;
   /** The codes of objects stand for heads that are not what their names say. */
   readonly code: FindingCode | ObjectProblem['code'];
   /** The device whose things are missing or doubled; undefined for foreign snapshots. */
   readonly device?: string;
+  /** E_FORK between two devices, each of which was shown another history: the second. A folder that syncs with delay does that too. */
+  readonly other?: string;
   /** Numbers of backups (E_ROLLBACK, E_FORK): what was known, and what is there (0: nothing). */
   readonly expectedSeq?: number;
   readonly foundSeq?: number;

@@ -172,17 +172,22 @@ export class BlobIndex {
   counts(): {
     readonly dataBlobs: number;
     readonly treeBlobs: number;
+    readonly unframedBlobs: number;
     readonly packs: number;
     readonly packBytes: number;
   } {
     let treeBlobs = 0;
+    let unframedBlobs = 0;
     for (let entry = 0; entry < this.#count; entry++) {
       const { words, at } = this.#locate(entry);
-      if (((words[at + plainWord] ?? 0) & treeFlag) !== 0) treeBlobs++;
+      const flags = words[at + plainWord] ?? 0;
+      if ((flags & treeFlag) !== 0) treeBlobs++;
+      else if ((flags & compressedFlag) === 0) unframedBlobs++;
     }
     let bytes = 0;
     for (const pack of this.packs) bytes += packBytes(pack);
-    return { dataBlobs: this.#count - treeBlobs, treeBlobs, packs: this.#packNumbers.size, packBytes: bytes };
+    const dataBlobs = this.#count - treeBlobs;
+    return { dataBlobs, treeBlobs, unframedBlobs, packs: this.#packNumbers.size, packBytes: bytes };
   }
 
   #locate(entry: number): { readonly bytes: Buffer; readonly words: Uint32Array; readonly at: number } {

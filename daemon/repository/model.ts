@@ -98,6 +98,8 @@ export interface ObjectProblem {
   readonly detail: string;
   /** A mirror still has it whole, and that is what was read. */
   readonly isInMirror?: boolean;
+  /** The blob in it that is lost, where it is only that. */
+  readonly blob?: BlobId;
 }
 
 /** A sealed pack that still waits for its upload or for an index that names it: the row that makes a crash cost nothing. */
@@ -135,6 +137,108 @@ export interface RepositoryLock {
 export interface LookOptions extends CallOptions {
   /** What the place showed when it was looked at as a whole; without it the place is listed. */
   readonly shown?: Pick<Remote, 'list'> | undefined;
+}
+
+/** A pack by its name and the bytes of its file. */
+export interface PackFile {
+  readonly id: PackId;
+  readonly sizeBytes: number;
+}
+
+/** How far tidying up came; `total` is 0 where it cannot be known before. */
+export interface UpkeepStep {
+  readonly phase: 'looking' | 'collecting' | 'deleting';
+  readonly done: number;
+  readonly total: number;
+}
+
+export interface UpkeepOptions extends CallOptions {
+  readonly onProgress?: ((step: UpkeepStep) => void) | undefined;
+}
+
+export interface PruneOrder extends UpkeepOptions {
+  /** Counted as gone already: what a prune would do once they are forgotten. Default none */
+  readonly without?: ReadonlySet<SnapshotId> | undefined;
+  /** False where nothing can be written for lack of room: packs are let go whole, and none is collected. Default true */
+  readonly collects?: boolean | undefined;
+}
+
+/** What phase 1 is about to do. Each pack of data/ is in exactly one of the first five lists. */
+export interface PrunePlan {
+  /** Stay named and stay where they are. */
+  readonly keep: readonly PackFile[];
+  /** Hold nothing that a snapshot needs: no index will name them. */
+  readonly drop: readonly PackFile[];
+  /** What snapshots need of them goes into new packs; then no index will name them. */
+  readonly repack: readonly PackFile[];
+  /** No readable index names them, and snapshots need them: they are named again. */
+  readonly rescue: readonly PackFile[];
+  /** No index names them, and nothing needs them: they wait for their 48 hours. */
+  readonly unnamed: readonly PackFile[];
+  /** Sealed bytes of blobs that snapshots need, each once. */
+  readonly usedBytes: number;
+  /** Of the packs that stay: sealed bytes that nothing needs. Padding is not among them. */
+  readonly unusedBytes: number;
+  /** Sealed bytes that are collected into new packs. */
+  readonly collectedBytes: number;
+  /** Index files that are replaced. */
+  readonly indexes: readonly IndexId[];
+}
+
+export interface PruneOutcome {
+  /** Packs that no index names now and nothing needs: those of the plan and those that were let go. */
+  readonly unnamed: readonly PackFile[];
+  /** Made of what was collected. */
+  readonly newPacks: number;
+  readonly newBytes: number;
+  /** Named again, because snapshots need them: of the plan, and for snapshots that came while this ran. */
+  readonly namedAgain: number;
+}
+
+export interface IndexRepair {
+  /** Whose own header was read. */
+  readonly packsRead: number;
+  /** Named again, or with other blobs than before. */
+  readonly packsAdded: number;
+  /** Named by an index, and gone or of another size: named no more. */
+  readonly packsRemoved: number;
+  /** Index files that cannot be read. They stay; stock restic refuses to work until they are taken away by hand. */
+  readonly junk: readonly ObjectProblem[];
+  /** Objects in data/ that are no packs of this repository. They stay. */
+  readonly problems: readonly ObjectProblem[];
+  /** Index files that were replaced. */
+  readonly indexesReplaced: number;
+}
+
+/**
+ * Letting go of what is not needed, and naming again what is. All of it under the exclusive lock, and none of it relies on that:
+ * a backup that runs unseen beside it loses nothing. Nothing here looks at alarms; that is the caller's.
+ */
+export interface Upkeep {
+  /** Removes the snapshot files. What they named is let go by `prune`. The head that says so comes first, and is the caller's. */
+  removeSnapshots(ids: readonly SnapshotId[], options?: CallOptions): Promise<void>;
+  /**
+   * Looks at index, packs and the trees of every snapshot, and says what there is to do. Finishes what an earlier run left in the outbox;
+   * deletes nothing.
+   *
+   * @throws E_MISSING · E_OBJECT_* when anything that a snapshot needs, or a snapshot itself, cannot be read: then nothing may be let go
+   */
+  planPrune(order?: PruneOrder): Promise<PrunePlan>;
+  /**
+   * Phase 1 of a plan of this session: names what was rescued, collects, writes the new index files and reads them back, removes those they
+   * replace, and looks once more whether a snapshot came meanwhile that needs what was let go. Deletes no pack. Broken off at any
+   * point it leaves a sound repository, and the next plan goes on from there.
+   */
+  prune(plan: PrunePlan, options?: UpkeepOptions): Promise<PruneOutcome>;
+  /**
+   * Phase 2: deletes packs that no index names and nothing needs, of those that the caller saw unnamed for 48 hours (`deletable`). Looks
+   * afresh at index and snapshots first: what is named or needed by now stays. Call after `planPrune`, before or after `prune`.
+   *
+   * @returns the packs that were deleted
+   */
+  deleteUnnamed(packs: readonly PackFile[], options?: UpkeepOptions): Promise<readonly PackFile[]>;
+  /** Writes the index anew where index files are lost, cannot be read, or name packs that are not there. Deletes no pack. */
+  repairIndex(options?: UpkeepOptions & { readonly dryRun?: boolean }): Promise<IndexRepair>;
 }
 
 /**
@@ -223,12 +327,18 @@ export interface Repository {
   checkPackData(id: PackId, options?: { signal?: AbortSignal | undefined }): Promise<readonly ObjectProblem[]>;
   /** Reads config, the key file, every index and every snapshot from the remote, whatever the cache holds. */
   checkSingleObjects(options?: { signal?: AbortSignal | undefined }): Promise<readonly ObjectProblem[]>;
+  /** Compares the hashes that the place itself tells of its objects with their names; `objects` is 0 where it tells none. */
+  scrub(options?: {
+    signal?: AbortSignal | undefined;
+  }): Promise<{ readonly objects: number; readonly problems: readonly ObjectProblem[] }>;
   /** The packs the index names. */
   packIds(): readonly PackId[];
   /** Blobs the index knows, by type, and the bytes of all packs. */
   size(): {
     readonly dataBlobs: number;
     readonly treeBlobs: number;
+    /** Data blobs without a zstd frame: not ours, and bytes that their sender chose (docs/format.md "Blobs and packs"). */
+    readonly unframedBlobs: number;
     readonly packBytes: number;
     readonly packs: number;
   };

@@ -16,7 +16,7 @@ import { encodeHeader, entryBytes, type PlacedBlob, packSize, sealedHeaderWithTr
 const flushBytes = 1024 * 1024;
 /** Frame header with a 4-byte size, one block header, one byte. */
 const minPaddingFrame = 9 + 3 + 1;
-const minPadding = sealOverhead + entryBytes + minPaddingFrame;
+export const minPadding = sealOverhead + entryBytes + minPaddingFrame;
 /** A pack is padded unless that would cost more than this share of it; only packs below about 5 KiB are ever left out. */
 const maxPaddingShare = 0.08;
 

@@ -10,6 +10,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { Skip } from '../../test/support/skip.ts';
 import { AvaOutput } from './ava-output.ts';
+import { canFetchNewerRestic, fetchNewerRestic } from './newer-restic.ts';
 import { type Suite, type SystemPackage, suites, systemPackages } from './suites.ts';
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
@@ -41,6 +42,7 @@ if (unknown !== undefined) {
 const chosen = names.length === 0 ? suites : suites.filter(suite => names.includes(suite.name));
 
 provideSystemPackages(chosen);
+if (chosen.some(suite => suite.name === 'interop')) provideNewerRestic();
 const scratch = mkdtempSync(join(tmpdir(), 'signet-test-'));
 try {
   for (const suite of chosen) await runSuite(suite);
@@ -72,6 +74,17 @@ function provideSystemPackages(wanted: readonly Suite[]): void {
   apt('update');
   const answer = apt('install', '-y', '--no-install-recommends', ...missing.map(found => found.name));
   if (answer.status !== 0) console.log(`apt-get could not install ${list}`);
+}
+
+/** Under the rule of the packages; without it the tests that want it skip themselves by name. */
+function provideNewerRestic(): void {
+  if (!(inCi || process.argv.includes('--install')) || !canFetchNewerRestic()) return;
+  try {
+    const { program, version } = fetchNewerRestic();
+    console.log(`restic ${version} beside the one of the system: ${program}`);
+  } catch (error) {
+    console.log(`a newer restic could not be fetched: ${String(error)}`);
+  }
 }
 
 function isMissing(wanted: SystemPackage): boolean {

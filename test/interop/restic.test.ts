@@ -18,7 +18,7 @@ import {
   snapshotOf,
   temporaryFolder,
 } from '../support/repository.ts';
-import { restic, succeeds, withRestic } from '../support/restic.ts';
+import { succeeds, withRestic } from '../support/restic.ts';
 
 interface Place extends Bench {
   readonly path: string;
@@ -77,7 +77,7 @@ async function writeOddTree(repository: Repository): Promise<{ readonly contents
   return { contents };
 }
 
-withRestic('stock restic checks, restores, prunes and rewrites what we wrote', async t => {
+withRestic('stock restic checks, restores, prunes and rewrites what we wrote', async (t, restic) => {
   const place = await folderBench(t);
   const repository = await place.create();
   const { contents } = await writeOddTree(repository);
@@ -117,39 +117,42 @@ withRestic('stock restic checks, restores, prunes and rewrites what we wrote', a
   t.regex(succeeds(t, restic(place.path, ['check', '--read-data'])), /no errors were found/);
 });
 
-withRestic('stock restic restores a backed-up folder of large and small files equal to the original', async t => {
-  const path = join(await temporaryFolder(t), 'repository');
-  await mkdir(path, { mode: 0o700 });
-  const made = await archiveBench(t, { remote: createFolderRemote(path), packTargetBytes: 4 << 20 });
-  const text = Buffer.from('a message like many others, '.repeat(100_000));
-  for (const [name, bytes] of [
-    ['photo.jpg', randomBytes(700_000)],
-    ['video.mp4', randomBytes(21_000_000)],
-    ['log.txt', text],
-    ['zeros', Buffer.alloc(9 << 20)],
-    ['empty', Buffer.alloc(0)],
-  ] as const) {
-    await writeFile(join(made.root, name), bytes);
-  }
-  await mkdir(join(made.root, 'many'));
-  for (let i = 0; i < 300; i++) await writeFile(join(made.root, 'many', `${i}`), `${i} `.repeat(i * 7));
-  const run = await made.backUp();
-  t.truthy(run.id);
-  await writeFile(join(made.root, 'log.txt'), Buffer.concat([text, text]));
-  const { id = '' } = await made.backUp(); // both have the time of a clock that stands still: "latest" could be either
-  t.regex(succeeds(t, restic(path, ['check', '--read-data'])), /no errors were found/);
-  const target = await temporaryFolder(t);
-  succeeds(t, restic(path, ['restore', id, '--target', target]));
-  t.deepEqual(treeOf(join(target, made.source.id)), treeOf(made.root));
-});
+withRestic(
+  'stock restic restores a backed-up folder of large and small files equal to the original',
+  async (t, restic) => {
+    const path = join(await temporaryFolder(t), 'repository');
+    await mkdir(path, { mode: 0o700 });
+    const made = await archiveBench(t, { remote: createFolderRemote(path), packTargetBytes: 4 << 20 });
+    const text = Buffer.from('a message like many others, '.repeat(100_000));
+    for (const [name, bytes] of [
+      ['photo.jpg', randomBytes(700_000)],
+      ['video.mp4', randomBytes(21_000_000)],
+      ['log.txt', text],
+      ['zeros', Buffer.alloc(9 << 20)],
+      ['empty', Buffer.alloc(0)],
+    ] as const) {
+      await writeFile(join(made.root, name), bytes);
+    }
+    await mkdir(join(made.root, 'many'));
+    for (let i = 0; i < 300; i++) await writeFile(join(made.root, 'many', `${i}`), `${i} `.repeat(i * 7));
+    const run = await made.backUp();
+    t.truthy(run.id);
+    await writeFile(join(made.root, 'log.txt'), Buffer.concat([text, text]));
+    const { id = '' } = await made.backUp(); // both have the time of a clock that stands still: "latest" could be either
+    t.regex(succeeds(t, restic(path, ['check', '--read-data'])), /no errors were found/);
+    const target = await temporaryFolder(t);
+    succeeds(t, restic(path, ['restore', id, '--target', target]));
+    t.deepEqual(treeOf(join(target, made.source.id)), treeOf(made.root));
+  },
+);
 
-withRestic('a repository in the old format is refused by its version', async t => {
+withRestic('a repository in the old format is refused by its version', async (t, restic) => {
   const place = await folderBench(t);
   succeeds(t, restic(place.path, ['init', '--repository-version', '1']));
   await t.throwsAsync(place.open(), { code: 'E_VERSION' });
 });
 
-withRestic('blobs of every frame size are read by stock restic, compressed and raw', async t => {
+withRestic('blobs of every frame size are read by stock restic, compressed and raw', async (t, restic) => {
   const place = await folderBench(t);
   const repository = await place.create();
   const lengths = [1, 2, 255, 256, 257, 65791, 65792, 131071, 131072, 131073, 262144, 300001, 8 * 1024 * 1024];
@@ -184,45 +187,48 @@ withRestic('blobs of every frame size are read by stock restic, compressed and r
   await again.close();
 });
 
-withRestic('a repository that stock restic made is read, and its trees are encoded as Go encodes them', async t => {
-  const place = await folderBench(t);
-  succeeds(t, restic(place.path, ['init']));
-  const source = await temporaryFolder(t);
-  await mkdir(join(source, 'sub'));
-  for (const [, name] of oddNames) await writeFile(Buffer.concat([Buffer.from(`${source}/`), name]), name);
-  const large = randomBytes(3 * 1024 * 1024 + 17);
-  await writeFile(join(source, 'sub', 'large'), large);
-  await writeFile(join(source, 'empty'), '');
-  await symlink('empty', join(source, 'link'));
-  await utimes(join(source, 'empty'), 1_600_000_000.25, 1_600_000_000.25);
-  succeeds(t, restic(place.path, ['backup', '.'], { cwd: source }));
+withRestic(
+  'a repository that stock restic made is read, and its trees are encoded as Go encodes them',
+  async (t, restic) => {
+    const place = await folderBench(t);
+    succeeds(t, restic(place.path, ['init']));
+    const source = await temporaryFolder(t);
+    await mkdir(join(source, 'sub'));
+    for (const [, name] of oddNames) await writeFile(Buffer.concat([Buffer.from(`${source}/`), name]), name);
+    const large = randomBytes(3 * 1024 * 1024 + 17);
+    await writeFile(join(source, 'sub', 'large'), large);
+    await writeFile(join(source, 'empty'), '');
+    await symlink('empty', join(source, 'link'));
+    await utimes(join(source, 'empty'), 1_600_000_000.25, 1_600_000_000.25);
+    succeeds(t, restic(place.path, ['backup', '.'], { cwd: source }));
 
-  const repository = await place.open();
-  await repository.refreshIndex();
-  const [snapshot] = (await repository.snapshots()).values();
-  t.truthy(snapshot);
-  if (snapshot === undefined) return;
-  const nodes = await repository.loadTree(snapshot.tree);
-  t.is(nodes.length, oddNames.length + 3);
-  for (const node of nodes.filter(each => each.type === 'file' && each.sizeBytes !== 0)) {
-    const [id] = node.content ?? [];
-    if (id === undefined) throw new Error('not found');
-    t.deepEqual(Buffer.from(await repository.loadBlob('data', id)), Buffer.from(node.name));
-  }
-  // Owners' names are the one thing of restic's nodes that ours do not keep.
-  const theirs = Buffer.from(await repository.loadBlob('tree', snapshot.tree)).toString();
-  const withoutNames = theirs.replace(/"(user|group)":"[^"]*",/g, '');
-  t.is(Buffer.from(encodeTree(nodes)).toString(), withoutNames);
-  const sub = nodes.find(node => node.type === 'dir');
-  if (sub?.subtree === undefined) throw new Error('not found');
-  const [file] = await repository.loadTree(sub.subtree);
-  const pieces = await Promise.all((file?.content ?? []).map(id => repository.loadBlob('data', id)));
-  t.true(large.equals(Buffer.concat(pieces)));
-  t.is(repository.problems.length, 0, JSON.stringify(repository.problems));
-  await repository.close();
-});
+    const repository = await place.open();
+    await repository.refreshIndex();
+    const [snapshot] = (await repository.snapshots()).values();
+    t.truthy(snapshot);
+    if (snapshot === undefined) return;
+    const nodes = await repository.loadTree(snapshot.tree);
+    t.is(nodes.length, oddNames.length + 3);
+    for (const node of nodes.filter(each => each.type === 'file' && each.sizeBytes !== 0)) {
+      const [id] = node.content ?? [];
+      if (id === undefined) throw new Error('not found');
+      t.deepEqual(Buffer.from(await repository.loadBlob('data', id)), Buffer.from(node.name));
+    }
+    // Owners' names are the one thing of restic's nodes that ours do not keep.
+    const theirs = Buffer.from(await repository.loadBlob('tree', snapshot.tree)).toString();
+    const withoutNames = theirs.replace(/"(user|group)":"[^"]*",/g, '');
+    t.is(Buffer.from(encodeTree(nodes)).toString(), withoutNames);
+    const sub = nodes.find(node => node.type === 'dir');
+    if (sub?.subtree === undefined) throw new Error('not found');
+    const [file] = await repository.loadTree(sub.subtree);
+    const pieces = await Promise.all((file?.content ?? []).map(id => repository.loadBlob('data', id)));
+    t.true(large.equals(Buffer.concat(pieces)));
+    t.is(repository.problems.length, 0, JSON.stringify(repository.problems));
+    await repository.close();
+  },
+);
 
-withRestic('stock restic adds a snapshot beside ours, and both are found', async t => {
+withRestic('stock restic adds a snapshot beside ours, and both are found', async (t, restic) => {
   const place = await folderBench(t);
   const repository = await place.create();
   await writeOddTree(repository);
@@ -236,7 +242,7 @@ withRestic('stock restic adds a snapshot beside ours, and both are found', async
   await repository.close();
 });
 
-withRestic('a lock of ours stops restic check, and is gone after release', async t => {
+withRestic('a lock of ours stops restic check, and is gone after release', async (t, restic) => {
   const place = await folderBench(t);
   const repository = await place.create();
   const lock = await repository.lock('shared');

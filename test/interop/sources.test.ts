@@ -8,7 +8,7 @@ import { createFolderRemote } from '../../daemon/remotes/folder.ts';
 import { rulesOf } from '../../daemon/sources/sources.ts';
 import { type ArchiveBench, archiveBench, treeOf } from '../support/archive.ts';
 import { temporaryFolder } from '../support/repository.ts';
-import { restic, succeeds, withRestic } from '../support/restic.ts';
+import { type Restic, succeeds, withRestic } from '../support/restic.ts';
 
 async function place(t: ExecutionContext): Promise<ArchiveBench & { readonly path: string }> {
   const path = join(await temporaryFolder(t), 'repository');
@@ -17,7 +17,7 @@ async function place(t: ExecutionContext): Promise<ArchiveBench & { readonly pat
 }
 
 /** Every data blob of the repository, as restic opens it. */
-function allBlobs(t: ExecutionContext, path: string): Map<string, Buffer> {
+function allBlobs(t: ExecutionContext, restic: Restic, path: string): Map<string, Buffer> {
   const ids = succeeds(t, restic(path, ['list', 'blobs'])).match(/(?<=^data )[0-9a-f]{64}$/gm) ?? [];
   return new Map(
     ids.map(id => [id, Buffer.from(succeeds(t, restic(path, ['cat', 'blob', id], { encoding: 'latin1' })), 'latin1')]),
@@ -26,7 +26,7 @@ function allBlobs(t: ExecutionContext, path: string): Map<string, Buffer> {
 
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
-withRestic('with videos left out no byte of one reaches the place; included again, they follow', async t => {
+withRestic('with videos left out no byte of one reaches the place; included again, they follow', async (t, restic) => {
   const made = await place(t);
   const marker = randomBytes(64);
   const videos = join(made.root, 'Media', 'WhatsApp Video');
@@ -39,7 +39,7 @@ withRestic('with videos left out no byte of one reaches the place; included agai
   const without = await made.backUp({ rules: rulesOf({ profile: 'whatsapp-android', leaveOut: ['video'] }) });
   const { id = '' } = without;
   t.notRegex(succeeds(t, restic(made.path, ['ls', '--recursive', id])), /\.mp4/);
-  const stored = allBlobs(t, made.path);
+  const stored = allBlobs(t, restic, made.path);
   t.true(stored.size >= 2, 'the picture and the manifest at least');
   t.false([...stored.values()].some(blob => blob.includes(marker)));
   for (const [id, bytes] of stored) t.is(sha256(bytes), id, 'restic gave the bytes unharmed');
@@ -48,11 +48,11 @@ withRestic('with videos left out no byte of one reaches the place; included agai
   const target = await temporaryFolder(t);
   succeeds(t, restic(made.path, ['restore', again, '--target', target]));
   t.deepEqual(treeOf(join(target, made.source.id)), treeOf(made.root));
-  t.true([...allBlobs(t, made.path).values()].some(blob => blob.includes(marker)));
+  t.true([...allBlobs(t, restic, made.path).values()].some(blob => blob.includes(marker)));
   t.regex(succeeds(t, restic(made.path, ['check', '--read-data'])), /no errors were found/);
 });
 
-withRestic('the newest snapshot holds a shrunken, an emptied and a vanished source as they were', async t => {
+withRestic('the newest snapshot holds a shrunken, an emptied and a vanished source as they were', async (t, restic) => {
   const made = await place(t);
   const sources = ['shrunken', 'emptied', 'vanished', 'lively'].map((label, n) => ({
     ...made.source,

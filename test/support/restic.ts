@@ -1,14 +1,23 @@
 // Stock restic as the judge of repositories that tests made without a daemon, under the password of the bench.
 
 import { spawnSync } from 'node:child_process';
-import test, { type ExecutionContext } from 'ava';
+import type { ExecutionContext } from 'ava';
 import { resticPassword } from './repository.ts';
-import { skip } from './skip.ts';
-import { hasRestic } from './stock-restic.ts';
+import { withEachRestic } from './stock-restic.ts';
 
-/** A test that stock restic takes part in. */
-export function withRestic(title: string, body: (t: ExecutionContext) => Promise<void>): void {
-  test(title, async t => (hasRestic ? body(t) : skip(t, 'restic is not installed')));
+/** A test that stock restic takes part in, once for each that there is. */
+export function withRestic(title: string, body: (t: ExecutionContext, restic: Restic) => Promise<void>): void {
+  withEachRestic(title, async (t, { program }) =>
+    body(t, (repository, args, options) => run(program, repository, args, options)),
+  );
+}
+
+/** @param options.encoding 'latin1' for raw bytes */
+export type Restic = (repository: string, args: readonly string[], options?: Options) => ResticRun;
+
+interface Options {
+  readonly cwd?: string;
+  readonly encoding?: 'utf8' | 'latin1';
 }
 
 export interface ResticRun {
@@ -17,14 +26,14 @@ export interface ResticRun {
   readonly stderr: string;
 }
 
-/** @param encoding 'latin1' for raw bytes */
-export function restic(
+function run(
+  program: string,
   repository: string,
   args: readonly string[],
-  { cwd, encoding = 'utf8' }: { readonly cwd?: string; readonly encoding?: 'utf8' | 'latin1' } = {},
+  { cwd, encoding = 'utf8' }: Options = {},
 ): ResticRun {
   const env = { ...process.env, RESTIC_PASSWORD: resticPassword, RESTIC_REPOSITORY: repository };
-  const { status, stdout, stderr } = spawnSync('restic', ['--no-cache', ...args], {
+  const { status, stdout, stderr } = spawnSync(program, ['--no-cache', ...args], {
     env,
     cwd,
     encoding,

@@ -407,6 +407,76 @@ test('a snapshot of another device that the user had forgotten is not missed', a
   t.deepEqual(await findings(one, place), ['E_WITHHELD']);
   await one.backUp({ gone: [{ id: lost.snapshot, reason: 'device' }] });
   t.deepEqual(await findings(one, place), []);
+  for (let n = 0; n < 3; n++) await one.backUp();
+  t.deepEqual(await findings(one, place), [], 'also when the head that said so is no longer read');
+});
+
+test('what its owner decided about on one device is no finding on another, and what is new is one again', async t => {
+  const place = makePlace();
+  const [one, two] = [new Device(place, a), new Device(place, b)];
+  await two.backUp();
+  const second = await two.backUp();
+  await one.backUp();
+  remove(place, second.key);
+  place.snapshots.delete(second.head.snapshot);
+  const found = async (device: Device | undefined) => {
+    const view = await look(place);
+    return compareWithWitness(device?.witness, view.heads, view.snapshots);
+  };
+  const before = await found(one);
+  t.deepEqual(
+    before.map(({ code }) => code),
+    ['E_ROLLBACK'],
+  );
+  t.deepEqual((await found(one))[0]?.id, before[0]?.id, 'the same thing has the same id');
+  await one.backUp({ acknowledged: before.map(({ id }) => id) });
+  await one.backUp();
+  t.deepEqual(await found(one), []);
+  t.deepEqual(await found(undefined), [], 'a new device believes it');
+  for (const { key, device } of (await look(place)).heads.listed) if (device === b) remove(place, key);
+  const [more] = await found(one);
+  t.like(more, { code: 'E_ROLLBACK', device: b, foundSeq: 0 });
+  t.not(more?.id, before[0]?.id);
+});
+
+test('a fork that its owner explained is settled on every device', async t => {
+  const place = makePlace();
+  const device = new Device(place, a);
+  await device.backUp();
+  device.witness = { ...device.witness, ownHead: { seq: 1, sha256: 'ff'.repeat(32) } };
+  await device.backUp();
+  const view = await look(place);
+  const ids = compareWithWitness(undefined, view.heads, view.snapshots).map(({ id }) => id);
+  const other = new Device(place, b);
+  await other.backUp({ acknowledged: ids });
+  t.deepEqual(await findings(undefined, place), []);
+});
+
+test('a hidden backup stays named when its head is hidden too, and counts again when it comes back', async t => {
+  const place = makePlace();
+  const device = new Device(place, a);
+  await device.backUp();
+  const second = await device.backUp();
+  const kept = place.snapshots.get(second.head.snapshot);
+  remove(place, second.key);
+  place.snapshots.delete(second.head.snapshot);
+  t.deepEqual(await findings(device, place), ['E_ROLLBACK']);
+  await device.backUp({ known: [second.head.snapshot] });
+  t.deepEqual(await findings(device, place), ['E_WITHHELD'], 'a new backup does not cover it up');
+  await device.backUp({ acknowledged: [second.head.snapshot] });
+  t.deepEqual(await findings(device, place), []);
+  if (kept !== undefined) place.snapshots.set(second.head.snapshot, kept);
+  t.is((await look(place)).snapshots.find(({ id }) => id === second.head.snapshot)?.standing, 'announced');
+});
+
+test('a head stays small however often its owner decides', async t => {
+  const place = makePlace();
+  const device = new Device(place, a);
+  const missing = Array.from({ length: 9000 }, () => randomBytes(32).toString('hex') as SnapshotId);
+  await device.backUp({ known: missing, acknowledged: missing });
+  const { head } = await device.backUp();
+  t.is(head.acknowledged.length, 4000);
+  t.deepEqual(await findings(device, place), []);
 });
 
 test('junk among the heads is reported and passed over, and costs a bounded number of downloads', async t => {
