@@ -3,7 +3,7 @@
 
 import { randomFillSync } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
-import { homedir, release, userInfo } from 'node:os';
+import { homedir, release, uptime, userInfo } from 'node:os';
 import { exitCode } from '../protocol/errors.ts';
 import { type Home, resolveHome } from '../protocol/home.ts';
 import { daemonFlags, frugalEnvironment } from '../protocol/runtime.ts';
@@ -109,13 +109,14 @@ async function runDaemon(home: Home): Promise<void> {
   await finishSwitch(state, home);
   await finishDeletion(state);
 
+  const login = await loginSession();
   const keyWork = new KeyProcess();
   const keychain = new UsableKeychain(new KeychainProcess(), state.installId);
   const phone = new KeptPhone(keychain, state.phone);
   const session = new KeptSession({
     keychain,
     marker: new LoginMarker(home.runtime),
-    login: await loginSession(),
+    login,
     installId: state.installId,
     clock: systemClock,
     randomBytes: bytes,
@@ -154,6 +155,7 @@ async function runDaemon(home: Home): Promise<void> {
     clock: systemClock,
     log,
     machineId: await machineId(),
+    boot: { name: login, uptimeMs: () => 1000 * uptime() },
     hostLabel: hostLabel(),
     homeFolders: [home.config, home.state, home.cache],
     newSource: spec => newSource(spec, { place, randomBytes: bytes }),

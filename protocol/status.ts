@@ -37,6 +37,7 @@ export type JobPhase =
   | 'finishing'
   | 'restoring'
   | 'checking'
+  | 'deleting'
   | 'cancelling';
 
 export interface JobProgress {

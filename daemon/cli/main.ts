@@ -146,6 +146,20 @@ command('verify', 'check the backups')
   .option('--read-data [percent]', 'also read that share of the stored data; all without a number')
   .action(async options => (await import('./jobs.ts')).verify(options));
 
+const forget = command('forget [backups...]', 'forget old backups of this computer, or those that are named')
+  .option('--dry-run', 'only say which ones would go, and why the others stay')
+  .option('--device <id>', 'those of another computer; asks for the password')
+  .option('--clock-is-right', 'the clock jumped since the last backup, and is right now');
+for (const option of secretOptions().filter(({ long }) => !long?.startsWith('--recovery'))) forget.addOption(option);
+forget.action(async (backups, options) => (await import('./tidy.ts')).forget(backups, options));
+command('prune', 'free the room of what no backup needs, in two steps 48 hours apart')
+  .option('--dry-run', 'only say what would be freed')
+  .action(async options => (await import('./tidy.ts')).prune(options));
+const repair = program.command('repair').description('mend what Signet can mend by itself');
+command('index', 'write the list of what is stored anew, where it is lost or damaged', repair)
+  .option('--dry-run', 'only say what would be mended')
+  .action(async options => (await import('./tidy.ts')).repairIndex(options));
+
 command('schedule', 'choose when to back up by itself')
   .addArgument(new Argument('<kind>', 'never and manual also end backups on change').choices(scheduleKinds))
   .addOption(atOption())

@@ -174,6 +174,7 @@ const phases = {
   finishing: 'finishing',
   restoring: 'restoring',
   checking: 'checking',
+  deleting: 'deleting',
   cancelling: 'stopping',
 } as const;
 

@@ -39,6 +39,7 @@ const source = v.pipe(
   v.check(({ root, profile }) => root !== undefined || profile !== undefined, 'a folder or a profile'),
 );
 const sourceId = v.pipe(v.string(), v.regex(/^[a-z0-9-]{1,64}$/, 'a source id'));
+const deviceId = v.pipe(v.string(), v.regex(/^[0-9a-f]{16}$/, 'the id of a device'));
 const include = v.optional(v.pipe(v.array(v.pipe(innerPath, v.nonEmpty())), v.maxLength(256)));
 const undoId = v.pipe(v.string(), v.regex(/^[0-9a-f]{12}$/, 'the id of a restore'));
 const label = v.pipe(v.string(), v.regex(/^[^\u0000-\u001f\u007f]{1,200}$/, '1 to 200 characters'));
@@ -119,6 +120,16 @@ export const paramsOf = {
     readDataPercent: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(100))),
     progressToken,
   }),
+  forget: v.strictObject({
+    snapshots: v.optional(v.pipe(v.array(snapshot), v.minLength(1), v.maxLength(1000))),
+    device: v.optional(deviceId),
+    dryRun: v.optional(v.boolean()),
+    clockIsRight: v.optional(v.boolean()),
+    secrets: v.optional(secrets),
+    progressToken,
+  }),
+  prune: v.strictObject({ dryRun: v.optional(v.boolean()), progressToken }),
+  repairIndex: v.strictObject({ dryRun: v.optional(v.boolean()), progressToken }),
   unlock: v.strictObject({ secrets }),
   lock: nothing,
   history: v.strictObject({

@@ -113,8 +113,14 @@ export async function runBackup(context: BackupContext): Promise<BackupOutcome> 
         signal,
       });
     const startTime = rfc3339(clock.now());
-    const stored = await storeUntilKept(context, archive, signal);
-    const written = stored.changed ? await commit(context, history, parent?.id, stored, startTime, signal) : undefined;
+    let stored = await storeUntilKept(context, archive, signal);
+    let written: Awaited<ReturnType<typeof commit>>;
+    for (let attempt = 1; stored.changed && written === undefined; attempt++) {
+      written = await commit(context, history, parent?.id, stored, startTime, signal);
+      if (written !== undefined) break;
+      if (attempt === triesToCommit) throw vanished('blobs');
+      stored = await storeUntilKept(context, archive, signal);
+    }
     const latest = written ?? {
       id: parent?.id,
       at: parent?.time ?? startTime,
@@ -204,17 +210,23 @@ async function storeUntilKept(
     const stored = await archive();
     if (!stored.changed) return stored;
     await context.repository.commitIndex({ signal });
-    const gone = await context.repository.confirmUsed({ signal });
+    const gone = await context.repository.confirmUsed({
+      ...(stored.tree !== undefined && { tree: stored.tree }),
+      signal,
+    });
     if (gone.length === 0) return stored;
-    if (attempt === triesToCommit) {
-      throw new SignetError('E_MISSING', `${gone.length} blobs vanished from the repository while it was written`, {
-        retryable: true,
-      });
-    }
+    if (attempt === triesToCommit) throw vanished(`${gone.length} blobs`);
   }
 }
 
-/** Snapshot, then head, then both read back: from here on the backup counts. */
+function vanished(what: string): SignetError {
+  return new SignetError('E_MISSING', `${what} vanished from the repository while it was written`, { retryable: true });
+}
+
+/**
+ * Snapshot, then head, then both read back: from here on the backup counts. A prune that did not see us, nor our snapshot when it looked for
+ * new ones, is undone in between. Undefined when it was too late for that: then the snapshot, which nobody was told of, is taken back.
+ */
 async function commit(
   context: BackupContext,
   history: SnapshotHistory,
@@ -222,7 +234,7 @@ async function commit(
   stored: ArchiveOutcome,
   startTime: string,
   signal: AbortSignal,
-): Promise<{ readonly id: SnapshotId; readonly at: string } & Announced> {
+): Promise<({ readonly id: SnapshotId; readonly at: string } & Announced) | undefined> {
   const { repository, order, clock } = context;
   const { device } = order;
   if (stored.tree === undefined) throw new SignetError('E_INTERNAL', 'a changed archive has no tree');
@@ -257,6 +269,10 @@ async function commit(
     },
   };
   const id = await repository.saveSnapshot(snapshot, { signal });
+  if ((await repository.confirmUsed({ tree: stored.tree, signal })).length > 0) {
+    await repository.removeSnapshots([id], { signal });
+    return undefined;
+  }
   return { id, at: time, ...(await announce(context, history, { seq, snapshot: id, time }, signal)) };
 }
 

@@ -9,6 +9,8 @@ import type {
   FinishResult,
   ForgetResult,
   ListEntry,
+  PruneResult,
+  RepairResult,
   RestoredDatabase,
   RestoreResult,
   SkippedEntry,
@@ -76,7 +78,9 @@ export interface BackupOrder {
 
 /** One step of a job, without what only the main thread knows. */
 export interface EngineProgress
-  extends FileProgress<'preparing' | 'scanning' | 'capturing' | 'storing' | 'finishing' | 'restoring' | 'checking'> {
+  extends FileProgress<
+    'preparing' | 'scanning' | 'capturing' | 'storing' | 'finishing' | 'restoring' | 'checking' | 'deleting'
+  > {
   readonly bytesUploaded: number;
   /** RFC 3339: the place asked for patience until then. */
   readonly waitingUntil?: string;
@@ -111,6 +115,8 @@ export interface ForgetOrder {
   /** IANA name. */
   readonly timeZone: string;
   readonly witness: Witness;
+  /** Snapshots that this computer knew of. */
+  readonly remembered: readonly string[];
   /** An app uploads the place: what is missing of other devices may still arrive, and nothing is forgotten meanwhile. */
   readonly isSynced: boolean;
   /** Milliseconds since 1970: the owner said that heads up to then lie ahead because the clock was wrong when they were written. */
@@ -118,8 +124,22 @@ export interface ForgetOrder {
   readonly dryRun: boolean;
 }
 
+export interface PruneOrder extends Pick<ForgetOrder, 'witness' | 'isSynced' | 'dryRun'> {
+  /** By pack: since when this computer has seen that no index names it, milliseconds since 1970. */
+  readonly notes: Readonly<Record<string, number>>;
+  /** False while the clock is in doubt: then nobody can tell 48 hours. */
+  readonly mayDelete: boolean;
+}
+
+export interface PruneOutcome extends Omit<PruneResult, 'type' | 'dryRun'> {
+  /** To be kept for the next time. */
+  readonly notes: Readonly<Record<string, number>>;
+  /** Of the whole place, as the index has it now. */
+  readonly sizeBytes: number;
+}
+
 /** What went, or would go, and what this machine is to remember. */
-export interface ForgetOutcome extends Omit<ForgetResult, 'type' | 'dryRun'> {
+export interface ForgetOutcome extends Omit<ForgetResult, 'type' | 'dryRun'>, LookOutcome {
   readonly witness: Witness;
   /** How many there are now. */
   readonly snapshots: number;
@@ -277,6 +297,10 @@ export const drill = request<DrillOrder, DrillLook | null>('drill');
 export const verify = request<{ readonly readDataPercent: number; readonly witness: Witness }, VerifyResult>('verify');
 /** Takes snapshots out of the backup; their content stays until it is pruned. */
 export const forget = request<ForgetOrder, ForgetOutcome>('forget');
+/** Frees the room of what no snapshot needs, in two steps 48 hours apart. */
+export const prune = request<PruneOrder, PruneOutcome>('prune');
+/** Writes the index anew where it is lost, unreadable or wrong. */
+export const repairIndex = request<{ readonly dryRun: boolean }, RepairResult>('repairIndex');
 /** With the devices the heads are read, too: there are none in the answer where a newer version forbids that. */
 export const measure = request<
   { readonly devices: boolean },

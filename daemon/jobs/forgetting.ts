@@ -15,6 +15,8 @@ import { bounded, inAnswer, moreOf } from './bounded.ts';
 import { devicesOf } from './devices.ts';
 import type { EngineProgress, ForgetOrder, ForgetOutcome } from './engine-messages.ts';
 import { ofDevice, readHistory, resolveSnapshot, type SnapshotHistory } from './history.ts';
+import { lookOutcome } from './look.ts';
+import { quietHistory } from './quiet-place.ts';
 import { type Candidate, jumpMs, keptByAge, type NewestCaptures, planRetention } from './retention.ts';
 
 /** A head holds a megabyte; what goes beyond this takes further ones. */
@@ -47,8 +49,8 @@ export async function runForget(context: ForgetContext): Promise<ForgetOutcome> 
   report(context, 'preparing');
   if (order.dryRun) {
     await repository.readIndex({ signal: context.signal });
-    const history = await quietHistory(context, order.witness);
-    return outcomeOf(history, await planOf(context, history), order.witness);
+    const history = await look(context, order.witness);
+    return outcomeOf(context, history, await planOf(context, history), order.witness);
   }
   const lock = await repository.lock('exclusive', { signal: context.signal });
   const held = { ...context, signal: AbortSignal.any([context.signal, lock.signal]) };
@@ -62,43 +64,30 @@ export async function runForget(context: ForgetContext): Promise<ForgetOutcome> 
 
 async function carryOut(context: ForgetContext): Promise<ForgetOutcome> {
   let { witness } = context.order;
-  const history = await quietHistory(context, witness);
+  const history = await look(context, witness);
   const plan = await planOf(context, history);
   const goes = new Set(plan.forget);
-  for (let now = history; ; now = await quietHistory(context, witness)) {
+  for (let now = history; ; now = await look(context, witness)) {
     const left = now.snapshots.filter(({ id }) => goes.has(id));
     const batch = left.slice(0, mostInOneHead);
     if (batch.length > 0) {
       witness = await announceGone(context, now, batch, witness);
-      report(context, 'storing', goes.size - left.length, goes.size);
-      await removeSnapshots(context, batch);
+      report(context, 'deleting', goes.size - left.length, goes.size);
+      await context.repository.removeSnapshots(
+        batch.map(({ id }) => id),
+        { signal: context.signal },
+      );
     }
     if (batch.length < left.length) continue;
-    const stay = history.snapshots.filter(({ id }) => !goes.has(id));
-    return { ...outcomeOf(history, plan, witness), snapshots: stay.length };
+    const after = await readHistory({ ...context, witness });
+    const remembered = context.order.remembered.filter(id => !goes.has(id as SnapshotId));
+    const outcome = outcomeOf(context, history, plan, witness);
+    return { ...outcome, ...lookOutcome(after, remembered), snapshots: after.snapshots.length };
   }
 }
 
-/** Each is gone when this returns, or the next time finds it again. */
-async function removeSnapshots({ remote, signal }: ForgetContext, batch: readonly StandingSnapshot[]): Promise<void> {
-  for (const { id } of batch) await remote.remove(`snapshots/${id}`, { signal });
-}
-
-/** A look in which nothing is wrong: what is deleted while the place shows an old copy may be all that proves it. */
-async function quietHistory(context: ForgetContext, witness: Witness): Promise<SnapshotHistory> {
-  const { order } = context;
-  const history = await readHistory({ ...context, witness });
-  const [finding] = history.findings;
-  if (finding !== undefined) {
-    const isArriving = order.isSynced && finding.device !== undefined && finding.device !== order.device.id;
-    throw new SignetError('E_ALARM', finding.detail, {
-      params: { alarm: finding.code, ...(isArriving && { arriving: true }) },
-    });
-  }
-  if (!history.heads.isWritable) {
-    throw new SignetError('E_VERSION', 'a newer version wrote here and asks older ones to read only');
-  }
-  return history;
+function look({ order, ...context }: ForgetContext, witness: Witness): Promise<SnapshotHistory> {
+  return quietHistory({ ...context, witness, isSynced: order.isSynced });
 }
 
 async function planOf(context: ForgetContext, history: SnapshotHistory): Promise<Plan> {
@@ -262,7 +251,12 @@ async function announceGone(
   return written.witness;
 }
 
-function outcomeOf(history: SnapshotHistory, { keep, forget }: Plan, witness: Witness): ForgetOutcome {
+function outcomeOf(
+  { order }: ForgetContext,
+  history: SnapshotHistory,
+  { keep, forget }: Plan,
+  witness: Witness,
+): ForgetOutcome {
   const byId = new Map(history.snapshots.map(each => [each.id, each]));
   const entry = (id: SnapshotId, reasons: readonly KeepReason[]): ForgetEntry[] => {
     const found = byId.get(id);
@@ -285,6 +279,7 @@ function outcomeOf(history: SnapshotHistory, { keep, forget }: Plan, witness: Wi
     keep: stays.listed,
     forget: goes.listed,
     ...moreOf({ keep: stays.more, forget: goes.more }),
+    ...lookOutcome(history, order.remembered),
     witness,
     snapshots: history.snapshots.length,
     devices: devicesOf(history),

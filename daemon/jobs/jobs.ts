@@ -34,6 +34,7 @@ import { AutomaticBackups, type StartWatching } from './automatic.ts';
 import { Backups } from './backups.ts';
 import { Browsing } from './browsing.ts';
 import { type ChosenSettings, chosenSettings } from './chosen-settings.ts';
+import { type Boot, ClockTrust } from './clock-trust.ts';
 import { Clouds, isCloud } from './clouds.ts';
 import { Credentials } from './credentials.ts';
 import { DeleteBackup } from './delete-backup.ts';
@@ -68,6 +69,7 @@ import {
 } from './setup.ts';
 import { SourceList, type SourceListOptions } from './source-list.ts';
 import { statusOf } from './status.ts';
+import { Tidying } from './tidying.ts';
 import { Unlocking } from './unlocking.ts';
 import type { UsableKeychain } from './usable-keychain.ts';
 
@@ -86,6 +88,7 @@ export interface JobsOptions
   /** An engine and a state apart from those in use, for a backup that is started afresh. */
   readonly openBeside: () => Promise<Beside>;
   readonly machineId: string;
+  readonly boot: Boot;
   readonly keychain: UsableKeychain;
   readonly session: KeptSession;
   readonly phone: KeptPhone;
@@ -115,6 +118,8 @@ export class Jobs {
   readonly mirrors: Mirrors;
   readonly left: LeftPlaces;
   readonly deleting: DeleteBackup;
+  /** What is kept of the backups, and the room they take. */
+  readonly tidying: Tidying;
   /** Restores into original places, and how they are undone. */
   readonly originals: Originals;
   readonly #options: JobsOptions;
@@ -131,6 +136,7 @@ export class Jobs {
   /** Into the backups that are kept. */
   readonly browsing: Browsing;
   readonly #remembered: Remembered;
+  readonly #clockTrust: ClockTrust;
   #repository: Status['repository'] = null;
   #reachable: boolean | null = null;
 
@@ -173,6 +179,14 @@ export class Jobs {
     this.#restores = new RestoreRecords(options.state.restores);
     this.#past = new PastRuns(options.state.history);
     this.#remembered = new Remembered({ ...options, onChanged: () => this.#changed() });
+    this.#clockTrust = new ClockTrust({
+      ...options,
+      memory: options.state.facts,
+      newestAt: () => {
+        const own = this.#remembered.devices?.find(({ id }) => id === this.#deviceId);
+        return own === undefined ? undefined : Date.parse(own.at);
+      },
+    });
     this.#unlocking = new Unlocking({
       ...options,
       queue: this.#queue,
@@ -271,6 +285,17 @@ export class Jobs {
       alarms: () => this.alarms.standing,
       lockFindings: (signal: AbortSignal) => this.credentials.findings(signal),
     };
+    this.tidying = new Tidying({
+      ...options,
+      deviceId: this.#deviceId,
+      session: { ...session, isPaused: () => this.#automatic.pausedUntil !== null },
+      alarms: this.alarms,
+      clockTrust: this.#clockTrust,
+      onPlace: stored => {
+        if (this.#repository !== null) this.#repository = { ...this.#repository, ...stored };
+      },
+      sawDevices: devices => this.#remembered.sawDevices(devices),
+    });
     this.mirrors = new Mirrors({ ...options, session: { ...session, ...standing }, onChanged: () => this.#changed() });
     this.left = new LeftPlaces({ ...options, session });
     const unset = { ...session, unset: () => this.#unset() };
@@ -366,6 +391,7 @@ export class Jobs {
       notices: [
         ...backupNotices({ ...incidents, now: clock.now() }),
         ...this.#backups.notices,
+        ...this.#clockTrust.notices,
         ...this.originals.notices,
         ...this.#unlocking.notices,
         ...this.mirrors.notices(this.#settings.orDefault.mirrors),
@@ -605,7 +631,9 @@ export class Jobs {
     const result = await this.#backups.run(reason, sourceIds, call);
     void this.mirrors.follow(result.snapshot !== undefined);
     await this.alarms.lookPatiently();
-    return { ...result, alarms: this.alarms.standing };
+    const alarms = this.alarms.standing;
+    void this.tidying.follow({ ...result, alarms });
+    return { ...result, alarms };
   }
 
   /** What this machine saw last of the open repository; a new memory begins now where there is none. */

@@ -1,5 +1,5 @@
-// What the engine is asked about the room that backups take: taking snapshots out. The opened backup and how it is told of progress are the
-// server's.
+// What the engine is asked about the room that backups take: taking snapshots out, letting go of what nothing needs, and
+// writing the index anew. The opened backup and how it is told of progress are the server's.
 
 import type { CaptureFacts } from '../archive/browse.ts';
 import type { Clock } from '../base/clock.ts';
@@ -7,6 +7,7 @@ import type { SnapshotId } from '../repository/model.ts';
 import * as engine from './engine-messages.ts';
 import { runForget } from './forgetting.ts';
 import type { Answer, PlaceRequestsOptions, Session } from './place-requests.ts';
+import { runPrune, runRepair } from './pruning.ts';
 
 export interface TidyRequestsOptions extends Pick<PlaceRequestsOptions, 'asJob' | 'onProgress'> {
   /** @throws E_VAULT_LOCKED */
@@ -27,7 +28,14 @@ export class TidyRequests {
   }
 
   listen(answer: Answer): void {
-    answer(engine.forget, (order, signal) => this.#options.asJob('attended', () => this.#forget(order, signal)));
+    const { asJob, opened, clock, onProgress } = this.#options;
+    answer(engine.forget, (order, signal) => asJob('attended', () => this.#forget(order, signal)));
+    answer(engine.prune, (order, signal) =>
+      asJob('attended', () => runPrune({ ...opened(), clock, onProgress, signal }, order)),
+    );
+    answer(engine.repairIndex, (order, signal) =>
+      asJob('attended', () => runRepair({ ...opened(), onProgress, signal }, order)),
+    );
   }
 
   async #forget(order: engine.ForgetOrder, signal: AbortSignal): Promise<engine.ForgetOutcome> {

@@ -1,6 +1,7 @@
 // Every blob of the repository in memory: 48 bytes each and a hash slot, in typed arrays, since a backup may have millions.
 // The same blob may lie in several packs; copies follow each other along the probe sequence. Packs know the index files that name
-// them; a pack that none names is pending (sealed by us, its index not yet written) or is dropped.
+// them; a pack that none names is pending (sealed by us, its index not yet written), found (needed, so an index will name it again), or not
+// counted on.
 
 import { asBuffer } from '../base/bytes.ts';
 import { blobIdFrom, idBytes } from './ids.ts';
@@ -13,11 +14,35 @@ export interface IndexedPack {
   readonly indexes: Set<IndexId>;
   /** Uploaded or on its way, waiting for an index of ours. */
   isPending: boolean;
+  /** No index names it, and a snapshot needs it. */
+  isFound: boolean;
+  /** An index names it, and the place does not show it with its size. */
+  isMissing: boolean;
+  /** When it was last known that an index names it. */
+  namedAt: Instant | undefined;
   /** End of the last blob. */
   contentBytes: number;
   compressed: number;
   uncompressed: number;
   type: BlobType | 'mixed';
+}
+
+/** By both clocks: one that is set back or stands still while the computer sleeps makes no time shorter than it was. */
+export interface Instant {
+  readonly now: number;
+  readonly monotonic: number;
+}
+
+export function msSince(then: Instant, now: Instant): number {
+  return Math.max(now.now - then.now, now.monotonic - then.monotonic);
+}
+
+/** What a walk over all marks says of a pack. */
+export interface PackTally {
+  usedBytes: number;
+  unusedBytes: number;
+  /** The blob with the highest offset. */
+  last: (PlacedBlob & { readonly isUsed: boolean }) | undefined;
 }
 
 /** Where one copy of a blob lies. */
@@ -66,7 +91,7 @@ export class BlobIndex {
   add(
     id: PackId,
     blobs: readonly PlacedBlob[],
-    from: IndexId | 'pending',
+    from: IndexId | 'pending' | 'header',
     options: { markUsed?: boolean } = {},
   ): IndexedPack {
     let number = this.#packNumbers.get(id);
@@ -78,6 +103,9 @@ export class BlobIndex {
         id,
         indexes: new Set(),
         isPending: false,
+        isFound: false,
+        isMissing: false,
+        namedAt: undefined,
         contentBytes: 0,
         compressed: 0,
         uncompressed: 0,
@@ -87,7 +115,7 @@ export class BlobIndex {
     const pack = this.#packs[number];
     if (pack === undefined) throw new Error('a numbered pack is in the list');
     if (from === 'pending') pack.isPending = true;
-    else pack.indexes.add(from);
+    else if (from !== 'header') pack.indexes.add(from);
     const isKnown = pack.compressed + pack.uncompressed > 0;
     for (const blob of blobs) {
       if (isKnown && this.#hasAt(number, blob)) continue;
@@ -118,16 +146,78 @@ export class BlobIndex {
   markUsed(type: BlobType, id: BlobId): boolean {
     const first = this.#offered(type, id).next();
     if (first.done) return false;
-    const { words, at } = this.#locate(first.value);
-    words[at + plainWord] = ((words[at + plainWord] ?? 0) | usedFlag) >>> 0;
+    this.#mark(first.value, true);
     return true;
   }
 
-  clearUsed(): void {
-    for (let entry = 0; entry < this.#count; entry++) {
-      const { words, at } = this.#locate(entry);
-      words[at + plainWord] = ((words[at + plainWord] ?? 0) & ~usedFlag) >>> 0;
+  /** Marks every copy that counts. 'marked' when they were before. */
+  markAll(type: BlobType, id: BlobId): 'new' | 'marked' | 'absent' {
+    let answer: 'new' | 'marked' | 'absent' = 'absent';
+    for (const entry of this.#offered(type, id)) {
+      if (this.#isMarked(entry)) {
+        if (answer === 'absent') answer = 'marked';
+        continue;
+      }
+      this.#mark(entry, true);
+      answer = 'new';
     }
+    return answer;
+  }
+
+  /** Lets a pack that no index names count from now on, if one of them holds the blob. */
+  adopt(type: BlobType, id: BlobId): boolean {
+    for (const entry of this.#matches(type, id)) {
+      const pack = this.#packOf(entry);
+      if (pack === undefined || pack.isMissing) continue;
+      if (pack.indexes.size === 0 && !pack.isPending) pack.isFound = true;
+      return true;
+    }
+    return false;
+  }
+
+  /** Of several marked copies of a blob one stays marked: the one in the pack that is first by this order. */
+  settleCopies(compare: (a: IndexedPack, b: IndexedPack) => number): void {
+    for (let entry = 0; entry < this.#count; entry++) {
+      if (!this.#isMarked(entry)) continue;
+      const own = this.#packOf(entry);
+      const { bytes, words, at } = this.#locate(entry);
+      const isTree = ((words[at + plainWord] ?? 0) & treeFlag) !== 0;
+      for (const other of this.#same(bytes, at, isTree)) {
+        if (other === entry || !this.#isMarked(other)) continue;
+        const theirs = this.#packOf(other);
+        const order = own === undefined || theirs === undefined ? 0 : compare(own, theirs);
+        const isOther = order > 0 || (order === 0 && other < entry);
+        this.#mark(isOther ? entry : other, false);
+        if (isOther) break;
+      }
+    }
+  }
+
+  /** Sealed bytes of each pack, by their marks. */
+  tally(): ReadonlyMap<IndexedPack, PackTally> {
+    const found = new Map<IndexedPack, PackTally>();
+    for (let entry = 0; entry < this.#count; entry++) {
+      const pack = this.#packOf(entry);
+      if (pack === undefined) continue;
+      const { words, at } = this.#locate(entry);
+      let tally = found.get(pack);
+      if (tally === undefined) {
+        tally = { usedBytes: 0, unusedBytes: 0, last: undefined };
+        found.set(pack, tally);
+      }
+      const sealedBytes = words[at + sealedWord] ?? 0;
+      const isUsed = this.#isMarked(entry);
+      if (isUsed) tally.usedBytes += sealedBytes;
+      else tally.unusedBytes += sealedBytes;
+      if ((words[at + offsetWord] ?? 0) + sealedBytes < pack.contentBytes) continue;
+      const copy = this.#read(entry);
+      if (copy !== undefined) tally.last = { ...copy, isUsed };
+    }
+    return found;
+  }
+
+  clearUsed(): void {
+    for (let entry = 0; entry < this.#count; entry++) this.#mark(entry, false);
   }
 
   /** The blobs of the packs, in the order of their offsets; `isUsed` as marked. One walk over the whole index. */
@@ -137,11 +227,12 @@ export class BlobIndex {
     const found = new Map<IndexedPack, (PlacedBlob & { readonly isUsed: boolean })[]>();
     for (const pack of packs) found.set(pack, []);
     for (let entry = 0; entry < this.#count; entry++) {
-      const copy = this.#read(entry);
+      const wanted = this.#packOf(entry);
+      const list = wanted === undefined ? undefined : found.get(wanted);
+      const copy = list === undefined ? undefined : this.#read(entry);
       if (copy === undefined) continue;
-      const { words, at } = this.#locate(entry);
-      const { pack, ...blob } = copy;
-      found.get(pack)?.push({ ...blob, isUsed: ((words[at + plainWord] ?? 0) & usedFlag) !== 0 });
+      const { pack: _pack, ...blob } = copy;
+      list?.push({ ...blob, isUsed: this.#isMarked(entry) });
     }
     for (const blobs of found.values()) blobs.sort((a, b) => a.offset - b.offset);
     return found;
@@ -217,21 +308,43 @@ export class BlobIndex {
     for (const entry of this.#matches(type, id)) {
       const { words, at } = this.#locate(entry);
       const pack = this.#packs[words[at + packWord] ?? -1];
-      if (pack !== undefined && (pack.isPending || pack.indexes.size > 0)) yield entry;
+      if (pack === undefined || pack.isMissing) continue;
+      if (pack.isPending || pack.isFound || pack.indexes.size > 0) yield entry;
     }
     return undefined;
   }
 
-  *#matches(type: BlobType, id: BlobId): Generator<number, undefined> {
-    const wanted = asBuffer(idBytes(id));
+  #matches(type: BlobType, id: BlobId): Generator<number, undefined> {
+    return this.#same(asBuffer(idBytes(id)), 0, type === 'tree');
+  }
+
+  /** Entries of the blob whose id stands in `wanted` at this word. */
+  *#same(wanted: Buffer, wantedAt: number, isTree: boolean): Generator<number, undefined> {
     const mask = this.#slots.length - 1;
-    for (let slot = wanted.readUInt32LE(0) & mask; ; slot = (slot + 1) & mask) {
+    const from = wantedAt * 4;
+    for (let slot = wanted.readUInt32LE(from) & mask; ; slot = (slot + 1) & mask) {
       const stored = this.#slots[slot] ?? 0;
       if (stored === 0) return undefined;
       const { bytes, words, at } = this.#locate(stored - 1);
-      const isTree = ((words[at + plainWord] ?? 0) & treeFlag) !== 0;
-      if (isTree === (type === 'tree') && wanted.compare(bytes, at * 4, at * 4 + 32) === 0) yield stored - 1;
+      if ((((words[at + plainWord] ?? 0) & treeFlag) !== 0) !== isTree) continue;
+      if (wanted.compare(bytes, at * 4, at * 4 + 32, from, from + 32) === 0) yield stored - 1;
     }
+  }
+
+  #packOf(entry: number): IndexedPack | undefined {
+    const { words, at } = this.#locate(entry);
+    return this.#packs[words[at + packWord] ?? -1];
+  }
+
+  #isMarked(entry: number): boolean {
+    const { words, at } = this.#locate(entry);
+    return ((words[at + plainWord] ?? 0) & usedFlag) !== 0;
+  }
+
+  #mark(entry: number, isUsed: boolean): void {
+    const { words, at } = this.#locate(entry);
+    const bits = words[at + plainWord] ?? 0;
+    words[at + plainWord] = (isUsed ? bits | usedFlag : bits & ~usedFlag) >>> 0;
   }
 
   #hasAt(packNumber: number, blob: PlacedBlob): boolean {

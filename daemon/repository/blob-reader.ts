@@ -78,18 +78,34 @@ export class BlobReader {
   }
 
   /** @throws SignetError as openBlob, and what the remote throws */
-  async load(copy: BlobCopy, signal: AbortSignal | undefined): Promise<Uint8Array> {
+  load(copy: BlobCopy, signal: AbortSignal | undefined): Promise<Uint8Array> {
+    return this.#read(copy, sealed => openBlob(this.#key, sealed, copy), signal);
+  }
+
+  /** The blob as it lies in its pack, in memory of the caller's own, once it was opened and proven. @throws as `load` */
+  loadSealed(copy: BlobCopy, signal: AbortSignal | undefined): Promise<Uint8Array> {
+    const judge = async (sealed: Uint8Array): Promise<Uint8Array> => {
+      release(await openBlob(this.#key, sealed, copy));
+      return new Uint8Array(sealed);
+    };
+    return this.#read(copy, judge, signal);
+  }
+
+  async #read(
+    copy: BlobCopy,
+    judge: (sealed: Uint8Array) => Promise<Uint8Array>,
+    signal: AbortSignal | undefined,
+  ): Promise<Uint8Array> {
     const window = this.#windowFor(copy, signal);
     window.readers += 1;
     try {
       const bytes = await window.bytes;
       const at = copy.offset - window.start;
-      return await openBlob(this.#key, bytes.subarray(at, at + copy.sealedBytes), copy);
+      return await judge(bytes.subarray(at, at + copy.sealedBytes));
     } catch (error) {
       this.#drop(window); // reading again asks the remote again
       const isAnothers = window.signal !== signal && window.signal?.aborted === true;
-      if (isAnothers) return await this.load(copy, signal); // whoever began the read does not want it any more
-      const judge = (sealed: Uint8Array): Promise<Uint8Array> => openBlob(this.#key, sealed, copy);
+      if (isAnothers) return await this.#read(copy, judge, signal); // whoever began the read does not want it any more
       const { offset, sealedBytes: length } = copy;
       return await readOtherCopies(this.#reading, { ...this.#part(copy.pack, offset, length), judge, signal }, error);
     } finally {

@@ -247,7 +247,7 @@ export interface Upkeep {
  * Write order is kept inside: packs, then index, then snapshot. The order around it (lock → refreshIndex → saveBlob… →
  * commitIndex → confirmUsed → saveSnapshot → head → release) is the backup job's.
  */
-export interface Repository {
+export interface Repository extends Upkeep {
   /** The id in restic's config, 64 hex digits. */
   readonly id: string;
   /** Name of the key file that the recovery key opened, or of the one that `useKeyFile` put in its place. */
@@ -307,10 +307,13 @@ export interface Repository {
   commitIndex(options?: { signal?: AbortSignal | undefined }): Promise<void>;
   /**
    * D11: lists index/ again and checks that every blob this session saved or found through `find` is still indexed; packs that
-   * exist but lost their index are indexed again. Answers the blobs that are really gone (empty when the snapshot may be written);
-   * those are forgotten here, so that saving them again uploads them.
+   * exist but lost their index are indexed again, unless this session saw them named for the last time 24 hours ago or longer: those
+   * may be deleted any time. Answers the blobs that are really gone (empty when the snapshot, or its head, may be written); those
+   * are forgotten here, so that saving them again uploads them. Costs one listing of index/ while nothing vanished.
+   *
+   * @param options.tree the snapshot's: when something vanished, all that it names is looked at, also what this run carried forward unseen
    */
-  confirmUsed(options?: { signal?: AbortSignal | undefined }): Promise<readonly BlobId[]>;
+  confirmUsed(options?: LookOptions & { readonly tree?: BlobId }): Promise<readonly BlobId[]>;
   saveSnapshot(snapshot: Snapshot, options?: { signal?: AbortSignal | undefined }): Promise<SnapshotId>;
   /** All readable snapshots; unreadable ones land in `problems`. Cached by id: a second call costs one listing. */
   snapshots(options?: LookOptions): Promise<ReadonlyMap<SnapshotId, Snapshot>>;

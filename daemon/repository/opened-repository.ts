@@ -2,15 +2,16 @@
 
 import { release, utf8 } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
-import { SignetError } from '../base/errors.ts';
+import { isLoss, SignetError } from '../base/errors.ts';
 import { looksIncompressible } from '../kernel/entropy.ts';
 import { sha256Hex } from '../kernel/hash.ts';
 import { ivBytes, type SealKey, sealParts, wipeSealKey } from '../kernel/seal.ts';
 import { compressedFrame, rawFrameParts } from '../kernel/zstd.ts';
 import type { Remote, TrafficCount } from '../remotes/remote.ts';
-import { type BlobCopy, BlobIndex, type IndexedPack, packBytes } from './blob-index.ts';
+import { BlobIndex, type IndexedPack, type Instant, packBytes } from './blob-index.ts';
 import { BlobReader } from './blob-reader.ts';
 import { checkPackSizes, checkSingleObjects } from './checks.ts';
+import { confirmMarked, unnamedPacks } from './confirm-used.ts';
 import { asBlobId, asIndexId, asPackId, asSnapshotId, blobKey, idInKey, packKey } from './ids.ts';
 import { decodeIndex, encodeIndex, groupForIndexes, type PackListing } from './index-codec.ts';
 import { checkKeyFile, type KeyRing, keyFileKey, prepareKeyFile } from './key-files.ts';
@@ -21,12 +22,17 @@ import type {
   BlobId,
   BlobType,
   IndexId,
+  IndexRepair,
   LookOptions,
   ObjectProblem,
   PackedBlob,
+  PackFile,
   PackId,
   PackJournal,
   PreparedKeyFile,
+  PruneOrder,
+  PruneOutcome,
+  PrunePlan,
   Repository,
   RepositoryExtent,
   RepositoryLock,
@@ -34,12 +40,15 @@ import type {
   Snapshot,
   SnapshotId,
   TreeNode,
+  UpkeepOptions,
 } from './model.ts';
+import { markNeeded } from './needed-blobs.ts';
 import { ObjectStore } from './object-store.ts';
-import { Outbox, type UploadedPack } from './outbox.ts';
+import { Outbox } from './outbox.ts';
 import { checkPackBytes } from './pack-check.ts';
-import type { PlacedBlob } from './pack-format.ts';
 import { problemFrom } from './problems.ts';
+import { type PruneAccess, Pruner, plannedBy } from './prune.ts';
+import { junkIndex, repairIndex } from './repair-index.ts';
 import { scrub } from './scrub.ts';
 import { decodeSnapshot, encodeSnapshot } from './snapshot-codec.ts';
 import { decodeTree, encodeTree, nameText } from './tree-codec.ts';
@@ -89,6 +98,11 @@ export class OpenedRepository implements Repository {
   /** Blobs the index names and the remote cannot give: saved again when they come along. */
   readonly #unusable = new Set<string>();
   readonly #indexIds = new Set<IndexId>();
+  /** Of those the ones that name packs which were left out. */
+  readonly #flawedIndexes = new Set<IndexId>();
+  /** Listed, and not to be read. */
+  #junkIndexes: readonly IndexId[] = [];
+  #pruner: Pruner | undefined;
   readonly #snapshots = new Map<SnapshotId, Snapshot>();
   /** Plaintexts of blobs that are read again and again, least recently used first. */
   readonly #recent = new Map<string, Uint8Array>();
@@ -180,15 +194,30 @@ export class OpenedRepository implements Repository {
   }
 
   readIndex(options: LookOptions = {}): Promise<void> {
+    this.#countAll();
     return this.#reconcileIndex(options);
   }
 
+  /** What a plan thought of packs holds as long as the plan. */
+  #countAll(): void {
+    this.#pruner = undefined;
+    for (const pack of this.#index.packs) {
+      pack.isMissing = false;
+      pack.isFound = false;
+    }
+  }
+
   async refreshIndex(options: LookOptions = {}): Promise<void> {
+    this.#countAll();
     this.#index.clearUsed();
     this.#unusable.clear();
     await this.#reconcileIndex(options);
-    this.#index.drop(this.#unnamedPacks());
+    this.#index.drop(unnamedPacks(this.#index));
     await this.#outbox.recover(id => (this.#index.pack(id)?.indexes.size ?? 0) > 0, options.signal);
+    await this.#tidyCopies();
+  }
+
+  async #tidyCopies(): Promise<void> {
     const { local } = this.#remote;
     await local?.keepOnly('index', id => this.#indexIds.has(asIndexId(id)));
     await local?.keepOnly('data', id => this.#index.pack(asPackId(id)) !== undefined);
@@ -327,36 +356,30 @@ export class OpenedRepository implements Repository {
     return this.#outbox.commit(options.signal);
   }
 
-  async confirmUsed(options: Call = {}): Promise<readonly BlobId[]> {
-    await this.#outbox.commit(options.signal);
+  async confirmUsed(options: LookOptions & { readonly tree?: BlobId } = {}): Promise<readonly BlobId[]> {
+    const { tree, signal } = options;
+    await this.#outbox.commit(signal);
     await this.#reconcileIndex(options);
-    const unnamed = this.#unnamedPacks();
-    if (unnamed.size === 0) return [];
-    const again: UploadedPack[] = [];
-    const gone = new Set<IndexedPack>();
-    const maybeGone: (PlacedBlob & { readonly isUsed: boolean })[] = [];
-    for (const [pack, blobs] of this.#index.blobsOf(unnamed)) {
-      const used = blobs.filter(blob => blob.isUsed);
-      const isNeeded = used.some(blob => this.#copiesElsewhere(blob, unnamed).length === 0);
-      const isThere = isNeeded && (await this.#hasPack(pack, options.signal));
-      if (isThere) {
-        again.push({ id: pack.id, blobs });
-        continue;
-      }
-      gone.add(pack);
-      maybeGone.push(...used);
+    if (unnamedPacks(this.#index).size === 0) return [];
+    const lost = new Set<BlobId>();
+    if (tree !== undefined) {
+      this.#index.clearUsed();
+      const load = (id: BlobId): Promise<Uint8Array> => this.loadBlob('tree', id, { signal });
+      const readUnnamed = async (): Promise<void> => undefined; // what this session never saw named is not named by it
+      await markNeeded([tree], { index: this.#index, load, readUnnamed, onLost: id => lost.add(id), signal });
     }
-    if (again.length > 0) await this.#writeIndex(again);
-    this.#index.drop(gone);
-    return maybeGone.filter(({ type, id }) => !this.#index.markUsed(type, id)).map(({ id }) => id);
+    for (const id of await this.#confirmMarked(this.#instant(), signal)) lost.add(id);
+    return [...lost];
   }
 
-  #copiesElsewhere(blob: PlacedBlob, unnamed: ReadonlySet<IndexedPack>): readonly BlobCopy[] {
-    return this.#index.copies(blob.type, blob.id).filter(({ pack }) => !unnamed.has(pack));
+  #confirmMarked(now: Instant, signal: AbortSignal | undefined): Promise<readonly BlobId[]> {
+    const writeIndex = (packs: readonly PackListing[]): Promise<void> => this.#writeIndex(packs);
+    return confirmMarked({ index: this.#index, remote: this.#remote, writeIndex, now, signal });
   }
 
-  async #hasPack(pack: IndexedPack, signal: AbortSignal | undefined): Promise<boolean> {
-    return (await this.#remote.stat(packKey(pack.id), { signal }))?.sizeBytes === packBytes(pack);
+  #instant(): Instant {
+    const { clock } = this.#options;
+    return { now: clock.now(), monotonic: clock.monotonic() };
   }
 
   async saveSnapshot(snapshot: Snapshot, options: Call = {}): Promise<SnapshotId> {
@@ -371,6 +394,22 @@ export class OpenedRepository implements Repository {
   }
 
   async snapshots(options: LookOptions = {}): Promise<ReadonlyMap<SnapshotId, Snapshot>> {
+    await this.#listSnapshots(options);
+    return new Map(this.#snapshots);
+  }
+
+  /** @throws for one that is listed and cannot be read */
+  async #allSnapshots(options: LookOptions): Promise<ReadonlyMap<SnapshotId, Snapshot>> {
+    for (const id of await this.#listSnapshots(options)) {
+      if (this.#snapshots.has(asSnapshotId(id))) continue;
+      const key = `snapshots/${id}`;
+      const problem = this.problems.findLast(each => each.key === key);
+      throw new SignetError(problem?.code ?? 'E_MISSING', problem?.detail ?? `${key} cannot be read`);
+    }
+    return new Map(this.#snapshots);
+  }
+
+  async #listSnapshots(options: LookOptions): Promise<ReadonlySet<string>> {
     const listed = await this.#objects.list('snapshots', options);
     for (const id of this.#snapshots.keys()) if (!listed.has(id)) this.#snapshots.delete(id);
     const missing = [...listed].map(asSnapshotId).filter(id => !this.#snapshots.has(id));
@@ -385,7 +424,74 @@ export class OpenedRepository implements Repository {
     if (missing.length > 0) {
       await this.#remote.local?.keepOnly('snapshots', id => listed.has(id));
     }
-    return new Map(this.#snapshots);
+    return listed;
+  }
+
+  async removeSnapshots(ids: readonly SnapshotId[], { signal }: Call = {}): Promise<void> {
+    for (const id of ids) {
+      signal?.throwIfAborted();
+      await this.#remote.remove(`snapshots/${id}`, { signal });
+      this.#snapshots.delete(id);
+    }
+    await this.#remote.local?.keepOnly('snapshots', id => !ids.includes(asSnapshotId(id)));
+  }
+
+  async planPrune(order: PruneOrder = {}): Promise<PrunePlan> {
+    this.#pruner = await Pruner.look(this.#pruneAccess(), order);
+    return this.#pruner.plan;
+  }
+
+  prune(plan: PrunePlan, options: UpkeepOptions = {}): Promise<PruneOutcome> {
+    return plannedBy(this.#pruner, plan).prune(options);
+  }
+
+  deleteUnnamed(packs: readonly PackFile[], options: UpkeepOptions = {}): Promise<readonly PackFile[]> {
+    return plannedBy(this.#pruner).deleteUnnamed(packs, options);
+  }
+
+  async repairIndex(options: UpkeepOptions & { readonly dryRun?: boolean } = {}): Promise<IndexRepair> {
+    const { signal } = options;
+    await this.refreshIndex({ signal });
+    const access = this.#pruneAccess();
+    return repairIndex(
+      {
+        ...access,
+        junkIndexes: () => this.#junkIndexes.map(id => junkIndex(id, this.problems)),
+        isAllThere: async () => {
+          try {
+            const roots = [...(await this.#allSnapshots({ signal })).values()].map(({ tree }) => tree);
+            const load = (id: BlobId): Promise<Uint8Array> => this.loadBlob('tree', id, { signal });
+            await markNeeded(roots, { index: this.#index, load, readUnnamed: async () => undefined, signal });
+            return true;
+          } catch (error) {
+            if (!isLoss(error)) throw error;
+            return false;
+          }
+        },
+      },
+      options,
+    );
+  }
+
+  #pruneAccess(): PruneAccess {
+    return {
+      remote: this.#remote,
+      index: this.#index,
+      indexIds: this.#indexIds,
+      flawedIndexes: this.#flawedIndexes,
+      sealKey: this.#key,
+      packTargetBytes: this.#options.packTargetBytes,
+      outbox: this.#outbox,
+      reader: this.#reader,
+      reconcile: options => this.#reconcileIndex(options),
+      writeIndex: packs => this.#writeIndex(packs),
+      refreshIndex: options => this.refreshIndex(options),
+      allSnapshots: options => this.#allSnapshots(options),
+      load: (type, id, signal) => this.loadBlob(type, id, { signal }),
+      seal: (type, id, plaintext, signal) => this.#sealBlob(type, id, plaintext, signal),
+      nameMarked: signal => this.#confirmMarked(this.#instant(), signal),
+      tidyCopies: () => this.#tidyCopies(),
+    };
   }
 
   async setAsideMissing({ shown = this.#remote, signal }: LookOptions = {}): Promise<readonly ObjectProblem[]> {
@@ -468,11 +574,13 @@ export class OpenedRepository implements Repository {
 
   /** Loads new index files and takes the names of vanished ones off their packs. */
   async #reconcileIndex({ shown, signal }: LookOptions): Promise<void> {
+    const lookedAt = this.#instant();
     const known = [...this.#indexIds]; // one that is written while the listing is under way is not missing
     const listed = await this.#objects.list('index', { shown, signal });
     for (const id of known) {
       if (listed.has(id)) continue;
       this.#indexIds.delete(id);
+      this.#flawedIndexes.delete(id);
       for (const pack of this.#index.packs) pack.indexes.delete(id);
     }
     const missing = [...listed].map(asIndexId).filter(id => !this.#indexIds.has(id));
@@ -486,20 +594,24 @@ export class OpenedRepository implements Repository {
         return;
       }
       for (const detail of index.problems) this.#objects.report({ key, code: 'E_OBJECT_LIMIT', detail });
+      if (index.problems.length > 0) this.#flawedIndexes.add(id);
       for (const pack of index.packs) this.#index.add(pack.id, pack.blobs, id);
       this.#indexIds.add(id);
     });
-  }
-
-  #unnamedPacks(): Set<IndexedPack> {
-    return new Set([...this.#index.packs].filter(pack => pack.indexes.size === 0 && !pack.isPending));
+    this.#junkIndexes = missing.filter(id => !this.#indexIds.has(id));
+    for (const pack of this.#index.packs) if (pack.indexes.size > 0) pack.namedAt = lookedAt;
   }
 
   async #writeIndex(packs: readonly PackListing[]): Promise<void> {
     for (const group of groupForIndexes(packs)) {
       const key = await this.#objects.save('index', encodeIndex(group), this.#options.signal);
       const id = asIndexId(idInKey(key) ?? '');
-      for (const { id: packId, blobs } of group) this.#index.add(packId, blobs, id).isPending = false;
+      for (const { id: packId, blobs } of group) {
+        const pack = this.#index.add(packId, blobs, id);
+        pack.isPending = false;
+        pack.isFound = false;
+        pack.namedAt = this.#instant();
+      }
       this.#indexIds.add(id);
     }
   }

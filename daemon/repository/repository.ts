@@ -39,6 +39,7 @@ export { configDigest, deletePlace } from './delete-place.ts';
 export { copyKeyFile, keyFromCopies, renewCopies } from './key-copies.ts';
 
 export { maxObjectBytes } from './own-objects.ts';
+export { type Deletable, deletable, type UnnamedNotes, unnamedMs } from './prune-plan.ts';
 
 const defaultPackTargetBytes = 16 * 1024 * 1024;
 const defaultOutboxLimitBytes = 256 * 1024 * 1024;

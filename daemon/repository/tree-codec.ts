@@ -182,6 +182,19 @@ function decodeNode(value: unknown, what: string): TreeNode | SkippedNode {
   return { ...common, linkTarget };
 }
 
+function parseNodes(bytes: Uint8Array, what: string): readonly unknown[] {
+  const text = fromUtf8(bytes);
+  let parsed: unknown;
+  try {
+    parsed = text === undefined ? undefined : JSON.parse(text.replace(longNumbers, '"$1":"$2"'));
+  } catch (error) {
+    throw notATree(what, 'not JSON', error);
+  }
+  const list = typeof parsed === 'object' && parsed !== null && 'nodes' in parsed ? parsed.nodes : undefined;
+  if (!Array.isArray(list)) throw notATree(what, 'not a tree');
+  return list;
+}
+
 /**
  * Parses and judges a tree: names sorted by bytes, unique, and none that could lead out of its folder.
  *
@@ -191,15 +204,7 @@ export function decodeTree(
   bytes: Uint8Array,
   what: string,
 ): { readonly nodes: readonly TreeNode[]; readonly skipped: readonly SkippedNode[] } {
-  const text = fromUtf8(bytes);
-  let parsed: unknown;
-  try {
-    parsed = text === undefined ? undefined : JSON.parse(text.replace(longNumbers, '"$1":"$2"'));
-  } catch (error) {
-    throw new SignetError('E_OBJECT_TYPE', `${what}: not JSON`, { cause: error });
-  }
-  const list = typeof parsed === 'object' && parsed !== null && 'nodes' in parsed ? parsed.nodes : undefined;
-  if (!Array.isArray(list)) throw new SignetError('E_OBJECT_TYPE', `${what}: not a tree`);
+  const list = parseNodes(bytes, what);
   if (list.length > limits.treeNodes) {
     throw new SignetError('E_OBJECT_LIMIT', `${what}: ${list.length} nodes, at most ${limits.treeNodes} are read`);
   }
@@ -212,6 +217,35 @@ export function decodeTree(
   }
   checkOrder(nodes, what);
   return { nodes, skipped };
+}
+
+/**
+ * Every blob that a tree names, whatever is said of the nodes otherwise: what restic would miss must be found here, too.
+ *
+ * @throws SignetError E_OBJECT_TYPE where that cannot be told for certain
+ */
+export function referencesIn(
+  bytes: Uint8Array,
+  what: string,
+): { readonly trees: readonly BlobId[]; readonly data: readonly BlobId[] } {
+  const trees: BlobId[] = [];
+  const data: BlobId[] = [];
+  for (const value of parseNodes(bytes, what)) {
+    const { subtree, content } = (typeof value === 'object' && value !== null ? value : {}) as Record<string, unknown>; // judged below
+    if (isId(subtree)) trees.push(asBlobId(subtree));
+    else if (subtree !== undefined && subtree !== null) throw notATree(what, 'a folder without a tree');
+    if (content === undefined || content === null) continue;
+    if (!Array.isArray(content)) throw notATree(what, 'a file without content');
+    for (const id of content) {
+      if (!isId(id)) throw notATree(what, 'a file without content');
+      data.push(asBlobId(id));
+    }
+  }
+  return { trees, data };
+}
+
+function notATree(what: string, why: string, cause?: unknown): SignetError {
+  return new SignetError('E_OBJECT_TYPE', `${what}: ${why}`, { cause });
 }
 
 /** A name for reports: its text, or its bytes in hex when it is not UTF-8. */

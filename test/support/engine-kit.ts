@@ -18,6 +18,7 @@ import { counted } from '../../daemon/remotes/counted.ts';
 import { createMemoryRemote, type MemoryRemote } from '../../daemon/remotes/memory.ts';
 import { mirrored } from '../../daemon/remotes/mirrored.ts';
 import type { Remote } from '../../daemon/remotes/remote.ts';
+import { defaultSettings } from '../../daemon/state/state.ts';
 import { noGrants, placeOver } from './engine-places.ts';
 import { type DrivenClock, drivenClock, fixedRandom, memoryJournal } from './repository.ts';
 import { temporaryHome } from './temporary-home.ts';
@@ -33,7 +34,13 @@ export interface EngineKit {
   readonly source: string;
   /** For an order; the engine wipes it. */
   recoveryKey(): Uint8Array;
-  backUp(): Promise<engine.BackupOutcome>;
+  backUp(changes?: Partial<engine.BackupOrder>): Promise<engine.BackupOutcome>;
+  /** By the usual numbers, in UTC, unless the order says otherwise. */
+  forget(changes?: Partial<engine.ForgetOrder>): Promise<engine.ForgetOutcome>;
+  /** What an honest place would not show. @param witness of another machine */
+  findings(witness?: engine.BackupOrder['witness']): Promise<engine.BackupOutcome['findings']>;
+  /** What this machine remembers of the place. */
+  readonly witness: engine.BackupOrder['witness'];
 }
 
 /** @param around what lies between the engine and the memory */
@@ -99,11 +106,36 @@ export async function engineKit(
     clock,
     source,
     recoveryKey,
-    async backUp() {
+    get witness() {
+      return witness;
+    },
+    async findings(of = witness) {
+      return (await connection.sendRequest(engine.look, { witness: of, remembered: [] })).findings;
+    },
+    async forget(changes = {}) {
+      const { keepAllHours, keepHourlyDays, keepDailyDays, keepWeeklyWeeks, keepMonthlyMonths } =
+        defaultSettings('bench');
+      const outcome = await connection.sendRequest(engine.forget, {
+        device,
+        of: device.id,
+        rules: { keepAllHours, keepHourlyDays, keepDailyDays, keepWeeklyWeeks, keepMonthlyMonths },
+        timeZone: 'UTC',
+        witness,
+        remembered: [],
+        isSynced: false,
+        trustedUpTo: 0,
+        dryRun: false,
+        ...changes,
+      });
+      if (changes.dryRun !== true) ({ witness } = outcome);
+      return outcome;
+    },
+    async backUp(changes = {}) {
       await clock.advance(60_000);
       const sources = [{ id: sourceId, profile: 'generic', label: 'chats', root: source, captureNow: true }];
       const known = packsListedAt === undefined ? {} : { packsListedAt };
-      const order = { reason: 'user', device, sources, memory: null, witness, remembered: [], ...known } as const;
+      const plain = { reason: 'user', device, sources, memory: null, witness, remembered: [] } as const;
+      const order = { ...plain, ...known, ...changes };
       const outcome = await connection.sendRequest(engine.backup, order);
       ({ witness, packsListedAt } = outcome);
       return outcome;

@@ -6,9 +6,12 @@ import { type SecretName, secretNames } from '../../protocol/secrets.ts';
 import type {
   BackupResult,
   CopyResult,
+  ForgetResult,
   HistoryDay,
   OriginalRestoreResult,
   PlaceStatus,
+  PruneResult,
+  RepairResult,
   RestoreResult,
   RestoreUndo,
   SnapshotEntry,
@@ -165,6 +168,42 @@ export const someUndo: RestoreUndo = {
   isUnfinished: false,
 };
 
+export const forgetResult: ForgetResult = {
+  type: 'result',
+  keep: [
+    { id: '11'.repeat(32), at: '2026-11-23T08:55:00Z', device: 'laptop', number: 412, reasons: ['all', 'daily'] },
+    { id: '22'.repeat(32), at: '2026-10-31T08:55:00Z', device: 'tower', number: 3, reasons: ['other-device'] },
+  ],
+  forget: [{ id: '33'.repeat(32), at: '2026-08-03T08:55:00Z', device: 'laptop', number: 7, reasons: [] }],
+  dryRun: false,
+};
+
+export const pruneResult: PruneResult = {
+  type: 'result',
+  packsKept: 9,
+  bytesKept: 130_000_000,
+  packsDropped: 3,
+  bytesDropped: 41_000_000,
+  packsRepacked: 1,
+  bytesRepacked: 16_000_000,
+  packsDeleted: 2,
+  bytesDeleted: 32_000_000,
+  packsWaiting: 3,
+  bytesWaiting: 41_000_000,
+  deletableAt: '2026-11-25T09:00:00Z',
+  dryRun: false,
+};
+
+export const repairResult: RepairResult = {
+  type: 'result',
+  packsRead: 4,
+  packsAdded: 4,
+  packsRemoved: 1,
+  junk: 0,
+  problems: [],
+  dryRun: false,
+};
+
 export const verifyResult: VerifyResult = {
   type: 'result',
   ok: true,
@@ -255,6 +294,9 @@ export function fakeHandlers(changes: Partial<Handlers> = {}, asked: Asked[] = [
       skipped: [],
     }),
     verify: async () => verifyResult,
+    forget: async ({ dryRun = false }) => ({ ...forgetResult, dryRun }),
+    prune: async ({ dryRun = false }) => ({ ...pruneResult, dryRun }),
+    repairIndex: async ({ dryRun = false }) => ({ ...repairResult, dryRun }),
     unlock: async () => ({}),
     lock: async () => ({}),
     discoverSources: async () => [],

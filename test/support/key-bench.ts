@@ -203,6 +203,7 @@ export async function startMachine(
     engine,
     clock,
     log: { info: () => undefined, warn: () => undefined, error: () => undefined },
+    boot: { name: undefined, uptimeMs: () => 0 },
     machineId: 'bench',
     hostLabel: 'bench',
     homeFolders: [home.config, home.state, home.cache],

@@ -99,6 +99,7 @@ async function kit(t: ExecutionContext, answers: Answers, isSetUp = true): Promi
     engine: fake,
     clock,
     log: { info: () => undefined, warn: () => undefined, error: () => undefined },
+    boot: { name: undefined, uptimeMs: () => 0 },
     machineId: 'bench',
     hostLabel: 'bench',
     homeFolders: [],

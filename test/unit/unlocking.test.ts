@@ -83,6 +83,7 @@ async function start(t: ExecutionContext, on: Computer, login = 'boot 1'): Promi
     engine,
     clock,
     log: { info: () => undefined, warn: () => undefined, error: () => undefined },
+    boot: { name: undefined, uptimeMs: () => 0 },
     machineId: 'bench',
     discover: async () => [],
     syncedFolders: async () => [],
