@@ -85,6 +85,8 @@ export class Device {
   readonly folder: string;
   witness: Witness;
   packsListedAt: string | undefined;
+  /** Since when it has seen packs unnamed. */
+  notes: Readonly<Record<string, number>> = {};
   hidesLocks = false;
   /** Calls to the place so far. */
   calls = 0;
@@ -150,6 +152,7 @@ export class Device {
       sources,
       memory: null,
       witness,
+      remembered: [],
       ...known,
     });
     this.witness = outcome.witness;
@@ -165,8 +168,42 @@ export class Device {
     return join(target, sourceId);
   }
 
-  findings(): Promise<readonly { readonly code: string; readonly detail: string }[]> {
-    return this.connection.sendRequest(engine.findings, { witness: this.witness });
+  async findings(): Promise<engine.BackupOutcome['findings']> {
+    return (await this.connection.sendRequest(engine.look, { witness: this.witness, remembered: [] })).findings;
+  }
+
+  /** Takes these backups of this device out; their content stays until it is pruned. */
+  async forget(snapshots: readonly string[]): Promise<void> {
+    const { id, label: device, witness } = this;
+    const rules = {
+      keepAllHours: 24,
+      keepHourlyDays: 7,
+      keepDailyDays: 30,
+      keepWeeklyWeeks: 52,
+      keepMonthlyMonths: 12,
+    };
+    const order = {
+      of: id,
+      device,
+      witness,
+      snapshots,
+      rules,
+      timeZone: 'UTC',
+      isSynced: false,
+      trustedUpTo: 0,
+      remembered: [],
+    };
+    const outcome = await this.connection.sendRequest(engine.forget, { ...order, dryRun: false });
+    this.witness = outcome.witness;
+  }
+
+  /** Both steps: lets go what nothing needs, and deletes what this device saw unnamed for 48 hours. */
+  async prune(): Promise<engine.PruneOutcome> {
+    const { witness, notes } = this;
+    const order = { witness, notes, isSynced: false, dryRun: false, mayDelete: true };
+    const outcome = await this.connection.sendRequest(engine.prune, order);
+    this.notes = outcome.notes;
+    return outcome;
   }
 
   /** The process is gone; nothing it still does reaches the place. */
