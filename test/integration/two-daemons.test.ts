@@ -96,6 +96,11 @@ test('two daemons that back up into one place at once disturb each other in noth
       `${shared.length} media that both got, ${twice} of ${copies.size} blobs stored by both`,
   );
   t.true(snapshots.length > 8);
+
+  await one.ok(['prune']);
+  const kept = (await judged('list', 'blobs')).trim().split('\n');
+  t.is(new Set(kept).size, kept.length, 'what both had stored is there once');
+  t.regex(await judged('check', '--read-data'), /no errors were found/);
 });
 
 /** Something of its own for each, and now and then the same photo for both: at once, or for the other one later. */
