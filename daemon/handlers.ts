@@ -57,6 +57,11 @@ export function handlersOf({ jobs, vault, clock, pid, stop, ...asGiven }: Handle
     undoRestore: ({ id }, call) => jobs.originals.undo(id, call),
     finishRestore: ({ folder }, call) => jobs.finishRestore(folder, call),
     verify: ({ readDataPercent }, call) => jobs.verify(readDataPercent ?? 0, call),
+    drill: ({ source }, call) => jobs.drills.run(source, call),
+    showAlarms: async () => ({ alarms: await jobs.checkedAlarms() }),
+    acknowledgeAlarm: async (decision, call) => ({
+      alarms: await jobs.acknowledging.decide(decision, given(call.secrets), call),
+    }),
     forget: (wish, call) => jobs.tidying.forget(wish, given(call.secrets), call),
     prune: ({ dryRun = false }, call) => jobs.tidying.prune(dryRun, call),
     repairIndex: ({ dryRun = false }, call) => jobs.tidying.repairIndex(dryRun, call),

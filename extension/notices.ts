@@ -1,7 +1,7 @@
 // Which notices a window shows: what the daemon found and alarms, a background part that is newer or does not run, each incident once, with
 // what helps. Pure; what was told and what its owner wants to hear no more of comes in. Notices count and name apps and places, never chats.
 
-import { wordsFor } from '../protocol/error-words.ts';
+import { alarmCalm, alarmSentence } from '../protocol/alarm-words.ts';
 import { plural, say } from '../protocol/formats.ts';
 import { noticeWords } from '../protocol/notice-words.ts';
 import { isSource } from '../protocol/source-words.ts';
@@ -65,7 +65,7 @@ function incidentsOf(known: Known, own: Versions, reader: Reader): readonly Wind
       const { status } = known;
       const its = { protocolVersion: status.protocolVersion, productVersion: status.daemonVersion };
       return [
-        ...status.alarms.map(alarm => alarmed(alarm, status, reader)),
+        ...status.alarms.map(alarm => alarmed(alarm, reader)),
         ...status.notices.map(notice => told(notice, status, reader)),
         ...partial(status, reader),
         ...(compareVersions(its, own) > 0 ? [newer(`newer ${status.daemonVersion}`, reader)] : []),
@@ -74,14 +74,11 @@ function incidentsOf(known: Known, own: Versions, reader: Reader): readonly Wind
   }
 }
 
-function alarmed({ code, since }: Alarm, { remote }: Status, { now, locale }: Reader): WindowNotice {
-  const { message } = wordsFor({ code, params: remote === null ? {} : { place: remote.label } }, now, locale);
-  const safe = say(
-    locale,
-    'Your chats on this computer are safe. New backups go on. Nothing is deleted or tidied up until you decide.',
-  );
-  const show = { title: say(locale, 'Show…'), command: 'signet.openStatus' };
-  return { id: `alarm ${code} ${since}`, severity: 'error', text: `${message} ${safe}`, actions: [show] };
+function alarmed(alarm: Alarm, { locale }: Reader): WindowNotice {
+  const { id } = alarm;
+  const show = { title: say(locale, 'Show…'), command: 'signet.showAlarm', given: { alarm: id } };
+  const text = `${alarmSentence(alarm, locale)} ${alarmCalm(locale)}`;
+  return { id: `alarm ${id}`, severity: 'error', text, actions: [show] };
 }
 
 function told(notice: Notice, status: Status, reader: Reader): WindowNotice {
@@ -117,7 +114,10 @@ function actionsOf({ kind, source }: Notice, status: Status, { locale }: Reader)
     case 'fewer-messages':
       return [showThem];
     case 'drill-failed':
-      return [openStatus, { title: say(locale, 'Back Up Now'), command: 'signet.backUpNow' }];
+      return [
+        { ...openStatus, title: say(locale, 'Show') },
+        { title: say(locale, 'Back Up Now'), command: 'signet.backUpNow' },
+      ];
     case 'password-reminder':
       return [{ title: say(locale, 'Check…'), command: 'signet.unlock' }];
     case 'no-keychain':
@@ -126,10 +126,12 @@ function actionsOf({ kind, source }: Notice, status: Status, { locale }: Reader)
       return [signIn];
     case 'half-restored':
       return [{ title: say(locale, 'Restore…'), command: 'signet.restore' }, openStatus];
+    case 'cloud-full':
+      return [{ title: say(locale, 'Show Plan…'), command: 'signet.tidyUp' }, openStatus];
+    case 'clock-jumped':
+      return [{ title: say(locale, 'Tidy Up…'), command: 'signet.tidyUp' }, openStatus];
     case 'missing-source':
     case 'mirror-behind':
-    case 'cloud-full':
-    case 'clock-jumped':
       return [openStatus];
   }
 }

@@ -17,9 +17,11 @@ export interface Row {
   /** The whole sentence, with the exact time where there is one. */
   readonly tooltip: string;
   /** Which action stands in the row, by the name that the manifest has for it. */
-  readonly action?: 'backUpNow' | 'cancelBackup' | 'unlock' | 'signIn' | 'openStatus' | 'acceptSource';
+  readonly action?: 'backUpNow' | 'cancelBackup' | 'unlock' | 'signIn' | 'showAlarm' | 'acceptSource';
   /** Of a source: its id, for the action. */
   readonly source?: string;
+  /** Of an alarm: its id, for the action. */
+  readonly alarm?: string;
   readonly children?: readonly Row[];
 }
 

@@ -31,6 +31,7 @@ export function statusRows(known: Known, reader: Reader): StatusRows {
     ...placeRows(status, reader),
     encryptedRow(status, reader),
     ...verifiedRows(status, reader),
+    ...provenRows(status, reader),
     ...deviceRows(status, reader),
     chatsRow(status, reader),
   ];
@@ -273,6 +274,31 @@ function verifiedRows({ lastVerified }: Status, { now, locale }: Reader): readon
       tooltip: isWell
         ? say(locale, 'The copies were verified: {when}, {size} read back', of)
         : say(locale, 'The copies were verified, and problems were found: {when}, {size} read back', of),
+    },
+  ];
+}
+
+/** The day of the newest good trial restore; that the newest failed is told by a row of its own while its notice stands. */
+function provenRows({ lastDrill, notices }: Status, { now, locale }: Reader): readonly Row[] {
+  if (lastDrill === undefined) return [];
+  const { ok, at, provenAt } = lastDrill;
+  const proven = ok ? at : provenAt;
+  const failed = say(locale, 'The trial restore failed: {when}', { when: moment(at, locale) });
+  if (!ok && notices.every(({ kind }) => kind !== 'drill-failed')) {
+    const row = { label: say(locale, 'Trial restore'), description: say(locale, 'failed') };
+    return [{ id: 'proven', icon: 'warning', color: 'charts.yellow', ...row, tooltip: failed }];
+  }
+  if (proven === undefined) return [];
+  const good = say(locale, 'A sample was restored on trial and was as it was backed up: {when}', {
+    when: moment(proven, locale),
+  });
+  return [
+    {
+      id: 'proven',
+      icon: 'verified',
+      label: say(locale, 'Proven restorable'),
+      description: dayOf(proven, now, locale),
+      tooltip: ok ? good : `${good}\n${failed}`,
     },
   ];
 }

@@ -1,9 +1,10 @@
 // The rows of the Status tree that somebody should act on, beside that of the state: further alarms, what the daemon found, files that were not
 // read, computers that fell silent.
 
+import { alarmSentence } from '../protocol/alarm-words.ts';
 import { capital } from '../protocol/error-words.ts';
 import { isErrorCode } from '../protocol/errors.ts';
-import { ago, counted, type Locale, moment, say } from '../protocol/formats.ts';
+import { ago, counted, type Locale, moment, plural, say } from '../protocol/formats.ts';
 import { noticeWords } from '../protocol/notice-words.ts';
 import type { Alarm, DeviceStatus, Notice, Status } from '../protocol/status.ts';
 import { alarming, daysSince, fitting, forDays, type Row, warning } from './rows.ts';
@@ -104,27 +105,34 @@ function silentRow(
 }
 
 export function alarmRows(alarms: readonly Alarm[], { now, locale }: Reader): readonly Row[] {
-  return alarms.map((alarm, index) => ({
-    id: `alarm ${alarm.code} ${index}`,
+  return alarms.map(alarm => ({
+    id: `alarm ${alarm.id}`,
     ...alarming,
-    label: alarmLabel(alarm, locale),
-    description: say(locale, 'show what to do'),
-    tooltip: say(locale, 'Noticed {when}. Your chats on this computer are safe.', {
-      when: ago(alarm.since, now, locale),
-    }),
-    action: 'openStatus',
+    ...fitting(alarmLabel(alarm, locale), [say(locale, 'show what to do'), say(locale, 'show')]),
+    tooltip: [
+      alarmSentence(alarm, locale),
+      say(locale, 'Noticed {when}. Your chats on this computer are safe.', { when: ago(alarm.since, now, locale) }),
+    ].join('\n'),
+    action: 'showAlarm',
+    alarm: alarm.id,
   }));
 }
 
-function alarmLabel({ code }: Alarm, locale: Locale): string {
+function alarmLabel({ code, params }: Alarm, locale: Locale): string {
+  const several = typeof params['count'] === 'number' ? params['count'] : undefined;
+  if (params['what'] === 'lock') return say(locale, 'Lock missing');
   switch (code) {
     case 'E_ROLLBACK':
     case 'E_WITHHELD':
-      return say(locale, 'Backups are hidden');
+      return several === undefined
+        ? say(locale, 'Backups are hidden')
+        : plural(locale, several, '{count} backup is hidden', '{count} backups are hidden');
     case 'E_FORK':
       return say(locale, 'Two histories');
     case 'E_FOREIGN_SNAPSHOT':
-      return say(locale, 'Unknown backup');
+      return several === undefined || several === 1
+        ? say(locale, 'Unknown backup')
+        : plural(locale, several, '{count} unknown backup', '{count} unknown backups');
     case 'E_VAULT_CHANGED':
     case 'E_VAULT_ROLLBACK':
       return say(locale, 'Lock replaced');

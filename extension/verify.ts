@@ -1,8 +1,10 @@
-// Verify Backups…: how much of the copies is read back, the work with its progress, and what was found, in words.
+// Verify Backups…: how much of the copies is read back, the work with its progress, and what was found, in words. Where the index is what is
+// wrong, it can be written anew from what is stored: that deletes nothing.
 
 import * as vscode from 'vscode';
-import { verify } from '../protocol/messages.ts';
-import type { VerifyResult } from '../protocol/status.ts';
+import { repairIndex, verify } from '../protocol/messages.ts';
+import type { RepairResult, VerifyResult } from '../protocol/status.ts';
+import { repairWords } from '../protocol/tidy-words.ts';
 import { damageWords, verifiedWords } from '../protocol/verify-words.ts';
 import { unlocked } from './keys-needed.ts';
 import { withoutLinks } from './plain-text.ts';
@@ -57,7 +59,36 @@ function report({ log, reader }: Parameters<typeof verifyBackups>[0], result: Ve
   const [worst] = damageWords(result, now, locale);
   const text = worst === undefined ? heading : withoutLinks(`${heading} ${worst.message} ${worst.advice}`);
   const details = vscode.l10n.t('Show Details');
-  vscode.window.showErrorMessage(text, details).then(answer => {
+  const repair = vscode.l10n.t('Repair…');
+  const offers = result.problems.some(isOfIndex) ? [repair, details] : [details];
+  vscode.window.showErrorMessage(text, ...offers).then(answer => {
     if (answer === details) log.show();
+    if (answer === repair) vscode.commands.executeCommand('signet.index.repair');
   });
 }
+
+/** An index that cannot be read, or one that names what is not there. */
+function isOfIndex({ object, code }: VerifyResult['problems'][number]): boolean {
+  return object.startsWith('index/') || (code === 'E_MISSING' && object.startsWith('data/'));
+}
+
+export const repairBackupIndex: Command<readonly [], RepairResult> = async shell => {
+  if (!(await unlocked(shell))) return undefined;
+  const repair = vscode.l10n.t('Repair');
+  const answer = await vscode.window.showWarningMessage(
+    vscode.l10n.t('Write the index of the backup anew?'),
+    {
+      modal: true,
+      detail: vscode.l10n.t(
+        'It tells where everything lies. What is stored says so itself, and is read for it. Nothing is deleted; no other computer should be tidying up meanwhile.',
+      ),
+    },
+    repair,
+  );
+  if (answer !== repair) return undefined;
+  const result = await withJobProgress(shell, vscode.l10n.t('Repairing the index'), repairIndex, {});
+  for (const { object, code, detail } of result.problems) shell.log.warn(`repair: ${code}: ${object}: ${detail}`);
+  const show = result.problems.length > 0 ? vscode.window.showWarningMessage : vscode.window.showInformationMessage;
+  show(repairWords(result, shell.reader().locale).join(' '));
+  return result;
+};

@@ -38,7 +38,8 @@ const offers = {
   restore: ({ locale }) => ({ title: say(locale, 'Restore…'), command: 'signet.restore' }),
   unlock: ({ locale }) => ({ title: say(locale, 'Unlock…'), command: 'signet.unlock' }),
   signIn: ({ locale }) => ({ title: say(locale, 'Sign In…'), command: 'signet.signIn' }),
-  showStatus: ({ locale }) => ({ title: say(locale, 'Show…'), command: 'signet.openStatus' }),
+  showAlarm: ({ locale }) => ({ title: say(locale, 'Show…'), command: 'signet.showAlarm' }),
+  showPlan: ({ locale }) => ({ title: say(locale, 'Show Plan…'), command: 'signet.tidyUp' }),
   openStatus: ({ locale }) => ({ title: say(locale, 'Open Status'), command: 'signet.openStatus' }),
   showLog: ({ locale }) => ({ title: say(locale, 'Show Log'), command: 'signet.showLog' }),
   update: ({ locale }) => ({ title: say(locale, 'Update'), command: 'signet.extension.update' }),
@@ -65,7 +66,7 @@ function namesFor(known: Known, state: State | 'starting'): readonly OfferName[]
     case 'not set up':
       return ['setUp'];
     case 'alarm':
-      return ['showStatus'];
+      return ['showAlarm'];
     case 'running':
       return known.kind === 'connected' && known.status.job?.cancellable ? ['cancel'] : [];
     case 'locked':
@@ -73,10 +74,15 @@ function namesFor(known: Known, state: State | 'starting'): readonly OfferName[]
     case 'overdue':
       return known.kind === 'connected' ? overdueNames(known.status) : [];
     case 'needs you':
-      return known.kind === 'connected' && isSignedOut(known.status) ? ['signIn'] : ['tryAgain', 'openStatus'];
+      return known.kind === 'connected' ? needNames(known.status) : [];
     case 'good':
       return ['backUpNow', 'restore'];
   }
+}
+
+function needNames(status: Status): readonly OfferName[] {
+  if (isSignedOut(status)) return ['signIn'];
+  return status.lastError?.code === 'E_REMOTE_FULL' ? ['showPlan', 'tryAgain'] : ['tryAgain', 'openStatus'];
 }
 
 /** Overdue because it is locked, or locked as well: unlocking comes first. */
@@ -89,6 +95,12 @@ function overdueNames(status: Status): readonly OfferName[] {
 export function isSignedOut({ remote, overdue, lastError }: Status): boolean {
   return remote?.signIn === 'needed' || overdue?.cause === 'sign-in' || lastError?.code === 'E_SIGN_IN';
 }
+
+/** What a click does, where it is not opening the panel. */
+const clicks: { readonly [state in State | 'starting']?: string } = {
+  locked: 'signet.unlock',
+  alarm: 'signet.showAlarm',
+};
 
 export interface BarItem {
   readonly text: string;
@@ -109,7 +121,7 @@ export function statusBar(known: Known, reader: Reader): BarItem {
   const state = stateOf(known, reader);
   const common = {
     offers: offersFor(known, reader),
-    command: state === 'locked' ? 'signet.unlock' : 'signet.openStatus',
+    command: clicks[state] ?? 'signet.openStatus',
   };
   if (known.kind === 'starting') {
     const words = say(locale, 'Signet is starting');

@@ -2,8 +2,9 @@
 // app and the place; on the desktop, where others may look over a shoulder, they count and name nothing. What each is filled with:
 // overdue {days, cause, causeSince, place, code, tries} · locked-due {schedule} · failed {code, place, tries} · shrunk {app, of, count} · missing-source {app} ·
 // fewer-messages {app, count} · password-reminder, no-keychain {} · mirror-behind {code, place} ·
-// half-restored {app} · signed-out {place, why} · cloud-full {place, need}.
+// drill-failed {app, code, isTryingOlder, provenAt} · half-restored {app} · signed-out {place, why} · cloud-full {place, need}.
 
+import { olderWords, trialFailed } from './drill-words.ts';
 import { filled, type Words, wordsFor } from './error-words.ts';
 import { type ErrorParams, isErrorCode } from './errors.ts';
 import { ago, capital, dayOf, type Locale, plural, say, size, withoutStop } from './formats.ts';
@@ -121,10 +122,16 @@ const sentences: { readonly [kind in NoticeKind]: (facts: Facts) => Words } = {
       advice: say(locale, 'Free some space there; backups go on by themselves.'),
     };
   },
-  'drill-failed': ({ app, locale }) => ({
-    message: say(locale, 'A trial restore of {app} failed.', { app }),
-    advice: say(locale, 'Older backups are being checked.'),
-  }),
+  'drill-failed': ({ params, app, now, locale }) => {
+    const { code, isTryingOlder, provenAt } = params;
+    const isKnown = typeof provenAt === 'string';
+    return {
+      message: trialFailed(app, code, locale),
+      advice: isTryingOlder
+        ? say(locale, 'Older backups are being checked.')
+        : olderWords(isKnown ? provenAt : undefined, now, locale),
+    };
+  },
   'clock-jumped': ({ locale }) => ({
     message: say(locale, 'The clock of this computer jumped by more than two days.'),
     advice: say(locale, 'Backups go on. No backup is forgotten by its age until you say that the clock is right.'),
@@ -154,8 +161,10 @@ export function desktopNotice(
 }
 
 /** As `desktopNotice`, for an alarm. */
-export function desktopAlarm({ code }: Pick<Alarm, 'code'>, locale: Locale = {}): string {
-  const { message } = wordsFor({ code, params: {} }, undefined, locale);
+export function desktopAlarm({ code, params }: Pick<Alarm, 'code' | 'params'>, locale: Locale = {}): string {
+  const { count, what } = params; // no names of computers and places
+  const plain = { ...(count !== undefined && { count }), ...(what !== undefined && { what }) };
+  const { message } = wordsFor({ code, params: plain }, undefined, locale);
   return `${message} ${say(locale, 'Your chats on this computer are safe. Open Signet to see what to do.')}`;
 }
 

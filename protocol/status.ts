@@ -195,7 +195,7 @@ export interface Alarm {
   readonly since: string;
   /** Technical, for the log and for details. */
   readonly detail: string;
-  /** For the words: counts and labels, as `count` (backups, packs), `device` (its label), `place`, `number` and `found` (of backups), `files`, `bytes`. */
+  /** For the words: counts and labels, as `count` (backups, packs), `device` (its label), `place`, `number` and `found` (of backups), `at` (RFC 3339, of the newest one), `what` ('lock'), `bytes`. */
   readonly params: ErrorParams;
   /** The backups it is about, as far as this computer knows them, newest first; at most 20. */
   readonly backups?: readonly AlarmBackup[];
@@ -483,6 +483,8 @@ export interface SnapshotEntry {
   readonly conversationsChanged?: number;
   /** True when every database in it was verified when it was made; absent: not known. */
   readonly verified?: boolean;
+  /** RFC 3339: where old backups are forgotten by themselves, it stays at least until then; absent: for good, or as long as it is the newest of its kind. */
+  readonly keptUntil?: string;
   /** No device vouches for it: 'foreign' (made by another tool or by nobody known) or 'replayed' (it was forgotten and came back). */
   readonly standing?: 'foreign' | 'replayed';
 }

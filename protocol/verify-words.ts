@@ -3,7 +3,7 @@
 
 import { type Words, wordsFor } from './error-words.ts';
 import type { ErrorCode } from './errors.ts';
-import { counted, type Locale, plural, say, size } from './formats.ts';
+import { counted, type Locale, listed, plural, say, size } from './formats.ts';
 import type { VerifyResult } from './status.ts';
 
 /** `No problems. 5 backups checked, 31 MB read.`, and what is a risk although nothing is wrong. */
@@ -19,12 +19,34 @@ export function verifiedWords(result: VerifyResult, locale: Locale = {}): string
   return `${lookedAt(result, locale)} ${risk}`;
 }
 
-function lookedAt({ ok, problems, more, snapshots, bytesRead }: VerifyResult, locale: Locale): string {
+function lookedAt(result: VerifyResult, locale: Locale): string {
+  const { ok, problems, more, snapshots, bytesRead, scrubbed } = result;
   const backups = counted(snapshots, 'backup', 'backups', locale);
   const read = size(bytesRead, locale);
-  if (ok) return say(locale, 'No problems. {backups} checked, {read} read.', { backups, read });
   const found = counted(problems.length + (more?.problems ?? 0), 'problem', 'problems', locale);
-  return say(locale, '{found}. {backups} checked, {read} read.', { found, backups, read });
+  const checked = ok
+    ? say(locale, 'No problems. {backups} checked, {read} read.', { backups, read })
+    : say(locale, '{found}. {backups} checked, {read} read.', { found, backups, read });
+  return scrubbed === undefined ? checked : `${checked} ${scrubbedWords(scrubbed, locale)}`;
+}
+
+function scrubbedWords(scrubbed: number, locale: Locale): string {
+  return plural(
+    locale,
+    scrubbed,
+    '{count} stored file was compared by the checksum of the place.',
+    '{count} stored files were compared by the checksums of the place.',
+  );
+}
+
+/** Whose chats damage concerns; undefined where it concerns none, or it is not known whose. */
+export function affectedWords({ affected = [] }: VerifyResult, locale: Locale = {}): string | undefined {
+  if (affected.length === 0) return undefined;
+  const apps = listed(
+    affected.map(({ label }) => label),
+    locale,
+  );
+  return say(locale, 'Affected: {apps}.', { apps });
 }
 
 /** One for each kind of damage, in the order in which it was found. */

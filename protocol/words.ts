@@ -1,6 +1,7 @@
 // The sentences for the state of Signet, chosen at the client; the daemon never speaks. Calm, plain, what happened, what it means, what to do.
 // Never on screen: vault, repository, blob, pack, head, daemon, KDF, remote. Those for failures are in error-words.ts, those for notices in notice-words.ts.
 
+import { alarmSentence } from './alarm-words.ts';
 import { reasonWords, wordsFor } from './error-words.ts';
 import type { ErrorCode } from './errors.ts';
 import {
@@ -45,7 +46,7 @@ export function sentenceFor(status: Status | null, now: number, locale: Locale =
     };
   }
   const [alarm] = status.alarms;
-  if (alarm !== undefined) return alarmWords(alarm, status, now, locale);
+  if (alarm !== undefined) return alarmState(alarm, status, now, locale);
   if (status.vault === 'absent') {
     return {
       state: 'not set up',
@@ -126,12 +127,13 @@ export function askedAgainWords(status: Status, now: number, locale: Locale = {}
     : say(locale, 'The password is asked for each time Signet starts.');
 }
 
-function alarmWords(alarm: Alarm, status: Status, now: number, locale: Locale): StateWords {
+function alarmState(alarm: Alarm, status: Status, now: number, locale: Locale): StateWords {
   const place = status.remote?.label;
-  const { message, advice } = wordsFor({ code: alarm.code, params: place === undefined ? {} : { place } }, now, locale);
+  const params = { ...(place !== undefined && { place }), ...alarm.params };
+  const { advice } = wordsFor({ code: alarm.code, params }, now, locale);
   return {
     state: 'alarm',
-    sentence: withoutStop(message),
+    sentence: withoutStop(alarmSentence(alarm, locale)),
     below: sentences(say(locale, 'Noticed {when}.', { when: ago(alarm.since, now, locale) }), advice),
   };
 }
@@ -520,7 +522,7 @@ export function statusBarText(status: Status | null, now: number, locale: Locale
   const named = (icon: string, name: string) => `$(${icon}) Signet: ${name}`;
   switch (state) {
     case 'alarm':
-      return { ...item, text: named('error', alarmName(status?.alarms[0]?.code, locale)), background: 'error' };
+      return { ...item, text: named('error', alarmName(status?.alarms[0], locale)), background: 'error' };
     case 'not running':
       return { ...item, text: named('debug-disconnect', say(locale, 'Not Running')) };
     case 'not set up':
@@ -572,8 +574,9 @@ function tooltipFacts(status: Status, now: number, locale: Locale): string[] {
   ];
 }
 
-function alarmName(code: ErrorCode | undefined, locale: Locale): string {
-  switch (code) {
+function alarmName(alarm: Alarm | undefined, locale: Locale): string {
+  if (alarm?.params['what'] === 'lock') return say(locale, 'Lock Missing');
+  switch (alarm?.code) {
     case 'E_REPO_MISMATCH':
       return say(locale, 'Not Your Backup');
     case 'E_FOREIGN_SNAPSHOT':

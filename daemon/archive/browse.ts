@@ -7,6 +7,7 @@ import { loadManifest, manifestFolder } from './manifest.ts';
 import type { ManifestDatabase } from './model.ts';
 import { displayPath, nameKey, parsePath, splitPath } from './names.ts';
 
+export { affectedSources } from './affected.ts';
 export { displayPath } from './names.ts';
 
 export type Reader = Pick<Repository, 'find' | 'loadBlob' | 'loadTree'>;

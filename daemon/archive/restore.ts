@@ -18,6 +18,9 @@ import { loadManifest, manifestFolder, manifestName } from './manifest.ts';
 import type { FileProgress, Manifest } from './model.ts';
 import { displayPath, joinPath, nameKey } from './names.ts';
 
+export { parsePath } from './names.ts';
+export { drawSample, sourceOf } from './sample.ts';
+
 const maxDepth = 512;
 const maxEntries = 20_000_000;
 const loadsAhead = 4;

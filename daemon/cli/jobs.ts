@@ -1,12 +1,13 @@
 // The commands that take time: backup, verify, and stopping them; restoring is in restore.ts.
 
+import { drillWords } from '../../protocol/drill-words.ts';
 import { reasonWords, wordsFor } from '../../protocol/error-words.ts';
 import { type ErrorCode, exitCode, exitPartial } from '../../protocol/errors.ts';
 import { counted, duration, listed, size } from '../../protocol/formats.ts';
 import * as messages from '../../protocol/messages.ts';
 import { isHeldBack, isSource, newMessagesWords } from '../../protocol/source-words.ts';
 import type { BackupResult, VerifyResult } from '../../protocol/status.ts';
-import { damageWords, verifiedWords } from '../../protocol/verify-words.ts';
+import { affectedWords, damageWords, verifiedWords } from '../../protocol/verify-words.ts';
 import { type CommonOptions, Exit, longRequest, usage, withDaemon } from './session.ts';
 import { harmless, moreWords, print, printJson, tell } from './terminal.ts';
 
@@ -82,6 +83,24 @@ export async function cancel(options: CommonOptions): Promise<void> {
     );
 }
 
+/** @param source id; undefined: all of them */
+export async function drill(source: string | undefined, options: CommonOptions): Promise<void> {
+  if (source !== undefined && !/^[a-z0-9-]{1,64}$/.test(source)) {
+    throw usage('drill takes the id of a source', 'See `signet sources list`.');
+  }
+  const wish = source === undefined ? {} : { source };
+  const result = await withDaemon(daemon => longRequest(daemon, messages.drill, wish, options));
+  if (options.json) printJson(result);
+  else {
+    const details = result.problems.map(
+      ({ path, code, detail }) => `  ${code}: ${harmless(path)}: ${harmless(detail)}`,
+    );
+    const below = details.length === 0 ? [] : ['Details:', ...details, ...moreWords(result.more?.problems ?? 0)];
+    tell([...drillWords(result, Date.now()).split('\n').map(harmless), ...below].join('\n'));
+  }
+  if (!result.ok) throw new Exit(result.older === undefined ? 1 : exitPartial);
+}
+
 export interface VerifyOptions extends CommonOptions {
   readonly readData?: string | true;
 }
@@ -113,6 +132,8 @@ export function verifyWords(result: VerifyResult): string {
   if (result.ok) return verifiedWords(result);
   const more = result.more?.problems ?? 0;
   const lines = [verifiedWords(result), ...damageWords(result).map(({ message, advice }) => `${message} ${advice}`)];
+  const affected = affectedWords(result);
+  if (affected !== undefined) lines.push(harmless(affected));
   lines.push('Details:');
   for (const { object, code, detail, inMirror = false } of result.problems) {
     const rest = inMirror ? '; a second place has it whole' : '';

@@ -28,6 +28,9 @@ const choiceOptions = () => [
   ),
 ];
 
+/** Of which the alarm says which it may be. */
+const alarmDecisions = ['given-up', 'restored-image', 'adopt', 'changed-elsewhere', 'put-back'] as const;
+
 const program = new Command('signet')
   .description('End-to-end encrypted backup of the chats on this computer, to a cloud that cannot read them.')
   .version(productVersion, '--version', 'print the version')
@@ -107,6 +110,16 @@ command('finish-restore <dir>', 'merge databases that restic restored apart from
   async (folder, options) => (await import('./restore.ts')).finishRestore(folder, options),
 );
 
+const alarms = program.command('alarms').description('what an honest cloud would not show');
+command('show', 'show what stands, what it means and what can be done; exit 17 while an alarm stands', alarms).action(
+  async options => (await import('./alarms.ts')).show(options),
+);
+const acknowledge = command('acknowledge [id]', 'decide about an alarm, with the password', alarms).addOption(
+  new Option('--decision <decision>', 'what happened; needed where there are several').choices(alarmDecisions),
+);
+for (const option of secretOptions()) acknowledge.addOption(option);
+acknowledge.action(async (id, options) => (await import('./alarms.ts')).acknowledge(id, options));
+
 const unlock = command('unlock', 'open the backup with the password');
 for (const option of secretOptions()) unlock.addOption(option);
 unlock.action(async options => (await import('./state.ts')).unlock(options));
@@ -146,6 +159,9 @@ command('verify', 'check the backups')
   .option('--read-data [percent]', 'also read that share of the stored data; all without a number')
   .action(async options => (await import('./jobs.ts')).verify(options));
 
+command('drill [source]', 'restore a sample on trial, and look whether it comes back whole').action(
+  async (source, options) => (await import('./jobs.ts')).drill(source, options),
+);
 const forget = command('forget [backups...]', 'forget old backups of this computer, or those that are named')
   .option('--dry-run', 'only say which ones would go, and why the others stay')
   .option('--device <id>', 'those of another computer; asks for the password')

@@ -11,6 +11,7 @@ import { Secrets } from '../../protocol/secrets.ts';
 import { sourceWords } from '../../protocol/source-words.ts';
 import type {
   DeviceStatus,
+  LastDrill,
   LastVerified,
   Notice,
   NoticeKind,
@@ -83,6 +84,7 @@ export function statusWords(found: Status, now: number): string {
       facts.push(['Backups', found.repository.snapshots === 0 ? 'none yet' : `${found.repository.snapshots}${stored}`]);
     }
     if (found.lastVerified !== undefined) facts.push(['Checked', verifiedWords(found.lastVerified, now)]);
+    if (found.lastDrill !== undefined) facts.push(['Restorable', drilledWords(found.lastDrill, now)]);
     const devices = found.devices ?? [];
     for (const [index, device] of (devices.length > 1 ? devices : []).entries()) {
       facts.push([index === 0 ? 'Computers' : '', harmless(deviceWords(device, now))]);
@@ -133,6 +135,13 @@ export function statusWords(found: Status, now: number): string {
 function verifiedWords({ at, problems }: LastVerified, now: number): string {
   const found = problems === 0 ? 'all was as it should be' : counted(problems, 'problem', 'problems');
   return `${ago(at, now, { bare: true })}, ${found}`;
+}
+
+function drilledWords({ at, ok, provenAt }: LastDrill, now: number): string {
+  const tried = `tried ${ago(at, now)}`;
+  if (ok) return `proven, ${tried}`;
+  const proven = provenAt === undefined ? '' : `; the backup made ${ago(provenAt, now)} is`;
+  return `not all of the newest backup, ${tried}${proven}`;
 }
 
 function deviceWords({ label, isThis, number, at }: DeviceStatus, now: number): string {

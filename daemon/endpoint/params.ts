@@ -120,6 +120,14 @@ export const paramsOf = {
     readDataPercent: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(100))),
     progressToken,
   }),
+  drill: v.strictObject({ source: v.exactOptional(sourceId), progressToken }),
+  showAlarms: nothing,
+  acknowledgeAlarm: v.strictObject({
+    id: v.pipe(v.string(), v.regex(/^[0-9a-f]{16}$/, 'the id of an alarm')),
+    decision: v.picklist(['given-up', 'restored-image', 'adopt', 'changed-elsewhere', 'put-back']),
+    secrets,
+    progressToken,
+  }),
   forget: v.strictObject({
     snapshots: v.optional(v.pipe(v.array(snapshot), v.minLength(1), v.maxLength(1000))),
     device: v.optional(deviceId),

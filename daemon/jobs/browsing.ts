@@ -22,6 +22,8 @@ export interface BrowsingOptions {
   readonly past: Pick<PastRuns, 'made'>;
   /** Those that are set up on this computer. */
   readonly sources: () => readonly SourceSetting[];
+  /** By what this computer's are forgotten by themselves; nothing where they are not. */
+  readonly keptBy: () => { readonly keptBy?: engine.KeptBy };
   /** Notes that somebody looks. @throws E_NOT_SET_UP · E_VAULT_LOCKED */
   readonly use: () => Promise<void>;
   /** Told of the computers whenever all backups were looked at. */
@@ -44,7 +46,11 @@ export class Browsing {
     signal: AbortSignal,
   ): Promise<Page<SnapshotEntry>> {
     await this.#options.use();
-    const { devices, ...page } = await this.#options.engine.ask(engine.snapshots, { offset, limit }, { signal });
+    const { devices, ...page } = await this.#options.engine.ask(
+      engine.snapshots,
+      { offset, limit, ...this.#options.keptBy() },
+      { signal },
+    );
     this.#options.sawDevices(devices);
     return { ...page, entries: withRuns(page.entries, (...span) => this.#options.past.made(...span)) };
   }

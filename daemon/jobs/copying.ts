@@ -4,7 +4,7 @@
 // a mirror loses only the locks that this computer replaced itself and names.
 
 import { isCode, SignetError } from '../base/errors.ts';
-import { type HeadSet, readHeads } from '../heads/heads.ts';
+import { type HeadSet, readHeads, settledIn } from '../heads/heads.ts';
 import type { Remote, RemoteEntry } from '../remotes/remote.ts';
 import type { ObjectProblem, Repository, RepositoryLock, SnapshotId } from '../repository/model.ts';
 import {
@@ -261,14 +261,15 @@ async function headsAbove(
   }
 }
 
-/** What the newest heads of all devices say is to be there. */
+/** What the newest heads of all devices say is to be there, without what an owner gave up or had forgotten for a device that is gone. */
 function liveIn(own: HeadSet, other: HeadSet): readonly SnapshotId[] {
+  const settled = settledIn([...own.heads, ...other.heads]);
   const devices = new Set([...own.devices(), ...other.devices()]);
   const live = [...devices].flatMap(device => {
     const heads = [own.of(device), other.of(device)].filter(head => head !== undefined);
     return heads.toSorted((a, b) => b.seq - a.seq)[0]?.live ?? [];
   });
-  return [...new Set(live)];
+  return [...new Set(live)].filter(id => !settled.has(id));
 }
 
 /** As the place itself gives it. */

@@ -6,9 +6,15 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DrillResult } from '../../protocol/status.ts';
 import { describeSources } from '../archive/browse.ts';
-import { parsePath } from '../archive/names.ts';
-import { type RestoreContext, type RestorePlan, restoreSnapshot, stagingOf } from '../archive/restore.ts';
-import { drawSample, sourceOf } from '../archive/sample.ts';
+import {
+  drawSample,
+  parsePath,
+  type RestoreContext,
+  type RestorePlan,
+  restoreSnapshot,
+  sourceOf,
+  stagingOf,
+} from '../archive/restore.ts';
 import { asBuffer, utf8 } from '../base/bytes.ts';
 import { isLoss } from '../base/errors.ts';
 import { ensurePrivateFolder } from '../base/files.ts';

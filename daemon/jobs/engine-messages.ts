@@ -74,6 +74,8 @@ export interface BackupOrder {
   readonly packsListedAt?: string;
   /** Snapshots that this computer saw announced. */
   readonly remembered: readonly Pick<SeenSnapshot, 'id' | 'device'>[];
+  /** SHA-256 of heads that are missed. */
+  readonly missedHeads?: readonly string[];
 }
 
 /** One step of a job, without what only the main thread knows. */
@@ -124,6 +126,14 @@ export interface ForgetOrder {
   readonly dryRun: boolean;
 }
 
+/** By what the snapshots of a device are forgotten by themselves. */
+export interface KeptBy {
+  readonly device: string;
+  readonly rules: RetentionRules;
+  /** IANA name. */
+  readonly timeZone: string;
+}
+
 export interface PruneOrder extends Pick<ForgetOrder, 'witness' | 'isSynced' | 'dryRun'> {
   /** By pack: since when this computer has seen that no index names it, milliseconds since 1970. */
   readonly notes: Readonly<Record<string, number>>;
@@ -144,7 +154,7 @@ export interface ForgetOutcome extends Omit<ForgetResult, 'type' | 'dryRun'>, Lo
   /** How many there are now. */
   readonly snapshots: number;
   readonly devices: readonly KnownDevice[];
-  /** RFC 3339: of this computer's newest head. */
+  /** RFC 3339: of this computer's newest backup. */
   readonly newestAt?: string;
 }
 
@@ -258,7 +268,7 @@ export const backup = request<BackupOrder, BackupOutcome>('backup');
 /** Whether a backup would find nothing new, by a look at the sources alone. */
 export const findsNothing = request<Pick<BackupOrder, 'sources' | 'memory'>, boolean>('findsNothing');
 export const snapshots = request<
-  { readonly offset: number; readonly limit: number },
+  { readonly offset: number; readonly limit: number; readonly keptBy?: KeptBy },
   { readonly entries: readonly SnapshotEntry[]; readonly total: number; readonly devices: readonly KnownDevice[] }
 >('snapshots');
 /** One snapshot and what it holds of each source. */
@@ -334,7 +344,7 @@ export const removeSuperseded = request<
 >('removeSuperseded');
 interface LookOrder {
   readonly witness: Witness;
-  /** Ids of snapshots that this computer saw announced. */
+  /** Ids of snapshots that this computer saw announced, and SHA-256 of heads that are missed. */
   readonly remembered: readonly string[];
 }
 /** What an honest place would not show. */

@@ -41,6 +41,7 @@ import * as engine from './engine-messages.ts';
 import type { EnginePlaces } from './engine-places.ts';
 import { finishRestore } from './finishing.ts';
 import { historyFolders, isVouchedFor, readHistory, resolveSnapshot, type SnapshotHistory } from './history.ts';
+import { keptUntilIn, withKeptUntil } from './kept-until.ts';
 import { snapshotEntry } from './listed-snapshots.ts';
 import { acknowledge, lookAtPlace } from './look.ts';
 import { oneLook } from './one-look.ts';
@@ -173,9 +174,9 @@ class EngineServer {
     this.#answer(engine.backup, (order, signal) =>
       this.#asJob(order.reason === 'user' ? 'attended' : 'alone', () => this.#backup(order, signal)),
     );
-    this.#answer(engine.snapshots, async ({ offset, limit }, signal) => {
+    this.#answer(engine.snapshots, async ({ offset, limit, keptBy }, signal) => {
       // Later pages are of the list that the first was cut from, whatever was backed up meanwhile.
-      if (offset === 0 || this.#listed === undefined) this.#listed = await this.#snapshots(signal);
+      if (offset === 0 || this.#listed === undefined) this.#listed = await this.#snapshots(keptBy, signal);
       const { entries, devices } = this.#listed;
       return { entries: entries.slice(offset, offset + limit), total: entries.length, devices };
     });
@@ -394,9 +395,11 @@ class EngineServer {
     return need === 0 ? error : new SignetError(error.code, error.message, { params: { ...error.params, need } });
   }
 
-  async #snapshots(signal: AbortSignal): Promise<ListedSnapshots> {
+  async #snapshots(keptBy: engine.KeptBy | undefined, signal: AbortSignal): Promise<ListedSnapshots> {
     const history = await this.#readHistory(signal);
-    return { entries: history.snapshots.map(snapshotEntry), devices: devicesOf(history) };
+    const until = keptBy === undefined ? undefined : keptUntilIn(history, keptBy);
+    const entries = history.snapshots.map(each => withKeptUntil(snapshotEntry(each), until));
+    return { entries, devices: devicesOf(history) };
   }
 
   async #compare(

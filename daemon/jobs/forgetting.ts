@@ -4,9 +4,9 @@
 
 import type { ForgetEntry, KeepReason } from '../../protocol/status.ts';
 import { type CaptureFacts, captureFacts } from '../archive/browse.ts';
-import type { Clock } from '../base/clock.ts';
+import { type Clock, rfc3339 } from '../base/clock.ts';
 import { isLoss, SignetError } from '../base/errors.ts';
-import { claimedBackup, writeHead } from '../heads/heads.ts';
+import { claimedBackup, noSnapshot, writeHead } from '../heads/heads.ts';
 import type { StandingSnapshot } from '../heads/model.ts';
 import type { Remote } from '../remotes/remote.ts';
 import type { Repository, SnapshotId } from '../repository/model.ts';
@@ -14,7 +14,7 @@ import type { Witness } from '../state/model.ts';
 import { bounded, inAnswer, moreOf } from './bounded.ts';
 import { devicesOf } from './devices.ts';
 import type { EngineProgress, ForgetOrder, ForgetOutcome } from './engine-messages.ts';
-import { ofDevice, readHistory, resolveSnapshot, type SnapshotHistory } from './history.ts';
+import { newestBackupAt, ofDevice, readHistory, resolveSnapshot, type SnapshotHistory } from './history.ts';
 import { lookOutcome } from './look.ts';
 import { quietHistory } from './quiet-place.ts';
 import { type Candidate, jumpMs, keptByAge, type NewestCaptures, planRetention } from './retention.ts';
@@ -105,12 +105,12 @@ async function planOf(context: ForgetContext, history: SnapshotHistory): Promise
 }
 
 /**
- * What ages are measured against: the newest head of the device, or the clock where that is behind. A head that lies days ahead says that
- * the clock was wrong, then or now.
+ * What ages are measured against: the newest backup of the device, or the clock where that is behind. A backup that lies days ahead says
+ * that the clock was wrong, then or now.
  */
-function momentOf({ order, clock }: ForgetContext, { heads }: SnapshotHistory): number {
-  const head = heads.of(order.of);
-  if (head === undefined && order.of !== order.device.id) {
+function momentOf({ order, clock }: ForgetContext, history: SnapshotHistory): number {
+  const newestAt = newestBackupAt(history, order.of);
+  if (newestAt === undefined && order.of !== order.device.id) {
     throw new SignetError('E_USAGE', 'no such device', {
       params: {
         detail: `no computer with the id ${order.of} backs up here`,
@@ -119,9 +119,9 @@ function momentOf({ order, clock }: ForgetContext, { heads }: SnapshotHistory): 
     });
   }
   const now = clock.now();
-  const at = head === undefined ? now : Date.parse(head.time);
+  const at = newestAt ?? now;
   if (at - now > jumpMs && !(at <= order.trustedUpTo)) {
-    throw new SignetError('E_CLOCK', 'the newest head lies days ahead of the clock', { params: { ahead: at - now } });
+    throw new SignetError('E_CLOCK', 'the newest backup lies days ahead of the clock', { params: { ahead: at - now } });
   }
   return Math.min(at, now);
 }
@@ -215,7 +215,7 @@ async function announceGone(
   batch: readonly StandingSnapshot[],
   witness: Witness,
 ): Promise<Witness> {
-  const { remote, repository, order, randomBytes, signal } = context;
+  const { remote, repository, order, clock, randomBytes, signal } = context;
   const { device } = order;
   const isNamed = ({ standing, snapshot }: StandingSnapshot): boolean =>
     standing !== 'replayed' || claimedBackup(snapshot)?.device !== device.id;
@@ -223,9 +223,6 @@ async function announceGone(
   if (named.length === 0) return witness;
   const goes = new Set(named.map(({ id }) => id));
   const newest = ofDevice(history.snapshots, device.id).find(({ id }) => !goes.has(id));
-  if (newest === undefined) {
-    throw refused('this computer has no backup here yet', 'Back up first: what is forgotten is noted beside a backup.');
-  }
   const own = history.heads.of(device.id);
   const reason = order.snapshots === undefined ? 'age' : 'named';
   const written = await writeHead({
@@ -235,9 +232,9 @@ async function announceGone(
     snapshots: history.snapshots,
     device,
     seq: Math.max(own?.seq ?? 0, witness.ownHead?.seq ?? 0) + 1,
-    snapshot: newest.id,
+    snapshot: newest?.id ?? noSnapshot,
     // Of the backup, not of now: ages are measured against it, and nothing grows older by being looked at.
-    time: own?.time ?? newest.snapshot.time,
+    time: own?.time ?? newest?.snapshot.time ?? rfc3339(clock.now()),
     witness,
     extent: repository.extent(),
     gone: named.map(({ id }) => ({ id, reason })),
@@ -274,7 +271,7 @@ function outcomeOf(
     keep.flatMap(({ id, reasons }) => entry(id, reasons)),
     inAnswer,
   );
-  const newestAt = history.heads.of(witness.device)?.time;
+  const newestAt = newestBackupAt(history, witness.device);
   return {
     keep: stays.listed,
     forget: goes.listed,
@@ -283,7 +280,7 @@ function outcomeOf(
     witness,
     snapshots: history.snapshots.length,
     devices: devicesOf(history),
-    ...(newestAt !== undefined && { newestAt }),
+    ...(newestAt !== undefined && !Number.isNaN(newestAt) && { newestAt: rfc3339(newestAt) }),
   };
 }
 

@@ -109,6 +109,19 @@ function newestOfAll(snapshots: readonly StandingSnapshot[]): StandingSnapshot |
   return snapshots.find(each => newest.get(claimedBackup(each.snapshot)?.device) === each);
 }
 
+/**
+ * When a device made its newest backup, milliseconds since 1970: what its head names. A head that only decides or forgets makes nothing older.
+ * Undefined without a head.
+ */
+export function newestBackupAt(
+  { heads, snapshots }: Pick<SnapshotHistory, 'heads' | 'snapshots'>,
+  device: string,
+): number | undefined {
+  const head = heads.of(device);
+  if (head === undefined) return undefined;
+  return Date.parse(snapshots.find(({ id }) => id === head.snapshot)?.snapshot.time ?? head.time);
+}
+
 /** A device signed for it: its number counts. */
 export function isVouchedFor({ standing }: StandingSnapshot): boolean {
   return standing === 'announced' || standing === 'unannounced';

@@ -38,10 +38,12 @@ import { type Boot, ClockTrust } from './clock-trust.ts';
 import { Clouds, isCloud } from './clouds.ts';
 import { Credentials } from './credentials.ts';
 import { DeleteBackup } from './delete-backup.ts';
-import type { Engine } from './engine.ts';
+import { newestOf } from './devices.ts';
+import { Drills } from './drills.ts';
+import type { Engine, EngineCall } from './engine.ts';
 import * as engine from './engine-messages.ts';
 import { type Beside, Fresh } from './fresh.ts';
-import { type JobCall, JobQueue } from './job-queue.ts';
+import { type JobCall, type JobManners, JobQueue } from './job-queue.ts';
 import type { KeptPhone } from './kept-phone.ts';
 import type { KeptSession } from './kept-session.ts';
 import { LeftPlaces } from './left-places.ts';
@@ -69,13 +71,20 @@ import {
 } from './setup.ts';
 import { SourceList, type SourceListOptions } from './source-list.ts';
 import { statusOf } from './status.ts';
-import { Tidying } from './tidying.ts';
+import { keptBy, Tidying } from './tidying.ts';
 import { Unlocking } from './unlocking.ts';
 import type { UsableKeychain } from './usable-keychain.ts';
 
 export type { GivenSecrets } from './setup.ts';
 
 const historyShown = 20;
+
+/** What this computer saw of the place before cannot be compared with any more, until a backup writes it anew. */
+const forgedWitness: VerifyResult['problems'][number] = {
+  object: 'trust.json',
+  code: 'E_STATE_CORRUPT',
+  detail: 'what this computer remembers of the place was damaged or changed: it does not open under its key',
+};
 
 export interface JobsOptions
   extends Omit<SetupOptions, 'signal'>,
@@ -122,6 +131,8 @@ export class Jobs {
   readonly tidying: Tidying;
   /** Restores into original places, and how they are undone. */
   readonly originals: Originals;
+  /** Trial restores. */
+  readonly drills: Drills;
   readonly #options: JobsOptions;
   readonly #settings: SettingsInUse;
   readonly #automatic: AutomaticBackups;
@@ -139,6 +150,8 @@ export class Jobs {
   readonly #clockTrust: ClockTrust;
   #repository: Status['repository'] = null;
   #reachable: boolean | null = null;
+  /** Nothing begins by itself before. */
+  #isOpen = false;
 
   private constructor(given: JobsOptions, settings: Settings | undefined) {
     this.#settings = new SettingsInUse(settings, {
@@ -309,10 +322,28 @@ export class Jobs {
       assertUnlocked: () => this.#assertUnlocked(),
       onChanged: () => this.#changed(),
     });
+    this.drills = new Drills({
+      ...options,
+      facts: options.state.facts,
+      queue: this.#queue,
+      past: this.#past,
+      deviceId: this.#deviceId,
+      remembered: this.#remembered,
+      settings: () => this.#settings.orDefault,
+      isUnlocked: () => this.#unlocking.isUnlocked,
+      isBackupWaiting: () => this.#automatic.waiting !== null || this.#automatic.pausedUntil !== null,
+      repositoryBytes: () => this.#repository?.sizeBytes ?? 0,
+      ready: () => this.#ready(),
+      verify: (percent, call, manners) => this.verify(percent, call, manners),
+    });
     this.browsing = new Browsing({
       ...options,
       past: this.#past,
       sources: () => this.#settings.orDefault.sources,
+      keptBy: () => {
+        const settings = this.#settings.orDefault;
+        return settings.tidyUp ? { keptBy: { device: this.#deviceId, ...keptBy(settings) } } : {};
+      },
       use: async () => {
         await this.#ready();
         this.#unlocking.used();
@@ -337,6 +368,7 @@ export class Jobs {
     await jobs.#unlocking.follow(jobs.#settings.current);
     await jobs.#automatic.follow(jobs.#settings.current);
     await jobs.originals.look();
+    jobs.#isOpen = true;
     jobs.#unlocking.start();
     void jobs.#lookForSyncApp();
     jobs.alarms.start();
@@ -387,10 +419,12 @@ export class Jobs {
       pausedUntil,
       devices: this.#remembered.devices,
       lastVerified: this.#remembered.lastVerified,
+      lastDrill: this.#remembered.lastDrill,
       dates: this.#remembered.dates,
       notices: [
         ...backupNotices({ ...incidents, now: clock.now() }),
         ...this.#backups.notices,
+        ...this.drills.notices,
         ...this.#clockTrust.notices,
         ...this.originals.notices,
         ...this.#unlocking.notices,
@@ -432,7 +466,7 @@ export class Jobs {
   async #lookWithKey(): ReturnType<AlarmsOptions['look']> {
     if (!this.#unlocking.isUnlocked) return undefined;
     const witness = await this.#witness(this.#assertUnlocked());
-    const remembered = this.alarms.seen.snapshots.map(({ id }) => id);
+    const remembered = [...this.alarms.seen.snapshots.map(({ id }) => id), ...this.alarms.missedHeads];
     const looked = await this.#options.engine.ask(engine.look, { witness, remembered });
     const found = await this.credentials.findings(new AbortController().signal);
     // A damaged file beside a whole one opens nothing: that is for verify to tell.
@@ -496,7 +530,8 @@ export class Jobs {
         const isNewPassword = !made.joined || (vault.known !== undefined && secrets.recoveryKey !== undefined);
         if (isNewPassword) this.#remembered.passwordSet();
         const snapshots = this.#repository?.snapshots ?? 0;
-        return { ...made, snapshots, ...(recoveryKey !== undefined && { recoveryKey }) };
+        const newest = made.joined ? newestOf(this.#remembered.devices) : undefined;
+        return { ...made, snapshots, ...newest, ...(recoveryKey !== undefined && { recoveryKey }) };
       } catch (error) {
         await this.#unlocking.forget();
         throw error;
@@ -697,19 +732,25 @@ export class Jobs {
     });
   }
 
-  async verify(readDataPercent: number, call: JobCall): Promise<VerifyResult> {
+  async verify(readDataPercent: number, call: JobCall, manners: JobManners = {}): Promise<VerifyResult> {
     await this.#ready();
-    const { engine: worker } = this.#options;
-    return this.#queue.run('verify', call, async (signal, onProgress) => {
-      const witness = await this.#witness(this.#assertUnlocked());
+    const { engine: worker, state } = this.#options;
+    const work = async (signal: AbortSignal, onProgress: EngineCall['onProgress']): Promise<VerifyResult> => {
+      const stateKey = this.#assertUnlocked();
+      const isForged = (await state.loadWitness(stateKey)) === 'forged';
+      const witness = await this.#witness(stateKey);
       const result = await worker.ask(engine.verify, { readDataPercent, witness }, { signal, onProgress });
       this.mirrors.suspect(result.problems.map(({ object }) => object));
       const found = await this.credentials.findings(signal);
-      const problems = found.map(({ code, detail }) => ({ object: 'signet/vault', code, detail }));
+      const problems = [
+        ...found.map(({ code, detail }) => ({ object: 'signet/vault', code, detail })),
+        ...(isForged ? [forgedWitness] : []),
+      ];
       const all = { ...result, ok: result.ok && problems.length === 0, problems: [...result.problems, ...problems] };
       this.#remembered.verified(all);
       return all;
-    });
+    };
+    return this.#queue.run('verify', call, work, manners);
   }
 
   async setSchedule(change: Partial<Schedule>): Promise<Schedule> {
@@ -748,6 +789,7 @@ export class Jobs {
   async stop(): Promise<void> {
     this.alarms.stop();
     await this.#automatic.stop();
+    this.drills.stop();
     this.#options.around.end();
     await this.#unlocking.close();
     await this.#queue.idle();
@@ -794,6 +836,7 @@ export class Jobs {
   #changed(): void {
     try {
       this.#options.onStatus(this.status());
+      if (this.#isOpen) this.drills.consider();
     } catch (error) {
       this.#options.log.warn('the state could not be told', { code: toSignetError(error).code });
     }

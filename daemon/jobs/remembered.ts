@@ -1,7 +1,7 @@
 // What is remembered of the backup in use and is told also while it is locked and the place does not answer: its computers, when its copies
-// were checked, when its secrets were set and seen. One sealed value in the state, bound to the repository: of another one nothing is told.
+// were checked and tried, when its secrets were set and seen. One sealed value in the state, bound to the repository: of another one nothing is told.
 
-import type { LastVerified, StatusDates, VerifyResult } from '../../protocol/status.ts';
+import type { LastDrill, LastVerified, StatusDates, VerifyResult } from '../../protocol/status.ts';
 import type { Clock } from '../base/clock.ts';
 import { toSignetError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
@@ -17,6 +17,7 @@ interface Memory {
   readonly repository: string;
   readonly devices?: readonly KnownDevice[];
   readonly lastVerified?: LastVerified;
+  readonly lastDrill?: LastDrill;
   readonly passwordSetAt?: string;
   readonly sheetAt?: string;
   readonly lockedAt?: string;
@@ -47,6 +48,10 @@ export class Remembered {
     return this.#present()?.lastVerified;
   }
 
+  get lastDrill(): LastDrill | undefined {
+    return this.#present()?.lastDrill;
+  }
+
   get dates(): StatusDates | undefined {
     const { passwordSetAt, sheetAt, lockedAt } = this.#present() ?? {};
     const confirmedAt = passwordConfirmedAt(this.#options.state.facts);
@@ -66,6 +71,10 @@ export class Remembered {
 
   verified({ bytesRead, problems, more }: VerifyResult): void {
     this.#note({ lastVerified: { at: this.#now(), bytesRead, problems: problems.length + (more?.problems ?? 0) } });
+  }
+
+  drilled(lastDrill: LastDrill): void {
+    this.#note({ lastDrill });
   }
 
   passwordSet(): void {

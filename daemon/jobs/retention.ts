@@ -1,5 +1,5 @@
 // Which snapshots of one device stay and which go, as a value: docs/retention.md. Pure; the moment, the time zone and what was read of the
-// captures come in as arguments. Age is measured against the device's newest head, so that a computer that was off for a year finds its
+// captures come in as arguments. Age is measured against the device's newest backup, so that a computer that was off for a year finds its
 // backups as it left them. The newest always stays, and so does what lies ahead of that moment or has no readable time: a clock that was
 // wrong must cost nothing. To forget by the same moment twice forgets nothing more.
 
@@ -28,7 +28,7 @@ export interface Candidate<Id extends string = string> extends Dated<Id> {
 }
 
 export interface Moment {
-  /** The time of the device's newest head, milliseconds since 1970. */
+  /** When the device made its newest backup, milliseconds since 1970. */
   readonly now: number;
   /** IANA name: hours, days, weeks and months are those of its owner. */
   readonly timeZone: string;

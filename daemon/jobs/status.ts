@@ -29,6 +29,7 @@ export interface StatusFacts {
   readonly notices: Status['notices'];
   readonly devices: readonly KnownDevice[] | undefined;
   readonly lastVerified: Status['lastVerified'];
+  readonly lastDrill: Status['lastDrill'];
   readonly dates: Status['dates'];
 }
 
@@ -69,6 +70,7 @@ export function statusOf(facts: StatusFacts): Status {
     notices: facts.notices,
     ...(isSetUp && facts.devices?.length && { devices: deviceStatus(facts.devices, facts.deviceId) }),
     ...(isSetUp && facts.lastVerified && { lastVerified: facts.lastVerified }),
+    ...(isSetUp && facts.lastDrill && { lastDrill: facts.lastDrill }),
     ...(isSetUp && facts.dates && { dates: facts.dates }),
   };
 }

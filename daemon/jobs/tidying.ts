@@ -16,6 +16,7 @@ import type { KnownDevice } from './devices.ts';
 import type { Engine } from './engine.ts';
 import * as engine from './engine-messages.ts';
 import type { JobCall } from './job-queue.ts';
+import type { RetentionRules } from './retention.ts';
 import { type GivenSecrets, needed } from './setup.ts';
 
 export interface ForgetWish {
@@ -43,6 +44,15 @@ export interface TidyingOptions {
   /** What lies in the place from now on. */
   readonly onPlace: (stored: { readonly snapshots?: number; readonly sizeBytes?: number }) => void;
   readonly sawDevices: (devices: readonly KnownDevice[]) => void;
+}
+
+/** The numbers that its owner chose, in the time zone that this computer is in now. */
+export function keptBy(settings: RetentionRules): Pick<engine.KeptBy, 'rules' | 'timeZone'> {
+  const { keepAllHours, keepHourlyDays, keepDailyDays, keepWeeklyWeeks, keepMonthlyMonths } = settings;
+  return {
+    rules: { keepAllHours, keepHourlyDays, keepDailyDays, keepWeeklyWeeks, keepMonthlyMonths },
+    timeZone: new Intl.DateTimeFormat().resolvedOptions().timeZone,
+  };
 }
 
 type Progress = Parameters<Parameters<KeySession['queue']['run']>[2]>[1];
@@ -79,13 +89,11 @@ export class Tidying {
     if (snapshots === undefined && !clockIsRight) clockTrust.assertRight();
     return this.#withWitness(async ({ witness, stateKey }) => {
       const { settings } = this.#options.session;
-      const { keepAllHours, keepHourlyDays, keepDailyDays, keepWeeklyWeeks, keepMonthlyMonths } = settings();
       const order: engine.ForgetOrder = {
         device: { id: deviceId, label: settings().deviceLabel },
         of: device,
         ...(snapshots !== undefined && { snapshots }),
-        rules: { keepAllHours, keepHourlyDays, keepDailyDays, keepWeeklyWeeks, keepMonthlyMonths },
-        timeZone: new Intl.DateTimeFormat().resolvedOptions().timeZone,
+        ...keptBy(settings()),
         witness,
         remembered: alarms.seen.snapshots.map(({ id }) => id),
         isSynced: settings().syncedBy !== null,
@@ -147,12 +155,13 @@ export class Tidying {
     });
   }
 
-  /** What was found under the lock stands on the board before anybody is told. */
+  /** What was found under the lock stands on the board before anybody is told; what broke off in the middle is looked at. */
   async #told<Result>(job: Promise<Result>): Promise<Result> {
     try {
       return await job;
     } catch (error) {
-      if (isCode(error, 'E_ALARM')) await this.#options.alarms.look({ isForced: true });
+      const looked = this.#options.alarms.look({ isForced: true });
+      if (isCode(error, 'E_ALARM')) await looked;
       throw error;
     }
   }

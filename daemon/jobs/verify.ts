@@ -4,12 +4,12 @@
 
 import { exitCode } from '../../protocol/errors.ts';
 import type { VerifyResult } from '../../protocol/status.ts';
+import { affectedSources } from '../archive/browse.ts';
 import { isLoss } from '../base/errors.ts';
 import { IdSet } from '../base/id-set.ts';
 import type { Remote } from '../remotes/remote.ts';
 import type { BlobId, ObjectProblem, PackId, Repository, TreeNode } from '../repository/model.ts';
 import type { Witness } from '../state/model.ts';
-import { addLost, affectedSources } from './affected.ts';
 import { bounded, inAnswer, moreOf } from './bounded.ts';
 import type { EngineProgress } from './engine-messages.ts';
 import { readHistory } from './history.ts';
@@ -213,4 +213,15 @@ function choose(
 
 function problemOf({ key, code, detail, isInMirror }: ObjectProblem): Problem {
   return { object: key, code, detail, ...(isInMirror === true && { inMirror: true }) };
+}
+
+/** Adds what the problems of one pack say: the blobs that were found damaged, or all of it where that cannot be told. */
+export function addLost(
+  lost: { readonly blobs: Set<string>; readonly packs: Set<string> },
+  problems: readonly ObjectProblem[],
+): void {
+  const blobs = problems.map(({ blob }) => blob).filter(blob => blob !== undefined);
+  for (const blob of blobs) lost.blobs.add(blob);
+  const [first] = problems;
+  if (blobs.length === 0 && first !== undefined) lost.packs.add(first.key.slice(first.key.lastIndexOf('/') + 1));
 }

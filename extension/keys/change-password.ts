@@ -98,5 +98,8 @@ async function steps(shell: Shell, title: string, mayUseKey: boolean) {
   const titles = { password: title, passwordAgain: title };
   // Beside the key a number proves nothing: one that had to be typed would become part of the lock unproved.
   const key = mayUseKey && now.phoneEnding !== null;
-  return [...proofSteps<Answers>(shell, title, now, key), ...newPasswordSteps<Answers>(shell, titles, now.keychain)];
+  return [
+    ...proofSteps<Answers>(shell, title, now, { mayUseKey: key }),
+    ...newPasswordSteps<Answers>(shell, titles, now.keychain),
+  ];
 }

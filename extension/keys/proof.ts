@@ -43,19 +43,21 @@ export async function setUpStatus({ link }: Shell): Promise<Status> {
   return now;
 }
 
-/** @param mayUseKey the recovery key will do in place of the password */
+/** @param wish `mayUseKey`: the recovery key will do in place of the password; `prompt`: for another password than the present one */
 export function proofSteps<State extends Asked>(
   shell: Shell,
   title: string,
   { phoneEnding }: Pick<Status, 'phoneEnding'>,
-  mayUseKey = false,
+  wish: { readonly mayUseKey?: boolean; readonly prompt?: string | undefined } = {},
 ): readonly Step<State>[] {
+  const { mayUseKey = false, prompt = vscode.l10n.t('Your present backup password. It stays on this computer.') } =
+    wish;
   const locale = () => shell.reader().locale;
   const password: Step<State> = async (answers, place) => {
     const present = await ask({
       ...place,
       title,
-      prompt: vscode.l10n.t('Your present backup password. It stays on this computer.'),
+      prompt,
       hidden: true,
       ...(answers.problem !== undefined && { problem: answers.problem }),
       ...(mayUseKey && { buttons: [{ icon: 'key', tooltip: vscode.l10n.t('Use the Recovery Key'), answer: other }] }),

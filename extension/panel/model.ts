@@ -18,13 +18,15 @@ export interface Asked {
   readonly found?: readonly FoundSource[];
   /** How long chats are quiet before a change is backed up. */
   readonly quietMs?: number;
+  /** Id of the alarm that somebody wants to look at, where several stand. */
+  readonly alarm?: string;
   /** The last control that could not be set, and why. */
   readonly failed?: AutomaticModel['failed'];
 }
 
 export function panelModel(known: Known, asked: Asked, reader: Reader): PanelModel {
   const language = reader.locale.locale ?? 'en-GB';
-  const common = { language, direction: directionOf(language), state: stateModel(known, reader) };
+  const common = { language, direction: directionOf(language), state: stateModel(known, reader, asked.alarm) };
   if (known.kind !== 'connected') return common;
   const { status } = known;
   if (status.vault === 'absent') return { ...common, empty: emptyModel(asked.found, reader) };

@@ -1,6 +1,8 @@
 // What the Status panel shows, as plain data: every text is in the reader's language already, and every figure is drawn. It crosses from the
 // editor to the page as JSON, so it holds no functions, and what a person can do in the page is one of the intents below and nothing else.
 
+import type { AlarmDecision } from '../../protocol/status.ts';
+
 export type Icon =
   | 'shield-check'
   | 'shield'
@@ -37,12 +39,23 @@ export const panelCommands = [
   'signet.changePhone',
   'signet.printRecoverySheet',
   'signet.verify',
+  'signet.proveRestorable',
+  'signet.tidyUp',
+  'signet.showAlarm',
   'signet.openSettings',
   'signet.showLog',
   'signet.start',
   'signet.extension.update',
 ] as const;
 export type PanelCommand = (typeof panelCommands)[number];
+
+const alarmDecisions = [
+  'given-up',
+  'restored-image',
+  'adopt',
+  'changed-elsewhere',
+  'put-back',
+] as const satisfies readonly AlarmDecision[];
 
 export const scheduleKinds = ['never', 'manual', 'daily', 'weekly', 'monthly'] as const;
 
@@ -52,6 +65,8 @@ export type Intent =
   | { readonly do: 'unlockWithKey' }
   | { readonly do: 'check' }
   | { readonly do: 'accept'; readonly source: string }
+  | { readonly do: 'decide'; readonly alarm: string; readonly decision: AlarmDecision }
+  | { readonly do: 'snapshot'; readonly act: 'browse' | 'compare'; readonly snapshot: string }
   | { readonly do: 'schedule'; readonly kind: (typeof scheduleKinds)[number] }
   | { readonly do: 'onChange'; readonly isOn: boolean }
   | { readonly do: 'videos'; readonly isOn: boolean };
@@ -72,6 +87,11 @@ export interface Piece {
   readonly isStrong?: true;
 }
 
+export interface Listing {
+  readonly title: string;
+  readonly each: readonly { readonly name: string; readonly reason: string }[];
+}
+
 export interface StateModel {
   readonly icon: Icon;
   readonly tone: Tone;
@@ -88,12 +108,12 @@ export interface StateModel {
     readonly item: string;
     readonly sent: string;
   };
-  readonly steps?: { readonly title: string; readonly each: readonly string[] };
+  /** What to do, in a paragraph. */
+  readonly todo?: { readonly title: string; readonly text: string };
+  /** What it is about; always shown. */
+  readonly list?: Listing;
   /** What could not be read, each with its reason. */
-  readonly files?: {
-    readonly title: string;
-    readonly each: readonly { readonly name: string; readonly reason: string }[];
-  };
+  readonly files?: Listing;
   readonly primary?: Action;
   readonly others: readonly Action[];
   /** Of the alarm that stands: the page says each once. */
@@ -277,7 +297,7 @@ export function readFromPage(message: unknown): FromPage | undefined {
 
 function readIntent(asked: unknown): Intent | undefined {
   if (!isObject(asked)) return undefined;
-  const { do: act, command, source, kind, isOn } = asked;
+  const { do: act, command, source, kind, isOn, alarm, decision, snapshot } = asked;
   switch (act) {
     case 'run': {
       const known = panelCommands.find(each => each === command);
@@ -288,6 +308,14 @@ function readIntent(asked: unknown): Intent | undefined {
       return { do: act };
     case 'accept':
       return typeof source === 'string' ? { do: act, source } : undefined;
+    case 'decide': {
+      const known = alarmDecisions.find(each => each === decision);
+      return typeof alarm === 'string' && known !== undefined ? { do: act, alarm, decision: known } : undefined;
+    }
+    case 'snapshot': {
+      const known = (['browse', 'compare'] as const).find(each => each === asked['act']);
+      return typeof snapshot === 'string' && known !== undefined ? { do: act, act: known, snapshot } : undefined;
+    }
     case 'schedule': {
       const known = scheduleKinds.find(each => each === kind);
       return known === undefined ? undefined : { do: act, kind: known };

@@ -28,28 +28,34 @@ const runCount = 100;
 const minuteMs = 60_000;
 
 export interface StatusPanel extends vscode.Disposable {
-  /** Brings it to the front; makes it when there is none. */
-  show(): void;
+  /** Brings it to the front; makes it when there is none. @param alarm id of the one to tell of, where several stand */
+  show(alarm?: string): void;
 }
 
 /** One panel for each shell, made when it is first asked for. */
 const panels = new WeakMap<Shell, StatusPanel>();
 
 export const openStatus: Command<readonly [], boolean> = async shell => {
-  const panel = panels.get(shell) ?? statusPanel(shell);
-  panels.set(shell, panel);
-  panel.show();
+  panelOf(shell).show();
   return true;
 };
+
+export function panelOf(shell: Shell): StatusPanel {
+  const panel = panels.get(shell) ?? statusPanel(shell);
+  panels.set(shell, panel);
+  return panel;
+}
 
 function statusPanel(shell: Shell): StatusPanel {
   let shown: ShownPanel | undefined;
   return {
-    show() {
-      if (shown !== undefined) return shown.reveal();
-      shown = new ShownPanel(shell, () => {
-        shown = undefined;
-      });
+    show(alarm) {
+      if (shown === undefined) {
+        shown = new ShownPanel(shell, () => {
+          shown = undefined;
+        });
+      } else shown.reveal();
+      if (alarm !== undefined) shown.tellOf(alarm);
     },
     dispose: () => shown?.dispose(),
   };
@@ -90,6 +96,11 @@ class ShownPanel {
 
   reveal(): void {
     this.#panel.reveal();
+  }
+
+  tellOf(alarm: string): void {
+    this.#asked = { ...this.#asked, alarm };
+    this.#draw();
   }
 
   dispose(): void {
@@ -180,6 +191,12 @@ class ShownPanel {
         return;
       case 'accept':
         await vscode.commands.executeCommand('signet.source.accept', { source: intent.source });
+        return;
+      case 'decide':
+        await vscode.commands.executeCommand('signet.alarm.decide', { alarm: intent.alarm, decision: intent.decision });
+        return;
+      case 'snapshot':
+        await vscode.commands.executeCommand(`signet.snapshot.${intent.act}`, { snapshot: intent.snapshot });
         return;
       case 'schedule':
         await this.#set('schedule', () => link.request(setSchedule, { kind: intent.kind }));

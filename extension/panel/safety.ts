@@ -1,7 +1,7 @@
 // Where the copies are, under which lock, and what proves that they are good. What is not known is said to be so: never 0, never blank.
 
 import { wordsFor } from '../../protocol/error-words.ts';
-import { capital, count, dayOf, type Locale, plural, say, size } from '../../protocol/formats.ts';
+import { capital, count, counted, dayOf, type Locale, plural, say, size } from '../../protocol/formats.ts';
 import { placeNamed } from '../../protocol/place-words.ts';
 import type { PlaceStatus, Status } from '../../protocol/status.ts';
 import type { Reader } from '../views.ts';
@@ -199,7 +199,7 @@ function sessionFact({ vault, keychain, dates }: Status, reader: Reader): Fact {
   };
 }
 
-export function proofModel({ lastVerified, devices }: Status, reader: Reader): ProofModel {
+export function proofModel({ lastVerified, lastDrill, devices }: Status, reader: Reader): ProofModel {
   const { now, locale } = reader;
   const at = lastVerified === undefined ? '' : capital(whenExactly(lastVerified.at, now, locale));
   const value =
@@ -219,11 +219,42 @@ export function proofModel({ lastVerified, devices }: Status, reader: Reader): P
           );
   return {
     title: say(locale, 'Proof'),
-    facts: [{ name: say(locale, 'Last verified'), value, action: run(say(locale, 'Verify…'), 'signet.verify') }],
+    facts: [
+      { name: say(locale, 'Last verified'), value, action: run(say(locale, 'Verify…'), 'signet.verify') },
+      {
+        name: say(locale, 'Proven restorable'),
+        value: provenWords(lastDrill, reader),
+        action: run(say(locale, 'Prove now'), 'signet.proveRestorable'),
+      },
+    ],
     ...(devices === undefined || devices.length === 0
       ? { note: say(locale, 'Which computers back up to this place is not known here yet.') }
       : { devices: devicesTable(devices, reader) }),
   };
+}
+
+/** What the newest trial restore brought, and when the last good one was. */
+function provenWords(drill: Status['lastDrill'], { now, locale }: Reader): string {
+  if (drill === undefined) return say(locale, 'Not tried yet');
+  const when = capital(whenExactly(drill.at, now, locale));
+  if (drill.ok) {
+    const files = counted(drill.files, 'file', 'files', locale);
+    return drill.databases === 0
+      ? say(locale, '{when}: {files} came back as they were backed up', { when, files })
+      : plural(
+          locale,
+          drill.databases,
+          '{when}: {files} came back as they were backed up, and {count} database in them is sound',
+          '{when}: {files} came back as they were backed up, and {count} databases in them are sound',
+          { when, files },
+        );
+  }
+  return drill.provenAt === undefined
+    ? say(locale, '{when}: the trial restore failed', { when })
+    : say(locale, '{when}: the trial restore failed; the backup of {day} came back whole', {
+        when,
+        day: dayOf(drill.provenAt, now, locale),
+      });
 }
 
 /** `today at 02:14`, else the day. */

@@ -1,31 +1,32 @@
 // The first thing on the panel: one state, one sentence, one thing to do. The sentences are those of every other surface
 // (protocol/words.ts); here they get their mark, their buttons and, where the state explains itself, what it means.
 
+import { alarmCalm } from '../../protocol/alarm-words.ts';
 import { reasonWords } from '../../protocol/error-words.ts';
-import { capital, count, type Locale, percent, plural, say, size } from '../../protocol/formats.ts';
-import { placeNamed } from '../../protocol/place-words.ts';
+import { count, type Locale, percent, plural, say, size } from '../../protocol/formats.ts';
 import { isHeldBack, isSource, newMessagesWords } from '../../protocol/source-words.ts';
 import type { JobProgress, Overdue, Status } from '../../protocol/status.ts';
 import { jobWords, sentenceFor, shareOf } from '../../protocol/words.ts';
 import type { Known, Reader } from '../views.ts';
-import { alarmCalm, alarmText } from './alarms.ts';
+import { alarmText } from './alarms.ts';
 import type { Action, Icon, Piece, StateModel, Tone } from './panel-model.ts';
 import { cutMiddle, run } from './phrases.ts';
 
 const longestFileList = 50;
 
-export function stateModel(known: Known, { now, locale }: Reader): StateModel {
+/** @param chosen id of the alarm that is looked at, where several stand; default the first */
+export function stateModel(known: Known, { now, locale }: Reader, chosen?: string): StateModel {
   if (known.kind === 'starting') {
     const heading = say(locale, 'Signet is starting');
     return { ...plain('sync', heading), isTurning: true, others: [run(say(locale, 'Show Log'), 'signet.showLog')] };
   }
   if (known.kind === 'notRunning') return notRunning(known, { now, locale });
-  const { status } = known;
+  const status = withFirst(known.status, chosen);
   const words = sentenceFor(status, now, locale);
   const common = { ...plain('shield', words.sentence), lines: quietLines(words.below) };
   switch (words.state) {
     case 'alarm':
-      return alarmState(status, words.sentence, locale);
+      return alarmState(status, words.sentence, { now, locale });
     case 'not running':
     case 'not set up':
       return {
@@ -50,7 +51,7 @@ export function stateModel(known: Known, { now, locale }: Reader): StateModel {
     case 'needs you':
       return { ...common, icon: 'warning', tone: 'warn', ...needActions(status, locale) };
     case 'good':
-      return { ...common, ...goodState(status, locale) };
+      return { ...common, lines: [...common.lines, ...trialLines(status, locale)], ...goodState(status, locale) };
   }
 }
 
@@ -102,30 +103,29 @@ function withQuiet(text: string, part: string): readonly Piece[] {
   return pieces.filter(piece => piece.text !== '');
 }
 
-function alarmState(status: Status, sentence: string, locale: Locale): StateModel {
+function withFirst(status: Status, chosen: string | undefined): Status {
+  const first = status.alarms.find(({ id }) => id === chosen);
+  return first === undefined ? status : { ...status, alarms: [first, ...status.alarms.filter(each => each !== first)] };
+}
+
+function alarmState(status: Status, sentence: string, reader: Reader): StateModel {
+  const { locale } = reader;
   const [alarm, ...further] = status.alarms;
-  const place = status.remote === null ? '' : capital(placeNamed(status.remote.label, locale));
-  const { means, steps, primary, others } = alarmText(alarm?.code ?? 'E_INTERNAL', place, locale);
+  const common = { ...plain('error', sentence), tone: 'bad', isTall: true } as const;
+  if (alarm === undefined) return common;
+  const { means, todo, primary, others, backups } = alarmText(alarm, status, reader);
   const more =
     further.length === 0
       ? []
-      : lines(
-          plural(
-            locale,
-            further.length,
-            'There is {count} more alarm; it is shown when this one is settled.',
-            'There are {count} more alarms; they are shown when this one is settled.',
-          ),
-        );
+      : lines(plural(locale, further.length, 'There is {count} more alarm.', 'There are {count} more alarms.'));
   return {
-    ...plain('error', sentence),
-    tone: 'bad',
-    isTall: true,
+    ...common,
     lines: [...lines(means), ...lines(alarmCalm(locale)), ...more],
-    steps: { title: say(locale, 'What to do'), each: steps },
+    ...(backups !== undefined && { list: backups }),
+    todo: { title: say(locale, 'What to do'), text: todo },
     primary,
-    others,
-    alarm: { id: `${alarm?.code} ${alarm?.since}`, spoken: sentence },
+    others: further.length === 0 ? others : [...others, run(say(locale, 'Show Another…'), 'signet.showAlarm')],
+    alarm: { id: alarm.id, spoken: sentence },
   };
 }
 
@@ -191,6 +191,11 @@ function elsewhere(locale: Locale): Action {
   return run(say(locale, 'Back Up Elsewhere…'), 'signet.connectCloud');
 }
 
+/** Of what tidying up would take away. */
+function showPlan(locale: Locale): Action {
+  return run(say(locale, 'Show Plan…'), 'signet.tidyUp');
+}
+
 function overdueActions(status: Status, { cause, app }: Overdue, locale: Locale): Buttons {
   if (status.vault === 'locked') return unlocking(locale);
   switch (cause) {
@@ -199,7 +204,7 @@ function overdueActions(status: Status, { cause, app }: Overdue, locale: Locale)
     case 'offline':
       return { primary: backUp(say(locale, 'Try Now')), others: [elsewhere(locale)] };
     case 'full':
-      return { primary: backUp(say(locale, 'Try Again')), others: [elsewhere(locale)] };
+      return { primary: showPlan(locale), others: [backUp(say(locale, 'Try Again')), elsewhere(locale)] };
     case 'disk-full':
       return { primary: backUp(say(locale, 'Try Again')), others: [] };
     case 'failed':
@@ -230,15 +235,24 @@ function needActions({ remote, lastError }: Status, locale: Locale): Buttons {
     case 'E_SIGN_IN':
       return { primary: run(say(locale, 'Sign In…'), 'signet.signIn'), others: [elsewhere(locale)] };
     case 'E_REMOTE_FULL':
-      return { primary: backUp(say(locale, 'Try Again')), others: [elsewhere(locale)] };
+      return { primary: showPlan(locale), others: [backUp(say(locale, 'Try Again')), elsewhere(locale)] };
     default:
       return { primary: backUp(say(locale, 'Try Again')), others: [] };
   }
 }
 
+/** Why the mark warns although all is backed up. */
+function trialLines({ lastDrill }: Status, locale: Locale): StateModel['lines'] {
+  return lastDrill?.ok === false
+    ? lines(
+        say(locale, 'The newest trial restore failed: not all of it may come back. Back up now, and prove it again.'),
+      )
+    : [];
+}
+
 /** In the order of `sentenceFor`, whose words stand beside it. */
 function goodState(status: Status, locale: Locale): Partial<StateModel> {
-  const { sources, lastBackup, lastGoodAt, lastError, remote, waiting } = status;
+  const { sources, lastBackup, lastGoodAt, lastError, remote, waiting, lastDrill } = status;
   const now = backUp(say(locale, 'Back Up Now'));
   const restore = run(say(locale, 'Restore…'), 'signet.restore');
   if (sources.length === 0) {
@@ -269,6 +283,8 @@ function goodState(status: Status, locale: Locale): Partial<StateModel> {
   if (lastError !== null && (lastGoodAt === null || Date.parse(lastError.at) >= Date.parse(lastGoodAt))) {
     return { ...warned, ...buttons };
   }
+  // Backed up, but the newest trial showed that not all of it comes back.
+  if (lastDrill?.ok === false) return { ...warned, ...buttons };
   return { icon: 'shield-check', tone: 'good', ...buttons };
 }
 

@@ -1,9 +1,9 @@
 // The lists of the restore dialogue: which backup, what of it, where to. Pure.
 
 import { count, counted, type Locale, listed, plural, say, size } from '../../protocol/formats.ts';
-import type { RestoreUndo, SnapshotEntry, SnapshotSource } from '../../protocol/status.ts';
+import type { AlarmBackup, RestoreUndo, SnapshotEntry, SnapshotSource } from '../../protocol/status.ts';
 import { withoutSymbols } from '../plain-text.ts';
-import { momentWords, sourceRow } from '../snapshots/rows.ts';
+import { hiddenReason, hiddenRow, momentWords, sourceRow } from '../snapshots/rows.ts';
 import type { Choice } from '../steps.ts';
 import { type Reader, timeOf } from '../views.ts';
 import { dividedByPlace, type Part } from './wishes.ts';
@@ -23,15 +23,21 @@ export interface Backups {
   /** What the newest holds, once it is known. */
   readonly newest?: readonly SnapshotSource[];
   readonly undo?: RestoreUndo;
+  /** Those that the cloud hides; absent: none. */
+  readonly hidden?: readonly AlarmBackup[];
 }
 
-/** The newest, the way back from the last restore, then all by day; those that no device reported are apart, at the end. */
+/**
+ * The newest, the way back from the last restore, then all by day; at the end those that no device reported, apart, and those that the cloud
+ * hides, which cannot be chosen.
+ */
 export function whichEntries(
-  { entries, newest, undo }: Backups,
+  { entries: all, newest, undo, hidden = [] }: Backups,
   separator: Separator,
   reader: Reader,
 ): readonly Choice<WhichAnswer>[] {
   const { locale } = reader;
+  const entries = all.filter(({ id }) => hidden.every(each => each.id !== id));
   const reported = entries.filter(({ announced }) => announced);
   const apart = entries.filter(({ announced }) => !announced);
   const isOneOfSeveral = new Set(entries.map(({ device }) => device)).size > 1;
@@ -65,6 +71,11 @@ export function whichEntries(
       detail: say(locale, 'It opens with your key, but no device of yours signed for it.'),
       answer: { snapshot: entry.id },
     });
+  }
+  if (hidden.length > 0) items.push({ label: say(locale, 'Hidden by the cloud'), ...separator });
+  for (const backup of hidden) {
+    const { label, description } = hiddenRow(backup, false, reader);
+    items.push({ label: `$(circle-slash) ${withoutSymbols(label)}`, description, detail: hiddenReason(locale) });
   }
   return items;
 }

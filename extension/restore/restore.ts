@@ -3,8 +3,9 @@
 
 import * as vscode from 'vscode';
 import { showSnapshot, snapshots, status } from '../../protocol/messages.ts';
-import type { RestoreUndo } from '../../protocol/status.ts';
+import type { RestoreUndo, SnapshotEntry } from '../../protocol/status.ts';
 import { unlocked } from '../keys-needed.ts';
+import { isNewest } from '../set-up/newest.ts';
 import type { Command, Shell } from '../shell.ts';
 import { askInOrder, type Step } from '../steps.ts';
 import { carryOut, type Restored, takeBack } from './carry-out.ts';
@@ -14,7 +15,6 @@ import { whatOfIt } from './what.ts';
 import { whereTo } from './where.ts';
 import { whichBackup } from './which.ts';
 import { type Given, givenIn, whatGiven, whereGiven } from './wishes.ts';
-import { newestWords } from './words.ts';
 
 /** The report; of a restore that was taken back, how that is undone; undefined when the person gave up. */
 export const restoreBackup: Command<readonly [Given], Restored | RestoreUndo> = async (shell, ...[given]) => {
@@ -62,16 +62,14 @@ async function isOpen(shell: Shell): Promise<boolean> {
   const { vault } = await shell.link.request(status, {});
   if (vault !== 'absent') return unlocked(shell);
   const { joinToRestore } = await import('../set-up/join.ts');
-  return (await joinToRestore(shell)) && (await isNewest(shell));
+  const joined = await joinToRestore(shell);
+  if (joined === undefined) return false;
+  const newest = joined.newest ?? (await newestListed(shell));
+  return newest === undefined || (await isNewest(newest, shell.reader()));
 }
 
-/** A computer that is new to the backup cannot tell an old copy of it from the newest: the number on the sheet can. */
-async function isNewest({ link, reader }: Shell): Promise<boolean> {
+/** Where joining did not tell. */
+async function newestListed({ link }: Shell): Promise<SnapshotEntry | undefined> {
   const { entries } = await link.request(snapshots, {});
-  const newest = entries.find(({ announced }) => announced);
-  if (newest === undefined) return true;
-  const { message, detail } = newestWords(newest, reader());
-  const goOn: vscode.MessageItem = { title: vscode.l10n.t('Go On') };
-  const stop: vscode.MessageItem = { title: vscode.l10n.t('Stop'), isCloseAffordance: true };
-  return (await vscode.window.showInformationMessage(message, { modal: true, detail }, goOn, stop)) === goOn;
+  return entries.find(({ announced }) => announced);
 }

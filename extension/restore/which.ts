@@ -4,6 +4,7 @@ import { l10n } from 'vscode';
 import { listUndos, showSnapshot, snapshots } from '../../protocol/messages.ts';
 import type { RestoreUndo, SnapshotEntry, SnapshotSource } from '../../protocol/status.ts';
 import type { Shell } from '../shell.ts';
+import { hiddenIn } from '../snapshots/rows.ts';
 import { back, type Choice, cancelled, choose, type Growing, type Step } from '../steps.ts';
 import { type Answers, separator } from './dialogue.ts';
 import { type WhichAnswer, whichEntries } from './entries.ts';
@@ -12,15 +13,17 @@ import { type WhichAnswer, whichEntries } from './entries.ts';
 const firstPage = 50;
 const nextPages = 500;
 
-export function whichBackup({ link, reader }: Shell): Step<Answers> {
+export function whichBackup({ link, reader, known }: Shell): Step<Answers> {
   return async (answers, place) => {
     const { entries: first, total } = await link.request(snapshots, { limit: firstPage });
     let entries: readonly SnapshotEntry[] = first;
     let newest: readonly SnapshotSource[] | undefined;
     let undo: RestoreUndo | undefined;
+    const now = known();
+    const hidden = now.kind === 'connected' ? hiddenIn(now.status.alarms) : [];
     const items = () =>
       whichEntries(
-        { entries, ...(newest !== undefined && { newest }), ...(undo !== undefined && { undo }) },
+        { entries, hidden, ...(newest !== undefined && { newest }), ...(undo !== undefined && { undo }) },
         separator,
         reader(),
       );

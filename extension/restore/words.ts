@@ -2,18 +2,7 @@
 
 import { onlyHereWords, restoringNote } from '../../protocol/choice-words.ts';
 import { reasonWords } from '../../protocol/error-words.ts';
-import {
-  ago,
-  count,
-  counted,
-  dayOf,
-  duration,
-  type Locale,
-  listed,
-  plural,
-  say,
-  size,
-} from '../../protocol/formats.ts';
+import { ago, count, counted, duration, type Locale, listed, plural, say, size } from '../../protocol/formats.ts';
 import { leftOutWords } from '../../protocol/source-words.ts';
 import type {
   JobProgress,
@@ -166,25 +155,6 @@ export function undoneWords(undo: Pick<RestoreUndo, 'label' | 'isUndo' | 'isUnfi
   const { label } = undo;
   if (bringsBack(undo)) return say(locale, '{app} is as the restore had left it.', { app: label });
   return say(locale, '{app} is as it was before the restore.', { app: label });
-}
-
-/** Asked on a computer that knows no backup of its own yet, where an old copy of the cloud would look like the newest. */
-export function newestWords(
-  newest: Pick<SnapshotEntry, 'number' | 'device' | 'at'>,
-  { now, locale }: Reader,
-): { readonly message: string; readonly detail: string } {
-  const { number, device, at } = newest;
-  const day = dayOf(at, now, locale);
-  if (number === undefined) {
-    return {
-      message: say(locale, 'Newest backup: from {device}, {day}.', { device, day }),
-      detail: say(locale, 'Is there a later day on your recovery sheet? Then the cloud is showing an old copy.'),
-    };
-  }
-  return {
-    message: say(locale, 'Newest backup: number {number}, from {device}, {day}.', { number, device, day }),
-    detail: say(locale, 'Is there a higher number on your recovery sheet? Then the cloud is showing an old copy.'),
-  };
 }
 
 /** `1.2 GB of 4.1 GB, about 3 minutes left`. */

@@ -2,7 +2,7 @@
 // its chats are backed up, and nothing there is changed.
 
 import * as vscode from 'vscode';
-import { setup } from '../../protocol/messages.ts';
+import { type SetupAnswer, setup } from '../../protocol/messages.ts';
 import { explain } from '../explain.ts';
 import { asWireError } from '../link.ts';
 import type { Shell } from '../shell.ts';
@@ -12,8 +12,8 @@ import { askPlace } from './place.ts';
 import { openingSteps } from './secrets.ts';
 import { restoreTitles } from './titles.ts';
 
-/** True when the backup is open afterwards; false when the person gave up. */
-export async function joinToRestore(shell: Shell): Promise<boolean> {
+/** What was joined; undefined when the person gave up. */
+export async function joinToRestore(shell: Shell): Promise<Pick<SetupAnswer, 'newest'> | undefined> {
   const titles = () => restoreTitles(shell.reader().locale);
   const place: Step<Answers> = async (answers, counter) => {
     const question = {
@@ -28,10 +28,18 @@ export async function joinToRestore(shell: Shell): Promise<boolean> {
     const chosen = await askPlace(shell, question, counter, answers.place);
     return chosen === back || chosen === cancelled ? chosen : { ...answers, place: chosen };
   };
-  const open = (answers: Answers) => openToRestore(shell, answers);
+  let joined: SetupAnswer | undefined;
+  const open = async (answers: Answers) => {
+    try {
+      joined = await openToRestore(shell, answers);
+      return undefined;
+    } catch (error) {
+      return explain(asWireError(error));
+    }
+  };
   const finishes = { password: open, key: open, typed: { phone: '' } };
   const answers = await askSteps(nothingYet, state => [place, ...openingSteps(shell, titles(), state, finishes)]);
-  return answers !== back && answers !== cancelled;
+  return answers === back || answers === cancelled ? undefined : joined;
 }
 
 async function hasBackup({ holds, remote }: FoundPlace): Promise<boolean> {
@@ -46,21 +54,16 @@ async function hasBackup({ holds, remote }: FoundPlace): Promise<boolean> {
   return false;
 }
 
-/** @returns why it did not open, in words */
-async function openToRestore({ link }: Shell, answers: Answers): Promise<string | undefined> {
+function openToRestore({ link }: Shell, answers: Answers): Promise<SetupAnswer> {
   const { byKey, recoveryKey, password, phone, place } = answers;
   const working = { location: vscode.ProgressLocation.Notification, title: vscode.l10n.t('Opening the backup') };
-  try {
-    await vscode.window.withProgress(working, async () =>
-      link.request(setup, {
-        sources: [],
-        remote: place.found?.remote ?? '',
-        readOnly: true,
-        secrets: await link.seal(setup, byKey ? { recoveryKey } : { password, phone }),
-      }),
-    );
-    return undefined;
-  } catch (error) {
-    return explain(asWireError(error));
-  }
+  const opening = vscode.window.withProgress(working, async () =>
+    link.request(setup, {
+      sources: [],
+      remote: place.found?.remote ?? '',
+      readOnly: true,
+      secrets: await link.seal(setup, byKey ? { recoveryKey } : { password, phone }),
+    }),
+  );
+  return Promise.resolve(opening);
 }

@@ -3,7 +3,7 @@
 
 import * as vscode from 'vscode';
 import { PeerError } from '../../protocol/errors.ts';
-import { backup, inspectPlace, type SetupAnswer, setup, status } from '../../protocol/messages.ts';
+import { backup, inspectPlace, pause, type SetupAnswer, setup, status } from '../../protocol/messages.ts';
 import type { ScheduleKind, Status } from '../../protocol/status.ts';
 import { explain } from '../explain.ts';
 import { confirmRecoveryKey } from '../keys/recovery-key.ts';
@@ -15,6 +15,7 @@ import { askChats, FoundChats } from './chats.ts';
 import { joinedWords } from './entries.ts';
 import { askFrequency } from './frequency.ts';
 import { scheduleOf } from './frequency-entries.ts';
+import { isNewest } from './newest.ts';
 import { askPlace } from './place.ts';
 import { newLockSteps, openingSteps } from './secrets.ts';
 import { setUpTitles } from './titles.ts';
@@ -42,10 +43,12 @@ export const setUp: Command<readonly [SetUpGiven], SetUpDone> = async (shell, ..
   const answers = await askSteps(await startOf(shell, given), state => dialogue.steps(state));
   const { done } = dialogue;
   if (answers === back || answers === cancelled || done === undefined) return undefined;
-  const { repositoryId, joined, snapshots, key } = done;
+  const { repositoryId, joined, snapshots, key, newest } = done;
   if (key !== undefined) await keepKey(shell, key, answers);
   else vscode.window.showInformationMessage(joinedWords(snapshots, reader().locale));
-  if (answers.chats.length > 0) {
+  const isSure = newest === undefined || (await isNewest(newest, reader()));
+  if (!isSure) await holdBack(shell);
+  else if (answers.chats.length > 0) {
     // It shows in the status bar, the tree and the panel; nobody has to wait for it here.
     link.request(backup, {}).catch((error: unknown) => {
       const wire = asWireError(error);
@@ -55,6 +58,18 @@ export const setUp: Command<readonly [SetUpGiven], SetUpDone> = async (shell, ..
   await vscode.commands.executeCommand('signet.openStatus');
   return { repositoryId, joined };
 };
+
+const dayMs = 86_400_000;
+
+/** Nothing is added to what may be an old copy until its owner had time to look. */
+async function holdBack({ link }: Shell): Promise<void> {
+  await link.request(pause, { ms: dayMs });
+  vscode.window.showWarningMessage(
+    vscode.l10n.t(
+      'Automatic backups pause for a day, so that you can find out whether the cloud shows an old copy. Nothing was added to it.',
+    ),
+  );
+}
 
 /** The sheet opens beside; the walkthrough's step is done once it is kept. */
 async function keepKey(shell: Shell, key: string, { password, phone }: Answers): Promise<void> {

@@ -1,7 +1,7 @@
 // The nodes of the Snapshots tree. A node has everything that an action on its row needs; its id stays the same when the tree is drawn anew, so
 // that what is open stays open.
 
-import type { ListEntry, SnapshotEntry, SnapshotSource } from '../../protocol/status.ts';
+import type { AlarmBackup, ListEntry, SnapshotEntry, SnapshotSource } from '../../protocol/status.ts';
 import type { Group, Row } from './rows.ts';
 
 interface Node {
@@ -33,12 +33,18 @@ export interface PathNode extends Node {
   readonly sources: readonly SnapshotSource[];
 }
 
+/** A backup that the cloud hides: there is nothing in it to look at. */
+export interface HiddenNode extends Node {
+  readonly kind: 'hidden';
+  readonly backup: AlarmBackup;
+}
+
 export interface MoreNode extends Node {
   readonly kind: 'more';
   readonly row: Row;
 }
 
-export type TreeNode = GroupNode | SnapshotNode | PathNode | MoreNode;
+export type TreeNode = GroupNode | SnapshotNode | HiddenNode | PathNode | MoreNode;
 
 export function groupNode(group: Group, parent: GroupNode | undefined): GroupNode {
   return { kind: 'group', id: `group ${group.key}`, parent, group };
@@ -46,6 +52,10 @@ export function groupNode(group: Group, parent: GroupNode | undefined): GroupNod
 
 export function snapshotNode(entry: SnapshotEntry, parent: GroupNode | undefined): SnapshotNode {
   return { kind: 'snapshot', id: `snapshot ${entry.id}`, parent, snapshot: entry.id, entry };
+}
+
+export function hiddenNode(backup: AlarmBackup, parent: GroupNode): HiddenNode {
+  return { kind: 'hidden', id: `hidden ${backup.id}`, parent, backup };
 }
 
 export function pathNode(

@@ -3,7 +3,7 @@
 
 import { count, counted, type Locale, plural, say, size } from '../../protocol/formats.ts';
 import { newMessagesWords } from '../../protocol/source-words.ts';
-import type { ListEntry, SnapshotEntry, SnapshotSource } from '../../protocol/status.ts';
+import type { Alarm, AlarmBackup, ListEntry, SnapshotEntry, SnapshotSource } from '../../protocol/status.ts';
 import { withoutTurns } from '../plain-text.ts';
 import type { Reader } from '../views.ts';
 
@@ -20,37 +20,68 @@ export interface Row {
 export interface Group extends Row {
   /** Stays the same while the label turns from "Today" to "Yesterday". */
   readonly key: string;
-  readonly kind: 'today' | 'day' | 'month' | 'apart';
+  readonly kind: 'today' | 'day' | 'month' | 'hidden' | 'apart';
   readonly groups: readonly Group[];
   readonly snapshots: readonly SnapshotEntry[];
+  /** Backups of the day that the cloud hides; absent: none. */
+  readonly hidden?: readonly AlarmBackup[];
 }
 
 const dayMs = 86_400_000;
 /** So many days back stand alone even when the month is over. */
 const recentDays = 7;
 
-/** Newest first. What no device reported comes last, apart from the rest. @param entries newest first */
-export function groupsOf(entries: readonly SnapshotEntry[], reader: Reader): readonly Group[] {
-  const announced = entries.filter(entry => entry.announced);
-  const apart = entries.filter(entry => !entry.announced);
+/** Backups that are missing where they were, by the alarms that stand; each once. */
+export function hiddenIn(alarms: readonly Alarm[]): readonly AlarmBackup[] {
+  const hidden = alarms.filter(({ code }) => code === 'E_ROLLBACK' || code === 'E_WITHHELD');
+  return [...new Map(hidden.flatMap(({ backups = [] }) => backups).map(each => [each.id, each])).values()];
+}
+
+/**
+ * Newest first. What no device reported comes last, apart from the rest. @param entries newest first
+ * @param hidden stand at their days, or apart where these are not known
+ */
+export function groupsOf(
+  entries: readonly SnapshotEntry[],
+  reader: Reader,
+  hidden: readonly AlarmBackup[] = [],
+): readonly Group[] {
+  const isHidden = new Set(hidden.map(({ id }) => id));
+  const there = entries.filter(({ id }) => !isHidden.has(id));
+  const announced = there.filter(entry => entry.announced);
+  const apart = there.filter(entry => !entry.announced);
   const { now, locale } = reader;
   const today = daysOf(locale)(now);
   const recent = dayBefore(today, recentDays - 1);
   const groups: Group[] = [];
   const months = new Map<string, Group[]>();
-  for (const [key, snapshots] of byDay(announced, locale)) {
-    const day = dayGroup(key, snapshots, reader);
+  const dated = hidden.flatMap(each => (each.at === undefined ? [] : [{ ...each, at: each.at }]));
+  const hiddenByDay = byDay(dated, locale);
+  const byDays = byDay(announced, locale);
+  const days = new Set([...byDays.keys(), ...hiddenByDay.keys()]);
+  for (const key of [...days].sort().reverse()) {
+    const day = dayGroup(key, byDays.get(key) ?? [], hiddenByDay.get(key) ?? [], reader);
     const month = key.slice(0, 7);
     if (key >= recent || month >= today.slice(0, 7)) groups.push(day);
     else months.set(month, [...(months.get(month) ?? []), day]);
   }
   for (const [month, days] of months) groups.push(monthGroup(month, days, reader));
+  if (dated.length < hidden.length)
+    groups.push(
+      hiddenGroup(
+        hidden.filter(({ at }) => at === undefined),
+        locale,
+      ),
+    );
   if (apart.length > 0) groups.push(apartGroup(apart, locale));
   return groups;
 }
 
-function byDay(entries: readonly SnapshotEntry[], locale: Locale): ReadonlyMap<string, SnapshotEntry[]> {
-  const days = new Map<string, SnapshotEntry[]>();
+function byDay<Entry extends { readonly at: string }>(
+  entries: readonly Entry[],
+  locale: Locale,
+): ReadonlyMap<string, readonly Entry[]> {
+  const days = new Map<string, Entry[]>();
   const dayOf = daysOf(locale);
   for (const entry of entries) {
     const key = dayOf(Date.parse(entry.at));
@@ -58,10 +89,15 @@ function byDay(entries: readonly SnapshotEntry[], locale: Locale): ReadonlyMap<s
     if (day === undefined) days.set(key, [entry]);
     else day.push(entry);
   }
-  return new Map([...days].sort(([a], [b]) => (a < b ? 1 : -1)));
+  return days;
 }
 
-function dayGroup(key: string, snapshots: readonly SnapshotEntry[], reader: Reader): Group {
+function dayGroup(
+  key: string,
+  snapshots: readonly SnapshotEntry[],
+  hidden: readonly AlarmBackup[],
+  reader: Reader,
+): Group {
   const { now, locale } = reader;
   const today = daysOf(locale)(now);
   const label =
@@ -70,7 +106,12 @@ function dayGroup(key: string, snapshots: readonly SnapshotEntry[], reader: Read
       : key === dayBefore(today, 1)
         ? say(locale, 'Yesterday')
         : dateWords(key, reader);
-  const description = counted(snapshots.length, 'backup', 'backups', locale);
+  const description = [
+    ...(snapshots.length === 0 ? [] : [counted(snapshots.length, 'backup', 'backups', locale)]),
+    ...(hidden.length === 0
+      ? []
+      : [plural(locale, hidden.length, '{count} hidden by the cloud', '{count} hidden by the cloud')]),
+  ].join(' · ');
   const full = dateIn(key, { ...locale, timeZone: 'UTC' }, { dateStyle: 'full' });
   return {
     kind: key === today ? 'today' : 'day',
@@ -78,9 +119,10 @@ function dayGroup(key: string, snapshots: readonly SnapshotEntry[], reader: Read
     label,
     description,
     tooltip: [full],
-    icon: 'calendar',
+    icon: hidden.length === 0 ? 'calendar' : 'warning',
     groups: [],
     snapshots,
+    ...(hidden.length > 0 && { hidden }),
   };
 }
 
@@ -91,6 +133,40 @@ function monthGroup(key: string, groups: readonly Group[], { now, locale }: Read
   const description = counted(backups, 'backup', 'backups', locale);
   const full = dateIn(`${key}-01`, { ...locale, timeZone: 'UTC' }, { month: 'long', year: 'numeric' });
   return { kind: 'month', key, label, description, tooltip: [full], icon: 'calendar', groups, snapshots: [] };
+}
+
+function hiddenGroup(hidden: readonly AlarmBackup[], locale: Locale): Group {
+  return {
+    kind: 'hidden',
+    key: 'hidden',
+    label: say(locale, 'Hidden by the cloud'),
+    description: counted(hidden.length, 'backup', 'backups', locale),
+    tooltip: [hiddenReason(locale)],
+    icon: 'warning',
+    groups: [],
+    snapshots: [],
+    hidden,
+  };
+}
+
+export function hiddenReason(locale: Locale): string {
+  return say(locale, 'It is missing in the cloud, so nothing can be restored from it. Show Alarm tells what to do.');
+}
+
+/** @param isUnderDay the row stands under its day */
+export function hiddenRow({ id, at, device, number }: AlarmBackup, isUnderDay: boolean, reader: Reader): Row {
+  const { locale } = reader;
+  const named = say(locale, 'Backup {name}', { name: number ?? id.slice(0, 8) });
+  return {
+    label: at === undefined ? named : isUnderDay ? timeWords(at, locale) : momentWords(at, reader),
+    description: [say(locale, 'hidden by the cloud'), device ?? ''].filter(fact => fact !== '').join(' · '),
+    tooltip: [
+      named,
+      ...(device === undefined ? [] : [say(locale, 'Made by {device}', { device })]),
+      hiddenReason(locale),
+    ],
+    icon: 'error',
+  };
 }
 
 function apartGroup(snapshots: readonly SnapshotEntry[], locale: Locale): Group {
@@ -154,7 +230,11 @@ function snapshotTooltip(entry: SnapshotEntry, locale: Locale): readonly string[
       : verified === false
         ? say(locale, 'Not all of it was verified when it was made')
         : say(locale, 'Whether it was verified is not known here'),
+    entry.keptUntil === undefined
+      ? ''
+      : say(locale, 'Kept until {day}', { day: dateIn(entry.keptUntil, locale, { dateStyle: 'long' }) }),
     entry.announced ? '' : say(locale, 'None of your devices reported it.'),
+    entry.standing === 'replayed' ? say(locale, 'It was forgotten, and came back in the cloud.') : '',
   ].filter(line => line !== '');
 }
 

@@ -11,8 +11,27 @@ import type { Shell } from '../shell.ts';
 import type { Known } from '../views.ts';
 import { Contents } from './contents.ts';
 import { closeFilesOfBackups } from './hide.ts';
-import { findSnapshot, groupNode, moreNode, type PathNode, pathNode, snapshotNode, type TreeNode } from './nodes.ts';
-import { entryRow, type Group, groupsOf, moreRow, type Row, snapshotRow, sourceRow } from './rows.ts';
+import {
+  findSnapshot,
+  groupNode,
+  hiddenNode,
+  moreNode,
+  type PathNode,
+  pathNode,
+  snapshotNode,
+  type TreeNode,
+} from './nodes.ts';
+import {
+  entryRow,
+  type Group,
+  groupsOf,
+  hiddenIn,
+  hiddenRow,
+  moreRow,
+  type Row,
+  snapshotRow,
+  sourceRow,
+} from './rows.ts';
 import { uriOf } from './uri.ts';
 
 export const viewId = 'signet.snapshots';
@@ -81,11 +100,15 @@ export class SnapshotTree implements vscode.TreeDataProvider<TreeNode>, vscode.D
     try {
       if (node === undefined) return (await this.#groups()).map(group => groupNode(group, undefined));
       if (node.kind === 'group') {
-        const { groups, snapshots: entries } = node.group;
-        return [...groups.map(group => groupNode(group, node)), ...entries.map(entry => snapshotNode(entry, node))];
+        const { groups, snapshots: entries, hidden = [] } = node.group;
+        return [
+          ...groups.map(group => groupNode(group, node)),
+          ...hidden.map(backup => hiddenNode(backup, node)),
+          ...entries.map(entry => snapshotNode(entry, node)),
+        ];
       }
       if (node.kind === 'snapshot') return await this.#sources(node.snapshot, node);
-      return node.kind === 'more' ? [] : await this.#files(node);
+      return node.kind === 'more' || node.kind === 'hidden' ? [] : await this.#files(node);
     } catch (error) {
       return this.#failed(error, node);
     }
@@ -97,8 +120,9 @@ export class SnapshotTree implements vscode.TreeDataProvider<TreeNode>, vscode.D
       return [];
     }
     const entries = await this.#load();
-    this.#say(entries.length === 0 ? 'none' : 'some', '');
-    return groupsOf(entries, this.#shell.reader());
+    const hidden = hiddenIn(statusOf(this.#shell.known()).status?.alarms ?? []);
+    this.#say(entries.length + hidden.length === 0 ? 'none' : 'some', '');
+    return groupsOf(entries, this.#shell.reader(), hidden);
   }
 
   #load(): Promise<readonly SnapshotEntry[]> {
@@ -228,6 +252,13 @@ export class SnapshotTree implements vscode.TreeDataProvider<TreeNode>, vscode.D
 
   #rowOf(node: TreeNode): Row {
     if (node.kind === 'group') return node.group;
+    if (node.kind === 'hidden') {
+      return hiddenRow(
+        node.backup,
+        node.parent?.kind === 'group' && node.parent.group.kind !== 'hidden',
+        this.#shell.reader(),
+      );
+    }
     if (node.kind !== 'snapshot') return node.row;
     const { parent, entry } = node;
     const { status } = statusOf(this.#shell.known());
@@ -240,7 +271,7 @@ export class SnapshotTree implements vscode.TreeDataProvider<TreeNode>, vscode.D
 
   #stateOf(node: TreeNode): vscode.TreeItemCollapsibleState {
     const { None, Collapsed, Expanded } = vscode.TreeItemCollapsibleState;
-    if (node.kind === 'more') return None;
+    if (node.kind === 'more' || node.kind === 'hidden') return None;
     if (node.kind === 'entry') return node.type === 'dir' ? Collapsed : None;
     return node.kind === 'group' && node.group.kind === 'today' ? Expanded : Collapsed;
   }
@@ -249,6 +280,7 @@ export class SnapshotTree implements vscode.TreeDataProvider<TreeNode>, vscode.D
   #contextOf(node: TreeNode): string {
     if (node.kind === 'snapshot') return node.entry.announced ? 'snapshot' : 'apart';
     if (node.kind === 'source') return 'source';
+    if (node.kind === 'hidden') return 'hidden';
     if (node.kind !== 'entry') return '';
     const [id] = node.path.split('/');
     const { status } = statusOf(this.#shell.known());
@@ -272,8 +304,17 @@ function isUnlocked(known: Known): boolean {
 /** Changes whenever the snapshots may have; not with each step of a job. */
 function fingerprint(known: Known): string {
   if (known.kind !== 'connected') return known.kind;
-  const { vault, lastBackup, repository, devices, sources, device } = known.status;
+  const { vault, lastBackup, repository, devices, sources, device, alarms } = known.status;
   const numbers = devices?.map(({ id, number }) => [id, number]);
   const here = sources.map(({ id }) => id);
-  return JSON.stringify([vault, lastBackup?.snapshot, lastBackup?.at, repository, numbers, here, device]);
+  return JSON.stringify([
+    vault,
+    lastBackup?.snapshot,
+    lastBackup?.at,
+    repository,
+    numbers,
+    here,
+    device,
+    alarms.map(({ id, backups }) => [id, backups]),
+  ]);
 }

@@ -32,7 +32,7 @@ const always = [
 const whenSetUp = [
   ...always,
   ...['restore', 'addChats', 'connectCloud', 'signIn', 'changeAutomaticBackup', 'changePassword', 'changePhone'],
-  ...['printRecoverySheet', 'renewRecoveryKey', 'verify'],
+  ...['printRecoverySheet', 'renewRecoveryKey', 'verify', 'proveRestorable', 'tidyUp'],
 ] as const;
 const offered = {
   'not set up': [...always, 'setUp', 'restore'],
@@ -74,6 +74,8 @@ const signs: Readonly<Record<string, Sign>> = {
   printRecoverySheet: question('Print Recovery Sheet'),
   renewRecoveryKey: dialog('Make a new recovery key?'),
   verify: question('Verify Backups'),
+  proveRestorable: notice('Proven restorable: '),
+  tidyUp: notice('No backup goes, '),
   browseSnapshots: question('Browse Snapshots'),
   backUpNow: workbench => workbench.row('All backed up').filter({ hasText: 'just now' }),
   lock: workbench => workbench.row('Locked'),
@@ -81,7 +83,7 @@ const signs: Readonly<Record<string, Sign>> = {
 };
 
 /** Locked, these ask for the password first. */
-const needKeys = ['restore', 'connectCloud', 'verify', 'addChats'];
+const needKeys = ['restore', 'connectCloud', 'verify', 'proveRestorable', 'tidyUp', 'addChats'];
 
 function titleOf(name: string): string {
   return texts[`signet.${name}.title`] ?? name;

@@ -6,6 +6,7 @@ import { type SecretName, secretNames } from '../../protocol/secrets.ts';
 import type {
   BackupResult,
   CopyResult,
+  DrillResult,
   ForgetResult,
   HistoryDay,
   OriginalRestoreResult,
@@ -213,6 +214,16 @@ export const verifyResult: VerifyResult = {
   bytesRead: 1_000_000,
 };
 
+export const drillResult: DrillResult = {
+  type: 'result',
+  ok: true,
+  snapshot: snapshotId,
+  at: '2026-11-23T08:55:00.000Z',
+  sources: [{ id: 'folder-abcd2345', label: 'Chats', files: 4, bytes: 5_000_000, ok: true }],
+  databases: [{ path: 'folder-abcd2345/chat.db', check: 'ok', messages: 19, messagesThen: 19 }],
+  problems: [],
+};
+
 export const snapshotEntry: SnapshotEntry = {
   id: snapshotId,
   at: '2026-11-23T08:55:00.000Z',
@@ -294,6 +305,9 @@ export function fakeHandlers(changes: Partial<Handlers> = {}, asked: Asked[] = [
       skipped: [],
     }),
     verify: async () => verifyResult,
+    drill: async () => drillResult,
+    showAlarms: async () => ({ alarms: [] }),
+    acknowledgeAlarm: async () => ({ alarms: [] }),
     forget: async ({ dryRun = false }) => ({ ...forgetResult, dryRun }),
     prune: async ({ dryRun = false }) => ({ ...pruneResult, dryRun }),
     repairIndex: async ({ dryRun = false }) => ({ ...repairResult, dryRun }),

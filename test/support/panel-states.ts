@@ -4,7 +4,15 @@ import { type Asked, panelModel } from '../../extension/panel/model.ts';
 import type { PanelModel } from '../../extension/panel/panel-model.ts';
 import type { Known, Reader } from '../../extension/views.ts';
 import type { Translate } from '../../protocol/formats.ts';
-import type { HistoryDay, HistoryRun, JobProgress, PlaceStatus, SourceStatus, Status } from '../../protocol/status.ts';
+import type {
+  HistoryDay,
+  HistoryRun,
+  JobProgress,
+  LastDrill,
+  PlaceStatus,
+  SourceStatus,
+  Status,
+} from '../../protocol/status.ts';
 import { alarmOf } from './alarms.ts';
 import { someStatus } from './fake-handlers.ts';
 
@@ -40,6 +48,16 @@ function source(profile: string, label: string, more: Partial<SourceStatus>): So
     ...more,
   };
 }
+
+const drilled: LastDrill = {
+  at: '2026-11-19T02:40:00Z',
+  snapshot: 'ab'.repeat(32),
+  ok: true,
+  files: 41,
+  bytes: 31 * mib,
+  databases: 5,
+  provenAt: '2026-11-19T02:40:00Z',
+};
 
 export const calm: Status = someStatus({
   vault: 'unlocked',
@@ -79,6 +97,7 @@ export const calm: Status = someStatus({
     { id: '8899aabbccddeeff', label: 'Studio', isThis: false, number: 96, at: '2026-11-23T07:00:00Z' },
   ],
   lastVerified: { at: '2026-11-23T02:14:00Z', bytesRead: 118 * mib, problems: 0 },
+  lastDrill: drilled,
   dates: {
     passwordSetAt: '2026-03-12T10:00:00Z',
     passwordConfirmedAt: '2026-11-02T10:00:00Z',
@@ -88,7 +107,7 @@ export const calm: Status = someStatus({
 
 /** What nothing is known of yet: an older background part, or one that was not unlocked since it started. */
 export const bare: Status = (() => {
-  const { devices: _devices, lastVerified: _verified, dates: _dates, ...rest } = calm;
+  const { devices: _devices, lastVerified: _verified, lastDrill: _drill, dates: _dates, ...rest } = calm;
   return {
     ...rest,
     sources: sources.map(({ id, profile, label, root }) => ({ id, profile, label, root })),
@@ -130,6 +149,24 @@ const connected = (change: Partial<Status> = {}): Known => ({ kind: 'connected',
 
 const longName = 'holiday-in-the-mountains-with-everyone-we-know-and-then-some-more-of-them-2026-11-21T18-22-31.mp4';
 
+const hidden = alarmOf('E_WITHHELD', {
+  since: '2026-11-23T09:00:00Z',
+  params: { count: 2 },
+  backups: [
+    { id: '3f'.repeat(32), at: '2026-11-23T08:55:00Z', number: 412, device: 'Laptop' },
+    { id: '7c'.repeat(32), at: '2026-11-21T08:12:00Z', number: 411, device: 'Laptop' },
+  ],
+  decisions: ['given-up'],
+});
+
+const foreign = alarmOf('E_FOREIGN_SNAPSHOT', {
+  id: '00000000000000cc',
+  since: '2026-11-23T09:00:00Z',
+  params: { count: 1 },
+  backups: [{ id: '5e'.repeat(32), at: '2026-11-23T08:30:00Z' }],
+  decisions: ['adopt'],
+});
+
 /** Every state of the panel with its variants. */
 export const panelStates = {
   good: connected(),
@@ -158,12 +195,31 @@ export const panelStates = {
   'signed-out': connected({ ...signedOut, lastGoodAt: '2026-11-22T21:40:00Z' }),
   'cloud-full': connected(failure('E_REMOTE_FULL', { need: 1.2 * gib })),
   'disk-full': connected(failure('E_DISK_FULL', { need: 3 * gib })),
-  alarm: connected({ alarms: [alarmOf('E_WITHHELD', { since: '2026-11-23T09:00:00Z', detail: '' })] }),
+  alarm: connected({ alarms: [hidden] }),
   damage: connected({
     alarms: [
-      alarmOf('E_OBJECT_AUTH', { since: '2026-11-23T09:00:00Z', detail: '' }),
-      alarmOf('E_FOREIGN_SNAPSHOT', { since: '2026-11-23T09:00:00Z', detail: '' }),
+      alarmOf('E_OBJECT_AUTH', {
+        id: '00000000000000bb',
+        since: '2026-11-23T09:00:00Z',
+        params: { bytes: 31 * mib },
+        decisions: ['given-up'],
+      }),
+      foreign,
     ],
+  }),
+  foreign: connected({ alarms: [foreign, hidden] }),
+  'lock-replaced': connected({
+    alarms: [
+      alarmOf('E_VAULT_CHANGED', {
+        id: '00000000000000dd',
+        since: '2026-11-23T09:00:00Z',
+        decisions: ['put-back', 'changed-elsewhere'],
+      }),
+    ],
+  }),
+  unproven: connected({
+    lastDrill: { ...drilled, ok: false, provenAt: '2026-11-12T02:40:00Z' },
+    notices: [{ id: 'drill-failed', kind: 'drill-failed', since: '2026-11-19T02:40:00Z', params: { app: 'WhatsApp' } }],
   }),
   'not-running': { kind: 'notRunning', reason: 'There is no Node.js that is new enough on this computer.' },
   starting: { kind: 'starting' },

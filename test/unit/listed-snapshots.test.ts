@@ -141,6 +141,7 @@ test('what is shown of a snapshot is joined from place, history and settings', a
     engine: { ask: async ({ method }: { method: string }) => answers[method] } as unknown as Pick<Engine, 'ask'>,
     past: pastOf([runOf(1, { messagesNew: 5 })]),
     sources: () => [{ ...source, root }],
+    keptBy: () => ({}),
     use: async () => undefined,
     sawDevices: found => seen.push(found),
   });

@@ -35,9 +35,28 @@ const expected: readonly (readonly [PanelState, string, readonly string[]])[] = 
   ['locked', 'Signet is locked', ['*Unlock…', 'Use Recovery Key…']],
   ['overdue', 'No good backup for 9 days', ['*Sign In…', 'Back Up Elsewhere…']],
   ['signed-out', 'Google Drive needs you to sign in again', ['*Sign In…', 'Back Up Elsewhere…']],
-  ['cloud-full', 'Google Drive is full', ['*Try Again', 'Back Up Elsewhere…']],
+  ['cloud-full', 'Google Drive is full', ['*Show Plan…', 'Try Again', 'Back Up Elsewhere…']],
   ['disk-full', "This computer's disk is full", ['*Try Again']],
-  ['alarm', 'The cloud is hiding backups that this computer made', ['*Check Again', 'Add a Second Place…']],
+  [
+    'alarm',
+    'The cloud is hiding 2 backups that this computer made',
+    ['*Check Again', 'Add a Second Place…', 'I removed them myself…'],
+  ],
+  [
+    'damage',
+    '31 MB of the backup is damaged in the cloud',
+    ['*Upload Again', 'Show What Is Affected', 'Give Up What Is Missing…', 'Show Another…'],
+  ],
+  [
+    'foreign',
+    'There is a backup here that none of your devices reported',
+    ['*Look at It', 'Check Again', 'I made it with restic…', 'Show Another…'],
+  ],
+  [
+    'lock-replaced',
+    'The password lock in the cloud was replaced',
+    ['*Put Mine Back…', 'I changed it on another device…'],
+  ],
   ['not-running', 'Signet is not running', ['*Start', 'Show Log']],
   ['empty', 'Your chats are not backed up yet', ['*Set Up Backup…', 'Restore from a Backup…']],
 ];
@@ -58,7 +77,40 @@ test('an alarm tells what it means, that nothing is lost, and what to do', t => 
   const told = state.lines.flat().map(({ text }) => text);
   t.regex(told[0] ?? '', /^They reached Google Drive and were read back/);
   t.regex(told[1] ?? '', /^Your chats on this computer are safe/);
-  t.is(state.steps?.each.length, 3);
+  t.regex(state.todo?.text ?? '', /^Look in the trash of Google Drive/);
+});
+
+test('an alarm names the backups that it is about, and each can be looked at when several stand', t => {
+  const { list, lines, alarm } = panelOf('foreign').state;
+  t.deepEqual(list?.each, [{ name: 'Backup 5e5e5e5e', reason: '23 Nov 2026, 08:30' }]);
+  t.regex(lines.at(-1)?.[0]?.text ?? '', /^There is 1 more alarm\.$/);
+  t.is(alarm?.id, '00000000000000cc');
+  const other = panelModel(panelStates.foreign, { alarm: '00000000000000aa' }, morning).state;
+  t.is(other.alarm?.id, '00000000000000aa');
+  t.deepEqual(other.list?.each, [
+    { name: 'Backup 412', reason: 'Laptop · 23 Nov 2026, 08:55' },
+    { name: 'Backup 411', reason: 'Laptop · 21 Nov 2026, 08:12' },
+  ]);
+});
+
+test('a decision is asked for with the alarm that it is about', t => {
+  const decide = panelOf('alarm').state.others.at(-1)?.intent;
+  t.deepEqual(decide, { do: 'decide', alarm: '00000000000000aa', decision: 'given-up' });
+  t.deepEqual(readFromPage({ kind: 'intent', intent: decide }), { kind: 'intent', intent: decide });
+  t.is(readFromPage({ kind: 'intent', intent: { do: 'decide', alarm: 'x', decision: 'anything' } }), undefined);
+  t.is(readFromPage({ kind: 'intent', intent: { do: 'snapshot', act: 'delete', snapshot: 'x' } }), undefined);
+});
+
+test('that a backup was proven restorable is told with its day, and so is that it failed', t => {
+  const proven = (state: PanelState) => panelOf(state).sections?.proof.facts.find(({ name }) => /^Proven/.test(name));
+  t.is(
+    proven('good')?.value,
+    '19 November: 41 files came back as they were backed up, and 5 databases in them are sound',
+  );
+  t.is(proven('unproven')?.value, '19 November: the trial restore failed; the backup of 12 November came back whole');
+  t.is(proven('bare')?.value, 'Not tried yet');
+  t.regex(panelOf('unproven').state.lines.at(-1)?.[0]?.text ?? '', /^The newest trial restore failed/);
+  t.deepEqual(proven('good')?.action?.intent, { do: 'run', command: 'signet.proveRestorable' });
 });
 
 test('what is not known is said to be so: no zero, no blank', t => {

@@ -14,7 +14,6 @@ import {
 } from '../../extension/restore/wishes.ts';
 import {
   gapLines,
-  newestWords,
   originalList,
   originalPreview,
   outcomeOf,
@@ -24,6 +23,7 @@ import {
   undoneWords,
   undoWords,
 } from '../../extension/restore/words.ts';
+import { newestWords } from '../../extension/set-up/newest-words.ts';
 import type {
   JobProgress,
   OriginalRestoreResult,
@@ -87,6 +87,27 @@ test('a backup that no device reported is apart with the reason, and never the n
   t.deepEqual(labels(items), ['$(history) Newest', 'Reported by none of your devices', '$(warning) Today 11:00']);
   t.deepEqual(items[0]?.answer, { snapshot: '2026-11-22T21:40:00Z' });
   t.is(items[2]?.detail, 'It opens with your key, but no device of yours signed for it.');
+});
+
+test('backups that the cloud hides are named with the reason, and cannot be chosen', t => {
+  const there = entry('2026-11-22T21:40:00Z');
+  const items = whichEntries(
+    {
+      entries: [entry('2026-11-23T08:55:00Z'), there],
+      hidden: [{ id: '2026-11-23T08:55:00Z', at: '2026-11-23T08:55:00Z', device: 'Laptop' }, { id: 'ab'.repeat(32) }],
+    },
+    separator,
+    reader,
+  );
+  t.deepEqual(labels(items), [
+    '$(history) Newest',
+    'Hidden by the cloud',
+    '$(circle-slash) Monday 23 November 08:55',
+    '$(circle-slash) Backup abababab',
+  ]);
+  t.deepEqual(items[0]?.answer, { snapshot: there.id }, 'the newest that is there');
+  for (const item of items.slice(1)) t.is(item.answer, undefined);
+  t.regex(items[2]?.detail ?? '', /missing in the cloud/);
 });
 
 const undo: RestoreUndo = {

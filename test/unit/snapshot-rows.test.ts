@@ -1,6 +1,16 @@
 import test from 'ava';
-import { entryRow, groupsOf, momentWords, moreRow, snapshotRow, sourceRow } from '../../extension/snapshots/rows.ts';
+import {
+  entryRow,
+  groupsOf,
+  hiddenIn,
+  hiddenRow,
+  momentWords,
+  moreRow,
+  snapshotRow,
+  sourceRow,
+} from '../../extension/snapshots/rows.ts';
 import type { SnapshotEntry, SnapshotSource } from '../../protocol/status.ts';
+import { alarmOf } from '../support/alarms.ts';
 
 const reader = { now: Date.parse('2026-11-23T09:00:00Z'), locale: { locale: 'en-GB', timeZone: 'UTC' } };
 
@@ -87,6 +97,55 @@ test('what no device reported stands apart, last, with the reason', t => {
       reader,
     ).label,
     'Monday 23 November 08:55',
+  );
+});
+
+test('what the cloud hides stands at its day, and apart where the day is not known', t => {
+  const hidden = [
+    { id: 'aa'.repeat(32), at: '2026-11-23T08:00:00Z', number: 411, device: 'Laptop' },
+    { id: 'bb'.repeat(32), at: '2026-11-21T08:12:00Z' },
+    { id: 'cc'.repeat(32) },
+  ];
+  const groups = groupsOf([entry('2026-11-23T08:55:00Z'), entry('2026-11-22T08:55:00Z')], reader, hidden);
+  t.deepEqual(
+    groups.map(({ label, description, icon }) => [label, description, icon]),
+    [
+      ['Today', '1 backup · 1 hidden by the cloud', 'warning'],
+      ['Yesterday', '1 backup', 'calendar'],
+      ['Saturday 21 November', '1 hidden by the cloud', 'warning'],
+      ['Hidden by the cloud', '1 backup', 'warning'],
+    ],
+  );
+  t.like(hiddenRow(hidden[0] ?? { id: '' }, true, reader), {
+    label: '08:00',
+    description: 'hidden by the cloud · Laptop',
+    icon: 'error',
+  });
+  const known = entry('2026-11-23T08:55:00Z');
+  t.is(
+    groupsOf([known], reader, [{ id: known.id, at: known.at }])[0]?.snapshots.length,
+    0,
+    'hidden, and not there too',
+  );
+});
+
+test('until when a backup is kept is told where that is known', t => {
+  const tooltip = (changes: Partial<SnapshotEntry>) =>
+    snapshotRow(entry('2026-11-23T08:55:00Z', changes), { isOneOfSeveral: false, isUnderDay: true }, reader).tooltip;
+  t.true(tooltip({ keptUntil: '2026-12-24T08:55:00Z' }).includes('Kept until 24 December 2026'));
+  t.false(tooltip({}).some(line => line.startsWith('Kept')));
+});
+
+test('hidden are the backups of alarms that tell of missing ones, each once', t => {
+  const one = { id: 'aa'.repeat(32) };
+  const alarms = [
+    alarmOf('E_WITHHELD', { backups: [one] }),
+    alarmOf('E_ROLLBACK', { backups: [one, { id: 'bb'.repeat(32) }] }),
+    alarmOf('E_FOREIGN_SNAPSHOT', { backups: [{ id: 'cc'.repeat(32) }] }),
+  ];
+  t.deepEqual(
+    hiddenIn(alarms).map(({ id }) => id.slice(0, 2)),
+    ['aa', 'bb'],
   );
 });
 

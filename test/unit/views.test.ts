@@ -148,13 +148,13 @@ test('the next backup is told by what it waits for, or by its time', t => {
   t.is(next(null, { nextRun: null }), undefined);
 });
 
-test('a click opens the panel, and asks for the password while locked', t => {
+test('a click opens the panel, asks for the password while locked, and shows the alarm that stands', t => {
   t.is(statusBar(connected({ vault: 'locked' }), reader).command, 'signet.unlock');
+  t.is(statusBar(connected({ alarms: [alarm] }), reader).command, 'signet.showAlarm');
   const others: readonly Known[] = [
     { kind: 'starting' },
     { kind: 'notRunning', reason: '' },
     connected({ vault: 'absent' }),
-    connected({ alarms: [alarm] }),
     connected({ overdue, vault: 'locked' }),
     connected(),
   ];
@@ -343,6 +343,44 @@ test('a row fits the side bar, whatever things are called', t => {
       t.not(row.label, '');
     }
   }
+});
+
+test('how many backups are hidden is told in the tree and in the status bar, whoever made them', t => {
+  const hidden = { ...alarm, params: { count: 2, device: 'Studio' } };
+  const foreign = alarmOf('E_FOREIGN_SNAPSHOT', { id: 'ff00ff00ff00ff00', params: { count: 3 } });
+  const known = connected({ alarms: [hidden, foreign] });
+  const { rows, toActOn } = statusRows(known, reader);
+  t.deepEqual(told(rows.slice(0, 2)), [
+    ['2 backups are hidden', 'show'],
+    ['3 unknown backups', 'show what to do'],
+  ]);
+  t.is(toActOn, 2);
+  t.deepEqual(
+    rows.slice(0, 2).map(({ action, alarm: id }) => [action, id]),
+    [
+      ['showAlarm', hidden.id],
+      ['showAlarm', 'ff00ff00ff00ff00'],
+    ],
+  );
+  const { text, tooltip } = statusBar(known, reader);
+  t.is(text, '$(error) Signet: Backups Missing');
+  t.is(tooltip[0], 'The cloud is hiding 2 backups that Studio made');
+});
+
+test('the tree tells the day of the last good trial restore, and that the newest failed', t => {
+  const drill = { snapshot: 'ab'.repeat(32), files: 41, bytes: 31_000_000, databases: 5 };
+  const row = (change: Partial<Status>) =>
+    told(statusRows(connected(change), reader).rows.filter(({ id }) => id === 'proven'));
+  const failed = { ...drill, at: '2026-11-22T02:40:00Z', ok: false } as const;
+  t.deepEqual(row({ lastDrill: { ...drill, at: '2026-11-19T02:40:00Z', ok: true } }), [
+    ['Proven restorable', '19 November'],
+  ]);
+  t.deepEqual(row({ lastDrill: failed }), [['Trial restore', 'failed']]);
+  const notices = [{ id: 'd', kind: 'drill-failed', since: failed.at, params: { app: 'WhatsApp' } }] as const;
+  t.deepEqual(row({ lastDrill: failed, notices }), [], 'its notice has a row');
+  t.deepEqual(row({ lastDrill: { ...failed, provenAt: '2026-11-19T02:40:00Z' }, notices }), [
+    ['Proven restorable', '19 November'],
+  ]);
 });
 
 test('a source that was not verified says so', t => {

@@ -57,10 +57,23 @@ test('each kind of notice has what helps', t => {
     'password-reminder': ['Check…'],
     'no-keychain': [],
     'fewer-messages': ['Show Them'],
+    'drill-failed': ['Show', 'Back Up Now'],
+    'cloud-full': ['Show Plan…', 'Open Status'],
+    'clock-jumped': ['Tidy Up…', 'Open Status'],
   };
   for (const [kind, actions] of Object.entries(wanted))
     t.deepEqual(titles(connected({ notices: [notice(kind as NoticeKind)] })), [actions], kind);
   t.deepEqual(titles(connected({ vault: 'locked', notices: [notice('overdue')] })), [['Unlock…', 'Open Status']]);
+});
+
+test('an alarm says how many backups, and shows itself', t => {
+  const alarms = [alarmOf('E_WITHHELD', { since, params: { count: 2 } })];
+  const [found] = due(connected({ alarms }));
+  t.regex(found?.text ?? '', /^The cloud is hiding 2 backups that this computer made\. Your chats/);
+  t.deepEqual(found?.actions, [{ title: 'Show…', command: 'signet.showAlarm', given: { alarm: '00000000000000aa' } }]);
+  const ids = [found?.id ?? ''];
+  const more = [alarmOf('E_WITHHELD', { since, params: { count: 3 } })];
+  t.deepEqual(due(connected({ alarms: more }), { ids, silenced: [] }), [], 'the same alarm is told once');
 });
 
 test('that a source shrank can be taken on oneself, where it is known which', t => {

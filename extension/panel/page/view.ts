@@ -11,6 +11,7 @@ import type {
   EmptyModel,
   Fact,
   HistoryModel,
+  Listing,
   Note,
   PanelModel,
   Piece,
@@ -77,7 +78,7 @@ function link({ label, intent }: Action, about?: string): DrawnElement {
 }
 
 function drawState(state: StateModel): DrawnElement {
-  const { icon, tone, isTurning, isTall, heading, lines, progress, steps, files, primary, others } = state;
+  const { icon, tone, isTurning, isTall, heading, lines, progress, list, todo, files, primary, others } = state;
   const actions = [
     ...(primary === undefined ? [] : [button(primary, ' primary')]),
     ...others.map(each => button(each)),
@@ -85,15 +86,11 @@ function drawState(state: StateModel): DrawnElement {
   const classes = ['state', ...(isTall ? ['tall'] : []), ...(progress === undefined ? [] : ['busy'])].join(' ');
   const detail: Drawn[] = lines.map(line => el('p', {}, line.map(drawPiece)));
   if (progress !== undefined) detail.push(...drawProgress(progress));
-  if (steps !== undefined) {
-    detail.push(
-      el('h2', { class: 'small' }, [steps.title]),
-      el(
-        'ol',
-        {},
-        steps.each.map(text => el('li', {}, [text])),
-      ),
-    );
+  if (list !== undefined) {
+    detail.push(el('h2', { key: 'list', class: 'small' }, [list.title]), drawListing(list));
+  }
+  if (todo !== undefined) {
+    detail.push(el('h2', { key: 'todo', class: 'small' }, [todo.title]), el('p', { key: 'todo' }, [todo.text]));
   }
   if (files !== undefined) detail.push(drawFiles(files));
   return el('header', { class: classes }, [
@@ -119,11 +116,15 @@ function drawProgress({ label, percent, spoken, item, sent }: NonNullable<StateM
   ];
 }
 
-function drawFiles({ title, each }: NonNullable<StateModel['files']>): DrawnElement {
+function drawFiles(files: Listing): DrawnElement {
+  return el('details', { id: 'files' }, [el('summary', {}, [files.title]), drawListing(files)]);
+}
+
+function drawListing({ each }: Listing): DrawnElement {
   const items = each.map(({ name, reason }) =>
     el('li', {}, [el('bdi', {}, [name]), ...(reason === '' ? [] : [el('span', { class: 'quiet' }, [` · ${reason}`])])]),
   );
-  return el('details', { id: 'files' }, [el('summary', {}, [title]), el('ul', { class: 'files' }, items)]);
+  return el('ul', { class: 'files' }, items);
 }
 
 function drawAutomatic({

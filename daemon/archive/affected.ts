@@ -2,11 +2,11 @@
 // when something is lost.
 
 import type { VerifyResult } from '../../protocol/status.ts';
-import { loadManifest, manifestFolder } from '../archive/manifest.ts';
-import { nameKey } from '../archive/names.ts';
 import { isLoss } from '../base/errors.ts';
 import { IdSet } from '../base/id-set.ts';
-import type { BlobId, BlobType, ObjectProblem, Repository, Snapshot, TreeNode } from '../repository/model.ts';
+import type { BlobId, BlobType, Repository, Snapshot, TreeNode } from '../repository/model.ts';
+import { loadManifest, manifestFolder } from './manifest.ts';
+import { nameKey } from './names.ts';
 
 /** What cannot be had any more: single blobs, and packs with all they hold. */
 export interface Lost {
@@ -71,15 +71,4 @@ async function orNothing<Value>(load: () => Promise<Value>): Promise<Value | und
     if (!isLoss(error)) throw error;
     return undefined;
   }
-}
-
-/** Adds what the problems of one pack say: the blobs that were found damaged, or all of it where that cannot be told. */
-export function addLost(
-  lost: { readonly blobs: Set<string>; readonly packs: Set<string> },
-  problems: readonly ObjectProblem[],
-): void {
-  const blobs = problems.map(({ blob }) => blob).filter(blob => blob !== undefined);
-  for (const blob of blobs) lost.blobs.add(blob);
-  const [first] = problems;
-  if (blobs.length === 0 && first !== undefined) lost.packs.add(first.key.slice(first.key.lastIndexOf('/') + 1));
 }
