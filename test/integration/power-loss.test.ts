@@ -64,6 +64,10 @@ interface Operation {
   readonly run: (machine: Machine, good: Good) => Promise<unknown>;
   /** What opens before it and after it. */
   readonly passwords: readonly string[];
+  /** Backups may be gone afterwards, as was asked for. */
+  readonly takesOut?: true;
+  /** The place is damaged before, and mended by the run: until then a repair comes first. */
+  readonly isDamaged?: true;
 }
 
 function changeChats({ folder }: Machine): void {
@@ -92,7 +96,44 @@ const operations: readonly Operation[] = [
     run: ({ jobs }) => jobs.fresh.start(given({ password, newPassword }), call),
     passwords: [password, newPassword],
   },
+  {
+    name: 'forgetting and the first step of pruning',
+    run: async (machine, known) => {
+      await forgetFirst(machine, known);
+      await machine.jobs.tidying.prune(false, call);
+    },
+    passwords: [password],
+    takesOut: true,
+  },
+  {
+    name: 'the second step of pruning',
+    before: async (machine, known) => {
+      await forgetFirst(machine, known);
+      await machine.jobs.tidying.prune(false, call);
+      await machine.clock.advance(49 * hourMs);
+    },
+    run: ({ jobs }) => jobs.tidying.prune(false, call),
+    passwords: [password],
+    takesOut: true,
+  },
+  {
+    name: 'a repair of a lost index',
+    before: async machine => {
+      const [lost = ''] = machine.objects('index');
+      rmSync(join(machine.remote(), 'index', lost));
+    },
+    run: ({ jobs }) => jobs.tidying.repairIndex(false, call),
+    passwords: [password],
+    isDamaged: true,
+  },
 ];
+
+/** The first backup of the template: nothing else needs all that is in it. */
+async function forgetFirst({ jobs }: Machine, known: Good): Promise<void> {
+  const [first = ''] = known.keys();
+  await jobs.tidying.forget({ snapshots: [first] }, {}, call);
+  known.delete(first);
+}
 
 interface State {
   readonly moment: number;
@@ -155,9 +196,13 @@ for (const operation of operations) {
       const machine = await unlocked(t, folder, undefined, [password]);
       const mustBe = new Map(good);
       await operation.before?.(machine, mustBe);
-      const mayBe = new Map(mustBe);
+      const mayBe = new Map(good);
+      for (const [id, tree] of mustBe) mayBe.set(id, tree);
+      const after = new Map(mustBe);
       const place = machine.remote();
-      const recording = await recorded(folder, () => operation.run(machine, mayBe));
+      const recording = await recorded(folder, () => operation.run(machine, after));
+      for (const [id, tree] of after) mayBe.set(id, tree);
+      if (operation.takesOut) for (const id of mustBe.keys()) if (!after.has(id)) mustBe.delete(id);
       await machine.end();
       const visited = visit(recording, join(folder, 'copies'));
       const chosen = spread(visited.states, judgedAtMost);
@@ -168,7 +213,7 @@ for (const operation of operations) {
         const isEnd = moment === recording.writes && kept === 'all';
         const asksRestic = turn % resticEvery === 0;
         if (asksRestic) byRestic += 1;
-        const next = { mustBe: isEnd ? mayBe : mustBe, mayBe, place, asksRestic, turn };
+        const next = { mustBe: isEnd ? after : mustBe, mayBe, place, asksRestic, turn };
         await judge(t, folder, machine.clock.now() + hourMs, operation, next, where);
       }
       t.log(told(operation.name, visited, chosen.length, byRestic));
@@ -180,7 +225,7 @@ async function judge(
   t: ExecutionContext,
   folder: string,
   now: number,
-  { passwords }: Operation,
+  { passwords, isDamaged }: Operation,
   {
     mustBe,
     mayBe,
@@ -194,6 +239,7 @@ async function judge(
   const machine = await unlocked(t, folder, now, order, where);
   try {
     const { jobs } = machine;
+    if (isDamaged) await jobs.tidying.repairIndex(false, call);
     t.deepEqual((await jobs.verify(100, call)).problems, [], where);
     const { entries } = await jobs.browsing.snapshots({}, call.signal);
     const isHere = machine.remote() === place;
