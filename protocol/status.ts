@@ -320,7 +320,13 @@ export interface LastDrill {
   readonly files: number;
   readonly bytes: number;
   readonly databases: number;
-  /** RFC 3339 of the newest one that was good; absent: none yet. */
+  /** Ids of the sources of which something did not come back whole; absent when all did. */
+  readonly failed?: readonly string[];
+  /** The first thing that was wrong. */
+  readonly code?: ErrorCode;
+  /** Older backups are still being tried. */
+  readonly isTryingOlder?: true;
+  /** RFC 3339 of the newest backup that is known to have come back whole; absent: none. */
   readonly provenAt?: string;
 }
 
@@ -649,6 +655,8 @@ export interface VerifyResult {
     /** A mirror has it whole, and it was read from there. */
     readonly inMirror?: boolean;
   }[];
+  /** Sources, of whichever backup, that need something of what was found lost or damaged; absent: none. */
+  readonly affected?: readonly { readonly id: string; readonly label: string }[];
   /** Objects compared by checksums of the place itself, without reading them; absent where it has none. */
   readonly scrubbed?: number;
   /**
@@ -676,16 +684,22 @@ export interface DrillResult {
     readonly label: string;
     readonly files: number;
     readonly bytes: number;
+    /** All of that came back as it was backed up. */
+    readonly ok: boolean;
   }[];
   readonly databases: readonly {
     readonly path: string;
-    /** 'ok' by `PRAGMA integrity_check`, 'opaque' where it cannot be opened here, else what SQLite said. */
+    /**
+     * By `PRAGMA integrity_check`: 'ok', 'damaged', or 'unknown' where only its app can tell; 'opaque' where it cannot be opened here.
+     */
     readonly check: string;
     /** Messages as counted in what came back, and when it was captured; absent where they are not counted. */
     readonly messages?: number;
     readonly messagesThen?: number;
   }[];
   readonly problems: readonly { readonly path: string; readonly code: ErrorCode; readonly detail: string }[];
+  /** After one that failed: the newest older backup of which the same came back whole; absent: none of those that were tried. */
+  readonly older?: { readonly snapshot: string; readonly at: string };
   readonly more?: More<'databases' | 'problems'>;
 }
 
@@ -700,7 +714,9 @@ export type KeepReason =
   | 'newest-verified'
   | 'other-device'
   | 'foreign'
-  | 'not-announced';
+  | 'not-announced'
+  /** Others were named. */
+  | 'not-named';
 
 export interface ForgetEntry extends Pick<SnapshotEntry, 'id' | 'at' | 'device' | 'number'> {
   /** Empty for one that goes. */

@@ -4,6 +4,7 @@ import type { ListEntry, SnapshotSource } from '../../protocol/status.ts';
 import { SignetError } from '../base/errors.ts';
 import type { BlobId, Repository, TreeNode } from '../repository/model.ts';
 import { loadManifest, manifestFolder } from './manifest.ts';
+import type { ManifestDatabase } from './model.ts';
 import { displayPath, nameKey, parsePath, splitPath } from './names.ts';
 
 export { displayPath } from './names.ts';
@@ -56,10 +57,39 @@ export async function describeSources(
       ...counts,
       capturedAt,
       isCarried: source.carriedFrom !== undefined,
-      verified: databases.every(({ checked }) => checked !== 'none'),
+      verified: isVerified(databases),
     });
   }
   return described;
+}
+
+/** How whole the capture of one source in a snapshot is. */
+export interface CaptureFacts {
+  readonly source: string;
+  /** Nothing is missing that no rule left out. */
+  readonly isComplete: boolean;
+  /** Every database in it was checked. */
+  readonly isVerified: boolean;
+}
+
+/** By the manifest alone; none where another tool made the snapshot. */
+export async function captureFacts(
+  repository: Pick<Repository, 'loadTree' | 'loadBlob'>,
+  tree: BlobId,
+  signal: AbortSignal,
+): Promise<readonly CaptureFacts[]> {
+  const manifest = await loadManifest(repository, await repository.loadTree(tree, { signal }), { signal });
+  return (manifest?.sources ?? [])
+    .filter(({ removed }) => removed === undefined)
+    .map(({ id, complete, databases }) => ({
+      source: id,
+      isComplete: complete,
+      isVerified: isVerified(databases),
+    }));
+}
+
+function isVerified(databases: readonly Pick<ManifestDatabase, 'checked'>[]): boolean {
+  return databases.every(({ checked }) => checked !== 'none');
 }
 
 /** Of a folder that an early version stored, which wrote down no totals. */

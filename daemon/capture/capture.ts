@@ -88,7 +88,7 @@ export function startDatabaseCapture(settings: CaptureSettings): DatabaseCapture
       const counts =
         options.count === undefined || answer.ok.pageSize === 0
           ? undefined
-          : await count(child, join(folder, imageName), options.count, options.signal);
+          : await count(child, Buffer.from(join(folder, imageName)), options.count, options.signal);
       return await openImages({ ...answer.ok, ...(counts && { counts }) }, folder);
     } finally {
       // The open handles keep the bytes; the names go.
@@ -99,13 +99,13 @@ export function startDatabaseCapture(settings: CaptureSettings): DatabaseCapture
   /** A backup does not fail for a number: whatever goes wrong, the messages are not counted. */
   async function count(
     by: CaptureChild,
-    image: string,
+    path: Uint8Array,
     order: CountOrder,
     signal: AbortSignal | undefined,
   ): Promise<DatabaseCounts | undefined> {
     try {
-      const path = Buffer.from(image);
-      const answer = await by.ask(path, { count: path.toString('base64'), order }, signal, settings.countMs ?? 10_000);
+      const question = { count: asBuffer(path).toString('base64'), order };
+      const answer = await by.ask(path, question, signal, settings.countMs ?? 10_000);
       return ('counted' in answer ? answer.counted : null) ?? undefined;
     } catch (error) {
       if (signal?.aborted) throw error;
@@ -121,12 +121,17 @@ export function startDatabaseCapture(settings: CaptureSettings): DatabaseCapture
         throw isStopped || options.signal?.aborted ? cancelled(error) : error;
       });
     },
-    async check(path, { signal } = {}) {
+    async check(path, { signal, isWhole = false } = {}) {
       signal?.throwIfAborted();
       if (child === undefined || child.isGone) child = startChild(settings);
-      const answer = await child.ask(path, { check: asBuffer(path).toString('base64') }, signal);
+      const answer = await child.ask(path, { check: asBuffer(path).toString('base64'), isWhole }, signal);
       if ('failed' in answer) throw failed(answer.failed, path);
       return 'checked' in answer ? answer.checked : 'unknown';
+    },
+    async count(path, order, { signal } = {}) {
+      signal?.throwIfAborted();
+      if (child === undefined || child.isGone) child = startChild(settings);
+      return count(child, path, order, signal);
     },
     async merge(path, to, { signal } = {}) {
       signal?.throwIfAborted();

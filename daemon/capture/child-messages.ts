@@ -20,6 +20,8 @@ export interface CheckRequest {
   readonly id: number;
   /** base64 of the absolute path. */
   readonly check: string;
+  /** By integrity_check instead of quick_check. */
+  readonly isWhole?: boolean;
 }
 
 /** Asks for a copy of a database and its log, merged. */
@@ -30,7 +32,7 @@ export interface MergeRequest {
   readonly to: string;
 }
 
-/** Asks for the messages in the image that was captured last; its folder is still there. */
+/** Asks for the messages in the image that was captured last, whose folder is still there, or in a database that was restored. */
 export interface CountRequest {
   readonly id: number;
   /** base64 of the image's absolute path. */

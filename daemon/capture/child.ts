@@ -24,7 +24,10 @@ process.send?.({ ready: true });
 
 async function answer(request: CaptureRequest | CheckRequest | CountRequest | MergeRequest): Promise<CaptureAnswer> {
   try {
-    if ('check' in request) return { id: request.id, checked: checkImage(Buffer.from(request.check, 'base64')) };
+    if ('check' in request) {
+      const path = Buffer.from(request.check, 'base64');
+      return { id: request.id, checked: checkImage(path, request.isWhole ? 'integrity_check' : 'quick_check') };
+    }
     if ('merge' in request) {
       const [path, to] = [Buffer.from(request.merge, 'base64'), Buffer.from(request.to, 'base64')];
       return { id: request.id, merged: mergeLog(path, to) };

@@ -114,8 +114,18 @@ export interface DatabaseCapture {
   /** What SQLite says of a database that nobody uses, such as one just restored; 'unknown' when only its app can check it. */
   check(
     path: Uint8Array,
-    options?: { readonly signal?: AbortSignal | undefined },
+    options?: {
+      readonly signal?: AbortSignal | undefined;
+      /** By integrity_check, which also compares each index with its table; default quick_check. */
+      readonly isWhole?: boolean;
+    },
   ): Promise<'ok' | 'damaged' | 'unknown'>;
+  /** The messages of a database that nobody uses; undefined when no query fits it, or counting takes too long. */
+  count(
+    path: Uint8Array,
+    order: CountOrder,
+    options?: { readonly signal?: AbortSignal | undefined },
+  ): Promise<DatabaseCounts | undefined>;
   /**
    * Merges a database and its log into a new file at `to`, where it stays when the answer is 'ok' or 'unknown'; the pair is only read. What is
    * left at `to` and beside it is the caller's to remove.

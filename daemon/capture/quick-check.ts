@@ -11,16 +11,19 @@ const sqliteError = 1;
 /**
  * @returns 'unknown' when the check cannot run here because the app brings its own functions, collations or tokenizers
  */
-export function checkImage(path: Uint8Array): 'ok' | 'damaged' | 'unknown' {
+export function checkImage(
+  path: Uint8Array,
+  pragma: 'quick_check' | 'integrity_check' = 'quick_check',
+): 'ok' | 'damaged' | 'unknown' {
   try {
     const image = new DatabaseSync(imageUrl(path), { readOnly: true, allowExtension: false });
     try {
       image.exec('PRAGMA trusted_schema=OFF');
       return verdict(
         image
-          .prepare(`PRAGMA quick_check(${mostFindings})`)
+          .prepare(`PRAGMA ${pragma}(${mostFindings})`)
           .all()
-          .map(row => String(row['quick_check'])),
+          .map(row => String(row[pragma])),
       );
     } finally {
       image.close();

@@ -8,6 +8,7 @@ import type {
   BackupReason,
   BackupResult,
   FinishResult,
+  ForgetResult,
   ListEntry,
   RestoredDatabase,
   RestoreResult,
@@ -26,6 +27,8 @@ import type { PlaceFacts } from '../remotes/remote.ts';
 import type { SourceSetting, Witness } from '../state/model.ts';
 import type { CopyOccasion, CopyOutcome, HealOutcome } from './copying.ts';
 import type { KnownDevice } from './devices.ts';
+import type { DrillLook } from './drill.ts';
+import type { RetentionRules } from './retention.ts';
 
 /** What an opened repository tells about itself. */
 export interface OpenedRepository {
@@ -91,6 +94,33 @@ export interface BackupOutcome extends Omit<BackupResult, 'type'> {
   readonly repositoryBytes: number;
   readonly packsListedAt?: string;
   readonly devices: readonly KnownDevice[];
+}
+
+export interface ForgetOrder {
+  readonly device: { readonly id: string; readonly label: string };
+  /** Whose snapshots: this computer's, or at its owner's word another's. */
+  readonly of: string;
+  /** Those that are named; absent: by their age. */
+  readonly snapshots?: readonly string[];
+  readonly rules: RetentionRules;
+  /** IANA name. */
+  readonly timeZone: string;
+  readonly witness: Witness;
+  /** An app uploads the place: what is missing of other devices may still arrive, and nothing is forgotten meanwhile. */
+  readonly isSynced: boolean;
+  /** Milliseconds since 1970: the owner said that heads up to then lie ahead because the clock was wrong when they were written. */
+  readonly trustedUpTo: number;
+  readonly dryRun: boolean;
+}
+
+/** What went, or would go, and what this machine is to remember. */
+export interface ForgetOutcome extends Omit<ForgetResult, 'type' | 'dryRun'> {
+  readonly witness: Witness;
+  /** How many there are now. */
+  readonly snapshots: number;
+  readonly devices: readonly KnownDevice[];
+  /** RFC 3339: of this computer's newest head. */
+  readonly newestAt?: string;
 }
 
 export interface CompareOrder {
@@ -228,7 +258,20 @@ export const restore = request<RestoreOrder, RestoreResult>('restore');
 export const stage = request<StageOrder, Staged>('stage');
 /** Merges what stock restic restored apart: databases and their logs. */
 export const finishRestore = request<{ readonly folder: string }, FinishResult>('finishRestore');
+export interface DrillOrder {
+  /** Whose snapshots; those of all devices where it has none. */
+  readonly device: string;
+  readonly source?: string;
+  /** 0: the newest, 1: the one before, … */
+  readonly back: number;
+  readonly turn: number;
+  readonly must: readonly string[];
+}
+/** Restores a sample of one snapshot on trial; null when there is none so far back, or it does not hold the source. */
+export const drill = request<DrillOrder, DrillLook | null>('drill');
 export const verify = request<{ readonly readDataPercent: number; readonly witness: Witness }, VerifyResult>('verify');
+/** Takes snapshots out of the backup; their content stays until it is pruned. */
+export const forget = request<ForgetOrder, ForgetOutcome>('forget');
 /** With the devices the heads are read, too: there are none in the answer where a newer version forbids that. */
 export const measure = request<
   { readonly devices: boolean },

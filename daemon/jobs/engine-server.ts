@@ -36,6 +36,7 @@ import { findsNothing, type NewestSnapshot, runBackup } from './backup.ts';
 import { bounded, inAnswer, inPage, moreOf } from './bounded.ts';
 import type { Grants } from './connect.ts';
 import { devicesOf, type KnownDevice } from './devices.ts';
+import { type DrillLook, runDrill, snapshotBack } from './drill.ts';
 import * as engine from './engine-messages.ts';
 import type { EnginePlaces } from './engine-places.ts';
 import { finishRestore } from './finishing.ts';
@@ -44,6 +45,7 @@ import { snapshotEntry } from './listed-snapshots.ts';
 import { oneLook } from './one-look.ts';
 import { PlaceRequests, type Session } from './place-requests.ts';
 import { stageOriginal } from './staging.ts';
+import { TidyRequests } from './tidy-requests.ts';
 import { runVerify } from './verify.ts';
 
 /** Everything the engine reaches outside itself. */
@@ -117,6 +119,16 @@ class EngineServer {
       asJob: (who, work) => this.#asJob(who, work),
       onProgress: step => this.#report(step),
       onSignInAsked: asked => void this.#connection.sendProgress(engine.signInAsked, engine.signInToken, asked),
+    }).listen((type, work) => this.#answer(type, work));
+    new TidyRequests({
+      ...this.#options,
+      opened: () => this.#opened(),
+      asJob: (who, work) => this.#asJob(who, work),
+      onProgress: step => this.#report(step),
+      onRemoved: () => {
+        this.#history = undefined;
+        this.#listed = undefined;
+      },
     }).listen((type, work) => this.#answer(type, work));
     this.#answer(engine.prepare, (order, signal) => this.#prepare(order, signal));
     this.#answer(engine.create, () => this.#create());
@@ -193,6 +205,7 @@ class EngineServer {
     this.#answer(engine.restore, (order, signal) => this.#asJob('attended', () => this.#restore(order, signal)));
     this.#answer(engine.stage, (order, signal) => this.#asJob('attended', () => this.#stage(order, signal)));
     this.#answer(engine.finishRestore, ({ folder }, signal) => this.#finishRestore(folder, signal));
+    this.#answer(engine.drill, (order, signal) => this.#asJob('alone', () => this.#drill(order, signal)));
     this.#answer(engine.verify, async (order, signal) => {
       const session = this.#opened();
       const { randomBytes } = this.#options;
@@ -473,6 +486,38 @@ class EngineServer {
         onProgress: step => this.#report({ ...step, bytesUploaded: 0 }),
         signal,
       });
+    } finally {
+      await capture.stop();
+    }
+  }
+
+  async #drill(order: engine.DrillOrder, signal: AbortSignal): Promise<DrillLook | null> {
+    const { remote, repository } = this.#opened();
+    const { home, randomBytes } = this.#options;
+    const { snapshots } = await this.#readHistory(signal);
+    const found = snapshotBack(snapshots, order.device, order.back);
+    if (found === undefined) return null;
+    const capture = this.#options.startCapture();
+    try {
+      return await runDrill({
+        ...order,
+        repository,
+        snapshot: { id: found.id, tree: found.snapshot.tree },
+        at: found.snapshot.time,
+        platform: process.platform,
+        capture,
+        folder: home.staging,
+        mark: toHex(randomBytes(6)),
+        isFar: remote.kind === 'drive' || remote.kind === 's3',
+        random: () => Buffer.from(randomBytes(6)).readUIntBE(0, 6) / 2 ** 48,
+        freeBytes: this.#options.freeBytes,
+        onProgress: step => this.#report({ ...step, bytesUploaded: 0 }),
+        signal,
+      });
+    } catch (error) {
+      // A source that was added later is not in older snapshots.
+      if (order.back > 0 && isCode(error, 'E_NOT_FOUND')) return null;
+      throw error;
     } finally {
       await capture.stop();
     }

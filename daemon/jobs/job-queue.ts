@@ -10,8 +10,14 @@ export interface JobCall {
   readonly signal: AbortSignal;
 }
 
+export interface JobManners {
+  /** Nobody waits for it: it ends as soon as another job is asked for, and does not begin while one waits. */
+  readonly makesWay?: boolean;
+}
+
 interface RunningJob {
   readonly kind: JobKind;
+  readonly makesWay: boolean;
   readonly controller: AbortController;
   readonly startedAt: number;
   readonly report: (value: JobProgress) => void;
@@ -51,16 +57,20 @@ export class JobQueue {
     kind: JobKind,
     call: JobCall,
     work: (signal: AbortSignal, onProgress: (step: EngineProgress) => void) => Promise<Result>,
+    { makesWay = false }: JobManners = {},
   ): Promise<Result> {
+    if (this.#job?.makesWay === true) this.#job.controller.abort(madeWay());
     const before = this.#turn;
     const turn = Promise.withResolvers<void>();
     this.#turn = turn.promise;
     try {
       await before;
       call.signal.throwIfAborted();
+      if (makesWay && this.#turn !== turn.promise) throw madeWay();
       const controller = new AbortController();
       const job: RunningJob = {
         kind,
+        makesWay,
         controller,
         startedAt: this.#clock.monotonic(),
         report: call.progress,
@@ -105,6 +115,10 @@ export class JobQueue {
     job.report(job.progress);
     this.#onChanged();
   }
+}
+
+function madeWay(): SignetError {
+  return new SignetError('E_CANCELLED', 'it made way for another job');
 }
 
 /** Below this share of the work, or this much time, a guess would only jump about. */

@@ -5,9 +5,11 @@
 import { exitCode } from '../../protocol/errors.ts';
 import type { VerifyResult } from '../../protocol/status.ts';
 import { isLoss } from '../base/errors.ts';
+import { IdSet } from '../base/id-set.ts';
 import type { Remote } from '../remotes/remote.ts';
 import type { BlobId, ObjectProblem, PackId, Repository, TreeNode } from '../repository/model.ts';
 import type { Witness } from '../state/model.ts';
+import { addLost, affectedSources } from './affected.ts';
 import { bounded, inAnswer, moreOf } from './bounded.ts';
 import type { EngineProgress } from './engine-messages.ts';
 import { readHistory } from './history.ts';
@@ -27,14 +29,26 @@ export interface VerifyContext {
 
 type Problem = VerifyResult['problems'][number];
 
+/** Beyond these only their number is kept: damage may concern every object there is. */
+const mostKept = 4 * inAnswer.entries;
+
 export async function runVerify(context: VerifyContext): Promise<VerifyResult> {
   const { repository, remote, headsKey, signal } = context;
-  const problems: Problem[] = [];
+  const found = new Found();
+  const lost = { blobs: new Set<string>(), packs: new Set<string>() };
   const before = new Set(repository.problems.map(({ key }) => key));
   const downloadedBefore = repository.traffic.bytesDownloaded;
   await repository.readIndex({ signal });
-  problems.push(...(await repository.checkPacks({ signal })).map(problemOf));
-  problems.push(...(await repository.checkSingleObjects({ signal })).map(problemOf));
+  for (const problem of await repository.checkPacks({ signal })) {
+    found.add(problemOf(problem));
+    addLost(lost, [problem]);
+  }
+  const scrubbed = await repository.scrub({ signal });
+  for (const problem of scrubbed.problems) {
+    found.add(problemOf(problem));
+    if (problem.key.startsWith('data/')) addLost(lost, [problem]);
+  }
+  for (const problem of await repository.checkSingleObjects({ signal })) found.add(problemOf(problem));
   const history = await readHistory({
     remote,
     repository,
@@ -43,17 +57,23 @@ export async function runVerify(context: VerifyContext): Promise<VerifyResult> {
     copies: 'remote',
     signal,
   });
-  problems.push(...history.findings.map(({ code, detail }) => ({ object: 'signet/heads', code, detail })));
-  problems.push(...history.heads.problems.map(problemOf));
+  for (const { code, detail } of history.findings) found.add({ object: 'signet/heads', code, detail });
+  for (const problem of history.heads.problems) found.add(problemOf(problem));
 
-  const seen = new Set<BlobId>();
+  const seen = new IdSet();
+  let isTreeLost = false;
   for (const { id, snapshot } of history.snapshots) {
-    await checkTree(context, snapshot.tree, `snapshot ${id.slice(0, 8)}`, seen, problems);
+    await checkTree(context, snapshot.tree, `snapshot ${id.slice(0, 8)}`, seen, problem => {
+      isTreeLost = true;
+      found.add(problem);
+    });
   }
   const packs = choose(repository.packIds(), context.readDataPercent, context.randomBytes);
   for (const [done, pack] of packs.entries()) {
     signal.throwIfAborted();
-    problems.push(...(await repository.checkPackData(pack, { signal })).map(problemOf));
+    const problems = await repository.checkPackData(pack, { signal });
+    for (const problem of problems) found.add(problemOf(problem));
+    addLost(lost, problems);
     context.onProgress({
       phase: 'checking',
       filesDone: done + 1,
@@ -64,20 +84,51 @@ export async function runVerify(context: VerifyContext): Promise<VerifyResult> {
       item: '',
     });
   }
-  problems.push(...repository.problems.filter(({ key }) => !before.has(key) || !isReadHere(key)).map(problemOf));
-  const unique = [...new Map(problems.map(each => [`${each.object} ${each.code} ${each.detail}`, each])).values()];
+  for (const problem of repository.problems) {
+    if (!before.has(problem.key) || !isReadHere(problem.key)) found.add(problemOf(problem));
+  }
+  const trees = history.snapshots.map(({ snapshot }) => snapshot);
+  const isLost = isTreeLost || lost.blobs.size + lost.packs.size > 0;
+  const affected = isLost ? await affectedSources(repository, trees, lost, signal) : [];
   const { unframedBlobs } = repository.size();
-  const { listed, more } = bounded(unique, inAnswer, ({ code }) => exitCode(code) === exitCode('E_ROLLBACK'));
+  const { listed, more } = bounded(found.kept, inAnswer, isAlarming);
   return {
     type: 'result',
-    ok: unique.length === 0,
+    ok: found.count === 0,
     problems: listed,
+    ...moreOf({ problems: more + found.count - found.kept.length }),
     ...(unframedBlobs > 0 && { uncompressed: unframedBlobs }),
-    ...moreOf({ problems: more }),
+    ...(affected.length > 0 && { affected }),
+    ...(scrubbed.objects > 0 && { scrubbed: scrubbed.objects }),
     snapshots: history.snapshots.length,
     packs: repository.packIds().length,
     bytesRead: repository.traffic.bytesDownloaded - downloadedBefore,
   };
+}
+
+/** Problems, each once, as many as matter. */
+class Found {
+  readonly #kept = new Map<string, Problem>();
+  #dropped = 0;
+
+  /** Those that were not kept may count more than once. */
+  get count(): number {
+    return this.#kept.size + this.#dropped;
+  }
+
+  get kept(): readonly Problem[] {
+    return [...this.#kept.values()];
+  }
+
+  add(problem: Problem): void {
+    const name = `${problem.object} ${problem.code} ${problem.detail}`;
+    if (this.#kept.size < mostKept || isAlarming(problem)) this.#kept.set(name, problem);
+    else if (!this.#kept.has(name)) this.#dropped++;
+  }
+}
+
+function isAlarming({ code }: Problem): boolean {
+  return exitCode(code) === exitCode('E_ROLLBACK');
 }
 
 /** What was met before in this session may have been put right since; these folders are looked at afresh each time. */
@@ -87,11 +138,13 @@ function isReadHere(key: string): boolean {
 
 /** Whether some snapshot names what cannot be read or what no index knows. */
 export async function findLostTrees(repository: Repository, signal: AbortSignal): Promise<boolean> {
-  const seen = new Set<BlobId>();
+  const seen = new IdSet();
+  let isLost = false;
   for (const { tree } of (await repository.snapshots({ signal })).values()) {
-    const problems: Problem[] = [];
-    await checkTree({ repository, signal }, tree, 'a snapshot', seen, problems);
-    if (problems.length > 0) return true;
+    await checkTree({ repository, signal }, tree, 'a snapshot', seen, () => {
+      isLost = true;
+    });
+    if (isLost) return true;
   }
   return false;
 }
@@ -100,11 +153,10 @@ async function checkTree(
   context: Pick<VerifyContext, 'repository' | 'signal'>,
   tree: BlobId,
   where: string,
-  seen: Set<BlobId>,
-  problems: Problem[],
+  seen: IdSet,
+  onProblem: (problem: Problem) => void,
 ): Promise<void> {
-  if (seen.has(tree)) return;
-  seen.add(tree);
+  if (!seen.add(tree)) return;
   const { repository, signal } = context;
   signal.throwIfAborted();
   let nodes: readonly TreeNode[];
@@ -112,12 +164,12 @@ async function checkTree(
     nodes = await repository.loadTree(tree, { signal });
   } catch (error) {
     if (!isLoss(error)) throw error;
-    problems.push({ object: `tree ${tree.slice(0, 8)}`, code: error.code, detail: `${where}: ${error.message}` });
+    onProblem({ object: `tree ${tree.slice(0, 8)}`, code: error.code, detail: `${where}: ${error.message}` });
     return;
   }
   for (const node of nodes) {
-    if (node.subtree !== undefined) await checkTree(context, node.subtree, where, seen, problems);
-    if (node.type === 'file') problems.push(...checkFile(repository, node, where));
+    if (node.subtree !== undefined) await checkTree(context, node.subtree, where, seen, onProblem);
+    if (node.type === 'file') for (const problem of checkFile(repository, node, where)) onProblem(problem);
   }
 }
 

@@ -3,7 +3,7 @@
 
 import { SignetError } from '../base/errors.ts';
 import { sha256Hex } from '../kernel/hash.ts';
-import { type GetOptions, isAbsence, type Remote, type RemoteKey } from './remote.ts';
+import { type GetOptions, hashInKey, isAbsence, type Remote, type RemoteKey } from './remote.ts';
 import { patience } from './retrying.ts';
 
 /** Opens one of the copies; asked only when it is needed, and again after it could not be opened. */
@@ -62,6 +62,6 @@ async function fromMirrors(mirrors: readonly OpenMirror[], key: RemoteKey, optio
 
 /** Of a part of an object nothing can be said here. */
 function isKnownToBeOther(key: RemoteKey, bytes: Uint8Array, { offset, length }: GetOptions): boolean {
-  const hash = /(?:^|[/-])([0-9a-f]{64})(?:\.json)?$/.exec(key)?.[1];
+  const hash = hashInKey(key);
   return offset === undefined && length === undefined && hash !== undefined && sha256Hex(bytes) !== hash;
 }

@@ -18,6 +18,11 @@ export interface RemoteEntry {
   readonly sha256?: string;
 }
 
+/** The hash in the name of an object that is named by its content. */
+export function hashInKey(key: RemoteKey): string | undefined {
+  return /(?:^|[/-])([0-9a-f]{64})(?:\.json)?$/.exec(key)?.[1];
+}
+
 /** Bytes in memory, or a file of ours that is streamed and must not change meanwhile. */
 export type RemoteBody = Uint8Array | { readonly path: string; readonly sizeBytes: number };
 

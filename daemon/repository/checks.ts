@@ -1,19 +1,17 @@
-// Compares what the remote holds with what is known here, byte by byte where asked. Copies in the cache are never taken for the remote's
+// Compares what the remote holds with what is known here. Copies in the cache are never taken for the remote's
 // own. Everything wrong is named and nothing is changed.
 
 import { SignetError } from '../base/errors.ts';
 import { sha256Hex } from '../kernel/hash.ts';
-import { open, type SealKey, sealOverhead } from '../kernel/seal.ts';
+import type { SealKey } from '../kernel/seal.ts';
 import type { CallOptions, Remote } from '../remotes/remote.ts';
 import { type IndexedPack, packBytes } from './blob-index.ts';
-import { openBlob } from './blob-reader.ts';
-import { asPackId, idInKey, packKey } from './ids.ts';
+import { idInKey, packKey } from './ids.ts';
 import { decodeIndex } from './index-codec.ts';
 import { limits } from './limits.ts';
 import { openConfig } from './master-key.ts';
 import type { ObjectProblem } from './model.ts';
-import { decodeHeader, type PlacedBlob, trailerBytes } from './pack-format.ts';
-import { problemFrom } from './problems.ts';
+import { noteIn } from './problems.ts';
 import { decodeSnapshot } from './snapshot-codec.ts';
 import { openUnpacked } from './unpacked.ts';
 
@@ -36,50 +34,6 @@ export async function checkPackSizes(
         : { key, code: 'E_OBJECT_ID', detail: `${found} bytes, the index says ${wanted}` };
     return [{ pack, problem }];
   });
-}
-
-/** Reads one pack whole: its name, its header and every blob. `indexed` is the number of blobs the index knows in it. */
-export async function checkPackBytes(
-  remote: Pick<Remote, 'get'>,
-  sealKey: SealKey,
-  pack: { readonly key: string; readonly indexed: number | undefined },
-  options: CallOptions,
-): Promise<readonly ObjectProblem[]> {
-  const { key, indexed } = pack;
-  const problems: ObjectProblem[] = [];
-  const note = noteIn(problems, key);
-  try {
-    const bytes = await remote.get(key, { maxBytes: limits.packBytes, copies: 'remote', ...options });
-    if (asPackId(sha256Hex(bytes)) !== idInKey(key)) {
-      problems.push({ key, code: 'E_OBJECT_ID', detail: `its ${bytes.length} bytes do not hash to its name` });
-    }
-    const blobs = readHeader(sealKey, bytes, key);
-    if (indexed !== undefined && indexed !== blobs.length) {
-      problems.push({
-        key,
-        code: 'E_OBJECT_ID',
-        detail: `${blobs.length} blobs in the header, ${indexed} in the index`,
-      });
-    }
-    for (const blob of blobs) {
-      await openBlob(sealKey, bytes.subarray(blob.offset, blob.offset + blob.sealedBytes), blob).catch(note);
-    }
-  } catch (error) {
-    note(error);
-  }
-  return problems;
-}
-
-function readHeader(sealKey: SealKey, pack: Uint8Array, what: string): readonly PlacedBlob[] {
-  const length =
-    pack.length < trailerBytes
-      ? 0
-      : new DataView(pack.buffer, pack.byteOffset).getUint32(pack.length - trailerBytes, true);
-  if (length < sealOverhead || length > limits.packHeaderBytes || length > pack.length - trailerBytes) {
-    throw new SignetError('E_OBJECT_LIMIT', `${what}: header says ${length} bytes, remote has ${pack.length}`);
-  }
-  const contentBytes = pack.length - trailerBytes - length;
-  return decodeHeader(open(sealKey, pack.subarray(contentBytes, contentBytes + length), what), contentBytes, what);
 }
 
 /** Reads what is not packed as it is in the remote: config, the key file that was used, every index and snapshot. */
@@ -118,7 +72,9 @@ export async function checkSingleObjects(
       try {
         const stored = await remote.get(key, { maxBytes: limits.unpackedSealedBytes, copies: 'remote', ...options });
         const { json } = await openUnpacked(sealKey, { key, id, stored }, allowRawObjects);
-        const decoded = folder === 'index' ? decodeIndex(json) : decodeSnapshot(json);
+        const index = folder === 'index' ? decodeIndex(json) : undefined;
+        for (const detail of index?.problems ?? []) problems.push({ key, code: 'E_OBJECT_LIMIT', detail });
+        const decoded = folder === 'index' ? index : decodeSnapshot(json);
         if (decoded === undefined) {
           const what = folder === 'index' ? 'not an index' : 'not a snapshot';
           problems.push({ key, code: 'E_OBJECT_TYPE', detail: what });
@@ -129,13 +85,4 @@ export async function checkSingleObjects(
     }
   }
   return problems;
-}
-
-/** Takes down what is wrong with the object; what is about anything else is thrown on. */
-function noteIn(problems: ObjectProblem[], key: string): (error: unknown) => void {
-  return error => {
-    const problem = problemFrom(key, error);
-    if (problem === undefined) throw error;
-    problems.push(problem);
-  };
 }

@@ -14,6 +14,8 @@ const refreshMs = 5 * 60 * 1000;
 const staleMs = 30 * 60 * 1000;
 /** A lock that could not be refreshed for so long is given up, well before others may call it stale. */
 const giveUpMs = 20 * 60 * 1000;
+/** Beyond what any clock is wrong by: a lock of that date is stale by everyone's. */
+const longDeadMs = 24 * 60 * 60 * 1000;
 /** restic's own pause between writing a lock and looking again (internal/restic/lock.go). */
 const settleMs = 200;
 const ownName = 'signet';
@@ -55,6 +57,8 @@ export class Locks {
   readonly #options: LockOptions;
   /** Locks never change, so each is read once. */
   readonly #known = new Map<string, LockInfo | undefined>();
+  /** When each was first seen, by our own clock: whoever lives writes another one every five minutes. */
+  readonly #firstSeen = new Map<string, number>();
   /** Keys of the locks this process holds now. */
   readonly #held = new Set<string>();
 
@@ -128,7 +132,9 @@ export class Locks {
         this.#known.set(key, lock);
       }
       const lock = this.#known.get(key);
-      if (lock !== undefined) found.set(key, lock);
+      if (lock === undefined) continue;
+      if (!this.#firstSeen.has(key)) this.#firstSeen.set(key, this.#options.clock.monotonic());
+      found.set(key, lock);
     }
     return found;
   }
@@ -147,8 +153,8 @@ export class Locks {
       await this.#options.remove(key);
       others.delete(key);
     }
-    for (const lock of others.values()) {
-      if (kind === 'shared' && !lock.isExclusive) continue;
+    for (const [key, lock] of others) {
+      if (kind === 'shared' && (!lock.isExclusive || this.#isDead(key, lock))) continue;
       const ageMs = this.#options.clock.now() - lock.timeMs;
       const form = lock.isExclusive ? 'an exclusive' : 'a';
       throw new SignetError(
@@ -157,6 +163,16 @@ export class Locks {
         { params: { hostname: lock.hostname, exclusive: lock.isExclusive, ageMs } },
       );
     }
+  }
+
+  /**
+   * An exclusive lock that nobody renews holds up no backup for ever: a cloud could show an old one again and again. It stays where it is, and
+   * still keeps anyone from deleting.
+   */
+  #isDead(key: string, lock: LockInfo): boolean {
+    const { clock } = this.#options;
+    const seenMs = clock.monotonic() - (this.#firstSeen.get(key) ?? clock.monotonic());
+    return seenMs > staleMs || clock.now() - lock.timeMs > longDeadMs;
   }
 
   #hold(kind: 'shared' | 'exclusive', first: string): RepositoryLock {

@@ -98,6 +98,8 @@ export interface ObjectProblem {
   readonly detail: string;
   /** A mirror still has it whole, and that is what was read. */
   readonly isInMirror?: boolean;
+  /** The blob in it that is lost, where it is only that. */
+  readonly blob?: BlobId;
 }
 
 /** A sealed pack that still waits for its upload or for an index that names it: the row that makes a crash cost nothing. */
@@ -325,6 +327,10 @@ export interface Repository {
   checkPackData(id: PackId, options?: { signal?: AbortSignal | undefined }): Promise<readonly ObjectProblem[]>;
   /** Reads config, the key file, every index and every snapshot from the remote, whatever the cache holds. */
   checkSingleObjects(options?: { signal?: AbortSignal | undefined }): Promise<readonly ObjectProblem[]>;
+  /** Compares the hashes that the place itself tells of its objects with their names; `objects` is 0 where it tells none. */
+  scrub(options?: {
+    signal?: AbortSignal | undefined;
+  }): Promise<{ readonly objects: number; readonly problems: readonly ObjectProblem[] }>;
   /** The packs the index names. */
   packIds(): readonly PackId[];
   /** Blobs the index knows, by type, and the bytes of all packs. */

@@ -10,7 +10,7 @@ import { compressedFrame, rawFrameParts } from '../kernel/zstd.ts';
 import type { Remote, TrafficCount } from '../remotes/remote.ts';
 import { type BlobCopy, BlobIndex, type IndexedPack, packBytes } from './blob-index.ts';
 import { BlobReader } from './blob-reader.ts';
-import { checkPackBytes, checkPackSizes, checkSingleObjects } from './checks.ts';
+import { checkPackSizes, checkSingleObjects } from './checks.ts';
 import { asBlobId, asIndexId, asPackId, asSnapshotId, blobKey, idInKey, packKey } from './ids.ts';
 import { decodeIndex, encodeIndex, groupForIndexes, type PackListing } from './index-codec.ts';
 import { checkKeyFile, type KeyRing, keyFileKey, prepareKeyFile } from './key-files.ts';
@@ -37,8 +37,10 @@ import type {
 } from './model.ts';
 import { ObjectStore } from './object-store.ts';
 import { Outbox, type UploadedPack } from './outbox.ts';
+import { checkPackBytes } from './pack-check.ts';
 import type { PlacedBlob } from './pack-format.ts';
 import { problemFrom } from './problems.ts';
+import { scrub } from './scrub.ts';
 import { decodeSnapshot, encodeSnapshot } from './snapshot-codec.ts';
 import { decodeTree, encodeTree, nameText } from './tree-codec.ts';
 import { openUnpacked } from './unpacked.ts';
@@ -430,6 +432,10 @@ export class OpenedRepository implements Repository {
     const { id, keyFileId } = this;
     const { allowRawObjects } = this.#options;
     return checkSingleObjects(this.#remote, { id, keyFileId, sealKey: this.#key, allowRawObjects }, options);
+  }
+
+  scrub(options: Call = {}): ReturnType<Repository['scrub']> {
+    return scrub(this.#remote, options);
   }
 
   packIds(): readonly PackId[] {

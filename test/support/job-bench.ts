@@ -6,33 +6,39 @@ import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { restoreSnapshot } from '../../daemon/archive/restore.ts';
 import { startDatabaseCapture } from '../../daemon/capture/capture.ts';
+import { writeHead } from '../../daemon/heads/heads.ts';
 import { runBackup } from '../../daemon/jobs/backup.ts';
 import type { BackupOutcome } from '../../daemon/jobs/engine-messages.ts';
-import { readHistory, resolveSnapshot } from '../../daemon/jobs/history.ts';
+import { readHistory, resolveSnapshot, type SnapshotHistory } from '../../daemon/jobs/history.ts';
 import { runVerify } from '../../daemon/jobs/verify.ts';
-import { createMemoryRemote, type MemoryRemote } from '../../daemon/remotes/memory.ts';
 import type { Repository, SnapshotId } from '../../daemon/repository/model.ts';
 import type { Witness } from '../../daemon/state/model.ts';
 import type { SkippedEntry, VerifyResult } from '../../protocol/status.ts';
 import { restoringWith, treeOf } from './archive.ts';
+import { type HostileRemote, hostileRemote } from './hostile-remote.ts';
 import { bench, type DrivenClock, fixedRandom, temporaryFolder } from './repository.ts';
 
-const device = { id: '0011223344556677', label: 'bench' };
+export const benchDevice = '0011223344556677';
 export const sourceId = 'generic-abcdefgh';
 
 export interface JobBench {
-  readonly remote: MemoryRemote;
+  /** Honest until a test scripts it. */
+  readonly remote: HostileRemote;
   readonly clock: DrivenClock;
   /** The folder that is backed up; exists. */
   readonly source: string;
   /** A new session without memory of the place, as after a restart without a cache. */
-  open(changes?: { readonly keyFileId?: string }): Promise<JobSession>;
+  open(changes?: { readonly keyFileId?: string; readonly device?: string }): Promise<JobSession>;
 }
 
 export interface JobSession {
   readonly repository: Repository;
   backUp(): Promise<BackupOutcome>;
   verify(): Promise<VerifyResult>;
+  /** Snapshots with their standing, and what an honest place would not show. */
+  history(): Promise<SnapshotHistory>;
+  /** The next head names them as gone; their files go. */
+  forget(snapshots: readonly SnapshotId[]): Promise<void>;
   /** What came back, by path below the source folder, and what did not. */
   restore(
     snapshot?: string,
@@ -41,7 +47,7 @@ export interface JobSession {
 }
 
 export async function jobBench(t: ExecutionContext): Promise<JobBench> {
-  const remote = createMemoryRemote();
+  const remote = hostileRemote();
   const place = await bench(t, { remote, packTargetBytes: 256 * 1024 });
   const folder = await temporaryFolder(t);
   const source = join(folder, 'chats');
@@ -50,7 +56,8 @@ export async function jobBench(t: ExecutionContext): Promise<JobBench> {
   const randomBytes = fixedRandom(9);
   const startCapture = () =>
     startDatabaseCapture({ stagingFolder: join(folder, 'staging'), nodePath: process.execPath });
-  let witness: Witness | undefined;
+  /** What each computer remembers. */
+  const witnesses = new Map<string, Witness>();
   let isNew = true;
   let restores = 0;
 
@@ -58,7 +65,8 @@ export async function jobBench(t: ExecutionContext): Promise<JobBench> {
     remote,
     clock: place.clock,
     source,
-    async open(changes) {
+    async open({ device: id = benchDevice, ...changes } = {}) {
+      const device = { id, label: 'bench' };
       const repository = isNew ? await place.create() : await place.open(changes);
       isNew = false;
       const headsKey = repository.deriveKey('signet/heads/v1');
@@ -74,20 +82,46 @@ export async function jobBench(t: ExecutionContext): Promise<JobBench> {
             device,
             sources: [{ id: sourceId, profile: 'generic', label: 'chats', root: source, captureNow: true }],
             memory: null,
-            witness: witness ?? {
+            witness: witnesses.get(id) ?? {
               v: 1,
               since: '2026-11-23T09:00:00Z',
               ...known,
-              device: device.id,
+              device: id,
               ownHead: null,
               seen: {},
             },
           } satisfies Parameters<typeof runBackup>[0]['order'];
           const outcome = await runBackup({ ...context, order, clock: place.clock, startCapture });
-          witness = outcome.witness;
+          witnesses.set(id, outcome.witness);
           return outcome;
         },
-        verify: () => runVerify({ ...context, witness, readDataPercent: 100 }),
+        verify: () => runVerify({ ...context, witness: witnesses.get(id), readDataPercent: 100 }),
+        history: () => readHistory({ ...context, witness: witnesses.get(id) }),
+        async forget(gone) {
+          await repository.refreshIndex();
+          const history = await readHistory({ ...context, witness: witnesses.get(id) });
+          const witness = witnesses.get(id);
+          const newest = history.heads.of(id);
+          const snapshot = newest?.live.findLast(each => !gone.includes(each));
+          if (witness === undefined || newest === undefined || snapshot === undefined)
+            throw new Error('there is no backup yet');
+          const written = await writeHead({
+            ...history.headsKey,
+            remote,
+            heads: history.heads,
+            snapshots: history.snapshots,
+            device,
+            seq: newest.seq + 1,
+            snapshot,
+            time: newest.time,
+            witness,
+            extent: repository.extent(),
+            gone: gone.map(each => ({ id: each, reason: 'test' })),
+            randomBytes,
+          });
+          witnesses.set(id, written.witness);
+          for (const each of gone) remote.objects.delete(`snapshots/${each}`);
+        },
         async restore(named = 'latest') {
           await repository.refreshIndex();
           const { snapshots } = await readHistory({ remote, repository, headsKey, signal });
