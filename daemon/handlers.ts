@@ -37,7 +37,7 @@ export function handlersOf({ jobs, vault, clock, pid, stop, ...asGiven }: Handle
     },
     status: async ({ check }) => {
       await jobs.settled();
-      return check ? jobs.check() : jobs.status();
+      return check ? jobs.check() : jobs.looked();
     },
     backup: (_, call) => jobs.backup('user', undefined, call),
     cancel: async () => ({ cancelled: jobs.cancel() }),

@@ -55,6 +55,7 @@ import {
   registryText,
 } from './platform/platform.ts';
 import { countFolders, watchLimits } from './platform/watch-limits.ts';
+import { createFolderRemote } from './remotes/folder.ts';
 import {
   discoverSources,
   newSource,
@@ -163,6 +164,7 @@ async function runDaemon(home: Home): Promise<void> {
     power: () => powerState(),
     randomBytes: bytes,
     onStatus: status => announce(status),
+    openFolder: createFolderRemote,
     openFiles: openFilesProbe(),
     around: new AroundBackups({ state, clock: systemClock, log, env: process.env }),
   });

@@ -2,6 +2,7 @@
 // cloud can cause "missing", never "there is more". What an owner of the backup decided about stands in some head's `acknowledged`, and is
 // no finding any more on any device: snapshots by their ids, contradictions of heads by the id of the finding (docs/format.md "Heads").
 
+import type { ErrorCode } from '../../protocol/errors.ts';
 import { utf8 } from '../base/bytes.ts';
 import { sha256Hex } from '../kernel/hash.ts';
 import type { Snapshot, SnapshotId } from '../repository/model.ts';
@@ -68,7 +69,9 @@ export function acknowledgedIn(heads: readonly StoredHead[]): ReadonlySet<string
  *
  * @param found.about what tells it from others of its kind, such as snapshot ids; in any order
  */
-export function findingId(found: Pick<Finding, 'code' | 'device' | 'expectedSeq' | 'foundSeq'> & Named): string {
+export function findingId(
+  found: Pick<Finding, 'device' | 'expectedSeq' | 'foundSeq'> & Named & { readonly code: ErrorCode },
+): string {
   const { code, device = '', expectedSeq = '', foundSeq = '', about = [] } = found;
   return sha256Hex(utf8(`signet/finding/v1\n${[code, device, expectedSeq, foundSeq, ...about.toSorted()].join('\n')}`));
 }

@@ -28,7 +28,7 @@ export {
   type KnownHeads,
   settledIn,
 } from './compare.ts';
-export { formatVersion, headsLabel } from './head-file.ts';
+export { formatVersion, headsLabel, parseHeadKey } from './head-file.ts';
 export type { HeadSet } from './head-set.ts';
 export type { Finding, Head, SnapshotStanding } from './model.ts';
 export { claimedBackup, readTags, snapshotTags } from './tags.ts';
@@ -37,6 +37,8 @@ export { claimedBackup, readTags, snapshotTags } from './tags.ts';
 const mostListed = 20_000;
 const mostDevices = 256;
 const keptPerDevice = 32;
+/** What the head of a device names that made no backup yet, and only decides. */
+export const noSnapshot = '0'.repeat(64) as SnapshotId;
 /** A quarter of the largest head. */
 const mostAcknowledged = 4000;
 /** Authenticated heads read of each device, and objects tried for them: junk names must not cost a download each. */
@@ -124,7 +126,10 @@ export function nextHead(order: Omit<HeadOrder, 'remote' | 'randomBytes' | keyof
   const ofOthers = gone.map(({ id }) => id).filter(id => own?.live.includes(id) !== true);
   const decisions = [...(own?.acknowledged ?? []), ...ofOthers, ...(order.acknowledged ?? [])];
   const { acknowledged, dropped } = boundedDecisions(decisions);
-  const named = new Set([...(own?.live ?? []), ...(order.known ?? []), ...cutOff, snapshot]);
+  // What the newest head here names counts; only while that one is hidden, this machine's memory stands in for it.
+  const isHidden = (witness.ownHead?.seq ?? 0) > (own?.seq ?? 0);
+  const known = isHidden ? (order.known ?? []) : [];
+  const named = new Set([...(own?.live ?? []), ...known, ...cutOff, ...(snapshot === noSnapshot ? [] : [snapshot])]);
   const present = new Set(snapshots.map(({ id }) => id));
   const live = [...named].filter(id => !forgotten.has(id) && (id === snapshot || present.has(id) || !dropped.has(id)));
   return {

@@ -68,6 +68,8 @@ export interface Finding {
   readonly foundSeq?: number;
   /** E_WITHHELD, E_FOREIGN_SNAPSHOT. */
   readonly snapshots?: readonly SnapshotId[];
+  /** E_MISSING: how many packs. */
+  readonly objects?: number;
   readonly detail: string;
 }
 

@@ -1,17 +1,15 @@
 // One backup, in the order that makes a crash harmless: lock, index, what changed, packs, index, snapshot, head, read back. Until the head is
 // read back nothing is reported as backed up; whatever was uploaded before a failure is used by the next run.
 
-import type { Alarm, UnreadableFile } from '../../protocol/status.ts';
+import type { UnreadableFile } from '../../protocol/status.ts';
 import { productVersion } from '../../protocol/version.ts';
 import { type ArchiveProgress, addExtents, archiveSources, isUnchanged, loadParent } from '../archive/archive.ts';
 import type { ArchiveOutcome, ArchiveSource, ManifestSource, ParentSnapshot, SourceNews } from '../archive/model.ts';
-import { utf8 } from '../base/bytes.ts';
 import { type Clock, rfc3339 } from '../base/clock.ts';
 import { isLoss, SignetError } from '../base/errors.ts';
 import type { DatabaseCapture } from '../capture/capture.ts';
-import { snapshotTags, writeHead } from '../heads/heads.ts';
-import type { StandingSnapshot } from '../heads/model.ts';
-import { sha256Hex } from '../kernel/hash.ts';
+import { acknowledgedIn, type Finding, findingId, snapshotTags, writeHead } from '../heads/heads.ts';
+import type { StandingSnapshot, StoredHead } from '../heads/model.ts';
 import type { Remote } from '../remotes/remote.ts';
 import type { BlobId, ObjectProblem, Repository, RepositoryLock, Snapshot, SnapshotId } from '../repository/model.ts';
 import { rulesOf } from '../sources/sources.ts';
@@ -20,6 +18,7 @@ import { bounded, inStatus, moreOf } from './bounded.ts';
 import { devicesOf, type KnownDevice } from './devices.ts';
 import type { BackupOrder, BackupOutcome, EngineProgress } from './engine-messages.ts';
 import { historyFolders, ofDevice, readHistory, type SnapshotHistory } from './history.ts';
+import { lookOutcome } from './look.ts';
 import { oneLook, type Shown } from './one-look.ts';
 
 /** How often blobs that vanished under us are uploaded again before the backup is given up. */
@@ -119,17 +118,18 @@ export async function runBackup(context: BackupContext): Promise<BackupOutcome> 
     const latest = written ?? {
       id: parent?.id,
       at: parent?.time ?? startTime,
-      witness: await takeIn(context, history, parent, signal),
+      ...(await takeIn(context, history, parent, signal)),
     };
     const tree = written === undefined ? parent?.tree : stored.tree;
     if (latest.id !== undefined && tree !== undefined) context.onNewest?.({ id: latest.id, tree });
     const after = repository.traffic;
     const unread = bounded(unreadable(stored.manifest.sources), inStatus);
     const unsure = bounded(notVerified(stored.manifest.sources), inStatus);
-    const alarms = bounded(
-      [...history.findings, ...packFindings(missing)].map(finding => alarmOf(finding, startTime)),
-      inStatus,
-    );
+    const { stored: head } = latest;
+    const number = head?.head.seq ?? 0;
+    const made = written && { id: written.id, device: order.device.id, at: written.at, number };
+    const remembered = order.remembered.map(({ id }) => id);
+    const look = lookOutcome(history, remembered, head && { stored: head, made });
     return {
       ...(written !== undefined && { snapshot: written.id }),
       at: latest.at,
@@ -151,10 +151,12 @@ export async function runBackup(context: BackupContext): Promise<BackupOutcome> 
       witness: latest.witness,
       snapshots: history.snapshots.length + (written === undefined ? 0 : 1),
       repositoryBytes: repository.size().packBytes,
-      alarms: alarms.listed,
+      ...look,
+      findings: [...look.findings, ...packFindings(missing, history)],
+      packsLooked: isDue,
       devices: devicesOf(history, ownDevice(order.device, latest)),
       ...(packsListedAt !== undefined && missing.length === 0 && { packsListedAt }),
-      ...moreOf({ filesUnreadable: unread.more, notVerified: unsure.more, alarms: alarms.more }),
+      ...moreOf({ filesUnreadable: unread.more, notVerified: unsure.more }),
     };
   } finally {
     await capture?.stop();
@@ -220,7 +222,7 @@ async function commit(
   stored: ArchiveOutcome,
   startTime: string,
   signal: AbortSignal,
-): Promise<{ readonly id: SnapshotId; readonly at: string; readonly witness: Witness }> {
+): Promise<{ readonly id: SnapshotId; readonly at: string } & Announced> {
   const { repository, order, clock } = context;
   const { device } = order;
   if (stored.tree === undefined) throw new SignetError('E_INTERNAL', 'a changed archive has no tree');
@@ -255,7 +257,13 @@ async function commit(
     },
   };
   const id = await repository.saveSnapshot(snapshot, { signal });
-  return { id, at: time, witness: await announce(context, history, { seq, snapshot: id, time }, signal) };
+  return { id, at: time, ...(await announce(context, history, { seq, snapshot: id, time }, signal)) };
+}
+
+interface Announced {
+  readonly witness: Witness;
+  /** Undefined where no head was written. */
+  readonly stored?: StoredHead;
 }
 
 /**
@@ -267,10 +275,10 @@ async function takeIn(
   history: SnapshotHistory,
   newest: Pick<StandingSnapshot, 'id' | 'standing'> | undefined,
   signal: AbortSignal,
-): Promise<Witness> {
+): Promise<Announced> {
   const { witness, device } = context.order;
   const isHidden = (witness.ownHead?.seq ?? 0) > (history.heads.of(device.id)?.seq ?? 0);
-  if (newest?.standing !== 'unannounced' || isHidden) return witness;
+  if (newest?.standing !== 'unannounced' || isHidden) return { witness };
   progressTo(context)({ phase: 'finishing' });
   const time = rfc3339(context.clock.now());
   return announce(context, history, { seq: nextSeq(context, history), snapshot: newest.id, time }, signal);
@@ -282,7 +290,8 @@ async function announce(
   history: SnapshotHistory,
   named: { readonly seq: number; readonly snapshot: SnapshotId; readonly time: string },
   signal: AbortSignal,
-): Promise<Witness> {
+): Promise<Announced> {
+  const known = order.remembered.filter(({ device }) => device === order.device.id);
   const written = await writeHead({
     ...history.headsKey,
     ...named,
@@ -292,6 +301,7 @@ async function announce(
     device: order.device,
     witness: order.witness,
     extent: repository.extent(),
+    known: known.map(({ id }) => id),
     randomBytes,
     signal,
   });
@@ -299,7 +309,7 @@ async function announce(
   const removable = history.findings.length > 0 ? [] : written.removable;
   // No failure of the backup: a place may forbid removing, and the next backup tries again.
   for (const key of removable) await remote.remove(key).catch(() => undefined);
-  return written.witness;
+  return written;
 }
 
 /** Without gaps: a snapshot that a crash left unannounced shares its number with the head that takes it in. */
@@ -328,9 +338,12 @@ async function newestReadable(
 }
 
 /** Said once for all packs: which ones is for verify to tell. */
-function packFindings(missing: readonly ObjectProblem[]): readonly Pick<Alarm, 'code' | 'detail'>[] {
+function packFindings(missing: readonly ObjectProblem[], { heads }: SnapshotHistory): readonly Finding[] {
   if (missing.length === 0) return [];
-  return [{ code: 'E_MISSING', detail: `${missing.length} packs are missing or have another size` }];
+  const id = findingId({ code: 'E_MISSING', about: missing.map(({ key }) => key) });
+  if (acknowledgedIn(heads.heads).has(id)) return [];
+  const detail = `${missing.length} packs are missing or have another size`;
+  return [{ id, code: 'E_MISSING', objects: missing.length, detail }];
 }
 
 function archiveSource(source: BackupOrder['sources'][number]): ArchiveSource {
@@ -390,11 +403,6 @@ function ownDevice(
   { at, witness: { ownHead } }: { readonly at: string; readonly witness: Witness },
 ): KnownDevice | undefined {
   return ownHead === null ? undefined : { id, label, number: ownHead.seq, at };
-}
-
-function alarmOf({ code, detail }: Pick<Alarm, 'code' | 'detail'>, since: string): Alarm {
-  const id = sha256Hex(utf8(`${code} ${detail}`)).slice(0, 16);
-  return { id, code, detail, since, params: {}, decisions: [] };
 }
 
 function progressTo({ repository, onProgress }: BackupContext) {

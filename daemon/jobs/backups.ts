@@ -1,7 +1,7 @@
 // The backup as a job of the main thread: who may start one, which one is joined, what it is told, and what is remembered of it. Nothing is
 // remembered of a run before the engine read its head back.
 
-import type { BackupReason, BackupResult, HistoryRun, JobProgress, Notice } from '../../protocol/status.ts';
+import type { Alarm, BackupReason, BackupResult, HistoryRun, JobProgress, Notice } from '../../protocol/status.ts';
 import { copySecret, wipe } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { SignetError, toSignetError } from '../base/errors.ts';
@@ -38,7 +38,7 @@ export interface BackupsOptions {
   readonly log: Log;
   readonly queue: JobQueue;
   readonly past: PastRuns;
-  readonly alarms: Pick<Alarms, 'standing' | 'replace'>;
+  readonly alarms: Pick<Alarms, 'standing' | 'seen' | 'saw' | 'beforeBackup' | 'forget'>;
   readonly deviceId: string;
   readonly settings: () => Settings | undefined;
   /** A restore into its place broke off in the middle: what lies there is no state to be kept. */
@@ -134,7 +134,7 @@ export class Backups {
   /** There is no backup any more. */
   forget(): void {
     this.#sources = new Map();
-    this.#options.alarms.replace([]);
+    this.#options.alarms.forget();
     this.#askedAt = undefined;
   }
 
@@ -170,6 +170,7 @@ export class Backups {
       .filter(id => isDue(id) && state.facts.get(putBackName(id)) !== undefined);
     try {
       await this.#options.around.before(signal);
+      await this.#options.alarms.beforeBackup();
       const packsListedAt = state.facts.get(packsListedName);
       const order: engine.BackupOrder = {
         reason,
@@ -185,6 +186,7 @@ export class Backups {
         memory: await loadMemory(state, stateKey),
         witness: await this.#options.witness(stateKey),
         ...(packsListedAt !== undefined && { packsListedAt }),
+        remembered: this.#options.alarms.seen.snapshots.map(({ id, device }) => ({ id, device })),
       };
       const isPlain = accepted.length === 0 && !settings.sources.some(({ id }) => isHalfRestored(id));
       if (reason === 'change' && sourceIds === undefined && isPlain && this.#mayLookHereAlone(settings)) {
@@ -206,7 +208,7 @@ export class Backups {
         bytes: outcome.bytesUploaded,
         count: outcome.filesNew + outcome.filesChanged,
       });
-      return resultOf(outcome);
+      return resultOf(outcome, this.#options.alarms.standing);
     } catch (thrown) {
       const error = toSignetError(thrown);
       const outcome = error.code === 'E_CANCELLED' ? 'cancelled' : 'failed';
@@ -244,7 +246,7 @@ export class Backups {
    */
   #remember(outcome: engine.BackupOutcome, accepted: readonly string[], putBack: readonly string[] = []): void {
     const at = this.#now();
-    this.#options.alarms.replace(outcome.alarms);
+    this.#options.alarms.saw(outcome);
     this.#options.sawDevices(outcome.devices);
     this.#options.onPlace(true, { snapshots: outcome.snapshots, sizeBytes: outcome.repositoryBytes });
     const known = outcome.sources.map(source => {
@@ -349,10 +351,10 @@ function withoutOwnLosses(outcome: engine.BackupOutcome, putBack: readonly strin
 }
 
 /** What the client is told: not what this machine keeps for itself. */
-function resultOf(outcome: engine.BackupOutcome): BackupResult {
-  const { at, bytesAdded, sources, memory, witness, snapshots, repositoryBytes, packsListedAt, devices, ...result } =
-    outcome;
-  return { type: 'result', ...result };
+function resultOf(outcome: engine.BackupOutcome, alarms: readonly Alarm[]): BackupResult {
+  const { at, bytesAdded, sources, memory, witness, snapshots, repositoryBytes, devices, ...rest } = outcome;
+  const { packsListedAt, packsLooked, findings, seen, missing, ...result } = rest;
+  return { type: 'result', ...result, alarms };
 }
 
 function historyRun({ at, outcome, backup, error }: HistoryEntry): HistoryRun {

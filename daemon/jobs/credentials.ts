@@ -58,6 +58,8 @@ export interface CredentialsOptions {
   /** The app that uploads what lies at a path, if one does. */
   readonly syncAppOf: (path: string) => Promise<string | undefined>;
   readonly randomBytes: (count: number) => Uint8Array;
+  /** Of a vault that its owner decided about: this computer's own counts. */
+  readonly isRefused: (key: string) => boolean;
   readonly session: KeySession;
 }
 
@@ -198,8 +200,24 @@ export class Credentials {
     const lying = await worker.ask(engine.vaults, { remote: session.settings().remote }, { signal });
     return compareVaults(
       vault.known,
-      lying.filter(each => !this.isOwnUnfinished(each)),
+      lying.filter(each => !this.#isDecided(each)),
     );
+  }
+
+  /** This computer's own lock is written again, beside whatever lies there. @returns the remote keys of all others */
+  async putBack(signal: AbortSignal): Promise<readonly string[]> {
+    const { vault, state, engine: worker, session } = this.#options;
+    const bytes = await state.vaultCopy.load();
+    if (vault.known === undefined || bytes === undefined)
+      throw new SignetError('E_NOT_SET_UP', 'no vault is known here');
+    const name = vaultKey(vault.known.sha256);
+    await worker.ask(engine.putVault, { name, bytes }, { signal });
+    const lying = await worker.ask(engine.vaults, { remote: session.settings().remote }, { signal });
+    return lying.map(each => each.name).filter(each => each !== name);
+  }
+
+  #isDecided(candidate: VaultCandidate): boolean {
+    return this.isOwnUnfinished(candidate) || this.#options.isRefused(candidate.name);
   }
 
   /**
@@ -249,7 +267,7 @@ export class Credentials {
     const identity = session.identity(); // it may have been locked while others had their turn
     const { known } = vault;
     await this.settle();
-    const lying = (await worker.ask(engine.vaults, { remote }, { signal })).filter(each => !this.isOwnUnfinished(each));
+    const lying = (await worker.ask(engine.vaults, { remote }, { signal })).filter(each => !this.#isDecided(each));
     // Without a copy of its own, as after joining by recovery key to look only, this computer continues what lies there.
     const findings = known === undefined ? [] : compareVaults(known, lying);
     const changed = findings.find(({ code }) => code === 'E_VAULT_CHANGED');

@@ -4,7 +4,6 @@
 import { ProgressType, RequestType } from 'vscode-jsonrpc/node';
 import type { WireError } from '../../protocol/errors.ts';
 import type {
-  Alarm,
   BackupReason,
   BackupResult,
   FinishResult,
@@ -24,10 +23,12 @@ import type { ArchiveSource, CaptureMemory, FileProgress, ManifestSource, Source
 import { copySecret } from '../base/bytes.ts';
 import { maxConnectionBytes } from '../remotes/connection.ts';
 import type { PlaceFacts } from '../remotes/remote.ts';
+import type { SnapshotId } from '../repository/model.ts';
 import type { SourceSetting, Witness } from '../state/model.ts';
 import type { CopyOccasion, CopyOutcome, HealOutcome } from './copying.ts';
 import type { KnownDevice } from './devices.ts';
 import type { DrillLook } from './drill.ts';
+import type { LookOutcome, SeenSnapshot } from './look.ts';
 import type { RetentionRules } from './retention.ts';
 
 /** What an opened repository tells about itself. */
@@ -69,6 +70,8 @@ export interface BackupOrder {
   readonly witness: Witness;
   /** When all packs were last looked through and found there (RFC 3339); absent for never. */
   readonly packsListedAt?: string;
+  /** Snapshots that this computer saw announced. */
+  readonly remembered: readonly Pick<SeenSnapshot, 'id' | 'device'>[];
 }
 
 /** One step of a job, without what only the main thread knows. */
@@ -80,7 +83,7 @@ export interface EngineProgress
 }
 
 /** What a backup tells its caller, and what the main thread keeps of it. */
-export interface BackupOutcome extends Omit<BackupResult, 'type'> {
+export interface BackupOutcome extends Omit<BackupResult, 'type' | 'alarms'>, LookOutcome {
   /** RFC 3339, of the snapshot. */
   readonly at: string;
   readonly bytesAdded: number;
@@ -93,6 +96,8 @@ export interface BackupOutcome extends Omit<BackupResult, 'type'> {
   readonly snapshots: number;
   readonly repositoryBytes: number;
   readonly packsListedAt?: string;
+  /** Of packs there are findings only where they were looked through. */
+  readonly packsLooked: boolean;
   readonly devices: readonly KnownDevice[];
 }
 
@@ -303,8 +308,23 @@ export const removeSuperseded = request<
   PlaceOrder & { readonly keys: readonly string[]; readonly vault: string },
   { readonly isDone: boolean }
 >('removeSuperseded');
+interface LookOrder {
+  readonly witness: Witness;
+  /** Ids of snapshots that this computer saw announced. */
+  readonly remembered: readonly string[];
+}
 /** What an honest place would not show. */
-export const findings = request<{ readonly witness: Witness }, readonly Pick<Alarm, 'code' | 'detail'>[]>('findings');
+export const look = request<LookOrder, LookOutcome>('look');
+/** Writes a head that carries what its owner decided about, and looks again. */
+export const acknowledge = request<
+  LookOrder & {
+    readonly device: BackupOrder['device'];
+    readonly ids: readonly string[];
+    /** Those of `remembered` that are this computer's own. */
+    readonly known: readonly SnapshotId[];
+  },
+  LookOutcome & { readonly witness: Witness }
+>('acknowledge');
 
 /** Forgets the repository and wipes its keys; the thread is ended afterwards. */
 export const close = request<Nothing, null>('close');

@@ -17,7 +17,7 @@ import { describeSources, listFolder, readRange, statEntry } from '../archive/br
 import { type Comparison, compareTrees } from '../archive/compare.ts';
 import { type RestoreContext, restoreSnapshot } from '../archive/restore.ts';
 import { toHex, wipe } from '../base/bytes.ts';
-import type { Clock } from '../base/clock.ts';
+import { type Clock, rfc3339 } from '../base/clock.ts';
 import { isCode, SignetError, toSignetError } from '../base/errors.ts';
 import type { DatabaseCapture } from '../capture/capture.ts';
 import { claimedBackup } from '../heads/heads.ts';
@@ -42,6 +42,7 @@ import type { EnginePlaces } from './engine-places.ts';
 import { finishRestore } from './finishing.ts';
 import { historyFolders, isVouchedFor, readHistory, resolveSnapshot, type SnapshotHistory } from './history.ts';
 import { snapshotEntry } from './listed-snapshots.ts';
+import { acknowledge, lookAtPlace } from './look.ts';
 import { oneLook } from './one-look.ts';
 import { PlaceRequests, type Session } from './place-requests.ts';
 import { stageOriginal } from './staging.ts';
@@ -216,9 +217,12 @@ class EngineServer {
       this.#mirrors = mirrors.map(spec => ({ spec, open: () => places.remote(spec) }));
       return null;
     });
-    this.#answer(engine.findings, async ({ witness }, signal) => {
-      const { findings } = await readHistory({ ...this.#opened(), witness, signal });
-      return findings.map(({ code, detail }) => ({ code, detail }));
+    this.#answer(engine.look, (order, signal) => lookAtPlace({ ...this.#opened(), ...order, signal }));
+    this.#answer(engine.acknowledge, async (order, signal) => {
+      const { clock, randomBytes } = this.#options;
+      const time = rfc3339(clock.now());
+      const context = { ...this.#opened(), ...order, time, randomBytes, signal };
+      return this.#asJob('attended', () => acknowledge(context));
     });
     this.#answer(engine.others, async ({ device }, signal) => {
       const { heads, snapshots } = await readHistory({ ...this.#opened(), signal });

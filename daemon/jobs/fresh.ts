@@ -242,6 +242,7 @@ export class Fresh {
       sources: settings.sources.map(source => ({ ...source, captureNow: true, lossAccepted: false })),
       memory: null,
       witness,
+      remembered: [],
     };
     const outcome = await worker.ask(engine.backup, backup, { signal, onProgress });
     refuseGaps(outcome, settings);
@@ -292,9 +293,9 @@ export class Fresh {
 }
 
 /** What the old backup has and the new one would lack must not be left behind unnoticed. */
-function refuseGaps({ snapshot, sources, filesUnreadable, alarms }: engine.BackupOutcome, settings: Settings): void {
-  const [alarm] = alarms;
-  if (alarm !== undefined) throw new SignetError(alarm.code, `the first backup: ${alarm.detail}`);
+function refuseGaps({ snapshot, sources, filesUnreadable, findings }: engine.BackupOutcome, settings: Settings): void {
+  const [found] = findings;
+  if (found !== undefined) throw new SignetError(found.code, `the first backup: ${found.detail}`);
   if (settings.sources.length > 0 && snapshot === undefined) {
     throw new SignetError('E_SOURCE_UNREADABLE', 'the first backup holds nothing');
   }

@@ -30,7 +30,7 @@ export interface SnapshotHistory {
 
 /**
  * Heads are listed before snapshots, against the order in which they are written: a backup of another device that ends in between then
- * looks unannounced, never withheld.
+ * looks unannounced, never withheld. Forgetting goes the other way round, so what is missing is looked at once more before it is said.
  *
  * @param context.witness what this machine remembers; without it only contradictions inside the place are found
  * @param context.shown what the place showed when it was looked at as a whole; without it that is done here
@@ -45,8 +45,14 @@ export async function readHistory(context: {
   readonly copies?: Copies | undefined;
   readonly signal: AbortSignal;
 }): Promise<SnapshotHistory> {
+  const found = await readOnce(context);
+  if (!found.findings.some(({ code }) => code === 'E_WITHHELD' || code === 'E_ROLLBACK')) return found;
+  return readOnce({ ...context, shown: undefined });
+}
+
+async function readOnce(context: Parameters<typeof readHistory>[0]): Promise<SnapshotHistory> {
   const { remote, repository, witness, copies, signal } = context;
-  const { shown = oneLook(remote, historyFolders, { signal }) } = context;
+  const shown = context.shown ?? oneLook(remote, historyFolders, { signal });
   const headsKey = { key: context.headsKey, repositoryId: repository.id };
   const heads = await readHeads({ ...headsKey, remote, shown, copies, signal });
   const stored = await repository.snapshots({ shown, signal });

@@ -3,6 +3,7 @@
 
 import { basename, resolve } from 'node:path';
 import type {
+  Alarm,
   BackupReason,
   BackupResult,
   FinishResult,
@@ -17,13 +18,17 @@ import type {
 import { stagingOf } from '../archive/restore.ts';
 import { toHex, wipe } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
-import { SignetError, toSignetError } from '../base/errors.ts';
+import { isCode, SignetError, toSignetError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
+import { findingId } from '../heads/heads.ts';
 import type { OpenFilesProbe, PowerState } from '../platform/platform.ts';
+import type { Remote } from '../remotes/remote.ts';
 import type { Home, Settings, Witness } from '../state/model.ts';
 import type { State } from '../state/state.ts';
 import type { VaultIdentity } from '../vault/model.ts';
-import { Alarms } from './alarms.ts';
+import { vaultKey } from '../vault/vault.ts';
+import { Acknowledging } from './acknowledging.ts';
+import { Alarms, type AlarmsOptions } from './alarms.ts';
 import type { AroundBackups } from './around.ts';
 import { AutomaticBackups, type StartWatching } from './automatic.ts';
 import { Backups } from './backups.ts';
@@ -45,7 +50,8 @@ import { Originals } from './originals.ts';
 import { backupNotices } from './overdue.ts';
 import { passwordProved, passwordReminder } from './password-reminder.ts';
 import { PastRuns } from './past-runs.ts';
-import { checkFolders, physical, remoteLabel } from './places.ts';
+import { checkFolders, folderOfRemote, physical, remoteLabel } from './places.ts';
+import { namesIn, type PlaceNames } from './presence.ts';
 import { loadWitness } from './recall.ts';
 import { Remembered } from './remembered.ts';
 import { RestoreRecords } from './restore-records.ts';
@@ -88,13 +94,17 @@ export interface JobsOptions
   readonly power: () => Promise<PowerState>;
   readonly onStatus: (status: Status) => void;
   readonly around: Pick<AroundBackups, 'before' | 'after' | 'end'>;
+  /** A place in a folder, to list what lies there without a key. */
+  readonly openFolder: (path: string) => Pick<Remote, 'get' | 'list'>;
   /** Whether a program uses files below a folder. */
   readonly openFiles: OpenFilesProbe;
 }
 
 export class Jobs {
   /** What an honest place would not show. */
-  readonly alarms = new Alarms();
+  readonly alarms: Alarms;
+  /** What is said to them. */
+  readonly acknowledging: Acknowledging;
   /** Passwords in use. */
   readonly credentials: Credentials;
   readonly fresh: Fresh;
@@ -147,6 +157,19 @@ export class Jobs {
     const options = { ...given, engine: this.clouds.engine };
     this.#options = options;
     this.#deviceId = options.state.device(options.machineId).id;
+    this.alarms = new Alarms({
+      ...options,
+      self: this.#deviceId,
+      place: () => {
+        const { remote, syncedBy } = this.#settings.orDefault;
+        return { place: remote === null ? '' : remoteLabel(remote), isSynced: syncedBy !== null };
+      },
+      names: () => this.#namesThere(),
+      look: () => this.#lookWithKey(),
+      ownLock: () => options.vault.known && vaultKey(options.vault.known.sha256),
+      isBusy: () => this.#queue.progress !== null,
+      onChanged: () => this.#changed(),
+    });
     this.#restores = new RestoreRecords(options.state.restores);
     this.#past = new PastRuns(options.state.history);
     this.#remembered = new Remembered({ ...options, onChanged: () => this.#changed() });
@@ -162,6 +185,7 @@ export class Jobs {
         await this.credentials.settle();
         await this.fresh.sweep();
         this.#automatic.unlocked();
+        void this.alarms.look({ isForced: true });
         void this.mirrors.follow(false);
       },
       beforeSecret: () => this.fresh.resume(),
@@ -233,7 +257,14 @@ export class Jobs {
       openElsewhere: (...order: Parameters<Unlocking['openElsewhere']>) => this.#unlocking.openElsewhere(...order),
       isUnlocked: () => this.#unlocking.isUnlocked,
     };
-    this.credentials = new Credentials({ ...options, session });
+    this.credentials = new Credentials({ ...options, isRefused: key => this.alarms.isRefused(key), session });
+    this.acknowledging = new Acknowledging({
+      ...options,
+      alarms: this.alarms,
+      credentials: this.credentials,
+      deviceId: this.#deviceId,
+      session,
+    });
     this.fresh = new Fresh({ ...options, deviceId: this.#deviceId, session });
     this.moving = new Moving({ ...options, session });
     const standing = {
@@ -283,6 +314,8 @@ export class Jobs {
     await jobs.originals.look();
     jobs.#unlocking.start();
     void jobs.#lookForSyncApp();
+    jobs.alarms.start();
+    void jobs.#unlocking.settled().then(() => jobs.alarms.look());
     return jobs;
   }
 
@@ -354,10 +387,55 @@ export class Jobs {
     return this.#unlocking.settled();
   }
 
-  /** As `status`, after a look whether the place of the copies answers. */
+  /** Which backup lies in the place that was opened just now, to compare with later. Never rejects, and nobody waits for it. */
+  async #noteOpened(): Promise<void> {
+    try {
+      this.alarms.opened(await this.#namesThere());
+    } catch (error) {
+      this.#options.log.warn('the place was opened and not looked at', { code: toSignetError(error).code });
+    }
+  }
+
+  /** What a place without a key shows by its names: a folder does. */
+  async #namesThere(): Promise<PlaceNames | undefined> {
+    const { remote } = this.#settings.orDefault;
+    const folder = remote === null ? undefined : folderOfRemote(remote);
+    return folder === undefined ? undefined : namesIn(this.#options.openFolder(folder));
+  }
+
+  async #lookWithKey(): ReturnType<AlarmsOptions['look']> {
+    if (!this.#unlocking.isUnlocked) return undefined;
+    const witness = await this.#witness(this.#assertUnlocked());
+    const remembered = this.alarms.seen.snapshots.map(({ id }) => id);
+    const looked = await this.#options.engine.ask(engine.look, { witness, remembered });
+    const found = await this.credentials.findings(new AbortController().signal);
+    // A damaged file beside a whole one opens nothing: that is for verify to tell.
+    const lock = found.filter(({ code }) => code !== 'E_VAULT_CORRUPT');
+    return {
+      ...looked,
+      lock: lock.map(each => ({ ...each, id: findingId({ code: each.code, about: [each.detail] }) })),
+    };
+  }
+
+  /** As `status`, after a look whether everything is there, as far as that costs nothing. */
+  async looked(): Promise<Status> {
+    if (this.#isSetUp) await this.alarms.lookPatiently();
+    return this.status();
+  }
+
+  /** The alarms that stand, after a look as `check` does. */
+  async checkedAlarms(): Promise<readonly Alarm[]> {
+    this.#remote();
+    await this.#unlocking.settled();
+    await this.alarms.lookPatiently({ isForced: true });
+    return this.alarms.standing;
+  }
+
+  /** As `status`, after a look whether the place of the copies answers and shows what it must. */
   async check(): Promise<Status> {
     if (this.#isSetUp) {
       await this.#lookForPlace();
+      await this.alarms.lookPatiently({ isForced: true });
       await this.#unlocking.rest();
     }
     return this.status();
@@ -437,10 +515,16 @@ export class Jobs {
     const { snapshots, sizeBytes, devices } = await this.#options.engine.ask(engine.measure, { devices: isNew });
     if (devices !== undefined) this.#remembered.sawDevices(devices);
     this.#repository = { id: opened.repositoryId, snapshots, sizeBytes };
+    void this.#noteOpened();
   }
 
-  unlock(secrets: GivenSecrets): Promise<void> {
-    return this.#unlocking.unlock(secrets);
+  async unlock(secrets: GivenSecrets): Promise<void> {
+    try {
+      await this.#unlocking.unlock(secrets);
+    } catch (error) {
+      if (isCode(error, 'E_REPO_MISMATCH')) this.alarms.sawAnotherBackup();
+      throw error;
+    }
   }
 
   /** Called in the turn of a job, after the vault was replaced. That something of it cannot be kept is no failure of the change. */
@@ -520,14 +604,16 @@ export class Jobs {
     this.deleting.assertNotBegun();
     const result = await this.#backups.run(reason, sourceIds, call);
     void this.mirrors.follow(result.snapshot !== undefined);
-    return result;
+    await this.alarms.lookPatiently();
+    return { ...result, alarms: this.alarms.standing };
   }
 
   /** What this machine saw last of the open repository; a new memory begins now where there is none. */
   async #witness(stateKey: Uint8Array): Promise<Witness> {
     const { vault, state, clock } = this.#options;
     const machine = { device: this.#deviceId, identity: this.#identity, vault: vault.known, now: clock.now() };
-    return loadWitness(state, stateKey, machine);
+    const onForged = (): void => this.alarms.sawForgedMemory();
+    return this.alarms.witnessed(await loadWitness(state, stateKey, { ...machine, onForged }));
   }
 
   /** Of the open repository. @throws E_VAULT_LOCKED */
@@ -632,6 +718,7 @@ export class Jobs {
 
   /** Ends watching and jobs; what a job had uploaded is kept and need not be sent again. */
   async stop(): Promise<void> {
+    this.alarms.stop();
     await this.#automatic.stop();
     this.#options.around.end();
     await this.#unlocking.close();

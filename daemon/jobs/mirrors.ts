@@ -219,7 +219,7 @@ export class Mirrors {
     if (keys.length === 0 || session.alarms().length > 0) return;
     const witness = await session.witness();
     if (witness.vaultSha256 === null || (await session.lockFindings(signal)).length > 0) return;
-    if ((await worker.ask(engine.findings, { witness }, { signal })).length > 0) return;
+    if ((await worker.ask(engine.look, { witness, remembered: [] }, { signal })).findings.length > 0) return;
     const order = { remote: mirror, keys, vault: vaultKey(witness.vaultSha256) };
     const { isDone } = await worker.ask(engine.removeSuperseded, order, { signal });
     if (isDone) noteTidied(state.facts, mirror, keys);

@@ -94,8 +94,8 @@ export class Moving {
         await this.#switchTo(to);
       });
       log.info('a copy took the place of the lost one', {});
-      const found = await worker.ask(engine.findings, { witness: await session.witness() });
-      const problems = found.map(each => ({ ...each, key: 'signet/heads' }));
+      const { findings } = await worker.ask(engine.look, { witness: await session.witness(), remembered: [] });
+      const problems = findings.map(each => ({ ...each, key: 'signet/heads' }));
       return { ...copyResult({ objects: 0, bytes: 0, healed: 0, problems }), left: null };
     });
   }

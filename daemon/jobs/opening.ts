@@ -7,7 +7,7 @@ import { wipe } from '../base/bytes.ts';
 import { isCode, SignetError, toSignetError } from '../base/errors.ts';
 import type { State } from '../state/state.ts';
 import type { OpenedVault, VaultCandidate, VaultIdentity } from '../vault/model.ts';
-import type { Vault } from '../vault/vault.ts';
+import { type Vault, vaultKey } from '../vault/vault.ts';
 import { isCloud } from './clouds.ts';
 import type { Engine } from './engine.ts';
 import * as engine from './engine-messages.ts';
@@ -87,6 +87,24 @@ export async function followRenewal(
     throw isCode(wrong, 'E_WRONG_SECRET') ? failed : wrong;
   });
   await takeOver(found, place);
+}
+
+/**
+ * A newer vault of this very backup, made on another device, takes the place of this computer's copy.
+ *
+ * @throws E_WRONG_SECRET when these secrets do not open it · E_VAULT_CHANGED when there is none of this backup
+ */
+export async function takeOverNewer(secrets: GivenSecrets, place: KnownPlace): Promise<void> {
+  const { vault } = place;
+  const lying = await lyingVaults(place);
+  const { newer } = vault.relatives(lying);
+  if (newer.length === 0) {
+    const own = vaultKey(vault.known?.sha256 ?? '');
+    if (lying.some(({ name }) => name === own)) return; // the password was proved with it just now
+    throw new SignetError('E_VAULT_CHANGED', 'what replaced the vault was not made from it');
+  }
+  const phone = secrets.phone === undefined ? await vault.presentPhone() : phoneText(secrets.phone);
+  await takeOver(await vault.openRemote(newer, needed(secrets.password, 'password'), phone), place);
 }
 
 async function takeOver(found: OpenedVault, { vault, facts, engine: worker, remote }: KnownPlace): Promise<void> {

@@ -34,6 +34,8 @@ export interface KnownHere {
   readonly vault: Vault['known'];
   readonly device: string;
   readonly now: number;
+  /** There is a memory, and it was not written with the key of this backup. */
+  readonly onForged: () => void;
 }
 
 /**
@@ -43,10 +45,11 @@ export interface KnownHere {
 export async function loadWitness(
   state: State,
   stateKey: Uint8Array,
-  { identity, vault, device, now }: KnownHere,
+  { identity, vault, device, now, onForged }: KnownHere,
 ): Promise<Witness> {
   const present = { vaultSha256: vault?.sha256 ?? null, vaultGeneration: vault?.generation ?? 0 };
   const known = await state.loadWitness(stateKey);
+  if (known === 'forged') onForged();
   const isOther = known === 'absent' || known === 'forged' || known.repositoryId !== identity.repositoryId;
   if (isOther || known.device !== device) {
     return { v: 1, since: new Date(now).toISOString(), ...identity, ...present, device, ownHead: null, seen: {} };

@@ -44,9 +44,9 @@ for (const [what, tamper] of [
       const session = await place.open();
       t.deepEqual((await session.restore()).tree, new Map([...place.files].filter(([path]) => path !== '/d.txt')));
       t.true((await session.verify()).problems.some(({ code }) => code === 'E_WITHHELD'));
-      const { snapshot, alarms } = await session.backUp();
+      const { snapshot, findings: told } = await session.backUp();
       t.truthy(snapshot);
-      t.deepEqual(codesOf(alarms), ['E_WITHHELD']);
+      t.deepEqual(codesOf(told), ['E_WITHHELD']);
       t.deepEqual((await session.restore()).tree, place.files);
       const { findings } = await session.history();
       t.deepEqual(codesOf(findings), ['E_WITHHELD'], 'the gap stays recorded after the next head');
@@ -72,8 +72,8 @@ row(
     const { tree } = await session.restore();
     t.deepEqual([tree.has('/a.txt'), tree.has('/d.txt'), tree.has('/inner/c.txt')], [true, false, false]);
     t.deepEqual(codesOf((await session.verify()).problems), ['E_ROLLBACK']);
-    const { alarms, snapshot } = await session.backUp();
-    t.deepEqual([codesOf(alarms), snapshot !== undefined], [['E_ROLLBACK'], true]);
+    const { findings, snapshot } = await session.backUp();
+    t.deepEqual([codesOf(findings), snapshot !== undefined], [['E_ROLLBACK'], true]);
     t.deepEqual((await session.restore()).tree, place.files);
     await session.close();
     // The cloud gives in: what it had hidden does not fit what followed, or is welcome; nothing of it was forgotten.
@@ -98,8 +98,8 @@ row(17, 'the whole place as it was before the newest backup: rolled back', async
   setBack();
   const again = await place.open();
   t.deepEqual(codesOf((await again.history()).findings), ['E_ROLLBACK']);
-  const { alarms, snapshot } = await again.backUp();
-  t.deepEqual([codesOf(alarms), snapshot !== undefined], [['E_ROLLBACK'], true]);
+  const { findings, snapshot } = await again.backUp();
+  t.deepEqual([codesOf(findings), snapshot !== undefined], [['E_ROLLBACK'], true]);
   t.deepEqual((await again.restore()).tree, treeOf(place.source));
   await again.close();
   t.deepEqual(removedBesideOwnLocks(place.remote), []);
@@ -150,7 +150,7 @@ row(
     t.deepEqual((await session.restore(last)).tree, place.files, 'who names it may still have it');
     writeFileSync(join(place.source, 'later.txt'), 'later');
     const outcome = await session.backUp();
-    t.deepEqual([outcome.snapshot !== undefined, outcome.alarms.length], [true, 0]);
+    t.deepEqual([outcome.snapshot !== undefined, outcome.findings.length], [true, 0]);
     t.is((await session.history()).snapshots[0]?.id, outcome.snapshot as SnapshotId);
     await session.close();
     t.deepEqual(removedBesideOwnLocks(place.remote), []);
@@ -186,8 +186,8 @@ row(19, 'two devices that are shown different histories: both are told of the fo
     t.deepEqual(codesOf((await session.history()).findings), ['E_FORK'], device ?? 'the first');
     t.deepEqual(codesOf((await session.verify()).problems), ['E_FORK']);
     writeFiles(place.source, { [`after-${device ?? 'first'}.txt`]: 'after' });
-    const { alarms, snapshot } = await session.backUp();
-    t.deepEqual([codesOf(alarms), snapshot !== undefined], [['E_FORK'], true], 'and goes on backing up');
+    const { findings, snapshot } = await session.backUp();
+    t.deepEqual([codesOf(findings), snapshot !== undefined], [['E_FORK'], true], 'and goes on backing up');
     await session.close();
   }
   t.deepEqual(removedBesideOwnLocks(place.remote), []);

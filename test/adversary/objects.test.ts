@@ -322,10 +322,10 @@ for (const [what, tamper, isNamed] of [
     t.deepEqual((await session.restore()).tree, new Map([...place.files].filter(([path]) => path !== '/d.txt')));
     const { problems } = await session.verify();
     t.deepEqual([...new Set(problems.map(({ code }) => code))].sort(), ['E_WITHHELD', isNamed].sort());
-    const { snapshot, alarms } = await session.backUp();
+    const { snapshot, findings } = await session.backUp();
     t.truthy(snapshot);
     t.deepEqual(
-      alarms.map(({ code }) => code),
+      findings.map(({ code }) => code),
       ['E_WITHHELD'],
     );
     t.deepEqual((await session.restore()).tree, place.files);
@@ -347,8 +347,8 @@ row(
     const { tree } = await session.restore(before);
     t.deepEqual(tree, new Map([...place.files].filter(([path]) => path !== '/d.txt')));
     t.true((await session.verify()).problems.some(({ object, code }) => object === key && code === 'E_OBJECT_AUTH'));
-    const { snapshot, alarms } = await session.backUp();
-    t.deepEqual([snapshot !== undefined, alarms.length], [true, 0]);
+    const { snapshot, findings } = await session.backUp();
+    t.deepEqual([snapshot !== undefined, findings.length], [true, 0]);
     t.deepEqual((await session.restore()).tree, place.files);
     t.is((await newestFirst(session)).length, 4);
     await session.close();

@@ -103,7 +103,7 @@ export async function engineKit(
       await clock.advance(60_000);
       const sources = [{ id: sourceId, profile: 'generic', label: 'chats', root: source, captureNow: true }];
       const known = packsListedAt === undefined ? {} : { packsListedAt };
-      const order = { reason: 'user', device, sources, memory: null, witness, ...known } as const;
+      const order = { reason: 'user', device, sources, memory: null, witness, remembered: [], ...known } as const;
       const outcome = await connection.sendRequest(engine.backup, order);
       ({ witness, packsListedAt } = outcome);
       return outcome;

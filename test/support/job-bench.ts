@@ -58,6 +58,7 @@ export async function jobBench(t: ExecutionContext): Promise<JobBench> {
     startDatabaseCapture({ stagingFolder: join(folder, 'staging'), nodePath: process.execPath });
   /** What each computer remembers. */
   const witnesses = new Map<string, Witness>();
+  const remembered = new Map<string, BackupOutcome['seen']['snapshots']>();
   let isNew = true;
   let restores = 0;
 
@@ -82,6 +83,7 @@ export async function jobBench(t: ExecutionContext): Promise<JobBench> {
             device,
             sources: [{ id: sourceId, profile: 'generic', label: 'chats', root: source, captureNow: true }],
             memory: null,
+            remembered: remembered.get(id) ?? [],
             witness: witnesses.get(id) ?? {
               v: 1,
               since: '2026-11-23T09:00:00Z',
@@ -93,6 +95,7 @@ export async function jobBench(t: ExecutionContext): Promise<JobBench> {
           } satisfies Parameters<typeof runBackup>[0]['order'];
           const outcome = await runBackup({ ...context, order, clock: place.clock, startCapture });
           witnesses.set(id, outcome.witness);
+          remembered.set(id, outcome.seen.snapshots);
           return outcome;
         },
         verify: () => runVerify({ ...context, witness: witnesses.get(id), readDataPercent: 100 }),

@@ -197,6 +197,7 @@ export async function startMachine(
     syncedFolders: async () => [],
     syncAppOf: async path => (path.startsWith(join(folder, 'synced')) ? 'Dropbox' : undefined),
     power: async () => ({ onBattery: undefined, isMetered: undefined }),
+    openFolder: createFolderRemote,
     openFiles,
     around: { before: async () => undefined, after: async () => undefined, end: () => undefined },
     engine,

@@ -148,7 +148,7 @@ export async function judge(t: ExecutionContext, place: Scene, expected: Expecta
   const later = unchanged(place.source);
   const outcome = await session.backUp();
   t.truthy(outcome.snapshot, 'backups go on');
-  t.deepEqual(outcome.alarms.map(({ code }) => code).sort(), [...(expected.alarms ?? [])].sort());
+  t.deepEqual(outcome.findings.map(({ code }) => code).sort(), [...(expected.alarms ?? [])].sort());
   const after = await session.restore(outcome.snapshot);
   t.true(after.tree.has('/later.txt'));
   if (expected.repaired) t.deepEqual(after.tree, treeOf(place.source));

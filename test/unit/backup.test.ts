@@ -29,7 +29,7 @@ test('a snapshot that a crash left without a head gets one from the next backup,
   const { snapshot } = await session.restore();
   remote.objects.delete(`snapshots/${snapshot}`);
   t.deepEqual(
-    (await session.backUp()).alarms.map(each => each.code),
+    (await session.backUp()).findings.map(each => each.code),
     ['E_WITHHELD'],
   );
   await session.close();

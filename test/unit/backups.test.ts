@@ -3,7 +3,6 @@
 import test, { type ExecutionContext } from 'ava';
 import type { RequestType } from 'vscode-jsonrpc/node';
 import { SignetError } from '../../daemon/base/errors.ts';
-import { Alarms } from '../../daemon/jobs/alarms.ts';
 import { acceptedName, Backups, putBackName } from '../../daemon/jobs/backups.ts';
 import type { Engine } from '../../daemon/jobs/engine.ts';
 import type * as engine from '../../daemon/jobs/engine-messages.ts';
@@ -71,7 +70,13 @@ async function kit(t: ExecutionContext): Promise<Kit> {
       log: { info: () => undefined, warn: () => undefined, error: () => undefined },
       queue: new JobQueue(clock, () => undefined),
       past: new PastRuns(state.history),
-      alarms: new Alarms(),
+      alarms: {
+        standing: [],
+        seen: { heads: [], snapshots: [] },
+        saw: () => undefined,
+        beforeBackup: async () => undefined,
+        forget: () => undefined,
+      },
       around: { before: async () => undefined, after: async () => undefined },
       deviceId: 'aa',
       settings: () => settings,
@@ -119,7 +124,10 @@ function outcomeOf(order: engine.BackupOrder, found: Found): engine.BackupOutcom
     witness: order.witness,
     snapshots: 1,
     repositoryBytes: 1,
-    alarms: [],
+    findings: [],
+    seen: { heads: [], snapshots: [] },
+    missing: [],
+    packsLooked: true,
     devices: [],
   };
 }

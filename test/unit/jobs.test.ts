@@ -8,6 +8,7 @@ import { isCode, SignetError } from '../../daemon/base/errors.ts';
 import { Engine } from '../../daemon/jobs/engine.ts';
 import * as engine from '../../daemon/jobs/engine-messages.ts';
 import { Jobs } from '../../daemon/jobs/jobs.ts';
+import { createFolderRemote } from '../../daemon/remotes/folder.ts';
 import type { SourceSetting } from '../../daemon/state/model.ts';
 import { defaultSettings, openState, type State } from '../../daemon/state/state.ts';
 import { openVaultState } from '../../daemon/vault/vault.ts';
@@ -106,6 +107,7 @@ async function kit(t: ExecutionContext, answers: Answers, isSetUp = true): Promi
     syncedFolders: async () => [],
     syncAppOf: async () => undefined,
     startWatching: async () => ({ settling: () => undefined, close: async () => undefined }),
+    openFolder: createFolderRemote,
     openFiles: async () => false,
     power: async () => ({ onBattery: undefined, isMetered: undefined }),
     randomBytes: count => new Uint8Array(count).fill(1),
@@ -143,7 +145,10 @@ function outcomeOf(order: engine.BackupOrder, changes: Partial<engine.BackupOutc
     witness: { ...order.witness, ownHead: { seq: 7, sha256: 'ab'.repeat(32) } },
     snapshots: 1,
     repositoryBytes: 1,
-    alarms: [],
+    findings: [],
+    seen: { heads: [], snapshots: [] },
+    missing: [],
+    packsLooked: true,
     devices: [],
     ...changes,
   };

@@ -9,6 +9,7 @@ import { SignetError } from '../../daemon/base/errors.ts';
 import type { Engine } from '../../daemon/jobs/engine.ts';
 import { Jobs } from '../../daemon/jobs/jobs.ts';
 import { LoginMarker } from '../../daemon/platform/platform.ts';
+import { createFolderRemote } from '../../daemon/remotes/folder.ts';
 import type { Settings } from '../../daemon/state/model.ts';
 import { defaultSettings, openState } from '../../daemon/state/state.ts';
 import { openVaultState } from '../../daemon/vault/vault.ts';
@@ -92,6 +93,7 @@ async function start(t: ExecutionContext, on: Computer, login = 'boot 1'): Promi
       throw new Error('no source is made here');
     },
     startWatching: async () => ({ settling: () => undefined, close: async () => undefined }),
+    openFolder: createFolderRemote,
     openFiles: async () => false,
     power: async () => ({ onBattery: undefined, isMetered: undefined }),
     around: { before: async () => undefined, after: async () => undefined, end: () => undefined },
