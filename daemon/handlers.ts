@@ -57,6 +57,10 @@ export function handlersOf({ jobs, vault, clock, pid, stop, ...asGiven }: Handle
     undoRestore: ({ id }, call) => jobs.originals.undo(id, call),
     finishRestore: ({ folder }, call) => jobs.finishRestore(folder, call),
     verify: ({ readDataPercent }, call) => jobs.verify(readDataPercent ?? 0, call),
+    showAlarms: async () => ({ alarms: await jobs.checkedAlarms() }),
+    acknowledgeAlarm: async (decision, call) => ({
+      alarms: await jobs.acknowledging.decide(decision, given(call.secrets), call),
+    }),
     unlock: async (_, { secrets }) => {
       await jobs.unlock(given(secrets));
       return {};

@@ -2,9 +2,9 @@
 // and editor. What is said is that of WORDS: the place of the copies is "the cloud", and everything begins with the chats being safe.
 
 import { wordsFor } from './error-words.ts';
-import { ago, capital, type Locale, plural, say, size } from './formats.ts';
+import { ago, capital, type Locale, moment, plural, say, size } from './formats.ts';
 import { placeNamed } from './place-words.ts';
-import type { Alarm, AlarmDecision } from './status.ts';
+import type { Alarm, AlarmDecision, NewestBackup } from './status.ts';
 
 /** Whole sentences each. */
 export interface AlarmWords {
@@ -28,6 +28,12 @@ export function alarmSentence(alarm: Pick<Alarm, 'code' | 'params'>, locale: Loc
       : say(locale, 'A part of the backup is damaged in the cloud.');
   }
   return wordsFor({ code, params }, undefined, locale).message;
+}
+
+/** On joining: what whoever has a recovery sheet compares. */
+export function newestWords({ number, device, at }: NewestBackup, locale: Locale = {}): string {
+  const newest = { number, device, date: moment(at, locale) };
+  return `${say(locale, 'Newest backup: number {number}, from {device}, {date}.', newest)} ${say(locale, 'Is there a higher number on your recovery sheet? Then the cloud is showing an old copy: do not restore from it, and look in its trash.')}`;
 }
 
 /** Said with every alarm. */
@@ -119,7 +125,7 @@ function explained(alarm: Alarm, place: string, now: number, locale: Locale): Om
   switch (alarm.code) {
     case 'E_ROLLBACK':
     case 'E_WITHHELD': {
-      const days = alarm.params['days'];
+      const days = alarm.params['at'];
       const what = {
         place,
         days: typeof days === 'string' ? ago(days, now, { ...locale, bare: true }) : '',

@@ -154,8 +154,10 @@ export function desktopNotice(
 }
 
 /** As `desktopNotice`, for an alarm. */
-export function desktopAlarm({ code }: Pick<Alarm, 'code'>, locale: Locale = {}): string {
-  const { message } = wordsFor({ code, params: {} }, undefined, locale);
+export function desktopAlarm({ code, params }: Pick<Alarm, 'code' | 'params'>, locale: Locale = {}): string {
+  const { count, what } = params; // no names of computers and places
+  const plain = { ...(count !== undefined && { count }), ...(what !== undefined && { what }) };
+  const { message } = wordsFor({ code, params: plain }, undefined, locale);
   return `${message} ${say(locale, 'Your chats on this computer are safe. Open Signet to see what to do.')}`;
 }
 

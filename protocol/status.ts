@@ -194,7 +194,7 @@ export interface Alarm {
   readonly since: string;
   /** Technical, for the log and for details. */
   readonly detail: string;
-  /** For the words: counts and labels, as `count` (backups, packs), `device` (its label), `place`, `number` and `found` (of backups), `files`, `bytes`. */
+  /** For the words: counts and labels, as `count` (backups, packs), `device` (its label), `place`, `number` and `found` (of backups), `at` (RFC 3339, of the newest one), `what` ('lock'), `bytes`. */
   readonly params: ErrorParams;
   /** The backups it is about, as far as this computer knows them, newest first; at most 20. */
   readonly backups?: readonly AlarmBackup[];

@@ -128,7 +128,8 @@ export function askedAgainWords(status: Status, now: number, locale: Locale = {}
 
 function alarmWords(alarm: Alarm, status: Status, now: number, locale: Locale): StateWords {
   const place = status.remote?.label;
-  const { message, advice } = wordsFor({ code: alarm.code, params: place === undefined ? {} : { place } }, now, locale);
+  const params = { ...alarm.params, ...(place !== undefined && { place }) };
+  const { message, advice } = wordsFor({ code: alarm.code, params }, now, locale);
   return {
     state: 'alarm',
     sentence: withoutStop(message),

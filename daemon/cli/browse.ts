@@ -29,11 +29,15 @@ export function listWords(entries: readonly SnapshotEntry[]): string {
     count(entry.files),
     size(entry.sizeBytes),
     `+${size(entry.bytesAdded)}`,
-    [newMessagesWords(entry), entry.announced ? '' : 'not announced by any device']
-      .filter(text => text !== '')
-      .join(', '),
+    [newMessagesWords(entry), standingWords(entry)].filter(text => text !== '').join(', '),
   ]);
   return table([['ID', 'No.', 'Made', 'Device', 'Files', 'Size', 'Added', ''], ...rows], [1, 4, 5, 6]);
+}
+
+function standingWords({ announced, standing }: SnapshotEntry): string {
+  if (standing === 'foreign') return 'reported by none of your devices: restored only when named';
+  if (standing === 'replayed') return 'was forgotten and came back: restored only when named';
+  return announced ? '' : 'not announced by any device';
 }
 
 async function show(named: string, options: CommonOptions): Promise<void> {

@@ -28,6 +28,9 @@ const choiceOptions = () => [
   ),
 ];
 
+/** Of which the alarm says which it may be. */
+const alarmDecisions = ['given-up', 'restored-image', 'adopt', 'changed-elsewhere', 'put-back'] as const;
+
 const program = new Command('signet')
   .description('End-to-end encrypted backup of the chats on this computer, to a cloud that cannot read them.')
   .version(productVersion, '--version', 'print the version')
@@ -106,6 +109,16 @@ command('undo [id]', 'take back the newest restore with --original, or the one w
 command('finish-restore <dir>', 'merge databases that restic restored apart from their logs').action(
   async (folder, options) => (await import('./restore.ts')).finishRestore(folder, options),
 );
+
+const alarms = program.command('alarms').description('what an honest cloud would not show');
+command('show', 'show what stands, what it means and what can be done; exit 17 while an alarm stands', alarms).action(
+  async options => (await import('./alarms.ts')).show(options),
+);
+const acknowledge = command('acknowledge [id]', 'decide about an alarm, with the password', alarms).addOption(
+  new Option('--decision <decision>', 'what happened; needed where there are several').choices(alarmDecisions),
+);
+for (const option of secretOptions()) acknowledge.addOption(option);
+acknowledge.action(async (id, options) => (await import('./alarms.ts')).acknowledge(id, options));
 
 const unlock = command('unlock', 'open the backup with the password');
 for (const option of secretOptions()) unlock.addOption(option);

@@ -2,6 +2,7 @@
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { newestWords } from '../../protocol/alarm-words.ts';
 import { onlyHereWords } from '../../protocol/choice-words.ts';
 import { PeerError } from '../../protocol/errors.ts';
 import { counted } from '../../protocol/formats.ts';
@@ -85,15 +86,17 @@ export async function setup(options: SetupOptions): Promise<void> {
         opened === undefined ? undefined : Buffer.from(opened.get('recoveryKey') ?? []).toString('latin1');
       opened?.wipe();
       if (options.json) {
-        const { repositoryId, joined, snapshots } = answer;
+        const { repositoryId, joined, snapshots, newest } = answer;
         const keys = {
           ...(recoveryKey === undefined ? {} : { recoveryKey }),
           ...(suggested === undefined ? {} : { password: suggested }),
         };
-        return printJson({ repositoryId, ...keys, joined, snapshots });
+        return printJson({ repositoryId, ...keys, joined, snapshots, ...(newest !== undefined && { newest }) });
       }
-      if (answer.joined) note(`Joined. ${counted(answer.snapshots, 'backup is', 'backups are')} there.`);
-      else note('Your backup is set up.');
+      if (answer.joined) {
+        note(`Joined. ${counted(answer.snapshots, 'backup is', 'backups are')} there.`);
+        if (answer.newest !== undefined) note(harmless(newestWords(answer.newest)));
+      } else note('Your backup is set up.');
       if (suggested !== undefined) note(`Your password, to be written down now: ${suggested}`);
       if (recoveryKey !== undefined) showKey(recoveryKey);
       const found = await daemon.connection.sendRequest(statusRequest, {});

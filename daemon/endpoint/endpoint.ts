@@ -44,6 +44,8 @@ export const requests = {
   undoRestore: messages.undoRestore,
   finishRestore: messages.finishRestore,
   verify: messages.verify,
+  showAlarms: messages.showAlarms,
+  acknowledgeAlarm: messages.acknowledgeAlarm,
   unlock: messages.unlock,
   lock: messages.lock,
   history: messages.history,

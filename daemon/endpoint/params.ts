@@ -119,6 +119,13 @@ export const paramsOf = {
     readDataPercent: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(100))),
     progressToken,
   }),
+  showAlarms: nothing,
+  acknowledgeAlarm: v.strictObject({
+    id: v.pipe(v.string(), v.regex(/^[0-9a-f]{16}$/, 'the id of an alarm')),
+    decision: v.picklist(['given-up', 'restored-image', 'adopt', 'changed-elsewhere', 'put-back']),
+    secrets,
+    progressToken,
+  }),
   unlock: v.strictObject({ secrets }),
   lock: nothing,
   history: v.strictObject({

@@ -100,7 +100,7 @@ function memoryFindings(known: KnownHeads, heads: readonly StoredHead[]): Findin
 function markFindings(device: string, mark: HeadMark, heads: readonly StoredHead[], how: string): Finding[] {
   const own = heads.filter(({ head }) => head.device === device);
   const foundSeq = Math.max(0, ...own.map(({ head }) => head.seq));
-  if (foundSeq < mark.seq) return [rollback(device, mark.seq, foundSeq, how)];
+  if (foundSeq < mark.seq) return [{ ...rollback(device, mark.seq, foundSeq, how), head: mark.sha256 }];
   const others = own.filter(
     ({ head, sha256 }) =>
       (head.seq === mark.seq && sha256 !== mark.sha256) || (head.seq === mark.seq + 1 && head.previous !== mark.sha256),

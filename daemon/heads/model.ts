@@ -66,6 +66,8 @@ export interface Finding {
   /** Numbers of backups (E_ROLLBACK, E_FORK): what was known, and what is there (0: nothing). */
   readonly expectedSeq?: number;
   readonly foundSeq?: number;
+  /** E_ROLLBACK: the SHA-256 of the head that is missing, where that is known. */
+  readonly head?: string;
   /** E_WITHHELD, E_FOREIGN_SNAPSHOT. */
   readonly snapshots?: readonly SnapshotId[];
   /** E_MISSING: how many packs. */

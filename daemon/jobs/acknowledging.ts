@@ -103,13 +103,13 @@ export class Acknowledging {
           witness: await session.witness(),
           device: { id: deviceId, label: session.settings().deviceLabel },
           ids: decidedIds(findings),
-          remembered: snapshots.map(({ id }) => id),
+          remembered: [...snapshots.map(({ id }) => id), ...alarms.missedHeads],
           known: snapshots.filter(({ device }) => device === deviceId).map(({ id }) => id),
         },
         { signal },
       );
       await state.saveWitness(witness, session.stateKey());
-      alarms.saw(looked);
+      alarms.saw(looked, decidedIds(findings));
       if (isOfPacks) alarms.settle('packs');
     });
   }

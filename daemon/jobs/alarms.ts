@@ -87,6 +87,14 @@ export class Alarms {
     return this.#present()?.seen ?? nowhere;
   }
 
+  /**
+   * Own heads that went missing. The next backup continues from this computer's memory, so that heads alone do not tell any more what is
+   * missing below its new one: it stays an alarm until they are back or its owner decides.
+   */
+  get missedHeads(): readonly string[] {
+    return ownMissed(this.#present()?.found.history ?? [], this.#options.self).map(({ head }) => head);
+  }
+
   /** Before anything is deleted, and once more under its lock. @throws E_ALARM with `params.alarm`, the code of the first */
   assertNone(): void {
     const { alarms, arriving } = this.#judged();
@@ -219,12 +227,20 @@ export class Alarms {
     }
   }
 
-  /** What a backup, or another job that looked with the key, found and left. */
-  saw({ findings, packsLooked, ...looked }: LookOutcome & { readonly packsLooked?: boolean }): void {
+  /**
+   * What a backup, or another job that looked with the key, found and left.
+   *
+   * @param decided ids of findings that its owner decided about just now
+   */
+  saw(
+    { findings, packsLooked, ...looked }: LookOutcome & { readonly packsLooked?: boolean },
+    decided: readonly string[] = [],
+  ): void {
     const isOfPack = ({ code }: { readonly code: ErrorCode }): boolean =>
       code === 'E_MISSING' || code.startsWith('E_OBJECT_');
     this.#intake({
       ...looked,
+      decided,
       history: findings.filter(each => !isOfPack(each)),
       ...(packsLooked === true && { packs: findings.filter(isOfPack) }),
     });
@@ -282,15 +298,21 @@ export class Alarms {
     lock,
     packs,
     digest,
+    decided = [],
   }: Pick<LookOutcome, 'seen' | 'missing'> & {
     readonly history: readonly Found[];
     readonly lock?: readonly Found[];
     readonly packs?: readonly Found[];
     readonly digest?: string | undefined;
+    readonly decided?: readonly string[];
   }): void {
     const before = this.seen;
+    const stood = ownMissed(this.#present()?.found.history ?? [], this.#options.self);
+    const stay = stood.filter(
+      ({ id, head }) => missing.includes(head) && !decided.includes(id) && !history.some(each => each.id === id),
+    );
     const found = {
-      history: withBackups(history, before, missing),
+      history: [...stay, ...withBackups(history, before, missing)],
       ...(lock !== undefined && { lock }),
       ...(packs !== undefined && { packs }),
     };
@@ -350,6 +372,13 @@ export class Alarms {
   #present(): Board | undefined {
     return this.#board?.repository === pinnedRepository(this.#options.state.facts) ? this.#board : undefined;
   }
+}
+
+function ownMissed(findings: readonly Found[], self: string): readonly (Found & { readonly head: string })[] {
+  return findings.flatMap(each => {
+    const { code, device, head } = each;
+    return code === 'E_ROLLBACK' && device === self && head !== undefined ? [{ ...each, head }] : [];
+  });
 }
 
 function defined<Fields extends object>(fields: Fields): { [key in keyof Fields]: Exclude<Fields[key], undefined> } {

@@ -128,7 +128,7 @@ export async function runBackup(context: BackupContext): Promise<BackupOutcome> 
     const { stored: head } = latest;
     const number = head?.head.seq ?? 0;
     const made = written && { id: written.id, device: order.device.id, at: written.at, number };
-    const remembered = order.remembered.map(({ id }) => id);
+    const remembered = [...order.remembered.map(({ id }) => id), ...(order.missedHeads ?? [])];
     const look = lookOutcome(history, remembered, head && { stored: head, made });
     return {
       ...(written !== undefined && { snapshot: written.id }),

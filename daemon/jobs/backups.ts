@@ -38,7 +38,7 @@ export interface BackupsOptions {
   readonly log: Log;
   readonly queue: JobQueue;
   readonly past: PastRuns;
-  readonly alarms: Pick<Alarms, 'standing' | 'seen' | 'saw' | 'beforeBackup' | 'forget'>;
+  readonly alarms: Pick<Alarms, 'standing' | 'seen' | 'missedHeads' | 'saw' | 'beforeBackup' | 'forget'>;
   readonly deviceId: string;
   readonly settings: () => Settings | undefined;
   /** A restore into its place broke off in the middle: what lies there is no state to be kept. */
@@ -186,6 +186,7 @@ export class Backups {
         memory: await loadMemory(state, stateKey),
         witness: await this.#options.witness(stateKey),
         ...(packsListedAt !== undefined && { packsListedAt }),
+        missedHeads: this.#options.alarms.missedHeads,
         remembered: this.#options.alarms.seen.snapshots.map(({ id, device }) => ({ id, device })),
       };
       const isPlain = accepted.length === 0 && !settings.sources.some(({ id }) => isHalfRestored(id));

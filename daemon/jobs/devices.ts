@@ -1,6 +1,6 @@
 // The computers that back up to a place, by their heads: what each is called, the number of its newest backup, and when that was made.
 
-import type { DeviceStatus } from '../../protocol/status.ts';
+import type { DeviceStatus, SetupResult } from '../../protocol/status.ts';
 import type { SnapshotHistory } from './history.ts';
 
 /** A device as its newest head tells of it. */
@@ -33,4 +33,12 @@ export function devicesOf(
 export function deviceStatus(known: readonly KnownDevice[], self: string): readonly DeviceStatus[] {
   const told = known.map(({ id, ...device }) => ({ id, ...device, isThis: id === self }));
   return told.toSorted((a, b) => Number(b.isThis) - Number(a.isThis));
+}
+
+/** What whoever joins compares with the recovery sheet. */
+export function newestOf(known: readonly KnownDevice[] | undefined): Pick<SetupResult, 'newest'> {
+  const [newest] = known ?? [];
+  if (newest === undefined) return {};
+  const { number, label: device, at } = newest;
+  return { newest: { number, device, at } };
 }

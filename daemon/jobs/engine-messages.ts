@@ -72,6 +72,8 @@ export interface BackupOrder {
   readonly packsListedAt?: string;
   /** Snapshots that this computer saw announced. */
   readonly remembered: readonly Pick<SeenSnapshot, 'id' | 'device'>[];
+  /** SHA-256 of heads that are missed. */
+  readonly missedHeads?: readonly string[];
 }
 
 /** One step of a job, without what only the main thread knows. */
@@ -310,7 +312,7 @@ export const removeSuperseded = request<
 >('removeSuperseded');
 interface LookOrder {
   readonly witness: Witness;
-  /** Ids of snapshots that this computer saw announced. */
+  /** Ids of snapshots that this computer saw announced, and SHA-256 of heads that are missed. */
   readonly remembered: readonly string[];
 }
 /** What an honest place would not show. */

@@ -37,6 +37,7 @@ import { type ChosenSettings, chosenSettings } from './chosen-settings.ts';
 import { Clouds, isCloud } from './clouds.ts';
 import { Credentials } from './credentials.ts';
 import { DeleteBackup } from './delete-backup.ts';
+import { newestOf } from './devices.ts';
 import type { Engine } from './engine.ts';
 import * as engine from './engine-messages.ts';
 import { type Beside, Fresh } from './fresh.ts';
@@ -406,7 +407,7 @@ export class Jobs {
   async #lookWithKey(): ReturnType<AlarmsOptions['look']> {
     if (!this.#unlocking.isUnlocked) return undefined;
     const witness = await this.#witness(this.#assertUnlocked());
-    const remembered = this.alarms.seen.snapshots.map(({ id }) => id);
+    const remembered = [...this.alarms.seen.snapshots.map(({ id }) => id), ...this.alarms.missedHeads];
     const looked = await this.#options.engine.ask(engine.look, { witness, remembered });
     const found = await this.credentials.findings(new AbortController().signal);
     // A damaged file beside a whole one opens nothing: that is for verify to tell.
@@ -470,7 +471,8 @@ export class Jobs {
         const isNewPassword = !made.joined || (vault.known !== undefined && secrets.recoveryKey !== undefined);
         if (isNewPassword) this.#remembered.passwordSet();
         const snapshots = this.#repository?.snapshots ?? 0;
-        return { ...made, snapshots, ...(recoveryKey !== undefined && { recoveryKey }) };
+        const newest = made.joined ? newestOf(this.#remembered.devices) : undefined;
+        return { ...made, snapshots, ...newest, ...(recoveryKey !== undefined && { recoveryKey }) };
       } catch (error) {
         await this.#unlocking.forget();
         throw error;

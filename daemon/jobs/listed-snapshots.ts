@@ -22,6 +22,7 @@ export function snapshotEntry(each: StandingSnapshot): SnapshotEntry {
     bytesAdded: snapshot.summary?.dataAddedPacked ?? 0,
     announced: standing === 'announced',
     ...(number !== undefined && { number }),
+    ...((standing === 'foreign' || standing === 'replayed') && { standing }),
   };
 }
 

@@ -44,7 +44,7 @@ export interface LookContext {
   readonly repository: Repository;
   readonly headsKey: Uint8Array;
   readonly witness: Witness;
-  /** Ids of snapshots that this computer knew of. */
+  /** Ids of snapshots that this computer knew of, and SHA-256 of heads that it misses. */
   readonly remembered: readonly string[];
   readonly signal: AbortSignal;
 }
@@ -63,6 +63,7 @@ export function lookOutcome(
   own?: { readonly stored: StoredHead; readonly made?: SeenSnapshot | undefined },
 ): LookOutcome {
   const shown = new Set<string>(history.snapshots.map(({ id }) => id));
+  for (const { sha256 } of history.heads.listed) shown.add(sha256);
   if (own?.made !== undefined) shown.add(own.made.id);
   return {
     findings: history.findings,

@@ -81,7 +81,7 @@ export class DesktopNotices {
 
 function incidentsOf(status: Status, now: number): readonly Incident[] {
   return [
-    ...status.alarms.map(alarm => ({ id: `alarm ${alarm.code}`, kind: alarm.code, text: desktopAlarm(alarm) })),
+    ...status.alarms.map(alarm => ({ id: `alarm ${alarm.id}`, kind: alarm.code, text: desktopAlarm(alarm) })),
     ...status.notices
       .filter(({ kind }) => interrupting.includes(kind))
       .map(notice => ({ id: notice.id, kind: notice.kind, text: desktopNotice(notice, now) })),

@@ -65,7 +65,7 @@ export function missingByNames(seen: SeenPlace, { keys }: PlaceNames, self: stri
     const foundSeq = Math.max(0, ...own.map(each => each.seq).filter(each => each < seq));
     const found = { code: 'E_ROLLBACK', device, expectedSeq: seq, foundSeq } as const;
     const detail = `backup ${seq} is missing, the newest there is ${foundSeq}: this machine saw it`;
-    return [{ id: findingId(found), ...found, ...(hidden.length > 0 && { snapshots: hidden }), detail }];
+    return [{ id: findingId(found), ...found, head: sha256, ...(hidden.length > 0 && { snapshots: hidden }), detail }];
   });
 }
 

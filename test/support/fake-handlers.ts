@@ -255,6 +255,8 @@ export function fakeHandlers(changes: Partial<Handlers> = {}, asked: Asked[] = [
       skipped: [],
     }),
     verify: async () => verifyResult,
+    showAlarms: async () => ({ alarms: [] }),
+    acknowledgeAlarm: async () => ({ alarms: [] }),
     unlock: async () => ({}),
     lock: async () => ({}),
     discoverSources: async () => [],

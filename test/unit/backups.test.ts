@@ -73,6 +73,7 @@ async function kit(t: ExecutionContext): Promise<Kit> {
       alarms: {
         standing: [],
         seen: { heads: [], snapshots: [] },
+        missedHeads: [],
         saw: () => undefined,
         beforeBackup: async () => undefined,
         forget: () => undefined,

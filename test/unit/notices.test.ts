@@ -77,7 +77,7 @@ test('words come without any parameter, too, and hold no word of ours that peopl
 test('what stands on the desktop names no app, place or person', t => {
   for (const each of all) t.notRegex(desktopNotice(each, now), /Anna|Google/, each.kind);
   t.true(desktopNotice(notice('shrunk', { app: 'Anna', of: 'files', count: 9 }), now).includes('9 files fewer'));
-  t.true(desktopAlarm({ code: 'E_WITHHELD' }).startsWith('The cloud is hiding backups'));
+  t.true(desktopAlarm({ code: 'E_WITHHELD', params: {} }).startsWith('The cloud is hiding backups'));
 });
 
 async function kit(t: ExecutionContext) {
