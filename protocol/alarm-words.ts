@@ -130,12 +130,9 @@ function explained(alarm: Alarm, place: string, now: number, locale: Locale): Om
         place,
         days: typeof days === 'string' ? ago(days, now, { ...locale, bare: true }) : '',
       };
-      const reached =
-        what.days === ''
-          ? say(locale, 'They reached {place} and were read back.', what)
-          : say(locale, 'They reached {place} up to {days} and were read back.', what);
+      const isOne = numberIn(alarm, 'count') === 1;
       return {
-        meaning: `${reached} ${say(locale, 'Now they are missing there. Either someone removed them, or {place} is showing an old copy.', what)}`,
+        meaning: isOne ? reachedOne(what, locale) : reachedSeveral(what, locale),
         todo: `${say(locale, 'Look in the trash of {place}. What you put back there is found again at the next check.', what)} ${account}`,
       };
     }
@@ -189,6 +186,22 @@ function explained(alarm: Alarm, place: string, now: number, locale: Locale): Om
         ),
       };
   }
+}
+
+function reachedOne(what: { readonly place: string; readonly days: string }, locale: Locale): string {
+  const reached =
+    what.days === ''
+      ? say(locale, 'It reached {place} and was read back.', what)
+      : say(locale, 'It reached {place} and was read back ({days}).', what);
+  return `${reached} ${say(locale, 'Now it is missing there. Either someone removed it, or {place} is showing an old copy.', what)}`;
+}
+
+function reachedSeveral(what: { readonly place: string; readonly days: string }, locale: Locale): string {
+  const reached =
+    what.days === ''
+      ? say(locale, 'They reached {place} and were read back.', what)
+      : say(locale, 'They reached {place} and were read back (the last one {days}).', what);
+  return `${reached} ${say(locale, 'Now they are missing there. Either someone removed them, or {place} is showing an old copy.', what)}`;
 }
 
 function isDamage(code: string): boolean {

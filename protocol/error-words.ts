@@ -61,7 +61,7 @@ const hidden: Sentence = ({ text, count, locale }) => {
   }
   return {
     message: hiddenWords(count('count'), text('device', ''), locale),
-    advice: `${say(locale, 'Look in its trash; if nobody you know removed them, change the password of that account.')} ${alarmAdvice(locale)}`,
+    advice: `${say(locale, 'Look in its trash; if nobody you know did it, change the password of that account.')} ${alarmAdvice(locale)}`,
   };
 };
 /** @param device empty for this computer */

@@ -112,7 +112,11 @@ export function statusWords(found: Status, now: number): string {
   const next =
     overdue ??
     (signsIn ? [signInCommand] : undefined) ??
-    { 'not set up': ['Run `signet setup`.'], locked: ['Run `signet unlock`.'] }[state as string] ??
+    {
+      'not set up': ['Run `signet setup`.'],
+      locked: ['Run `signet unlock`.'],
+      alarm: ['`signet alarms show` tells more, and what you can do.'],
+    }[state as string] ??
     (isFirst ? ['Run `signet backup`.'] : []);
   // What is overdue or failed stands in the heading, a missing keychain in the table.
   const inHeading: readonly NoticeKind[] = ['overdue', 'failed', 'no-keychain'];

@@ -1,6 +1,7 @@
 // What a person is told who looks after someone removed the newest backup from the place: in plain words, locked or not, until it is back or
 // they said what happened. Stock restic sees nothing wrong there.
 
+import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -47,6 +48,17 @@ async function twoBackups(t: ExecutionContext) {
   return { signet, snapshot, recoveryKey };
 }
 
+/** What a person reads, on one line. */
+async function plainly(signet: Installation, args: readonly string[]): Promise<string> {
+  const child = signet.start(args);
+  let out = '';
+  child.stdout?.on('data', chunk => {
+    out += chunk;
+  });
+  await once(child, 'close');
+  return out.replaceAll(/\s+/g, ' ').trim();
+}
+
 async function alarmed(t: ExecutionContext, signet: Installation, how: string): Promise<Alarm | undefined> {
   const ran = await signet.signet(['status']);
   t.is(ran.code, 17, how);
@@ -85,6 +97,22 @@ test('a newest backup that was removed by hand is told by every status, and is n
   t.not((await alarmed(t, signet, 'locked'))?.id, first?.id, 'another time it is another alarm');
   again.restore();
   t.is((await signet.signet(['status'])).code, 0);
+});
+
+test('status and alarms show say in plain words what is missing, what that means and what can be done', async t => {
+  const { signet, snapshot } = await twoBackups(t);
+  hideNewest(signet, snapshot);
+  const status = await plainly(signet, ['status']);
+  t.regex(status, /^The cloud is hiding 1 backup that this computer made\. Noticed just now\./);
+  t.regex(status, /Your chats on this computer are safe\. .* `signet alarms show` tells more, and what you can do\./);
+  const shown = await plainly(signet, ['alarms', 'show']);
+  t.regex(
+    shown,
+    /^The cloud is hiding 1 backup that this computer made\. Noticed just now\. It reached the folder copies/,
+  );
+  t.regex(shown, /Now it is missing there\. Either someone removed it, or the folder copies is showing an old copy\./);
+  t.regex(shown, /number 2, bench, .* Look in the trash of the folder copies\./);
+  t.regex(shown, /`signet alarms acknowledge [0-9a-f]{16} --decision given-up` Your chats on this computer are safe\./);
 });
 
 test('what is missing while locked is told by names alone', async t => {

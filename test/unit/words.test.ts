@@ -240,7 +240,7 @@ const cases: readonly (readonly [string, Partial<Status> | null, string, string]
     'alarm',
     everything,
     'The cloud is hiding backups that this computer made',
-    'Noticed at 08:00. Look in its trash; if nobody you know removed them, change the password of that account. Your chats on this computer are safe. New backups go on. Nothing is deleted or tidied up until you decide.',
+    'Noticed at 08:00. Look in its trash; if nobody you know did it, change the password of that account. Your chats on this computer are safe. New backups go on. Nothing is deleted or tidied up until you decide.',
   ],
   [
     'running',
