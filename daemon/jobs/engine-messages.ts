@@ -158,6 +158,10 @@ export interface ForgetOutcome extends Omit<ForgetResult, 'type' | 'dryRun'>, Lo
   readonly newestAt?: string;
 }
 
+export interface ForgetAnnounced extends LookOutcome {
+  readonly witness: Witness;
+}
+
 export interface CompareOrder {
   readonly before: string;
   readonly after: string;
@@ -307,6 +311,11 @@ export const drill = request<DrillOrder, DrillLook | null>('drill');
 export const verify = request<{ readonly readDataPercent: number; readonly witness: Witness }, VerifyResult>('verify');
 /** Takes snapshots out of the backup; their content stays until it is pruned. */
 export const forget = request<ForgetOrder, ForgetOutcome>('forget');
+/**
+ * Asked by the engine in the middle of forgetting, when the head that no longer names them is in the place and their files still are: what was
+ * remembered of them must not outlive them, whatever happens in between.
+ */
+export const announced = request<ForgetAnnounced, null>('announced');
 /** Frees the room of what no snapshot needs, in two steps 48 hours apart. */
 export const prune = request<PruneOrder, PruneOutcome>('prune');
 /** Writes the index anew where it is lost, unreadable or wrong. */

@@ -127,6 +127,9 @@ class EngineServer {
       opened: () => this.#opened(),
       asJob: (who, work) => this.#asJob(who, work),
       onProgress: step => this.#report(step),
+      onAnnounced: async seen => {
+        await this.#connection.sendRequest(engine.announced, seen);
+      },
       onRemoved: () => {
         this.#history = undefined;
         this.#listed = undefined;

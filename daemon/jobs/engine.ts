@@ -17,9 +17,11 @@ import { type WireError, wireErrorOf } from '../../protocol/errors.ts';
 import { SignetError, toSignetError } from '../base/errors.ts';
 import type { Home } from '../state/model.ts';
 import {
+  announced,
   carried,
   close,
   type EngineProgress,
+  type ForgetAnnounced,
   landed,
   progress,
   progressToken,
@@ -37,6 +39,8 @@ export interface EngineCall {
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((step: EngineProgress) => void) | undefined;
   readonly onSignInAsked?: ((asked: SignInAsked) => void) | undefined;
+  /** The engine waits for it, and goes on only when it resolves. */
+  readonly onAnnounced?: ((seen: ForgetAnnounced) => Promise<void>) | undefined;
 }
 
 interface RunningEngine {
@@ -79,7 +83,7 @@ export class Engine {
   async ask<Params extends object, Result>(
     type: RequestType<Params, Result, WireError>,
     params: Params,
-    { signal, onProgress, onSignInAsked }: EngineCall = {},
+    { signal, onProgress, onSignInAsked, onAnnounced }: EngineCall = {},
   ): Promise<Result> {
     signal?.throwIfAborted();
     const running = this.#start();
@@ -87,15 +91,30 @@ export class Engine {
     const cancellation = new CancellationTokenSource();
     const cancel = (): void => cancellation.cancel();
     signal?.addEventListener('abort', cancel, { once: true });
+    let notRemembered: SignetError | undefined;
     const listening = [
       ...(onProgress === undefined ? [] : [connection.onProgress(progress, progressToken, onProgress)]),
       ...(onSignInAsked === undefined ? [] : [connection.onProgress(signInAsked, signInToken, onSignInAsked)]),
+      ...(onAnnounced === undefined
+        ? []
+        : [
+            connection.onRequest(announced, seen =>
+              onAnnounced(seen).then(
+                () => null,
+                (error: unknown) => {
+                  notRemembered = toSignetError(error); // the engine only learns that it must stop
+                  throw error;
+                },
+              ),
+            ),
+          ]),
     ];
     try {
       const answer = connection.sendRequest<Result>(type.method, carried(params), cancellation.token);
       running.asked.set(cancellation, answer);
       return landed(await answer);
     } catch (error) {
+      if (notRemembered !== undefined) throw notRemembered;
       const wire = wireErrorOf(error);
       if (wire !== undefined) {
         const { detail, ...others } = wire.params;

@@ -1,5 +1,5 @@
 // Taking snapshots out of the backup, in the order that makes a crash harmless: exclusive lock, a fresh look in which nothing is wrong, the
-// plan, a head that no longer names them, read back, and only then their files. What a crash in between leaves are snapshots that no head
+// plan, a head that no longer names them, read back, this computer's memory of them, and only then their files. What a crash in between leaves are snapshots that no head
 // names ('replayed'); the next time takes them. Which ones go is decided in retention.ts; their content stays until it is pruned.
 
 import type { ForgetEntry, KeepReason } from '../../protocol/status.ts';
@@ -13,7 +13,7 @@ import type { Repository, SnapshotId } from '../repository/model.ts';
 import type { Witness } from '../state/model.ts';
 import { bounded, inAnswer, moreOf } from './bounded.ts';
 import { devicesOf } from './devices.ts';
-import type { EngineProgress, ForgetOrder, ForgetOutcome } from './engine-messages.ts';
+import type { EngineProgress, ForgetAnnounced, ForgetOrder, ForgetOutcome } from './engine-messages.ts';
 import { newestBackupAt, ofDevice, readHistory, resolveSnapshot, type SnapshotHistory } from './history.ts';
 import { lookOutcome } from './look.ts';
 import { quietHistory } from './quiet-place.ts';
@@ -32,6 +32,8 @@ export interface ForgetContext {
   readonly clock: Pick<Clock, 'now'>;
   readonly randomBytes: (count: number) => Uint8Array;
   readonly onProgress: (step: EngineProgress) => void;
+  /** The head is written, the files are still there. What is remembered of the place must follow first: a look by names cannot read heads. */
+  readonly onAnnounced: (seen: ForgetAnnounced) => Promise<void>;
   readonly signal: AbortSignal;
 }
 
@@ -67,11 +69,14 @@ async function carryOut(context: ForgetContext): Promise<ForgetOutcome> {
   const history = await look(context, witness);
   const plan = await planOf(context, history);
   const goes = new Set(plan.forget);
+  const remembered = context.order.remembered.filter(id => !goes.has(id as SnapshotId));
   for (let now = history; ; now = await look(context, witness)) {
     const left = now.snapshots.filter(({ id }) => goes.has(id));
     const batch = left.slice(0, mostInOneHead);
     if (batch.length > 0) {
       witness = await announceGone(context, now, batch, witness);
+      const seen = lookOutcome(await readHistory({ ...context, witness }), remembered);
+      await context.onAnnounced({ ...seen, witness });
       report(context, 'deleting', goes.size - left.length, goes.size);
       await context.repository.removeSnapshots(
         batch.map(({ id }) => id),
@@ -80,7 +85,6 @@ async function carryOut(context: ForgetContext): Promise<ForgetOutcome> {
     }
     if (batch.length < left.length) continue;
     const after = await readHistory({ ...context, witness });
-    const remembered = context.order.remembered.filter(id => !goes.has(id as SnapshotId));
     const outcome = outcomeOf(context, history, plan, witness);
     return { ...outcome, ...lookOutcome(after, remembered), snapshots: after.snapshots.length };
   }

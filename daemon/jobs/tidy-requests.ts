@@ -12,6 +12,8 @@ import { runPrune, runRepair } from './pruning.ts';
 export interface TidyRequestsOptions extends Pick<PlaceRequestsOptions, 'asJob' | 'onProgress'> {
   /** @throws E_VAULT_LOCKED */
   readonly opened: () => Session;
+  /** Before the files of forgotten snapshots are removed: resolves when that is remembered. */
+  readonly onAnnounced: (seen: engine.ForgetAnnounced) => Promise<void>;
   /** What is known of the snapshots holds no more. */
   readonly onRemoved: () => void;
   readonly clock: Clock;
@@ -39,12 +41,12 @@ export class TidyRequests {
   }
 
   async #forget(order: engine.ForgetOrder, signal: AbortSignal): Promise<engine.ForgetOutcome> {
-    const { opened, onRemoved, clock, randomBytes, onProgress } = this.#options;
+    const { opened, onRemoved, onAnnounced, clock, randomBytes, onProgress } = this.#options;
     const session = opened();
     if (this.#captures?.of !== session) this.#captures = { of: session, known: new Map() };
     const captures = this.#captures.known;
     try {
-      return await runForget({ ...session, order, captures, clock, randomBytes, onProgress, signal });
+      return await runForget({ ...session, order, captures, clock, randomBytes, onProgress, onAnnounced, signal });
     } finally {
       if (!order.dryRun) onRemoved();
     }

@@ -100,7 +100,11 @@ export class Tidying {
         trustedUpTo: clockIsRight ? Number.MAX_SAFE_INTEGER : clockTrust.trustedUpTo,
         dryRun,
       };
-      const outcome = await worker.ask(engine.forget, order, { signal, onProgress });
+      const onAnnounced = async ({ witness: announced, ...looked }: engine.ForgetAnnounced): Promise<void> => {
+        await state.saveWitness(announced, stateKey);
+        alarms.saw(looked);
+      };
+      const outcome = await worker.ask(engine.forget, order, { signal, onProgress, onAnnounced });
       const { witness: seen, snapshots: count, devices, newestAt, findings, seen: place, missing, ...result } = outcome;
       if (!dryRun) {
         await state.saveWitness(seen, stateKey);

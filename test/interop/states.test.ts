@@ -1,15 +1,19 @@
 // Stock restic, each version that there is, judges a place of copies in every state that Signet brings it into, by the command line and
-// the real daemon.
+// the real daemon; for forgetting and pruning by the real engine, under a clock that the test drives.
 
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { ExecutionContext } from 'ava';
+import * as engine from '../../daemon/jobs/engine-messages.ts';
+import { createFolderRemote } from '../../daemon/remotes/folder.ts';
 import { treeOf } from '../support/archive.ts';
+import { engineKit, sourceId } from '../support/engine-kit.ts';
 import { type Installation, installation, password, phone } from '../support/installation.ts';
 import { judge, type State } from '../support/judged-state.ts';
 import { type StockRestic, withEachRestic } from '../support/stock-restic.ts';
+import { temporaryFolder } from '../support/temporary-home.ts';
 
 const newPassword = 'ablaze tidal frosty mango untie clock';
 
@@ -39,8 +43,8 @@ function write(signet: Installation, name: string, bytes: Uint8Array | string): 
 
 /** A judge for one place under one key. */
 function judgeOf(t: ExecutionContext, stock: StockRestic, record: Record) {
-  return (name: string, repository: string, recoveryKey: string, contents: State['contents'] = record.contents) =>
-    judge(t, stock, { name, repository, recoveryKey, contents });
+  return (name: string, repository: string, recoveryKey: string, changes: Partial<State> = {}) =>
+    judge(t, stock, { name, repository, recoveryKey, contents: record.contents, ...changes });
 }
 
 withEachRestic('a place is sound when it is new, after several backups, and with two devices', async (t, stock) => {
@@ -70,7 +74,7 @@ withEachRestic('a place is sound when it is new, after several backups, and with
   await record.backUp(other);
   write(signet, 'a.txt', 'once more');
   await record.backUp(signet);
-  await judged('two devices', signet.remote, recoveryKey);
+  await judged('two devices', signet.remote, recoveryKey, { wholly: true });
 });
 
 withEachRestic('a place is sound when a backup was cut off, and when it was gone on with', async (t, stock) => {
@@ -98,7 +102,7 @@ withEachRestic('a place is sound when a backup was cut off, and when it was gone
   backup.kill('SIGKILL');
   t.is(readdirSync(join(signet.remote, 'snapshots')).length, 1, 'it was cut off before its snapshot');
   for (const lock of readdirSync(join(signet.remote, 'locks'))) rmSync(join(signet.remote, 'locks', lock));
-  await judged('a backup that was cut off', signet.remote, recoveryKey);
+  await judged('a backup that was cut off', signet.remote, recoveryKey, { wholly: true });
 
   await signet.ok(['unlock'], { password });
   await record.backUp(signet);
@@ -133,6 +137,55 @@ withEachRestic(
     const begun = new Record();
     begun.note(signet, first ?? '', await sourceOf(signet));
     await judged('the old place after starting afresh', signet.remote, renewed.recoveryKey);
-    await judged('afresh', place, fresh.recoveryKey, begun.contents);
+    await judged('afresh', place, fresh.recoveryKey, { contents: begun.contents, wholly: true });
+  },
+);
+
+withEachRestic(
+  'a place is sound after forgetting, after each step of pruning, and with an index that was repaired',
+  async (t, stock) => {
+    t.timeout(120_000);
+    // The engine alone: 48 hours pass on a clock that the test drives.
+    const place = await temporaryFolder(t);
+    const kit = await engineKit(t, () => createFolderRemote(place));
+    const contents = new Map<string, Map<string, Map<string, string>>>();
+    const recoveryKey = Buffer.from(kit.recoveryKey()).toString('hex');
+    const judged = (name: string, wholly = false) =>
+      judge(t, stock, { name, repository: place, recoveryKey, contents, wholly });
+    const backUp = async (files: { readonly [name: string]: Uint8Array | string }): Promise<string> => {
+      for (const [name, bytes] of Object.entries(files)) writeFileSync(join(kit.source, name), bytes);
+      const { snapshot = '' } = await kit.backUp();
+      contents.set(snapshot, new Map([[sourceId, treeOf(kit.source)]]));
+      return snapshot;
+    };
+    const first = await backUp({ 'kept.jpg': randomBytes(700_000), 'photo.jpg': randomBytes(900_000), 'a.txt': 'one' });
+    const second = await backUp({ 'photo.jpg': randomBytes(800_000), 'a.txt': 'two' });
+    await backUp({ 'photo.jpg': randomBytes(600_000), 'b.txt': 'three' });
+
+    await kit.forget({ snapshots: [first, second] });
+    for (const id of [first, second]) contents.delete(id);
+    await judged('forgotten', true);
+
+    const order = { isSynced: false, dryRun: false, mayDelete: true };
+    const prune = (notes: engine.PruneOrder['notes']) =>
+      kit.connection.sendRequest(engine.prune, { ...order, witness: kit.witness, notes });
+    const { notes, packsDropped } = await prune({});
+    t.true(packsDropped > 0);
+    await judged('what nobody needs taken out of the index');
+
+    await backUp({ 'c.txt': 'between the two steps' });
+    await kit.clock.advance(48 * 3_600_000);
+    t.is((await prune(notes)).packsDeleted, packsDropped);
+    await judged('pruned', true);
+
+    await backUp({ 'd.txt': 'after it' });
+    const index = join(place, 'index');
+    for (const name of readdirSync(index)) rmSync(join(index, name));
+    const repaired = await kit.connection.sendRequest(engine.repairIndex, { dryRun: false });
+    t.true(repaired.packsAdded > 0);
+    await judged('all indexes lost, and repaired');
+
+    await backUp({ 'e.txt': 'gone on' });
+    await judged('gone on with after that', true);
   },
 );

@@ -37,6 +37,8 @@ export interface EngineKit {
   backUp(changes?: Partial<engine.BackupOrder>): Promise<engine.BackupOutcome>;
   /** By the usual numbers, in UTC, unless the order says otherwise. */
   forget(changes?: Partial<engine.ForgetOrder>): Promise<engine.ForgetOutcome>;
+  /** What this machine does about a head of forgetting before files are removed; at first nothing. */
+  onAnnounced: (seen: engine.ForgetAnnounced) => void;
   /** What an honest place would not show. @param witness of another machine */
   findings(witness?: engine.BackupOrder['witness']): Promise<engine.BackupOutcome['findings']>;
   /** What this machine remembers of the place. */
@@ -78,6 +80,10 @@ export async function engineKit(
     host: { hostname: 'bench', pid: process.pid },
   });
   const connection = createMessageConnection(new PortMessageReader(port1), new PortMessageWriter(port1));
+  connection.onRequest(engine.announced, seen => {
+    kit.onAnnounced(seen);
+    return null;
+  });
   connection.listen();
   t.teardown(() => {
     connection.dispose();
@@ -100,12 +106,13 @@ export async function engineKit(
     ownHead: null,
     seen: {},
   };
-  return {
+  const kit: EngineKit = {
     connection,
     remote,
     clock,
     source,
     recoveryKey,
+    onAnnounced: () => undefined,
     get witness() {
       return witness;
     },
@@ -141,4 +148,5 @@ export async function engineKit(
       return outcome;
     },
   };
+  return kit;
 }

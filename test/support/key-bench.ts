@@ -238,6 +238,8 @@ export async function startMachine(
     },
     async end() {
       await jobs.settled(); // what looks for a session must not find the state closed
+      jobs.drills.stop(); // nor what begins by itself
+      jobs.alarms.stop();
       for (const each of engines) each.end();
       for (const each of states) {
         try {

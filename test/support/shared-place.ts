@@ -257,6 +257,10 @@ export class Device {
       host: { hostname: this.name, pid },
     });
     const connection = createMessageConnection(new PortMessageReader(port1), new PortMessageWriter(port1));
+    connection.onRequest(engine.announced, ({ witness }) => {
+      this.witness = witness;
+      return null;
+    });
     connection.listen();
     this.#session = {
       connection,

@@ -4,10 +4,13 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { SignetError } from '../../daemon/base/errors.ts';
+import { Alarms } from '../../daemon/jobs/alarms.ts';
 import * as engine from '../../daemon/jobs/engine-messages.ts';
+import { namesIn } from '../../daemon/jobs/presence.ts';
 import { wireErrorOf } from '../../protocol/errors.ts';
 import type { ForgetEntry } from '../../protocol/status.ts';
 import { type EngineKit, engineKit, sourceId } from '../support/engine-kit.ts';
+import { manualClock } from '../support/manual-clock.ts';
 
 const hour = 3_600_000;
 const day = 24 * hour;
@@ -111,6 +114,70 @@ test('the head stands before any snapshot goes, and what a crash leaves goes the
   t.deepEqual(ids(again.forget).toSorted(), left.toSorted());
   t.deepEqual(stored(kit).toSorted(), ids(again.keep).toSorted());
   t.true(Object.values(await standing(kit)).every(announced => announced));
+});
+
+/** The board of this computer, locked: what it knows of the place are names and what it wrote down. */
+function lockedBoard({ remote, witness }: EngineKit, kept: Map<string, string>): Alarms {
+  const memory = {
+    get: (name: string) => (name === 'alarms' ? kept.get(name) : witness.repositoryId),
+    set: (name: string, value: string) => void kept.set(name, value),
+  };
+  return new Alarms({
+    state: { facts: memory as never, sealedFacts: memory as never },
+    clock: manualClock(),
+    log: { info: () => undefined, warn: () => undefined },
+    self: witness.device,
+    place: () => ({ place: 'memory', isSynced: false }),
+    names: () => namesIn(remote),
+    look: async () => undefined,
+    ownLock: () => undefined,
+    isBusy: () => false,
+    onChanged: () => undefined,
+  });
+}
+
+test('killed in the middle of removing, what was forgotten is missed by nobody who knows names alone', async t => {
+  const kit = await sixBackups(t);
+  const kept = new Map<string, string>();
+  const { seen, findings } = await kit.connection.sendRequest(engine.look, { witness: kit.witness, remembered: [] });
+  lockedBoard(kit, kept).saw({ seen, findings, missing: [] });
+  let told = 0;
+  kit.onAnnounced = announced => {
+    t.is(stored(kit).length, 6, 'every file is still there');
+    lockedBoard(kit, kept).saw(announced);
+    told += 1;
+  };
+  const { remove } = kit.remote;
+  let removed = 0;
+  kit.remote.remove = async (key, options) => {
+    if (key.startsWith('snapshots/') && ++removed > 1) throw new SignetError('E_UNREACHABLE', 'killed here');
+    return remove(key, options);
+  };
+  await refused(t, kit.forget());
+  kit.remote.remove = remove;
+  t.is(told, 1);
+  t.is(stored(kit).length, 5);
+  const after = lockedBoard(kit, kept);
+  await after.look();
+  t.deepEqual(after.standing, []);
+  const [expected = ''] = after.seen.snapshots.map(({ id }) => id);
+  await remove(`snapshots/${expected}`);
+  await after.look();
+  t.deepEqual(
+    after.standing.map(({ code }) => code),
+    ['E_WITHHELD'],
+    'what stays would be missed',
+  );
+});
+
+test('as long as it cannot be remembered what goes, nothing goes', async t => {
+  const kit = await sixBackups(t);
+  kit.onAnnounced = () => {
+    throw new SignetError('E_DISK_FULL', 'no room for a memory');
+  };
+  await t.throwsAsync(kit.forget());
+  t.is(stored(kit).length, 6);
+  t.deepEqual(await kit.findings(), []);
 });
 
 test('what was forgotten and is put back goes again, without a head of its own', async t => {
