@@ -23,7 +23,23 @@ export class HeadSet {
     this.problems = found.problems;
     this.listed = found.listed;
     this.#newest = newestPerDevice(found.heads);
-    this.#live = new Set([...this.#newest.values()].flatMap(({ head }) => head.live));
+    this.#live = new Set(
+      [...this.#newest.values()].flatMap(({ head }) => [...head.live, ...this.besideOf(head.device)]),
+    );
+  }
+
+  /**
+   * Snapshots that a device announced beside the chain of its newest head, on the other side of a fork: they were backed up all the same. Without
+   * those that it forgot.
+   */
+  besideOf(device: string): readonly SnapshotId[] {
+    const newest = this.#newest.get(device);
+    if (newest === undefined) return [];
+    const own = this.heads.filter(({ head }) => head.device === device);
+    const beside = own.filter(({ sha256 }) => sha256 !== newest.sha256 && sha256 !== newest.head.previous);
+    const gone = new Set(own.flatMap(({ head }) => head.gone.map(({ id }) => id)));
+    const named = new Set([...newest.head.live, ...gone]);
+    return [...new Set(beside.flatMap(({ head }) => head.live))].filter(id => !named.has(id));
   }
 
   /** False when a head demands a newer writer: then nothing may be written or removed, only read and restored. */
@@ -45,7 +61,7 @@ export class HeadSet {
     return [...this.#newest.keys()];
   }
 
-  /** Whether the newest head of some device names the snapshot. */
+  /** Whether the newest head of some device names the snapshot, or one beside it. */
   isLive(id: SnapshotId): boolean {
     return this.#live.has(id);
   }

@@ -129,8 +129,10 @@ export function nextHead(order: Omit<HeadOrder, 'remote' | 'randomBytes' | keyof
   // What the newest head here names counts; only while that one is hidden, this machine's memory stands in for it.
   const isHidden = (witness.ownHead?.seq ?? 0) > (own?.seq ?? 0);
   const known = isHidden ? (order.known ?? []) : [];
-  const named = new Set([...(own?.live ?? []), ...known, ...cutOff, ...(snapshot === noSnapshot ? [] : [snapshot])]);
   const present = new Set(snapshots.map(({ id }) => id));
+  const beside = heads.besideOf(device.id).filter(id => present.has(id));
+  const made = snapshot === noSnapshot ? [] : [snapshot];
+  const named = new Set([...(own?.live ?? []), ...beside, ...known, ...cutOff, ...made]);
   const live = [...named].filter(id => !forgotten.has(id) && (id === snapshot || present.has(id) || !dropped.has(id)));
   return {
     device: device.id,

@@ -6,7 +6,7 @@ import type { RepairResult } from '../../protocol/status.ts';
 import type { Clock } from '../base/clock.ts';
 import { isCode } from '../base/errors.ts';
 import type { Remote } from '../remotes/remote.ts';
-import type { PackFile, PackId, PrunePlan, Repository, Upkeep, UpkeepStep } from '../repository/model.ts';
+import type { PackFile, PackId, PrunePlan, Repository, SnapshotId, Upkeep, UpkeepStep } from '../repository/model.ts';
 import { deletable, type UnnamedNotes, unnamedMs } from '../repository/repository.ts';
 import type { Witness } from '../state/model.ts';
 import { bounded, inAnswer, moreOf } from './bounded.ts';
@@ -30,9 +30,9 @@ export interface PruneContext {
  *   when anything that a snapshot needs cannot be read: then nothing is let go · E_VERSION
  */
 export async function runPrune(context: PruneContext, order: PruneOrder): Promise<PruneOutcome> {
-  return underLock(context, order, async held => {
+  return underLock(context, order, async (held, known) => {
     const { repository, clock } = held;
-    const calls = { signal: held.signal, onProgress: stepTo(held) };
+    const calls = { signal: held.signal, onProgress: stepTo(held), known };
     const plan = await repository.planPrune(calls);
     const seen = deletable(plan.unnamed, notesOf(order), clock.now());
     const due = order.mayDelete ? seen.now : [];
@@ -69,7 +69,7 @@ export async function runPrune(context: PruneContext, order: PruneOrder): Promis
 async function letGo(
   { repository }: PruneContext,
   plan: PrunePlan,
-  calls: Parameters<Upkeep['prune']>[1] & object,
+  calls: Parameters<Upkeep['planPrune']>[0] & object,
 ): Promise<{ readonly done: PrunePlan; readonly unnamed: readonly PackFile[] }> {
   if (plan.drop.length + plan.repack.length + plan.rescue.length + plan.indexes.length === 0) {
     return { done: plan, unnamed: plan.unnamed };
@@ -114,13 +114,16 @@ export async function runRepair(
 async function underLock<Result>(
   context: PruneContext,
   { witness, isSynced }: { readonly witness: Witness; readonly isSynced: boolean },
-  work: (held: PruneContext) => Promise<Result>,
+  work: (held: PruneContext, known: readonly SnapshotId[]) => Promise<Result>,
 ): Promise<Result> {
   const lock = await context.repository.lock('exclusive', { signal: context.signal });
   const held = { ...context, signal: AbortSignal.any([context.signal, lock.signal]) };
   try {
-    await quietHistory({ ...held, witness, isSynced });
-    return await work(held);
+    const { snapshots } = await quietHistory({ ...held, witness, isSynced });
+    return await work(
+      held,
+      snapshots.map(({ id }) => id),
+    );
   } finally {
     await lock.release();
   }

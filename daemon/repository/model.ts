@@ -157,6 +157,8 @@ export interface UpkeepOptions extends CallOptions {
 }
 
 export interface PruneOrder extends UpkeepOptions {
+  /** Snapshots that were there at a look in which nothing was wrong: a listing that lacks one of them is not believed. Default none */
+  readonly known?: readonly SnapshotId[] | undefined;
   /** Counted as gone already: what a prune would do once they are forgotten. Default none */
   readonly without?: ReadonlySet<SnapshotId> | undefined;
   /** False where nothing can be written for lack of room: packs are let go whole, and none is collected. Default true */

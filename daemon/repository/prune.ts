@@ -79,13 +79,18 @@ export class Pruner {
 
   static async look(access: PruneAccess, order: PruneOrder): Promise<Pruner> {
     const { index, remote } = access;
-    const { signal, without = new Set(), collects = true } = order;
+    const { signal, known = [], without = new Set(), collects = true } = order;
     await access.refreshIndex({ signal });
     const sizes = await listPacks(remote, { signal });
     const isThere = (pack: IndexedPack): boolean => sizes.get(pack.id) === packBytes(pack);
     for (const pack of index.packs) pack.isMissing = !isThere(pack);
     const walked = new Set<SnapshotId>();
     await walkNew(access, { ...order, walked, sizes, without });
+    const unseen = known.filter(id => !walked.has(id) && !without.has(id));
+    if (unseen.length > 0) {
+      const detail = `snapshots/${unseen[0]}: ${remote.label} showed it before, and not any more`;
+      throw new SignetError('E_MISSING', detail, { retryable: true });
+    }
     const scores = scoresOf(access);
     index.settleCopies((a, b) => (scores.get(b) ?? 0) - (scores.get(a) ?? 0) || (a.id < b.id ? -1 : 1));
     const uses = usesOf(access);

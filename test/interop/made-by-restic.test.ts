@@ -1,10 +1,12 @@
 // Repositories that stock restic made, with a password of 64 hex digits: Signet joins them by it as by a recovery key, lists, restores and
-// verifies what is there, and goes on in them. What restic stored without compression is told as a risk.
+// verifies what is there, and goes on in them. What restic stored without compression is told as a risk, and a place that files such pieces as
+// snapshots and indexes gains nothing by it.
 
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
+import { sha256Hex } from '../../daemon/kernel/hash.ts';
 import type { RestoreResult, SetupResult, VerifyResult } from '../../protocol/status.ts';
 import { compareFolders } from '../../scripts/lib/compare.ts';
 import { type Installation, installation, password, phone } from '../support/installation.ts';
@@ -69,3 +71,55 @@ for (const { title, compression, risk } of [
     t.regex(succeeded(t, await restic(place, recoveryKey, ['check', '--read-data'], {}, stock)), /no errors/);
   });
 }
+
+/** What a chat contact may send: texts that read as a snapshot and as an index. */
+const forged = {
+  snapshots: `{"time":"2030-01-01T00:00:00Z","tree":"${'0'.repeat(64)}","paths":["/x"],"hostname":"h","username":"u"}`,
+  index: '{"packs":[]}',
+};
+
+/** By the id of its content, where restic put it. */
+interface ResticIndex {
+  readonly packs: readonly {
+    readonly id: string;
+    readonly blobs: readonly { readonly id: string; readonly offset: number; readonly length: number }[];
+  }[];
+}
+
+withEachRestic('a message that restic stored as it is, filed as a snapshot or index, is refused', async (t, stock) => {
+  t.timeout(120_000);
+  const place = join(await temporaryFolder(t), 'repository');
+  const source = await temporaryFolder(t);
+  for (const [folder, text] of Object.entries(forged)) writeFileSync(join(source, `${folder}.txt`), text);
+  const ask = async (...args: readonly string[]) => succeeded(t, await restic(place, recoveryKey, args, {}, stock));
+  await ask('init', '--compression', 'off');
+  await ask('backup', '--compression', 'off', source);
+
+  const [name = ''] = (await ask('list', 'index')).trim().split('\n');
+  const { packs } = JSON.parse(await ask('cat', 'index', name)) as ResticIndex;
+  const planted = Object.entries(forged).map(([folder, text]) => {
+    const id = sha256Hex(Buffer.from(text));
+    const pack = packs.find(({ blobs }) => blobs.some(blob => blob.id === id));
+    const { offset = 0, length = 0 } = pack?.blobs.find(blob => blob.id === id) ?? {};
+    t.is(length, text.length + 32, 'it was stored without a frame');
+    const bytes = readFileSync(join(place, 'data', pack?.id.slice(0, 2) ?? '', pack?.id ?? ''));
+    const sealed = bytes.subarray(offset, offset + length);
+    const key = `${folder}/${sha256Hex(sealed)}`;
+    writeFileSync(join(place, key), sealed);
+    return key;
+  });
+  t.regex(await ask('snapshots'), /2030-01-01/, 'stock restic takes the message for a snapshot');
+
+  const signet = await joined(t, place);
+  const [theirs, ...more] = await signet.snapshots();
+  t.deepEqual([theirs?.at.startsWith('2030'), more], [false, []], 'Signet does not');
+  t.is((await signet.ok<RestoreResult>(['restore', 'latest', '--to', join(signet.folder, 'restored')])).files, 2);
+  await signet.ok(['backup']);
+  const ours = await signet.ok<RestoreResult>(['restore', 'latest', '--to', join(signet.folder, 'restored ours')]);
+  t.is(ours.files, 1, 'ours is the default');
+  const { problems, uncompressed = 0 } = (await signet.signet(['verify'])).json<VerifyResult>();
+  t.true(uncompressed > 0);
+  const refused = problems.filter(({ code }) => code === 'E_OBJECT_TYPE').map(({ object }) => object);
+  t.deepEqual(refused.sort(), planted.sort());
+  for (const key of planted) t.notThrows(() => readFileSync(join(place, key)), 'nothing is mended by deleting');
+});

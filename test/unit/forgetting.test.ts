@@ -314,3 +314,24 @@ test('the newest complete capture of each source stays, whatever its age', async
   );
   t.deepEqual((await kit.forget({ rules })).forget, []);
 });
+
+test('a listing that lacks snapshots only when it is asked what is needed lets nothing go', async t => {
+  const kit = await engineKit(t);
+  const first = await backUpAfter(kit, 0, 'the first');
+  await backUpAfter(kit, hour, 'the second');
+  const before = [...kit.remote.objects.keys()].filter(key => /^(?:data|index)\//.test(key));
+  const { list } = kit.remote;
+  let looks = 0;
+  kit.remote.list = async function* (prefix, options) {
+    const isShort = prefix === 'snapshots' && ++looks > 1;
+    for await (const entry of list(prefix, options)) {
+      if (!(isShort && entry.key.endsWith(first))) yield entry;
+    }
+  };
+  const { witness } = kit;
+  const order = { witness, isSynced: false, dryRun: false, notes: {}, mayDelete: true };
+  t.is(await refused(t, kit.connection.sendRequest(engine.prune, order)), 'E_MISSING');
+  t.true(looks > 1);
+  const after = [...kit.remote.objects.keys()].filter(key => /^(?:data|index)\//.test(key));
+  t.deepEqual(after, before);
+});

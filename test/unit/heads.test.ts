@@ -345,6 +345,30 @@ test('two heads of one number are a fork', async t => {
   t.true((await findings(undefined, place)).includes('E_FORK'));
 });
 
+test('what either side of a fork announced stays announced, and goes on so in the next head; what was forgotten does not', async t => {
+  const place = makePlace();
+  const device = new Device(place, a);
+  const { head: first } = await device.backUp();
+  const before = device.witness;
+  const side = forkOf(place);
+  const { head: here } = await device.backUp();
+  const twin = new Device(side, a);
+  twin.witness = before;
+  const { head: there } = await twin.backUp();
+  for (const [key, bytes] of side.remote.objects) place.remote.objects.set(key, bytes);
+  for (const [id, snapshot] of side.snapshots) place.snapshots.set(id, snapshot);
+  const standings = async (): Promise<readonly string[]> => {
+    const { snapshots } = await look(place);
+    return [here, there].map(({ snapshot }) => snapshots.find(({ id }) => id === snapshot)?.standing ?? 'nowhere');
+  };
+  t.deepEqual(await standings(), ['announced', 'announced']);
+  const next = await device.backUp({ gone: [{ id: first.snapshot, reason: 'named' }] });
+  t.deepEqual(next.head.live.toSorted(), [here.snapshot, there.snapshot, next.head.snapshot].toSorted());
+  t.deepEqual(await standings(), ['announced', 'announced']);
+  const { snapshots } = await look(place);
+  t.is(snapshots.find(({ id }) => id === first.snapshot)?.standing, 'replayed');
+});
+
 test('a head that does not follow the one before it is a fork', async t => {
   const place = makePlace();
   const device = new Device(place, a);
