@@ -97,11 +97,15 @@ export class Alarms {
 
   /** Before anything is deleted, and once more under its lock. @throws E_ALARM with `params.alarm`, the code of the first */
   assertNone(): void {
-    const { alarms, arriving } = this.#judged();
-    const [first] = alarms;
+    const [first] = this.#judged().alarms;
     if (first !== undefined)
       throw new SignetError('E_ALARM', `${first.code} stands`, { params: { alarm: first.code } });
-    const [late] = arriving;
+    this.assertArrived();
+  }
+
+  /** What an app has yet to bring here would be taken for lost. @throws E_ALARM with `params.arriving` */
+  assertArrived(): void {
+    const [late] = this.#judged().arriving;
     if (late === undefined) return;
     throw new SignetError('E_ALARM', `${late.code} may only be late`, { params: { alarm: late.code, arriving: true } });
   }

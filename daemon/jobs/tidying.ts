@@ -39,7 +39,7 @@ export interface TidyingOptions {
     readonly isUnlocked: () => boolean;
     readonly isPaused: () => boolean;
   };
-  readonly alarms: Pick<Alarms, 'standing' | 'assertNone' | 'seen' | 'saw' | 'look'>;
+  readonly alarms: Pick<Alarms, 'standing' | 'assertNone' | 'assertArrived' | 'seen' | 'saw' | 'look'>;
   readonly clockTrust: Pick<ClockTrust, 'assertRight' | 'doubtedSince' | 'confirm' | 'trustedUpTo'>;
   /** What lies in the place from now on. */
   readonly onPlace: (stored: { readonly snapshots?: number; readonly sizeBytes?: number }) => void;
@@ -149,12 +149,13 @@ export class Tidying {
     });
   }
 
-  /** @throws E_ALARM · E_REPOSITORY_LOCKED */
+  /** Also while an alarm stands, which it may be the way out of. @throws E_ALARM while things may only be late · E_REPOSITORY_LOCKED */
   async repairIndex(dryRun: boolean, call: JobCall): Promise<RepairResult> {
-    const { session, engine: worker } = this.#options;
+    const { session, engine: worker, alarms } = this.#options;
     await session.ready();
     return session.queue.run('repair', call, async (signal, onProgress) => {
       session.stateKey(); // it may have been locked while others had their turn
+      if (!dryRun) alarms.assertArrived();
       return worker.ask(engine.repairIndex, { dryRun }, { signal, onProgress });
     });
   }

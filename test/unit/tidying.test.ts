@@ -31,6 +31,7 @@ function kit(chosen: Partial<Settings> = {}) {
     isUnlocked: true,
     isPaused: false,
     hasAlarm: false,
+    isArriving: false,
     doubtedSince: undefined as number | undefined,
     fails: undefined as SignetError | undefined,
     notes: {} as Record<string, number>,
@@ -87,6 +88,9 @@ function kit(chosen: Partial<Settings> = {}) {
       assertNone: () => {
         if (world.hasAlarm) throw new SignetError('E_ALARM', 'one stands');
       },
+      assertArrived: () => {
+        if (world.isArriving) throw new SignetError('E_ALARM', 'it may only be late');
+      },
     },
     clockTrust: {
       trustedUpTo: 7,
@@ -112,6 +116,18 @@ test('while an alarm stands the engine is asked for nothing', async t => {
   await t.throwsAsync(tidying.forget({ snapshots: ['abcd'] }, nobody, call), { code: 'E_ALARM' });
   await t.throwsAsync(tidying.prune(false, call), { code: 'E_ALARM' });
   t.deepEqual(methods(), []);
+});
+
+test('while things may only be late the index is not repaired, and looked through all the same; an alarm is no hindrance', async t => {
+  const { tidying, world, methods } = kit();
+  world.isArriving = true;
+  await t.throwsAsync(tidying.repairIndex(false, call), { code: 'E_ALARM' });
+  t.deepEqual(methods(), []);
+  await tidying.repairIndex(true, call);
+  world.isArriving = false;
+  world.hasAlarm = true;
+  await tidying.repairIndex(false, call);
+  t.is(methods().length, 2);
 });
 
 test('a clock in doubt keeps from forgetting by age and from deleting, until its owner says that it is right', async t => {
