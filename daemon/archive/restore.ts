@@ -22,7 +22,10 @@ export { parsePath } from './names.ts';
 export { drawSample, sourceOf } from './sample.ts';
 
 const maxDepth = 512;
+/** Looked at: folders that share their content can name more than anything could hold. */
 const maxEntries = 20_000_000;
+/** Planned and so held at once, about a kilobyte each (measured); many times what a phone with ten years of chats has. */
+const maxPlanned = 2_000_000;
 const loadsAhead = 4;
 const readBackBytes = 1 << 20;
 
@@ -145,6 +148,12 @@ async function planRestore(
       signal.throwIfAborted();
       if (++entries > maxEntries) {
         throw new SignetError('E_OBJECT_LIMIT', `the snapshot has more than ${maxEntries} entries`);
+      }
+      if (folders.length + files.length + links.length + skipped.length >= maxPlanned) {
+        throw new SignetError(
+          'E_OBJECT_LIMIT',
+          `more than ${maxPlanned} entries at once: restore the snapshot in parts`,
+        );
       }
       const path = joinPath(folder, node.name);
       const shown = displayPath(path);

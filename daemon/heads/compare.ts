@@ -101,10 +101,11 @@ function markFindings(device: string, mark: HeadMark, heads: readonly StoredHead
   const own = heads.filter(({ head }) => head.device === device);
   const foundSeq = Math.max(0, ...own.map(({ head }) => head.seq));
   if (foundSeq < mark.seq) return [{ ...rollback(device, mark.seq, foundSeq, how), head: mark.sha256 }];
-  const others = own.filter(
-    ({ head, sha256 }) =>
-      (head.seq === mark.seq && sha256 !== mark.sha256) || (head.seq === mark.seq + 1 && head.previous !== mark.sha256),
+  const twins = own.filter(({ head, sha256 }) => head.seq === mark.seq && sha256 !== mark.sha256);
+  const strangers = own.filter(
+    ({ head }) => head.seq === mark.seq + 1 && head.previous !== mark.sha256 && !isOneOf(twins, head.previous),
   );
+  const others = [...twins, ...strangers];
   if (others.length === 0) return [];
   const about = [mark.sha256, ...others.map(({ sha256 }) => sha256)];
   return [fork(device, mark.seq, `backup ${mark.seq} is another one than was known: ${how}`, { about })];
@@ -128,11 +129,15 @@ function twoHeadsOfOneNumber(heads: readonly StoredHead[]): Finding[] {
   });
 }
 
-/** Heads of one device that follow each other must name each other. */
+/**
+ * Heads of one device that follow each other must name each other. One that follows the twin of a head says nothing new: that there are
+ * two is told already, and when its owner has decided about that, the head with the decision follows one of them.
+ */
 function brokenChains(heads: readonly StoredHead[]): Finding[] {
   return heads.flatMap(({ head, sha256 }) => {
     const next = heads.filter(other => other.head.device === head.device && other.head.seq === head.seq + 1);
-    const strangers = next.filter(other => other.head.previous !== sha256);
+    const level = heads.filter(other => other.head.device === head.device && other.head.seq === head.seq);
+    const strangers = next.filter(other => !isOneOf(level, other.head.previous));
     return strangers.length === 0
       ? []
       : [
@@ -197,6 +202,10 @@ function foreign(
   if (found.length === 0) return [];
   const detail = `${found.length} snapshots were reported by none of the devices`;
   return [identified({ code: 'E_FOREIGN_SNAPSHOT', snapshots: found, about: found, detail })];
+}
+
+function isOneOf(heads: readonly StoredHead[], sha256: string | null): boolean {
+  return heads.some(each => each.sha256 === sha256);
 }
 
 function rollback(device: string, expectedSeq: number, foundSeq: number, how: string): Finding {

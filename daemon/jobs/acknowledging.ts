@@ -110,7 +110,7 @@ export class Acknowledging {
       );
       await state.saveWitness(witness, session.stateKey());
       alarms.saw(looked, decidedIds(findings));
-      if (isOfPacks) alarms.settle('packs');
+      if (isOfPacks) alarms.settlePacks(decidedIds(findings));
     });
   }
 }

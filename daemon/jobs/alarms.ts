@@ -247,9 +247,15 @@ export class Alarms {
   }
 
   /** What its owner decided about and no look at heads tells. */
-  settle(origin: 'lock' | 'memory' | 'packs', refused: readonly string[] = []): void {
+  settle(origin: 'lock' | 'memory', refused: readonly string[] = []): void {
     const known = this.#present()?.refused ?? [];
     this.#found({ [origin]: [] }, { refused: [...new Set([...known, ...refused])].slice(-100) });
+  }
+
+  /** What its owner decided about packs. What was found of them since is another thing, and stays. */
+  settlePacks(decided: readonly string[]): void {
+    const packs = this.#present()?.found.packs ?? [];
+    this.#found({ packs: packs.filter(({ id }) => !decided.includes(id)) });
   }
 
   /** Whether its owner said of a vault in the place that this computer's own counts. @param key its remote key */

@@ -109,12 +109,14 @@ export interface JournaledPack {
   /** The pack's encrypted header as it stands in the file, from which the blobs are known after a crash. */
   readonly header: Uint8Array;
   readonly uploaded: boolean;
+  /** When it was uploaded, or before that when it was sealed, milliseconds since 1970; absent where that is not known. */
+  readonly since?: number | undefined;
 }
 
 /** Durable list of packs between "sealed" and "named by a committed index". Each call is on disk when it returns. */
 export interface PackJournal {
   add(pack: JournaledPack): void;
-  markUploaded(id: PackId): void;
+  markUploaded(id: PackId, at: number): void;
   remove(ids: readonly PackId[]): void;
   rows(): readonly JournaledPack[];
 }

@@ -12,6 +12,7 @@ import type { Clock } from '../base/clock.ts';
 import { SignetError } from '../base/errors.ts';
 import { open, type SealKey, sealOverhead } from '../kernel/seal.ts';
 import type { Remote } from '../remotes/remote.ts';
+import { trustedMs } from './confirm-used.ts';
 import { asPackId, isId, packKey } from './ids.ts';
 import { limits } from './limits.ts';
 import type { BlobType, PackId, PackJournal } from './model.ts';
@@ -50,6 +51,11 @@ export interface OutboxOptions {
   readonly writeIndex: (packs: readonly UploadedPack[]) => Promise<void>;
 }
 
+interface WrittenPack extends UploadedPack {
+  /** Milliseconds since 1970. */
+  readonly uploadedAt: number;
+}
+
 interface WaitingPack {
   readonly id: PackId;
   readonly sizeBytes: number;
@@ -65,7 +71,7 @@ export class Outbox {
   #sealedBytes = 0;
   #uploadQueue: WaitingPack[] = [];
   #uploading = 0;
-  #uploaded: UploadedPack[] = [];
+  #uploaded: WrittenPack[] = [];
   #lastIndexAt: number;
   #indexing: Promise<void> = Promise.resolve();
   readonly #tasks = new Set<Promise<void>>();
@@ -164,7 +170,13 @@ export class Outbox {
     try {
       sealed = await pack.finish(this.#options.key, this.#options.randomBytes);
       const { id, sizeBytes, sealedHeader } = sealed;
-      this.#options.journal.add({ id, sizeBytes, header: sealedHeader, uploaded: false });
+      this.#options.journal.add({
+        id,
+        sizeBytes,
+        header: sealedHeader,
+        uploaded: false,
+        since: this.#options.clock.now(),
+      });
     } catch (error) {
       await this.#lose(pack);
       throw error;
@@ -206,10 +218,11 @@ export class Outbox {
       this.#failure ??= { error }; // before the next upload would start
       throw error;
     }
-    journal.markUploaded(pack.id);
+    const uploadedAt = this.#options.clock.now();
+    journal.markUploaded(pack.id, uploadedAt);
     await rm(path, { force: true });
     this.#sealedBytes -= pack.sizeBytes;
-    this.#uploaded.push({ id: pack.id, blobs: pack.blobs });
+    this.#uploaded.push({ id: pack.id, blobs: pack.blobs, uploadedAt });
     await this.#indexIfDue();
   }
 
@@ -224,6 +237,9 @@ export class Outbox {
     const run = this.#indexing.then(async () => {
       const packs = this.#uploaded;
       if (packs.length === 0) return;
+      if (!packs.every(pack => this.#isFresh(pack.uploadedAt))) {
+        throw new SignetError('E_MISSING', 'packs were uploaded too long ago to be counted on', { retryable: true });
+      }
       this.#uploaded = [];
       try {
         await this.#options.writeIndex(packs);
@@ -236,6 +252,12 @@ export class Outbox {
     });
     this.#indexing = run.catch(() => undefined); // the caller of this run is told
     return run;
+  }
+
+  /** No index names it, so that another device may be about to delete it: only what is far from the 48 hours is counted on (DESIGN D11). */
+  #isFresh(uploadedAt: number | undefined): boolean {
+    const age = this.#options.clock.now() - (uploadedAt ?? Number.NEGATIVE_INFINITY);
+    return Math.abs(age) < trustedMs;
   }
 
   /** Seals what is open. Two small leftovers of data become one pack. */
@@ -310,7 +332,7 @@ export class Outbox {
 
   /**
    * Finishes what earlier runs (or a failed one of this session) left: journalled packs are uploaded or, when their file is not whole
-   * and the remote lacks them, forgotten; files without a journal row are taken up if whole, else removed. Then an index is written.
+   * and the remote lacks them, or they have lain there unnamed for a day, forgotten; files without a journal row are taken up if whole, else removed. Then an index is written.
    *
    * @param isIndexed whether an index names the pack already
    */
@@ -326,8 +348,9 @@ export class Outbox {
     this.#sealedBytes = 0;
     const { journal, folder, remote, signal } = this.#options;
     await this.#adoptFiles();
+    this.#uploaded = this.#uploaded.filter(pack => this.#isFresh(pack.uploadedAt));
     const known = new Set(this.#uploaded.map(pack => pack.id));
-    for (const { id, sizeBytes, header, uploaded } of journal.rows()) {
+    for (const { id, sizeBytes, header, uploaded, since } of journal.rows()) {
       signal?.throwIfAborted();
       if (known.has(id)) continue;
       const path = join(folder, id);
@@ -338,12 +361,12 @@ export class Outbox {
         continue;
       }
       const isThere = (await remote.stat(packKey(id), { signal }))?.sizeBytes === sizeBytes;
-      if (isThere) {
-        if (!uploaded) journal.markUploaded(id);
+      if (isThere && this.#isFresh(since)) {
+        if (!uploaded) journal.markUploaded(id, since ?? 0);
         await rm(path, { force: true });
         this.#options.onSealed(id, blobs, 'journal');
-        this.#uploaded.push({ id, blobs });
-      } else if (await isWhole(path, id, sizeBytes)) {
+        this.#uploaded.push({ id, blobs, uploadedAt: since ?? 0 });
+      } else if (!isThere && (await isWhole(path, id, sizeBytes))) {
         this.#options.onSealed(id, blobs, 'journal');
         this.#enqueue({ id, sizeBytes, blobs });
       } else {

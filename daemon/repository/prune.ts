@@ -80,12 +80,14 @@ export class Pruner {
   static async look(access: PruneAccess, order: PruneOrder): Promise<Pruner> {
     const { index, remote } = access;
     const { signal, known = [], without = new Set(), collects = true } = order;
+    // Snapshots before the index, here and below: what a snapshot needs was named before it came.
+    const snapshots = await access.allSnapshots({ signal });
     await access.refreshIndex({ signal });
     const sizes = await listPacks(remote, { signal });
     const isThere = (pack: IndexedPack): boolean => sizes.get(pack.id) === packBytes(pack);
     for (const pack of index.packs) pack.isMissing = !isThere(pack);
     const walked = new Set<SnapshotId>();
-    await walkNew(access, { ...order, walked, sizes, without });
+    await walkNew(access, snapshots, { ...order, walked, sizes, without });
     const unseen = known.filter(id => !walked.has(id) && !without.has(id));
     if (unseen.length > 0) {
       const detail = `snapshots/${unseen[0]}: ${remote.label} showed it before, and not any more`;
@@ -128,11 +130,14 @@ export class Pruner {
     await namePacks(access, unnamedThen, signal);
     await proveWritten(access, before, signal);
     // Others may have written meanwhile: what they named or need is known before anything is removed.
+    const standing = await access.allSnapshots({ signal });
     await access.reconcile({ signal });
     forgetIndexes(access, this.#plan.indexes);
-    namedAgain += await this.#takeInNew(options);
+    namedAgain += await this.#takeIn(standing, options);
     await removeIndexes(access, this.#plan.indexes, signal);
-    namedAgain += await this.#takeInNew(options);
+    const late = await access.allSnapshots({ signal });
+    await access.reconcile({ signal });
+    namedAgain += await this.#takeIn(late, options);
     await access.reconcile({ signal });
     await access.nameMarked(signal);
     const unnamed = unnamedIn(access, this.#sizes);
@@ -141,14 +146,15 @@ export class Pruner {
   }
 
   async deleteUnnamed(packs: readonly PackFile[], options: UpkeepOptions): Promise<readonly PackFile[]> {
-    const { index, remote, reconcile } = this.#access;
+    const { index, remote, reconcile, allSnapshots } = this.#access;
     const { signal, onProgress } = options;
     const deleted: PackFile[] = [];
     for (const [done, pack] of packs.entries()) {
       signal?.throwIfAborted();
       if (done % deletedPerLook === 0) {
+        const snapshots = await allSnapshots({ signal });
         await reconcile({ signal });
-        await this.#takeInNew(options);
+        await this.#takeIn(snapshots, options);
       }
       onProgress?.({ phase: 'deleting', done, total: packs.length });
       const known = index.pack(pack.id);
@@ -161,8 +167,13 @@ export class Pruner {
   }
 
   /** Marks what snapshots need that came since, and names what they need and no index does. */
-  async #takeInNew(options: UpkeepOptions): Promise<number> {
-    await walkNew(this.#access, { ...options, walked: this.#walked, sizes: this.#sizes, without: new Set() });
+  async #takeIn(snapshots: ReadonlyMap<SnapshotId, Snapshot>, options: UpkeepOptions): Promise<number> {
+    await walkNew(this.#access, snapshots, {
+      ...options,
+      walked: this.#walked,
+      sizes: this.#sizes,
+      without: new Set(),
+    });
     return this.#nameFound(options.signal);
   }
 
@@ -201,8 +212,12 @@ interface WalkOrder extends UpkeepOptions {
 }
 
 /** Marks the blobs of snapshots that were not walked yet. */
-async function walkNew(access: PruneAccess, { walked, sizes, without, signal, onProgress }: WalkOrder): Promise<void> {
-  const snapshots = [...(await access.allSnapshots({ signal }))].filter(([id]) => !without.has(id) && !walked.has(id));
+async function walkNew(
+  access: PruneAccess,
+  all: ReadonlyMap<SnapshotId, Snapshot>,
+  { walked, sizes, without, signal, onProgress }: WalkOrder,
+): Promise<void> {
+  const snapshots = [...all].filter(([id]) => !without.has(id) && !walked.has(id));
   let reading: Promise<void> | undefined;
   const readUnnamed = (): Promise<void> => {
     reading ??= readHeaders(access, sizes, signal);

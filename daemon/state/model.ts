@@ -103,12 +103,14 @@ export interface PackRow<Id extends string> {
   readonly sizeBytes: number;
   readonly header: Uint8Array;
   readonly uploaded: boolean;
+  /** When it was uploaded, or before that when it was sealed, milliseconds since 1970; absent where that is not known. */
+  readonly since?: number | undefined;
 }
 
 /** Fits the repository's `PackJournal` when `Id` is its `PackId`. Each call is on disk when it returns. */
 export interface PackRows<Id extends string> {
   add(pack: PackRow<Id>): void;
-  markUploaded(id: Id): void;
+  markUploaded(id: Id, at: number): void;
   remove(ids: readonly Id[]): void;
   /** In the order in which they were added. */
   rows(): readonly PackRow<Id>[];

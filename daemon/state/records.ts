@@ -19,17 +19,17 @@ export class PackTable<Id extends string> implements PackRows<Id> {
     this.#insert = database.prepare(
       'INSERT INTO pack (id, size_bytes, header, uploaded) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO NOTHING',
     );
-    this.#mark = database.prepare('UPDATE pack SET uploaded = 1 WHERE id = ?');
+    this.#mark = database.prepare('UPDATE pack SET uploaded = ? WHERE id = ?');
     this.#delete = database.prepare('DELETE FROM pack WHERE id = ?');
     this.#select = database.prepare('SELECT id, size_bytes, header, uploaded FROM pack ORDER BY place');
   }
 
   add(pack: PackRow<Id>): void {
-    this.#insert.run(pack.id, pack.sizeBytes, pack.header, pack.uploaded ? 1 : 0);
+    this.#insert.run(pack.id, pack.sizeBytes, pack.header, columnOf(pack.uploaded, pack.since));
   }
 
-  markUploaded(id: Id): void {
-    this.#mark.run(id);
+  markUploaded(id: Id, at: number): void {
+    this.#mark.run(columnOf(true, at), id);
   }
 
   remove(ids: readonly Id[]): void {
@@ -43,9 +43,20 @@ export class PackTable<Id extends string> implements PackRows<Id> {
       id: row['id'] as Id, // written by `add`, which takes nothing else
       sizeBytes: Number(row['size_bytes']),
       header: new Uint8Array(row['header'] as Uint8Array),
-      uploaded: row['uploaded'] === 1,
+      ...packState(Number(row['uploaded'])),
     }));
   }
+}
+
+/** The moment, below zero before the upload. Older versions wrote 0 and 1 there, which says of no moment. */
+function columnOf(isUploaded: boolean, since = 1): number {
+  const moment = Math.max(1, Math.floor(since));
+  return isUploaded ? moment : -moment;
+}
+
+function packState(column: number): Pick<PackRow<string>, 'uploaded' | 'since'> {
+  const moment = Math.abs(column);
+  return { uploaded: column > 0, ...(moment > 1 && { since: moment }) };
 }
 
 const historyKept = 20_000;

@@ -41,7 +41,7 @@ const usual: readonly Suite[] = [
   { name: 'lint', budgetSeconds: 30, run: { tool: ['biome', 'check', '--error-on-warnings', '.'] }, needs: [] },
   {
     name: 'unit',
-    budgetSeconds: 170,
+    budgetSeconds: 150,
     run: { tests: ['test/*.test.ts', 'test/unit/**/*.test.ts', 'test/contracts/**/*.test.ts'] },
     needs: [],
   },
@@ -55,7 +55,7 @@ const usual: readonly Suite[] = [
   { name: 'adversary', budgetSeconds: 150, run: { tests: ['test/adversary/**/*.test.ts'] }, needs: [] },
   {
     name: 'e2e',
-    budgetSeconds: 230,
+    budgetSeconds: 280,
     run: { tests: ['test/e2e/**/*.test.ts'] },
     needs: [systemPackages.chromium, systemPackages.dbus, systemPackages.keyring, systemPackages.libsecret],
   },

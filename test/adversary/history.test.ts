@@ -44,6 +44,7 @@ for (const [what, tamper] of [
       const session = await place.open();
       t.deepEqual((await session.restore()).tree, new Map([...place.files].filter(([path]) => path !== '/d.txt')));
       t.true((await session.verify()).problems.some(({ code }) => code === 'E_WITHHELD'));
+      await t.throwsAsync(session.prune(), { code: 'E_ALARM' }, 'nothing is deleted meanwhile');
       const { snapshot, findings: told } = await session.backUp();
       t.truthy(snapshot);
       t.deepEqual(codesOf(told), ['E_WITHHELD']);
@@ -69,6 +70,7 @@ row(
     for (const key of gone) place.remote.missing(key);
     const session = await place.open();
     t.deepEqual(codesOf((await session.history()).findings), ['E_ROLLBACK']);
+    await t.throwsAsync(session.prune(), { code: 'E_ALARM' }, 'nothing is deleted meanwhile');
     const { tree } = await session.restore();
     t.deepEqual([tree.has('/a.txt'), tree.has('/d.txt'), tree.has('/inner/c.txt')], [true, false, false]);
     t.deepEqual(codesOf((await session.verify()).problems), ['E_ROLLBACK']);
@@ -98,6 +100,7 @@ row(17, 'the whole place as it was before the newest backup: rolled back', async
   setBack();
   const again = await place.open();
   t.deepEqual(codesOf((await again.history()).findings), ['E_ROLLBACK']);
+  await t.throwsAsync(again.prune(), { code: 'E_ALARM' }, 'nothing is deleted meanwhile');
   const { findings, snapshot } = await again.backUp();
   t.deepEqual([codesOf(findings), snapshot !== undefined], [['E_ROLLBACK'], true]);
   t.deepEqual((await again.restore()).tree, treeOf(place.source));

@@ -337,3 +337,16 @@ row(22, 'a part of a file that is gone fails each time it is read, and is never 
   }
   await session.close();
 });
+
+row(20, 'every index gone: written anew from the headers of the packs, and everything is back', async t => {
+  const place = await scene(t);
+  for (const key of place.keys('index')) place.remote.objects.delete(key);
+  const session = await place.open();
+  t.false((await session.verify()).ok);
+  const { packsAdded } = await session.repository.repairIndex();
+  t.true(packsAdded > 0);
+  t.deepEqual((await session.restore()).tree, place.files);
+  t.true((await session.verify()).ok);
+  await session.close();
+  t.deepEqual(removedBesideOwnLocks(place.remote), []);
+});

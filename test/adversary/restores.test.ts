@@ -183,6 +183,26 @@ row(26, 'a folder with a hundred thousand entries: planned within a bounded memo
   t.true(process.memoryUsage().rss - before < 512 * 1024 * 1024);
 });
 
+// It fills two gigabytes on the way to the bound.
+if (process.env['SIGNET_LONG'] !== undefined) {
+  row(26, 'folders that share one content, 20,000 million files: ended at a bound that memory holds', async t => {
+    t.timeout(240_000);
+    const place = await restoring(t);
+    let tree = await place.save(Array.from({ length: 20_000 }, (_, index) => fileNode(`f${index}`)));
+    for (let level = 0; level < 2; level++) {
+      const shared = tree;
+      tree = await place.save(Array.from({ length: 1000 }, (_, index) => folderNode(`d${index}`, shared)));
+    }
+    const before = process.memoryUsage().rss;
+    const root = await place.save([folderNode('chats', tree)]);
+    await t.throwsAsync(place.restore(root, { dryRun: true }), { code: 'E_OBJECT_LIMIT' });
+    const more = process.memoryUsage().rss - before;
+    t.log(`${Math.round(more / 1024 ** 2)} MiB`);
+    t.true(more < 3 * 1024 ** 3);
+    t.false(existsSync(place.target));
+  });
+}
+
 const key = randomMasterKey(fixedRandom(70));
 const sealed = (plaintext: Uint8Array): Uint8Array => seal(key, fixedRandom(71)(16), plaintext);
 const zeros = zstdCompressSync(Buffer.alloc(64 * 1024 * 1024));

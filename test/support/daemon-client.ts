@@ -8,7 +8,15 @@ import { resolveHome } from '../../protocol/home.ts';
 import { connect } from '../../protocol/launch.ts';
 import * as messages from '../../protocol/messages.ts';
 import { Secrets } from '../../protocol/secrets.ts';
-import type { BackupResult, JobProgress, PlaceStatus, RestoreResult, Status } from '../../protocol/status.ts';
+import type {
+  BackupResult,
+  ForgetResult,
+  JobProgress,
+  PlaceStatus,
+  PruneResult,
+  RestoreResult,
+  Status,
+} from '../../protocol/status.ts';
 
 export interface DaemonClient {
   readonly pid: number;
@@ -18,9 +26,13 @@ export interface DaemonClient {
   until(what: string, isSo: (status: Status) => boolean, withinMs?: number): Promise<Status>;
   /** @returns the code when it fails; 'gone' when the daemon ended */
   backup(onProgress?: (step: JobProgress) => void): Promise<BackupResult | ErrorCode | 'gone'>;
+  /** As `backup`. */
+  forget(snapshots: readonly string[]): Promise<ForgetResult | ErrorCode | 'gone'>;
+  /** As `backup`. */
+  prune(): Promise<PruneResult | ErrorCode | 'gone'>;
   cancel(): Promise<boolean>;
-  /** The newest backup, whole. */
-  restore(target: string): Promise<RestoreResult>;
+  /** The newest backup, or the one that is named, whole. */
+  restore(target: string, snapshot?: string): Promise<RestoreResult>;
   unlock(recoveryKey: string): Promise<void>;
   lock(): Promise<void>;
   /** @param onSignInAsked with the page that the owner of an account is to open */
@@ -75,13 +87,15 @@ export async function daemonClient(t: ExecutionContext, home: string): Promise<D
       try {
         return await connection.sendRequest(messages.backup, { progressToken }, new CancellationTokenSource().token);
       } catch (error) {
-        return wireErrorOf(error)?.code ?? 'gone';
+        return codeOf(error);
       } finally {
         listener.dispose();
       }
     },
+    forget: chosen => connection.sendRequest(messages.forget, { snapshots: chosen }).catch(codeOf),
+    prune: () => connection.sendRequest(messages.prune, {}).catch(codeOf),
     cancel: async () => (await connection.sendRequest(messages.cancel)).cancelled,
-    restore: target => connection.sendRequest(messages.restore, { snapshot: 'latest', target }),
+    restore: (target, snapshot = 'latest') => connection.sendRequest(messages.restore, { snapshot, target }),
     async unlock(recoveryKey) {
       const given = new Secrets([['recoveryKey', Buffer.from(recoveryKey)]]);
       await connection.sendRequest(messages.unlock, { secrets: secrets.seal(messages.unlock.method, given) });
@@ -104,4 +118,8 @@ export async function daemonClient(t: ExecutionContext, home: string): Promise<D
     showRemote: async () => (await connection.sendRequest(messages.showRemote)).places,
     close,
   };
+}
+
+function codeOf(error: unknown): ErrorCode | 'gone' {
+  return wireErrorOf(error)?.code ?? 'gone';
 }

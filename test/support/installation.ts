@@ -179,7 +179,7 @@ export async function installation(t: ExecutionContext, options: InstallationOpt
   return made;
 }
 
-function isAlive(pid: number): boolean {
+export function isAlive(pid: number): boolean {
   try {
     return process.kill(pid, 0);
   } catch {

@@ -8,8 +8,9 @@ import { restoreSnapshot } from '../../daemon/archive/restore.ts';
 import { startDatabaseCapture } from '../../daemon/capture/capture.ts';
 import { writeHead } from '../../daemon/heads/heads.ts';
 import { runBackup } from '../../daemon/jobs/backup.ts';
-import type { BackupOutcome } from '../../daemon/jobs/engine-messages.ts';
+import type { BackupOutcome, PruneOutcome } from '../../daemon/jobs/engine-messages.ts';
 import { readHistory, resolveSnapshot, type SnapshotHistory } from '../../daemon/jobs/history.ts';
+import { runPrune } from '../../daemon/jobs/pruning.ts';
 import { runVerify } from '../../daemon/jobs/verify.ts';
 import type { Repository, SnapshotId } from '../../daemon/repository/model.ts';
 import type { Witness } from '../../daemon/state/model.ts';
@@ -35,6 +36,8 @@ export interface JobSession {
   readonly repository: Repository;
   backUp(): Promise<BackupOutcome>;
   verify(): Promise<VerifyResult>;
+  /** The real job, with what this computer remembers. */
+  prune(): Promise<Omit<PruneOutcome, 'type'>>;
   /** Snapshots with their standing, and what an honest place would not show. */
   history(): Promise<SnapshotHistory>;
   /** The next head names them as gone; their files go. */
@@ -97,6 +100,12 @@ export async function jobBench(t: ExecutionContext): Promise<JobBench> {
           witnesses.set(id, outcome.witness);
           remembered.set(id, outcome.seen.snapshots);
           return outcome;
+        },
+        prune() {
+          const witness = witnesses.get(id);
+          if (witness === undefined) throw new Error('there is no backup yet');
+          const order = { witness, isSynced: false, dryRun: false, notes: {}, mayDelete: true };
+          return runPrune({ ...context, clock: place.clock }, order);
         },
         verify: () => runVerify({ ...context, witness: witnesses.get(id), readDataPercent: 100 }),
         history: () => readHistory({ ...context, witness: witnesses.get(id) }),

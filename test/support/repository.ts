@@ -93,9 +93,9 @@ export function memoryJournal(): PackJournal & { readonly all: Map<string, Journ
   return {
     all,
     add: pack => void all.set(pack.id, pack),
-    markUploaded(id) {
+    markUploaded(id, since) {
       const row = all.get(id);
-      if (row !== undefined) all.set(id, { ...row, uploaded: true });
+      if (row !== undefined) all.set(id, { ...row, uploaded: true, since });
     },
     remove(ids) {
       for (const id of ids) all.delete(id);

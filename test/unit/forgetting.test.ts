@@ -136,6 +136,22 @@ function lockedBoard({ remote, witness }: EngineKit, kept: Map<string, string>):
   });
 }
 
+test('what is found of packs while its owner decides about others stays an alarm', async t => {
+  const kit = await engineKit(t);
+  await backUpAfter(kit, 0, 'the first');
+  const { seen } = await kit.connection.sendRequest(engine.look, { witness: kit.witness, remembered: [] });
+  const board = lockedBoard(kit, new Map());
+  const missing = (digit: string, objects: number) =>
+    ({ id: digit.repeat(64), code: 'E_MISSING', objects, detail: `${objects} packs are missing` }) as const;
+  board.saw({ seen, findings: [missing('1', 1)], missing: [], packsLooked: true });
+  t.like(board.standing, [{ params: { count: 1 } }]);
+  board.saw({ seen, findings: [missing('2', 400)], missing: [], packsLooked: true });
+  board.settlePacks([missing('1', 1).id]);
+  t.like(board.standing, [{ params: { count: 400 } }]);
+  board.settlePacks([missing('2', 400).id]);
+  t.deepEqual(board.standing, []);
+});
+
 test('killed in the middle of removing, what was forgotten is missed by nobody who knows names alone', async t => {
   const kit = await sixBackups(t);
   const kept = new Map<string, string>();

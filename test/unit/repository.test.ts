@@ -1,4 +1,4 @@
-import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { toHex, utf8 } from '../../daemon/base/bytes.ts';
@@ -8,6 +8,7 @@ import { padme } from '../../daemon/kernel/padme.ts';
 import { createFolderRemote } from '../../daemon/remotes/folder.ts';
 import { createMemoryRemote, type MemoryRemote } from '../../daemon/remotes/memory.ts';
 import type { Remote } from '../../daemon/remotes/remote.ts';
+import { packKey } from '../../daemon/repository/ids.ts';
 import type { BlobId, Repository } from '../../daemon/repository/model.ts';
 import { inspectPlace } from '../../daemon/repository/repository.ts';
 import { faultyRemote } from '../support/faulty-remote.ts';
@@ -632,6 +633,33 @@ test('an index is written every ten minutes of a long backup', async t => {
   await repository.close();
 });
 
+test('a pack that lay in the place unnamed for a day is not counted on: another device may be about to delete it', async t => {
+  for (const isMarked of [true, false]) {
+    for (const hours of [1, 30]) {
+      const place = await memoryBench(t);
+      const repository = await place.create();
+      await repository.saveBlob('data', random(30_000, 1));
+      await repository.close();
+      const [row] = place.journal.rows();
+      if (row === undefined) return t.fail();
+      const file = join(place.outboxFolder, row.id);
+      place.remote.objects.set(packKey(row.id), await readFile(file));
+      if (isMarked) {
+        place.journal.markUploaded(row.id, place.clock.now());
+        await rm(file);
+      }
+      await place.clock.advance(hours * 3_600_000);
+      const again = await place.open();
+      await again.refreshIndex();
+      t.is(again.packIds().includes(row.id), hours === 1, `${hours} hours`);
+      t.is(place.journal.all.size, 0);
+      t.is((await readdir(place.outboxFolder)).length, 0);
+      t.is((await again.saveBlob('data', random(30_000, 1))).isNew, hours !== 1);
+      await again.close();
+    }
+  }
+});
+
 test('closing keeps what was sealed: the next run uploads it without sealing again', async t => {
   const place = await memoryBench(t);
   const repository = await place.create();
@@ -713,9 +741,9 @@ for (const when of ['before', 'after'] as const) {
             if (isDead) throw new Error('dead');
             place.journal.add(row);
           },
-          markUploaded: id => {
+          markUploaded: (id, at) => {
             if (isDead) throw new Error('dead');
-            place.journal.markUploaded(id);
+            place.journal.markUploaded(id, at);
           },
           remove: ids => {
             if (isDead) throw new Error('dead');

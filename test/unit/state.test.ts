@@ -192,10 +192,12 @@ test('the journal fits the repository, keeps order and survives a reopening', as
     journal.add(pack('a'));
     journal.add(pack('c'));
     journal.add(pack('a'));
-    journal.markUploaded(pack('a').id);
+    journal.markUploaded(pack('a').id, 5);
     journal.remove([pack('b').id, pack('d').id]);
   });
-  await reopened(home, state => t.deepEqual(state.packJournal<PackId>().rows(), [pack('a', true), pack('c')]));
+  await reopened(home, state =>
+    t.deepEqual(state.packJournal<PackId>().rows(), [{ ...pack('a', true), since: 5 }, pack('c')]),
+  );
 });
 
 test('the engine worker and the main thread write the same database at once', async t => {
