@@ -92,9 +92,9 @@ test('every test file belongs to exactly one suite of scripts/test', t => {
   }
 });
 
-test('the budgets of all suites together stay under half an hour', t => {
+test('the budgets of all suites together add up to half an hour at most', t => {
   const seconds = suites.reduce((sum, suite) => sum + suite.budgetSeconds, 0);
-  t.true(seconds <= 29.5 * 60, `${seconds} s`);
+  t.true(seconds <= 30 * 60, `${seconds} s`);
 });
 
 /** Versions of a package in node_modules, at any depth. */

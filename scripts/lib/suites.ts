@@ -48,7 +48,7 @@ const usual: readonly Suite[] = [
   { name: 'integration', budgetSeconds: 960, run: { tests: ['test/integration/**/*.test.ts'] }, needs: [] },
   {
     name: 'interop',
-    budgetSeconds: 170,
+    budgetSeconds: 200,
     run: { tests: ['test/interop/**/*.test.ts'] },
     needs: [systemPackages.restic],
   },
