@@ -1,5 +1,5 @@
 // The suites of scripts/test, in the order they run: what each starts, which Debian packages it cannot do without, and how long
-// it may take on two cores. The budgets add up to less than half an hour.
+// it may take on two cores. The budgets add up to half an hour at most.
 
 export interface Suite {
   readonly name: string;
