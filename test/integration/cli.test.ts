@@ -448,10 +448,22 @@ test('a home that is open to others is not used: 18, with the folder named', asy
 test('help names what exists and nothing that comes later', async t => {
   const { status, stdout } = await runCli(t, await temporaryFolder(t), ['--help']);
   t.is(status, 0);
-  for (const word of ['setup', 'status', 'restore', 'undo', 'diff', 'verify', 'remote', 'drive:', 'Exit codes']) {
+  for (const word of [
+    'setup',
+    'status',
+    'restore',
+    'undo',
+    'diff',
+    'verify',
+    'drill',
+    'prune',
+    'remote',
+    'drive:',
+    'Exit codes',
+  ]) {
     t.true(stdout.includes(word), word);
   }
-  for (const word of ['daily', 'drill', 'prune', 'search']) t.false(stdout.includes(word), word);
+  for (const word of ['daily', 'conversation', 'search']) t.false(stdout.includes(word), word);
 });
 
 test('settings and start at login are told in words, and a doctor that finds something says so by its exit code', async t => {

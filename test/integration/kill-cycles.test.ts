@@ -34,7 +34,7 @@ const hits: readonly Hit[] = jobs.flatMap(job => places[job].map(folder => `${jo
 
 type Contents = ReadonlyMap<string, string>;
 
-/** The computer was off for a while: the daemon's clock is that much later when it starts again. */
+/** The computer slept for a while: when the daemon starts again, its clock is that much later, and so long has passed since the boot. */
 class LaterClock {
   readonly environment: { readonly SIGNET_NODE: string };
   #hours = 0;
@@ -47,8 +47,14 @@ class LaterClock {
 
   pass(hours: number): void {
     this.#hours += hours;
-    const shift = `const now = Date.now; Date.now = () => now() + ${this.#hours * 3_600_000};`;
-    const program = `exec '${process.execPath}' '--import=data:text/javascript,${encodeURIComponent(shift)}' "$@"`;
+    const shift = `import os from 'node:os';
+      import { syncBuiltinESMExports } from 'node:module';
+      const { now } = Date;
+      const { uptime } = os;
+      Date.now = () => now() + ${this.#hours * 3_600_000};
+      os.uptime = () => uptime() + ${this.#hours * 3600};
+      syncBuiltinESMExports();`;
+    const program = `exec '${process.execPath}' '--import=data:text/javascript,${encodeURIComponent(shift).replaceAll("'", '%27')}' "$@"`;
     const { SIGNET_NODE: path } = this.environment;
     writeFileSync(path, `#!/bin/sh\n${program}\n`, { mode: 0o700 });
   }
@@ -165,7 +171,10 @@ class Cycles {
 
   /** A day later. */
   async startAgain(): Promise<void> {
+    const { pid } = this.client;
     this.client.close();
+    if (isAlive(pid)) await this.#signet.ok(['daemon', 'stop']);
+    while (isAlive(pid)) await pause(10);
     this.clock.pass(25);
     await this.#signet.ok(['status']); // starts it, and tells what is missing while locked
     this.client = await daemonClient(this.#t, this.#signet.home);
