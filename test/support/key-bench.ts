@@ -16,7 +16,7 @@ import { SignetError } from '../../daemon/base/errors.ts';
 import { startDatabaseCapture } from '../../daemon/capture/capture.ts';
 import { finishDeletion } from '../../daemon/jobs/delete-backup.ts';
 import type { Engine, EngineCall } from '../../daemon/jobs/engine.ts';
-import { carried, landed } from '../../daemon/jobs/engine-messages.ts';
+import { announced, carried, landed } from '../../daemon/jobs/engine-messages.ts';
 import { EnginePlaces } from '../../daemon/jobs/engine-places.ts';
 import { serveEngine } from '../../daemon/jobs/engine-server.ts';
 import { finishSwitch } from '../../daemon/jobs/fresh.ts';
@@ -130,16 +130,20 @@ function inlineEngine(home: Home, clock: DrivenClock): InlineEngine {
     async ask<Params extends object, Result>(
       type: RequestType<Params, Result, never>,
       params: Params,
-      { signal }: EngineCall = {},
+      { signal, onAnnounced }: EngineCall = {},
     ): Promise<Result> {
       signal?.throwIfAborted();
       running ??= start();
+      const answering =
+        onAnnounced && running.connection.onRequest(announced, seen => onAnnounced(seen).then(() => null));
       try {
         return landed(await running.connection.sendRequest<Result>(type.method, carried(params)));
       } catch (error) {
         const wire = wireErrorOf(error);
         if (wire === undefined) throw error;
         throw new SignetError(wire.code, String(wire.params['detail'] ?? wire.code), { params: wire.params });
+      } finally {
+        answering?.dispose();
       }
     },
     async stop() {
