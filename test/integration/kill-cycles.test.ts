@@ -15,7 +15,7 @@ import { hasRestic, restic } from '../support/stock-restic.ts';
 import { temporaryFolder } from '../support/temporary-home.ts';
 
 const isLong = process.env['SIGNET_LONG'] !== undefined;
-const moments = isLong ? 200 : 12;
+const moments = isLong ? 200 : 7;
 /** Drawn anew in the long form: each run of it tries others. */
 const seed = process.env['SIGNET_SEED'] ?? (isLong ? String(randomInt(1e9)) : 'kill cycles');
 const mostKept = 6;

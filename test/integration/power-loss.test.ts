@@ -18,7 +18,7 @@ import { hasRestic, restic } from '../support/stock-restic.ts';
 
 const isLong = process.env['SIGNET_LONG'] !== undefined;
 /** Of the states that differ so many are judged for each operation, spread evenly; the long form judges all. */
-const judgedAtMost = isLong ? Number.POSITIVE_INFINITY : 24;
+const judgedAtMost = isLong ? Number.POSITIVE_INFINITY : 12;
 /** Stock restic looks at each one of so many. */
 const resticEvery = isLong ? 1 : 6;
 const seed = process.env['SIGNET_SEED'] ?? String(randomInt(1e9));

@@ -14,7 +14,7 @@ import { type Installation, installation, password, phone } from '../support/ins
 import { skip } from '../support/skip.ts';
 import { hasRestic, restic } from '../support/stock-restic.ts';
 
-const lastsMs = process.env['SIGNET_LONG'] === undefined ? 30_000 : 300_000;
+const lastsMs = process.env['SIGNET_LONG'] === undefined ? 20_000 : 300_000;
 const sharedBytes = 60_000;
 const quick = { watch: 'chokidar', quietMs: 200, longestWaitMs: 2000, smallestIntervalMs: 0 } as const;
 
