@@ -40,7 +40,7 @@ if (unknown !== undefined) {
   process.exit(2);
 }
 /** Suites with tests that run once with the restic of this system and once with a newer one. */
-const judgedByRestic: readonly string[] = ['unit', 'integration', 'interop'];
+const judgedByRestic: readonly string[] = ['integration', 'interop'];
 const chosen = names.length === 0 ? suites : suites.filter(suite => names.includes(suite.name));
 
 provideSystemPackages(chosen);
