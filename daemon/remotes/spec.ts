@@ -65,18 +65,20 @@ function folderName(name: string): string {
 function bucketOf(rest: string): { endpoint: string; bucket: string; prefix: string } {
   const written = /^[a-z][a-z0-9+.-]*:\/\//i.test(rest) ? rest : `https://${rest}`;
   let url: URL;
+  let parts: readonly string[];
   try {
     url = new URL(written);
+    parts = url.pathname
+      .split('/')
+      .filter(part => part !== '')
+      .map(decodeURIComponent);
   } catch {
     throw refuse('the address of the S3 storage is not one', bucketForm);
   }
   if (url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '') {
     throw refuse('the address of the S3 storage holds more than host, bucket and prefix', bucketForm);
   }
-  const [bucket = '', ...prefix] = url.pathname
-    .split('/')
-    .filter(part => part !== '')
-    .map(decodeURIComponent);
+  const [bucket = '', ...prefix] = parts;
   if (!/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(bucket))
     throw refuse('the name of the bucket is missing or is none', bucketForm);
   if (prefix.some(part => !/^[A-Za-z0-9!_.*'()-]{1,200}$/.test(part) || part === '.' || part === '..')) {
