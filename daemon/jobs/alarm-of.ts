@@ -85,17 +85,22 @@ export function thingsOf({ id, snapshots = [] }: Found): readonly string[] {
   return snapshots.length === 0 ? [id] : snapshots;
 }
 
+type Lateness = 'no' | 'may be' | 'never';
+
 /** Whether a sync app explains it: for a day, for good (it shows two computers different things at a time), or not at all. */
-function lateness(
-  origin: Origin,
-  { code, device, other }: Found,
-  { heads }: SeenPlace,
-  { self, isSynced }: Surroundings,
-): 'no' | 'may be' | 'never' {
-  if (!isSynced) return 'no';
-  const hasOthers = heads.some(head => head.device !== self);
-  if (origin === 'packs') return hasOthers ? 'may be' : 'no'; // whose they are is not written on them
-  if (origin !== 'history' || code === 'E_FOREIGN_SNAPSHOT') return 'no';
+function lateness(origin: Origin, finding: Found, { heads }: SeenPlace, around: Surroundings): Lateness {
+  if (origin === 'history') return latenessInHistory(finding, around);
+  // Whose packs they are is not written on them.
+  const mayBeOthers = origin === 'packs' && heads.some(head => head.device !== around.self);
+  return around.isSynced && mayBeOthers ? 'may be' : 'no';
+}
+
+/** As `lateness`, of what heads and snapshots say. */
+export function latenessInHistory(
+  { code, device, other }: Pick<Found, 'code' | 'device' | 'other'>,
+  { self, isSynced }: Pick<Surroundings, 'self' | 'isSynced'>,
+): Lateness {
+  if (!isSynced || code === 'E_FOREIGN_SNAPSHOT') return 'no';
   if (code === 'E_FORK') return other === undefined ? 'no' : 'never';
   return device === self ? 'no' : 'may be';
 }

@@ -125,7 +125,7 @@ export class Alarms {
     return undefined;
   }
 
-  /** Looks daily from now on, and at once. Never rejects. */
+  /** Looks daily from now on. */
   start(): void {
     this.#cancelDaily();
     this.#cancelDaily = this.#options.clock.timer(

@@ -5,6 +5,7 @@ import { SignetError } from '../base/errors.ts';
 import type { Remote } from '../remotes/remote.ts';
 import type { Repository } from '../repository/model.ts';
 import type { Witness } from '../state/model.ts';
+import { latenessInHistory } from './alarm-of.ts';
 import { readHistory, type SnapshotHistory } from './history.ts';
 
 export interface QuietLook {
@@ -22,7 +23,8 @@ export async function quietHistory(look: QuietLook): Promise<SnapshotHistory> {
   const history = await readHistory(look);
   const [finding] = history.findings;
   if (finding !== undefined) {
-    const isArriving = look.isSynced && finding.device !== undefined && finding.device !== look.witness.device;
+    // Refused also for what is no alarm: what has yet to come may need what would be let go.
+    const isArriving = latenessInHistory(finding, { self: look.witness.device, isSynced: look.isSynced }) !== 'no';
     throw new SignetError('E_ALARM', finding.detail, {
       params: { alarm: finding.code, ...(isArriving && { arriving: true }) },
     });
