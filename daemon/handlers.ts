@@ -56,7 +56,7 @@ export function handlersOf({ jobs, vault, clock, pid, stop, ...asGiven }: Handle
     listUndos: () => jobs.originals.list(),
     undoRestore: ({ id }, call) => jobs.originals.undo(id, call),
     finishRestore: ({ folder }, call) => jobs.finishRestore(folder, call),
-    verify: ({ readDataPercent }, call) => jobs.verify(readDataPercent ?? 0, call),
+    verify: ({ readDataPercent }, call) => jobs.verifying.verify(readDataPercent ?? 0, call),
     drill: ({ source }, call) => jobs.drills.run(source, call),
     showAlarms: async () => ({ alarms: await jobs.checkedAlarms() }),
     acknowledgeAlarm: async (decision, call) => ({

@@ -13,14 +13,12 @@ import type {
   Schedule,
   SetupResult,
   Status,
-  VerifyResult,
 } from '../../protocol/status.ts';
 import { stagingOf } from '../archive/restore.ts';
 import { toHex, wipe } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { isCode, SignetError, toSignetError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
-import { findingId } from '../heads/heads.ts';
 import type { OpenFilesProbe, PowerState } from '../platform/platform.ts';
 import type { Remote } from '../remotes/remote.ts';
 import type { Home, Settings, Witness } from '../state/model.ts';
@@ -28,7 +26,7 @@ import type { State } from '../state/state.ts';
 import type { VaultIdentity } from '../vault/model.ts';
 import { vaultKey } from '../vault/vault.ts';
 import { Acknowledging } from './acknowledging.ts';
-import { Alarms, type AlarmsOptions } from './alarms.ts';
+import { Alarms } from './alarms.ts';
 import type { AroundBackups } from './around.ts';
 import { AutomaticBackups, type StartWatching } from './automatic.ts';
 import { Backups } from './backups.ts';
@@ -40,10 +38,10 @@ import { Credentials } from './credentials.ts';
 import { DeleteBackup } from './delete-backup.ts';
 import { newestOf } from './devices.ts';
 import { Drills } from './drills.ts';
-import type { Engine, EngineCall } from './engine.ts';
+import type { Engine } from './engine.ts';
 import * as engine from './engine-messages.ts';
 import { type Beside, Fresh } from './fresh.ts';
-import { type JobCall, type JobManners, JobQueue } from './job-queue.ts';
+import { type JobCall, JobQueue } from './job-queue.ts';
 import type { KeptPhone } from './kept-phone.ts';
 import type { KeptSession } from './kept-session.ts';
 import { LeftPlaces } from './left-places.ts';
@@ -53,8 +51,8 @@ import { Originals } from './originals.ts';
 import { backupNotices } from './overdue.ts';
 import { passwordProved, passwordReminder } from './password-reminder.ts';
 import { PastRuns } from './past-runs.ts';
-import { checkFolders, folderOfRemote, physical, remoteLabel } from './places.ts';
-import { namesIn, type PlaceNames } from './presence.ts';
+import { PlaceLooks } from './place-looks.ts';
+import { checkFolders, physical, remoteLabel } from './places.ts';
 import { loadWitness } from './recall.ts';
 import { Remembered } from './remembered.ts';
 import { RestoreRecords } from './restore-records.ts';
@@ -74,17 +72,11 @@ import { statusOf } from './status.ts';
 import { keptBy, Tidying } from './tidying.ts';
 import { Unlocking } from './unlocking.ts';
 import type { UsableKeychain } from './usable-keychain.ts';
+import { Verifying } from './verifying.ts';
 
 export type { GivenSecrets } from './setup.ts';
 
 const historyShown = 20;
-
-/** What this computer saw of the place before cannot be compared with any more, until a backup writes it anew. */
-const forgedWitness: VerifyResult['problems'][number] = {
-  object: 'trust.json',
-  code: 'E_STATE_CORRUPT',
-  detail: 'what this computer remembers of the place was damaged or changed: it does not open under its key',
-};
 
 export interface JobsOptions
   extends Omit<SetupOptions, 'signal'>,
@@ -131,6 +123,7 @@ export class Jobs {
   readonly tidying: Tidying;
   /** Restores into original places, and how they are undone. */
   readonly originals: Originals;
+  readonly verifying: Verifying;
   /** Trial restores. */
   readonly drills: Drills;
   readonly #options: JobsOptions;
@@ -147,6 +140,7 @@ export class Jobs {
   /** Into the backups that are kept. */
   readonly browsing: Browsing;
   readonly #remembered: Remembered;
+  readonly #looks: PlaceLooks;
   readonly #clockTrust: ClockTrust;
   #repository: Status['repository'] = null;
   #reachable: boolean | null = null;
@@ -176,6 +170,14 @@ export class Jobs {
     const options = { ...given, engine: this.clouds.engine };
     this.#options = options;
     this.#deviceId = options.state.device(options.machineId).id;
+    this.#looks = new PlaceLooks({
+      ...options,
+      remote: () => this.#settings.orDefault.remote,
+      isUnlocked: () => this.#unlocking.isUnlocked,
+      witness: () => this.#witness(this.#assertUnlocked()),
+      lockFindings: signal => this.credentials.findings(signal),
+      alarms: () => this.alarms,
+    });
     this.alarms = new Alarms({
       ...options,
       self: this.#deviceId,
@@ -183,8 +185,8 @@ export class Jobs {
         const { remote, syncedBy } = this.#settings.orDefault;
         return { place: remote === null ? '' : remoteLabel(remote), isSynced: syncedBy !== null };
       },
-      names: () => this.#namesThere(),
-      look: () => this.#lookWithKey(),
+      names: () => this.#looks.names(),
+      look: () => this.#looks.withKey(),
       ownLock: () => options.vault.known && vaultKey(options.vault.known.sha256),
       isBusy: () => this.#queue.progress !== null,
       onChanged: () => this.#changed(),
@@ -322,6 +324,15 @@ export class Jobs {
       assertUnlocked: () => this.#assertUnlocked(),
       onChanged: () => this.#changed(),
     });
+    this.verifying = new Verifying({
+      ...options,
+      queue: this.#queue,
+      ready: () => this.#ready(),
+      witness: onForged => this.#witness(this.#assertUnlocked(), onForged),
+      lockFindings: signal => this.credentials.findings(signal),
+      mirrors: this.mirrors,
+      remembered: this.#remembered,
+    });
     this.drills = new Drills({
       ...options,
       facts: options.state.facts,
@@ -334,7 +345,7 @@ export class Jobs {
       isBackupWaiting: () => this.#automatic.waiting !== null || this.#automatic.pausedUntil !== null,
       repositoryBytes: () => this.#repository?.sizeBytes ?? 0,
       ready: () => this.#ready(),
-      verify: (percent, call, manners) => this.verify(percent, call, manners),
+      verify: (percent, call, manners) => this.verifying.verify(percent, call, manners),
     });
     this.browsing = new Browsing({
       ...options,
@@ -447,36 +458,6 @@ export class Jobs {
     return this.#unlocking.settled();
   }
 
-  /** Which backup lies in the place that was opened just now, to compare with later. Never rejects, and nobody waits for it. */
-  async #noteOpened(): Promise<void> {
-    try {
-      this.alarms.opened(await this.#namesThere());
-    } catch (error) {
-      this.#options.log.warn('the place was opened and not looked at', { code: toSignetError(error).code });
-    }
-  }
-
-  /** What a place without a key shows by its names: a folder does. */
-  async #namesThere(): Promise<PlaceNames | undefined> {
-    const { remote } = this.#settings.orDefault;
-    const folder = remote === null ? undefined : folderOfRemote(remote);
-    return folder === undefined ? undefined : namesIn(this.#options.openFolder(folder));
-  }
-
-  async #lookWithKey(): ReturnType<AlarmsOptions['look']> {
-    if (!this.#unlocking.isUnlocked) return undefined;
-    const witness = await this.#witness(this.#assertUnlocked());
-    const remembered = [...this.alarms.seen.snapshots.map(({ id }) => id), ...this.alarms.missedHeads];
-    const looked = await this.#options.engine.ask(engine.look, { witness, remembered });
-    const found = await this.credentials.findings(new AbortController().signal);
-    // A damaged file beside a whole one opens nothing: that is for verify to tell.
-    const lock = found.filter(({ code }) => code !== 'E_VAULT_CORRUPT');
-    return {
-      ...looked,
-      lock: lock.map(each => ({ ...each, id: findingId({ code: each.code, about: [each.detail] }) })),
-    };
-  }
-
   /** As `status`, after a look whether everything is there, as far as that costs nothing. */
   async looked(): Promise<Status> {
     if (this.#isSetUp) await this.alarms.lookPatiently();
@@ -576,7 +557,7 @@ export class Jobs {
     const { snapshots, sizeBytes, devices } = await this.#options.engine.ask(engine.measure, { devices: isNew });
     if (devices !== undefined) this.#remembered.sawDevices(devices);
     this.#repository = { id: opened.repositoryId, snapshots, sizeBytes };
-    void this.#noteOpened();
+    void this.#looks.noteOpened();
   }
 
   async unlock(secrets: GivenSecrets): Promise<void> {
@@ -672,10 +653,13 @@ export class Jobs {
   }
 
   /** What this machine saw last of the open repository; a new memory begins now where there is none. */
-  async #witness(stateKey: Uint8Array): Promise<Witness> {
+  async #witness(stateKey: Uint8Array, tellForged = (): void => undefined): Promise<Witness> {
     const { vault, state, clock } = this.#options;
     const machine = { device: this.#deviceId, identity: this.#identity, vault: vault.known, now: clock.now() };
-    const onForged = (): void => this.alarms.sawForgedMemory();
+    const onForged = (): void => {
+      this.alarms.sawForgedMemory();
+      tellForged();
+    };
     return this.alarms.witnessed(await loadWitness(state, stateKey, { ...machine, onForged }));
   }
 
@@ -730,27 +714,6 @@ export class Jobs {
       await this.originals.assertClosed(await physical(target), basename(target));
       return this.#options.engine.ask(engine.finishRestore, { folder: target }, { signal });
     });
-  }
-
-  async verify(readDataPercent: number, call: JobCall, manners: JobManners = {}): Promise<VerifyResult> {
-    await this.#ready();
-    const { engine: worker, state } = this.#options;
-    const work = async (signal: AbortSignal, onProgress: EngineCall['onProgress']): Promise<VerifyResult> => {
-      const stateKey = this.#assertUnlocked();
-      const isForged = (await state.loadWitness(stateKey)) === 'forged';
-      const witness = await this.#witness(stateKey);
-      const result = await worker.ask(engine.verify, { readDataPercent, witness }, { signal, onProgress });
-      this.mirrors.suspect(result.problems.map(({ object }) => object));
-      const found = await this.credentials.findings(signal);
-      const problems = [
-        ...found.map(({ code, detail }) => ({ object: 'signet/vault', code, detail })),
-        ...(isForged ? [forgedWitness] : []),
-      ];
-      const all = { ...result, ok: result.ok && problems.length === 0, problems: [...result.problems, ...problems] };
-      this.#remembered.verified(all);
-      return all;
-    };
-    return this.#queue.run('verify', call, work, manners);
   }
 
   async setSchedule(change: Partial<Schedule>): Promise<Schedule> {

@@ -448,7 +448,7 @@ row(
     writeFileSync(join(folder, old), bytes);
     await fails(t, 'E_WRONG_SECRET', () => own.jobs.unlock(secrets()));
     await own.jobs.unlock(given({ password: 'ablaze tidal frosty mango untie clock' }));
-    const { problems } = await own.jobs.verify(0, call);
+    const { problems } = await own.jobs.verifying.verify(0, call);
     t.true(problems.some(({ code }) => code === 'E_VAULT_ROLLBACK'));
     t.deepEqual(readdirSync(folder), [old], 'what was put back is left where it is');
   },

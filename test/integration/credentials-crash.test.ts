@@ -134,7 +134,7 @@ async function dieAndStartAgain(
   const key = await again.recoveryKey(given(secrets));
   const place = again.remote();
 
-  const { problems } = await again.jobs.verify(100, call);
+  const { problems } = await again.jobs.verifying.verify(100, call);
   t.deepEqual(problems, [], where);
   t.is(again.objects('signet/vault').length, 1, `${where}: vaults`);
   t.is(again.objects('keys').length, 1, `${where}: key files`);

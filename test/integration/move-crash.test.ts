@@ -42,7 +42,7 @@ async function unlocked(t: ExecutionContext, folder: string, at?: number): Promi
 }
 
 async function sound(t: ExecutionContext, machine: Machine, where: string): Promise<void> {
-  t.deepEqual((await machine.jobs.verify(100, call)).problems, [], where);
+  t.deepEqual((await machine.jobs.verifying.verify(100, call)).problems, [], where);
   t.deepEqual((await machine.jobs.backup('user')).alarms, [], where);
   const { status, out } = await restic(machine.remote(), await machine.recoveryKey(), ['--no-lock', 'check']);
   t.is(status, 0, `${where}: ${out}`);

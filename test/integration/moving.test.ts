@@ -89,7 +89,7 @@ function placeOf(root: string): Map<string, string> {
 }
 
 async function sound(t: ExecutionContext, made: Machine, place = made.remote()): Promise<void> {
-  const { problems } = await made.jobs.verify(100, call);
+  const { problems } = await made.jobs.verifying.verify(100, call);
   t.deepEqual(problems, []);
   if (!hasRestic) return;
   const { status, out } = await restic(place, await made.recoveryKey(), ['--no-lock', 'check', '--read-data']);
@@ -265,7 +265,7 @@ test('what is damaged is named and not passed on; the next backup uploads afresh
   await made.jobs.backup('user');
   await made.jobs.backup('user');
   t.deepEqual(
-    (await made.jobs.verify(100, call)).problems.filter(({ code }) => code !== 'E_MISSING'),
+    (await made.jobs.verifying.verify(100, call)).problems.filter(({ code }) => code !== 'E_MISSING'),
     [],
   );
   const target = join(await temporaryFolder(t), 'restored');
@@ -494,7 +494,7 @@ for (const folder of ['data', 'index', 'snapshots', 'signet/heads', 'signet/vaul
       chmodSync(join(made.remote(), path), 0o600);
       writeFileSync(join(made.remote(), path), rotten);
     }
-    t.true((await made.jobs.verify(100, call)).problems.length > 0);
+    t.true((await made.jobs.verifying.verify(100, call)).problems.length > 0);
     const { healed, problems } = await made.jobs.mirrors.sync(call);
     t.deepEqual(problems, []);
     t.true(healed > 0);

@@ -240,7 +240,7 @@ async function judge(
   try {
     const { jobs } = machine;
     if (isDamaged) await jobs.tidying.repairIndex(false, call);
-    t.deepEqual((await jobs.verify(100, call)).problems, [], where);
+    t.deepEqual((await jobs.verifying.verify(100, call)).problems, [], where);
     const { entries } = await jobs.browsing.snapshots({}, call.signal);
     const isHere = machine.remote() === place;
     if (isHere)

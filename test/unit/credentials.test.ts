@@ -46,7 +46,7 @@ async function machine(t: ExecutionContext, folder?: string): Promise<Machine> {
 }
 
 const verified = async (t: ExecutionContext, { jobs }: Machine): Promise<void> => {
-  const { problems } = await jobs.verify(100, call);
+  const { problems } = await jobs.verifying.verify(100, call);
   t.deepEqual(problems, []);
 };
 
@@ -350,7 +350,7 @@ test('a second computer opens with the new password, and is told until then', as
   await first.jobs.unlock(given({ password }));
   await first.jobs.credentials.changePassword(given({ password, newPassword }));
   await other.jobs.unlock(given({ password }));
-  const { problems } = await other.jobs.verify(0, call);
+  const { problems } = await other.jobs.verifying.verify(0, call);
   t.deepEqual(
     problems.map(({ code }) => code),
     ['E_VAULT_CHANGED'],

@@ -39,7 +39,7 @@ test('the copies are deleted, the chats stay, and nothing of the backup is told 
   const made = await machine(t);
   const chats = treeOf(join(made.folder, 'chats'));
   await made.jobs.unlock(given({ password }));
-  await made.jobs.verify(0, call);
+  await made.jobs.verifying.verify(0, call);
   const { objects, bytes } = await remove(made);
   t.true(objects > 5 && bytes > 0);
   t.false(existsSync(join(made.folder, 'copies', 'config')));

@@ -357,7 +357,7 @@ test('the state tells of the computers, the last check and since when it is lock
       ['Desktop', 3, false],
     ],
   );
-  await jobs.verify(0, call);
+  await jobs.verifying.verify(0, call);
   const at = new Date(clock.now()).toISOString();
   clock.advance(60_000);
   t.is(jobs.status().dates?.lockedAt, undefined);
