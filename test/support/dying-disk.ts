@@ -1,10 +1,9 @@
 // A process that dies at a chosen write: from then on nothing it does reaches a disk. Counts every change it makes to files and to
 // state.db, the folder remote's included, by standing in front of Node's own functions. One at a time, in a test process of its own.
 
-import { readlinkSync } from 'node:fs';
 import fs from 'node:fs/promises';
-import { syncBuiltinESMExports } from 'node:module';
 import { DatabaseSync, StatementSync } from 'node:sqlite';
+import { physicalOf, standIns } from './stand-in.ts';
 
 export interface DyingDisk {
   /** Runs the work; from the write with this number on (0 is the first) none is made any more. Answers how many were asked for. */
@@ -55,38 +54,18 @@ export function dyingDisk(folder: string): DyingDisk {
 /** Until it is given back, this file cannot be removed, as in a place that forbids it. */
 export function refuseRemoval(file: string): () => void {
   const { rm } = fs;
-  fs.rm = async (path, options) => {
+  const { replace, begin, giveBack } = standIns();
+  replace(fs, 'rm', async (path, options) => {
     if (path === file) throw Object.assign(new Error('read-only'), { code: 'EROFS' });
     await rm(path, options);
-  };
-  syncBuiltinESMExports();
-  return () => {
-    fs.rm = rm;
-    syncBuiltinESMExports();
-  };
-}
-
-/** Of a name in a folder that is held, where that lies. */
-function physicalOf(path: unknown): string | undefined {
-  const text = path instanceof Uint8Array ? Buffer.from(path).toString('latin1') : path;
-  if (typeof text !== 'string') return undefined;
-  return text.replace(/^\/proc\/self\/fd\/\d+/, held => readlinkSync(held));
+  });
+  begin();
+  return giveBack;
 }
 
 function patch(folder: string, write: () => void): () => void {
-  const before: (() => void)[] = [];
+  const { replace, begin, giveBack } = standIns();
   const isOurs = (path: unknown): boolean => physicalOf(path)?.startsWith(folder) === true;
-  const replace = <Target extends object, Key extends keyof Target>(
-    target: Target,
-    key: Key,
-    value: Target[Key],
-  ): void => {
-    const kept = target[key];
-    before.push(() => {
-      target[key] = kept;
-    });
-    target[key] = value;
-  };
   const files = fs as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>;
   for (const name of changing) {
     const real = files[name];
@@ -112,9 +91,6 @@ function patch(folder: string, write: () => void): () => void {
     if (sql === 'COMMIT') write();
     exec.call(this, sql);
   });
-  syncBuiltinESMExports();
-  return () => {
-    for (const undo of before.reverse()) undo();
-    syncBuiltinESMExports();
-  };
+  begin();
+  return giveBack;
 }

@@ -40,7 +40,7 @@ export interface JobSession {
   prune(): Promise<Omit<PruneOutcome, 'type'>>;
   /** Snapshots with their standing, and what an honest place would not show. */
   history(): Promise<SnapshotHistory>;
-  /** The next head names them as gone; their files go. */
+  /** The next head names them as gone; their files go. Also the newest, which the job of that name would keep. */
   forget(snapshots: readonly SnapshotId[]): Promise<void>;
   /** What came back, by path below the source folder, and what did not. */
   restore(

@@ -3,12 +3,12 @@
 // anything may be there. state.db counts as synced with each statement, as SQLite does that itself (synchronous=FULL). Linux alone.
 
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import fs, { type FileHandle } from 'node:fs/promises';
-import { syncBuiltinESMExports } from 'node:module';
 import { dirname, join, relative, sep } from 'node:path';
 import { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { Seeded } from '../../scripts/lib/seeded.ts';
+import { physicalOf, standIns } from './stand-in.ts';
 
 type NodeId = number;
 /** One name in a folder; without a node it goes away. */
@@ -194,18 +194,7 @@ const digestOf = (bytes: Uint8Array): string => createHash('sha256').update(byte
 
 /** Stands in front of Node's own functions until it is given back. */
 function watchFiles(folder: string, disk: Recorder): () => void {
-  const before: (() => void)[] = [];
-  const replace = <Target extends object, Key extends keyof Target>(
-    target: Target,
-    key: Key,
-    value: Target[Key],
-  ): void => {
-    const kept = target[key];
-    before.push(() => {
-      target[key] = kept;
-    });
-    target[key] = value;
-  };
+  const { replace, begin, giveBack } = standIns();
   const files = fs as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>;
   /** @param after told where the paths lead, once the call was made */
   const follow = (name: string, paths: 1 | 2, after: (from: string, to: string) => void): void => {
@@ -259,11 +248,8 @@ function watchFiles(folder: string, disk: Recorder): () => void {
     exec.call(this, sql);
     disk.stored();
   });
-  syncBuiltinESMExports();
-  return () => {
-    for (const undo of before.reverse()) undo();
-    syncBuiltinESMExports();
-  };
+  begin();
+  return giveBack;
 }
 
 function followHandle(handle: FileHandle, path: string, disk: Recorder): void {
@@ -288,13 +274,6 @@ function followHandle(handle: FileHandle, path: string, disk: Recorder): void {
 
 const isBelow = (folder: string, path: string | undefined): path is string =>
   path === folder || path?.startsWith(folder + sep) === true;
-
-/** Of a name in a folder that is held, where that lies. */
-function physicalOf(path: unknown): string | undefined {
-  const text = path instanceof Uint8Array ? Buffer.from(path).toString('latin1') : path;
-  if (typeof text !== 'string') return undefined;
-  return text.replace(/^\/proc\/self\/fd\/\d+/, held => readlinkSync(held));
-}
 
 /** The disk after so many of the writes. */
 class Disk {
