@@ -48,6 +48,7 @@ import { Outbox } from './outbox.ts';
 import { checkPackBytes } from './pack-check.ts';
 import { problemFrom } from './problems.ts';
 import { type PruneAccess, Pruner, plannedBy } from './prune.ts';
+import { RecentBlobs } from './recent-blobs.ts';
 import { junkIndex, repairIndex } from './repair-index.ts';
 import { scrub } from './scrub.ts';
 import { decodeSnapshot, encodeSnapshot } from './snapshot-codec.ts';
@@ -57,7 +58,6 @@ import { openUnpacked } from './unpacked.ts';
 /** Compressions under way at once; each holds a blob and its frame. */
 const parallelSaves = 2;
 const parallelLoads = 4;
-const recentLimitBytes = 8 * 1024 * 1024;
 const noTraffic: TrafficCount = { bytesUploaded: 0, bytesDownloaded: 0, requests: 0 };
 
 export interface OpenedOptions {
@@ -104,9 +104,7 @@ export class OpenedRepository implements Repository {
   #junkIndexes: readonly IndexId[] = [];
   #pruner: Pruner | undefined;
   readonly #snapshots = new Map<SnapshotId, Snapshot>();
-  /** Plaintexts of blobs that are read again and again, least recently used first. */
-  readonly #recent = new Map<string, Uint8Array>();
-  #recentBytes = 0;
+  readonly #recent = new RecentBlobs();
   #freeSlots = parallelSaves;
   readonly #slotQueue: (() => void)[] = [];
 
@@ -244,7 +242,7 @@ export class OpenedRepository implements Repository {
     }
     const id = asBlobId(sha256Hex(plaintext));
     const name = blobKey(type, id);
-    if (options.keep === true) this.#keep(name, new Uint8Array(plaintext));
+    if (options.keep === true) this.#recent.keep(name, new Uint8Array(plaintext));
     if (this.has(type, id)) return { id, isNew: false, sealedBytes: 0 };
     const underWay = this.#unsealed.get(name);
     if (underWay !== undefined) {
@@ -298,10 +296,7 @@ export class OpenedRepository implements Repository {
   async loadBlob(type: BlobType, id: BlobId, options: Call = {}): Promise<Uint8Array> {
     const name = blobKey(type, id);
     const known = this.#recent.get(name);
-    if (known !== undefined) {
-      this.#keep(name, known);
-      return new Uint8Array(known);
-    }
+    if (known !== undefined) return new Uint8Array(known);
     if (this.#unsealed.has(name)) await this.#outbox.commit();
     const copies = this.#index.copies(type, id);
     if (copies.some(copy => copy.pack.isPending)) await this.#outbox.settle();
@@ -310,7 +305,7 @@ export class OpenedRepository implements Repository {
       try {
         const plaintext = await this.#reader.load(copy, options.signal);
         if (type !== 'tree') return plaintext;
-        this.#keep(name, plaintext);
+        this.#recent.keep(name, plaintext);
         return new Uint8Array(plaintext);
       } catch (error) {
         const problem = problemFrom(packKey(copy.pack.id), error);
@@ -321,18 +316,6 @@ export class OpenedRepository implements Repository {
     }
     this.#unusable.add(name);
     throw failure;
-  }
-
-  #keep(name: string, plaintext: Uint8Array): void {
-    if (this.#recent.delete(name)) this.#recentBytes -= plaintext.length;
-    if (plaintext.length > recentLimitBytes / 4) return;
-    this.#recent.set(name, plaintext);
-    this.#recentBytes += plaintext.length;
-    for (const [oldest, bytes] of this.#recent) {
-      if (this.#recentBytes <= recentLimitBytes) break;
-      this.#recent.delete(oldest);
-      this.#recentBytes -= bytes.length;
-    }
   }
 
   saveTree(nodes: readonly TreeNode[], options: Call = {}): Promise<SavedBlob> {
