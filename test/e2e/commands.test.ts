@@ -144,7 +144,7 @@ async function tryOut(silent: string[], { workbench, picture }: Desk, name: stri
   await workbench.runCommand(`Signet: ${titleOf(name)}`);
   const isShown = await sign(workbench)
     .first()
-    .waitFor({ timeout: 10_000 })
+    .waitFor({ timeout: 30_000 })
     .then(
       () => true,
       () => false,
