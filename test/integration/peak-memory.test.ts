@@ -17,7 +17,7 @@ const gateBytes = 200 << 20;
 const size = isLong ? { mediaFiles: 900, notes: 6_000, rows: 90_000 } : { mediaFiles: 110, notes: 1_500, rows: 15_000 };
 
 test.serial(
-  'neither reading every byte nor restoring everything takes more than 200 MB, however much there is',
+  'neither reading every byte nor restoring everything takes more than 200 MiB, whatever the bytes of some thousand files',
   async t => {
     if (process.platform !== 'linux') return skip(t, 'reads /proc');
     t.timeout(isLong ? 1_800_000 : 240_000);
