@@ -45,14 +45,14 @@ const usual: readonly Suite[] = [
     run: { tests: ['test/*.test.ts', 'test/unit/**/*.test.ts', 'test/contracts/**/*.test.ts'] },
     needs: [],
   },
-  { name: 'integration', budgetSeconds: 960, run: { tests: ['test/integration/**/*.test.ts'] }, needs: [] },
+  { name: 'integration', budgetSeconds: 1020, run: { tests: ['test/integration/**/*.test.ts'] }, needs: [] },
   {
     name: 'interop',
     budgetSeconds: 200,
     run: { tests: ['test/interop/**/*.test.ts'] },
     needs: [systemPackages.restic],
   },
-  { name: 'adversary', budgetSeconds: 150, run: { tests: ['test/adversary/**/*.test.ts'] }, needs: [] },
+  { name: 'adversary', budgetSeconds: 90, run: { tests: ['test/adversary/**/*.test.ts'] }, needs: [] },
   {
     name: 'e2e',
     budgetSeconds: 280,
