@@ -150,10 +150,19 @@ async function tryOut(silent: string[], { workbench, picture }: Desk, name: stri
       () => false,
     );
   // The others are of interest all the same.
-  if (!isShown) silent.push(name);
+  if (!isShown) silent.push(`${name}; shown: ${await shown(workbench)}`);
   await picture(name);
   await workbench.dismiss();
   await workbench.runCommand('Notifications: Clear All Notifications');
+}
+
+/** What asks and tells at the moment, for whoever reads why a test failed. */
+async function shown({ page }: Workbench): Promise<string> {
+  const texts = await page
+    .locator('.notification-list-item, .quick-input-widget, .monaco-dialog-box')
+    .filter({ visible: true })
+    .allInnerTexts();
+  return JSON.stringify(texts.map(text => text.slice(0, 300)));
 }
 
 /** The commands that only rows of the Snapshots tree have. */

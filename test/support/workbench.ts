@@ -53,7 +53,8 @@ export class Workbench {
   /** By its title in the palette, "Signet: Back Up Now". */
   async runCommand(title: string): Promise<void> {
     await this.#openPalette(title);
-    await this.page.locator('.quick-input-list .monaco-list-row', { hasText: title }).first().waitFor();
+    // The one that Enter takes: until the list is filtered by what was typed, that is another.
+    await this.page.locator('.quick-input-list .monaco-list-row.focused', { hasText: title }).waitFor();
     await this.page.keyboard.press('Enter');
     const palette = this.page.locator('.quick-input-widget', {
       has: this.page.getByPlaceholder('Type the name of a command to run.'),
