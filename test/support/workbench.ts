@@ -182,8 +182,9 @@ export class Workbench {
     }
   }
 
+  /** At the edge of the window, or in the list of them where that is open. */
   notification(text: string | RegExp): Locator {
-    return this.page.locator('.notifications-toasts .notification-list-item').filter({ hasText: text });
+    return this.page.locator('.notification-list-item').filter({ hasText: text, visible: true });
   }
 
   dialog(): Locator {
