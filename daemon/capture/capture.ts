@@ -17,6 +17,7 @@ import {
   type CaptureRequest,
   type CheckRequest,
   type CountRequest,
+  framesName,
   imageName,
   type MergeRequest,
 } from './child-messages.ts';
@@ -80,6 +81,8 @@ export function startDatabaseCapture(settings: CaptureSettings): DatabaseCapture
         fullCheck: options.fullCheck,
         busyTimeoutMs: settings.busyTimeoutMs ?? 5_000,
         pinMs: settings.pinMs ?? 30_000,
+        delta: options.delta,
+        willCount: options.count !== undefined,
       };
       const answer = await child.ask(path, question, options.signal);
       if ('failed' in answer) throw failed(answer.failed, path);
@@ -88,7 +91,12 @@ export function startDatabaseCapture(settings: CaptureSettings): DatabaseCapture
       const counts =
         options.count === undefined || answer.ok.pageSize === 0
           ? undefined
-          : await count(child, Buffer.from(join(folder, imageName)), options.count, options.signal);
+          : await count(
+              child,
+              answer.isHeld ? null : Buffer.from(join(folder, imageName)),
+              options.count,
+              options.signal,
+            );
       return await openImages({ ...answer.ok, ...(counts && { counts }) }, folder);
     } finally {
       // The open handles keep the bytes; the names go.
@@ -99,13 +107,13 @@ export function startDatabaseCapture(settings: CaptureSettings): DatabaseCapture
   /** A backup does not fail for a number: whatever goes wrong, the messages are not counted. */
   async function count(
     by: CaptureChild,
-    path: Uint8Array,
+    path: Uint8Array | null,
     order: CountOrder,
     signal: AbortSignal | undefined,
   ): Promise<DatabaseCounts | undefined> {
     try {
-      const question = { count: asBuffer(path).toString('base64'), order };
-      const answer = await by.ask(path, question, signal, settings.countMs ?? 10_000);
+      const question = { count: path && asBuffer(path).toString('base64'), order };
+      const answer = await by.ask(path ?? new Uint8Array(), question, signal, settings.countMs ?? 10_000);
       return ('counted' in answer ? answer.counted : null) ?? undefined;
     } catch (error) {
       if (signal?.aborted) throw error;
@@ -168,7 +176,7 @@ async function openImages(
     return image;
   };
   try {
-    const image = await openOne(imageName);
+    const image = await openOne(facts.delta?.kind === 'frames' ? framesName : imageName);
     const companions = [];
     for (const suffix of facts.companions) companions.push({ suffix, image: await openOne(`${imageName}${suffix}`) });
     return { ...facts, image, companions };
@@ -211,7 +219,12 @@ function startChild(settings: CaptureSettings): CaptureChild {
   const process_: ChildProcess = spawn(
     settings.nodePath,
     [...(settings.execArgv ?? []), '--disable-sigusr1', '--no-warnings', '--max-semi-space-size=4', program],
-    { stdio: ['ignore', 'ignore', 'ignore', 'ipc'], env: childEnvironment(settings.stagingFolder), windowsHide: true },
+    {
+      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+      serialization: 'advanced', // keys and tags are bytes
+      env: childEnvironment(settings.stagingFolder),
+      windowsHide: true,
+    },
   );
   let isGone = false;
   let nextId = 1;

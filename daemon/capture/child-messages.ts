@@ -1,18 +1,22 @@
 // What the daemon and its capture child say to each other over the private channel. Paths travel as base64 of their bytes,
-// since names on disk need not be UTF-8.
+// since names on disk need not be UTF-8; keys and tags as bytes.
 
-import type { CapturedDatabase, CountOrder, DatabaseCounts, MergeVerdict, NotADatabase } from './model.ts';
+import type { CapturedDatabase, CountOrder, DatabaseCounts, DeltaOrder, MergeVerdict, NotADatabase } from './model.ts';
 
 export interface CaptureRequest {
   readonly id: number;
   /** base64 of the absolute path. */
   readonly path: string;
-  /** A private folder of this request, with an empty file `image`; companions are written beside it as `image<suffix>`. */
+  /** A private folder of this request, with an empty file `image`; companions are written beside it as `image<suffix>`, frames as `frames`. */
   readonly folder: string;
   readonly fullCheck: boolean;
   readonly busyTimeoutMs: number;
   /** How long a read transaction may be held on the source. */
   readonly pinMs: number;
+  /** Its key is wiped by the child once it is used, and is never in arguments or files. */
+  readonly delta?: DeltaOrder | undefined;
+  /** A count of the messages follows. */
+  readonly willCount: boolean;
 }
 
 /** Asks what SQLite says of a database that nobody uses, such as one just restored. */
@@ -32,11 +36,14 @@ export interface MergeRequest {
   readonly to: string;
 }
 
-/** Asks for the messages in the image that was captured last, whose folder is still there, or in a database that was restored. */
+/**
+ * Asks for the messages in the image that was captured last, whose folder is still there, in a database that was restored, or in the source
+ * of the last capture, which the child holds as it was until the next request.
+ */
 export interface CountRequest {
   readonly id: number;
-  /** base64 of the image's absolute path. */
-  readonly count: string;
+  /** base64 of the image's absolute path; null: the held source. */
+  readonly count: string | null;
   readonly order: CountOrder;
 }
 
@@ -44,7 +51,7 @@ export type CaptureAnswer =
   | { readonly id: number; readonly counted: DatabaseCounts | null }
   | { readonly id: number; readonly checked: 'ok' | 'damaged' | 'unknown' }
   | { readonly id: number; readonly merged: MergeVerdict }
-  | { readonly id: number; readonly ok: CaptureOutcome }
+  | { readonly id: number; readonly ok: CaptureOutcome; readonly isHeld?: boolean }
   | { readonly id: number; readonly failed: CaptureFailure };
 
 export type CaptureOutcome = NotADatabase | CapturedFacts;
@@ -59,3 +66,4 @@ export interface CaptureFailure {
 }
 
 export const imageName = 'image';
+export const framesName = 'frames';

@@ -14,15 +14,30 @@ import { countImage } from './count.ts';
 import { StagingFailed } from './image.ts';
 import { mergeLog } from './merge.ts';
 import { checkImage } from './quick-check.ts';
-import { captureDatabase } from './strategies.ts';
+import { captureDatabase, type HeldSource } from './strategies.ts';
 
-process.on('message', (request: CaptureRequest | CheckRequest | CountRequest | MergeRequest) => {
-  void answer(request).then(message => process.send?.(message));
-});
+type Request = CaptureRequest | CheckRequest | CountRequest | MergeRequest;
+
+serve();
 process.on('disconnect', () => process.exit(0));
 process.send?.({ ready: true });
 
-async function answer(request: CaptureRequest | CheckRequest | CountRequest | MergeRequest): Promise<CaptureAnswer> {
+function serve(): void {
+  let held: HeldSource | undefined;
+  process.on('message', (request: Request) => {
+    const source = held;
+    held = undefined;
+    void answer(request, source, next => {
+      held = next;
+    }).then(message => process.send?.(message));
+  });
+}
+
+async function answer(
+  request: Request,
+  held: HeldSource | undefined,
+  hold: (source: HeldSource) => void,
+): Promise<CaptureAnswer> {
   try {
     if ('check' in request) {
       const path = Buffer.from(request.check, 'base64');
@@ -33,11 +48,34 @@ async function answer(request: CaptureRequest | CheckRequest | CountRequest | Me
       return { id: request.id, merged: mergeLog(path, to) };
     }
     if ('count' in request) {
-      return { id: request.id, counted: countImage(Buffer.from(request.count, 'base64'), request.order) ?? null };
+      const { count, order } = request;
+      const counts = count === null ? held?.count(order) : countImage(Buffer.from(count, 'base64'), order);
+      return { id: request.id, counted: counts ?? null };
     }
-    return { id: request.id, ok: await captureDatabase(Buffer.from(request.path, 'base64'), request) };
+    held?.release();
+    return await capture(request, hold);
   } catch (error) {
     return { id: request.id, failed: failureOf(error) };
+  } finally {
+    held?.release();
+  }
+}
+
+async function capture(request: CaptureRequest, hold: (source: HeldSource) => void): Promise<CaptureAnswer> {
+  const { id, path, willCount, ...options } = request;
+  let held: HeldSource | undefined;
+  const take = (source: HeldSource) => {
+    held = source;
+  };
+  try {
+    const ok = await captureDatabase(Buffer.from(path, 'base64'), { ...options, hold: willCount ? take : undefined });
+    if (held) hold(held);
+    return { id, ok, isHeld: held !== undefined };
+  } catch (error) {
+    held?.release();
+    throw error;
+  } finally {
+    request.delta?.key.fill(0);
   }
 }
 

@@ -1,4 +1,4 @@
-// Counts the messages in a staged image, by the queries of a profile. Runs in the capture child, after the image is taken, as a request of
+// Counts the messages in a staged image, or in the pinned database where none is staged, by the queries of a profile. Runs in the capture child, after the image is taken, as a request of
 // its own: SQLite cannot be interrupted from its own thread, so whoever asks ends the child when it takes too long.
 
 import { DatabaseSync } from 'node:sqlite';
@@ -6,17 +6,32 @@ import type { CountOrder, CountQuery, DatabaseCounts } from './model.ts';
 import { imageUrl } from './quick-check.ts';
 
 /** @returns undefined when no query fits, or SQLite cannot run those that do: then the messages are not counted */
-export function countImage(path: Uint8Array, { candidates, since }: CountOrder): DatabaseCounts | undefined {
-  try {
+export function countImage(path: Uint8Array, order: CountOrder): DatabaseCounts | undefined {
+  return unlessSqliteFails(() => {
     const image = new DatabaseSync(imageUrl(path), { readOnly: true, allowExtension: false });
     try {
-      image.exec('PRAGMA trusted_schema=OFF');
-      return most(candidates.map((query, index) => countBy(image, query, index, since)));
+      return countAll(image, order);
     } finally {
       image.close();
     }
+  });
+}
+
+/** The same in a database that is open. */
+export function countIn(database: DatabaseSync, order: CountOrder): DatabaseCounts | undefined {
+  return unlessSqliteFails(() => countAll(database, order));
+}
+
+function countAll(database: DatabaseSync, { candidates, since }: CountOrder): DatabaseCounts | undefined {
+  database.exec('PRAGMA trusted_schema=OFF');
+  return most(candidates.map((query, index) => countBy(database, query, index, since)));
+}
+
+/** Damaged, or it needs functions that only its app has. Anything else is a fault of ours. */
+function unlessSqliteFails<T>(count: () => T): T | undefined {
+  try {
+    return count();
   } catch (error) {
-    // Damaged, or it needs functions that only its app has. Anything else is a fault of ours.
     if (error instanceof Error && 'errcode' in error) return undefined;
     throw error;
   }

@@ -1,6 +1,8 @@
-// Writing an image: the main file's bytes, pages of the log laid over them, the lock-byte page as zeros.
+// Making an image: the main file's bytes, pages of the log laid over them, the lock-byte page as zeros. Where it goes is up to the sinks:
+// the staged file, the delta scan, or both in one pass.
 
 import { closeSync, ftruncateSync, openSync, writeSync } from 'node:fs';
+import { SignetError } from '../base/errors.ts';
 import { readAt } from './look.ts';
 import { lockBytePage } from './sqlite-format.ts';
 import { emptyOverlay, type Overlay } from './wal.ts';
@@ -17,8 +19,6 @@ export class StagingFailed extends Error {}
 
 export interface CopyPlan {
   readonly from: number;
-  /** The file to overwrite; made by the parent with mode 0600. */
-  readonly to: string;
   readonly pageSize: number;
   /** Length of the image; the source may be shorter where the log holds the rest. */
   readonly sizeBytes: number;
@@ -27,15 +27,26 @@ export interface CopyPlan {
   readonly onWindow?: (() => void) | undefined;
 }
 
-/** @throws CopyAbandoned · StagingFailed · the system error of a failed read */
-export function writeImage(plan: CopyPlan): void {
+/** Takes an image part by part, in order and without a gap. */
+export interface ImageSink {
+  /** Whatever was taken before is void. */
+  begin(pageSize: number, sizeBytes: number): void;
+  /** Whole pages but for a torn last one; the bytes are the sink's only until it returns. */
+  take(part: Uint8Array, position: number): void;
+  end(): void;
+  /** Frees what `begin` took, also after a failure; may be called twice. */
+  close(): void;
+}
+
+/** @throws CopyAbandoned · StagingFailed · the system error of a failed read · what a sink throws */
+export function writeImage(plan: CopyPlan, sinks: readonly ImageSink[]): void {
   const { from, pageSize, sizeBytes } = plan;
   const overlay = plan.log?.overlay ?? emptyOverlay;
   const window = new Uint8Array(Math.min(windowBytes, Math.max(sizeBytes, pageSize)));
   const sortedPages = [...overlay.pages.keys()].sort((a, b) => a - b);
   let next = 0;
-  writing(plan.to, 'r+', to => {
-    staged(() => ftruncateSync(to, 0));
+  try {
+    for (const sink of sinks) sink.begin(pageSize, sizeBytes);
     for (let position = 0; position < sizeBytes; position += window.length) {
       plan.onWindow?.();
       const part = window.subarray(0, Math.min(window.length, sizeBytes - position));
@@ -47,10 +58,32 @@ export function writeImage(plan: CopyPlan): void {
         overlayPage(plan, part.subarray(at, at + pageSize), overlay.pages.get(page) ?? 0);
       }
       zeroLockPage(part, position, pageSize);
-      writeUnlessZero(to, part, position);
+      for (const sink of sinks) sink.take(part, position);
     }
-    staged(() => ftruncateSync(to, sizeBytes));
-  });
+    for (const sink of sinks) sink.end();
+  } finally {
+    for (const sink of sinks) sink.close();
+  }
+}
+
+/** The staged file, made by the parent with mode 0600 and overwritten here. */
+export function stagedImage(path: string): ImageSink {
+  let fd: number | undefined;
+  let length = 0;
+  const opened = (): number => fd ?? raise('a staged image that was not begun');
+  return {
+    begin(_pageSize, sizeBytes) {
+      fd = staged(() => openSync(path, 'r+', 0o600));
+      length = sizeBytes;
+      staged(() => ftruncateSync(opened(), 0));
+    },
+    take: (part, position) => writeUnlessZero(opened(), part, position),
+    end: () => staged(() => ftruncateSync(opened(), length)),
+    close() {
+      if (fd !== undefined) closeSync(fd);
+      fd = undefined;
+    },
+  };
 }
 
 /** Lays the log over an image that is already written, and cuts it to `pageCount` pages. */
@@ -138,7 +171,12 @@ function writing(path: string, flags: 'r+' | 'w', write: (fd: number) => void): 
   }
 }
 
-function staged<T>(action: () => T): T {
+function raise(what: string): never {
+  throw new SignetError('E_INTERNAL', what);
+}
+
+/** Marks what goes wrong with our own files, which another way of capturing would not mend. */
+export function staged<T>(action: () => T): T {
   try {
     return action();
   } catch (error) {

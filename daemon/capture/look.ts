@@ -44,9 +44,13 @@ export function lookAt(path: Uint8Array): Look {
   const database = lookAtFile(path, databaseHeaderBytes);
   const wal = lookAtNeighbour(neighbour(path, '-wal'), walHeaderBytes);
   const journal = lookAtNeighbour(neighbour(path, '-journal'), journalHeaderBytes);
-  const times = [database, wal, journal].map(file => (file ? Number(file.mtimeNs / 1_000_000n) : 0));
-  const now = Date.now();
-  return { database, wal, journal, isFresh: times.some(time => Math.abs(now - time) < tickMs) };
+  const isFresh = [database, wal, journal].some(file => file !== undefined && isFreshTime(file.mtimeNs));
+  return { database, wal, journal, isFresh };
+}
+
+/** A change that comes now could carry the same time. */
+export function isFreshTime(timeNs: bigint): boolean {
+  return Math.abs(Date.now() - Number(timeNs / 1_000_000n)) < tickMs;
 }
 
 /** A look that waited, for a bounded time, until a following change could not go unseen. */

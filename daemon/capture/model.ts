@@ -29,6 +29,9 @@ export interface LogPosition {
   readonly frames: number;
   readonly s0: number;
   readonly s1: number;
+  /** Size and times of the database file, and how many frames the app had carried over into it: only that may have moved the former. */
+  readonly stamp: string;
+  readonly backfilled: number;
 }
 
 /** A state of a database that is stored, upon which new frames are laid. */
@@ -43,7 +46,7 @@ export interface DeltaPoint {
 }
 
 export interface DeltaOrder {
-  /** Secret multiplier of the page tags, 16 bytes. */
+  /** Secret multiplier of the page tags, 16 bytes: the caller's to wipe; the child wipes its own copy. */
   readonly key: Uint8Array;
   /** Absent: the image is wanted whole, with its tags. */
   readonly from?: DeltaPoint | undefined;
@@ -54,7 +57,7 @@ export interface DeltaOrder {
 export interface CapturedDelta {
   /** 'frames': `image` holds the bytes to append to the stored log (with its header where that was empty), not the image. */
   readonly kind: 'image' | 'frames';
-  /** Of every page as captured, 16 bytes each. */
+  /** Of every page as captured, 16 bytes each; zeros for the lock-byte page, which never is a frame. */
   readonly tags: Uint8Array;
   /** Frames to append; 0: no page differs. */
   readonly frames: number;

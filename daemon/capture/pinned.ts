@@ -6,8 +6,11 @@
 
 import { closeSync, fstatSync, openSync, statSync } from 'node:fs';
 import { backup, DatabaseSync } from 'node:sqlite';
-import { CopyAbandoned, writeImage } from './image.ts';
-import { neighbour, readAt, readFlags } from './look.ts';
+import { countIn } from './count.ts';
+import { CopyAbandoned } from './image.ts';
+import { deltaByLog, type PinnedLog } from './log-route.ts';
+import { isFreshTime, neighbour, readAt, readFlags } from './look.ts';
+import type { CountOrder, DatabaseCounts, LogPosition } from './model.ts';
 import {
   backfillOffset,
   databaseHeaderBytes,
@@ -18,6 +21,7 @@ import {
   type WalIndex,
   walIndexBytes,
 } from './sqlite-format.ts';
+import type { CaptureTarget } from './target.ts';
 import { emptyOverlay, readOverlay } from './wal.ts';
 
 /** A flat-out writer costs about one and a half tries for each pin (measured); this many failures mean something else is wrong. */
@@ -35,17 +39,12 @@ export interface Pin {
    * @returns 'pinned', or 'backup' where the raw files could not be read as expected and SQLite copied them itself
    * @throws CopyAbandoned when it takes too long · SQLite's error · StagingFailed
    */
-  copyTo(image: string): Promise<'pinned' | 'backup'>;
+  copyTo(target: CaptureTarget): Promise<'pinned' | 'backup'>;
+  /** Where the app's log stood; undefined where it keeps none, or the database file changed a moment ago. */
+  readonly position: LogPosition | undefined;
+  /** Of the pinned moment, by SQLite itself. */
+  count(order: CountOrder): DatabaseCounts | undefined;
   release(): void;
-}
-
-export async function capturePinned(path: Buffer, to: string, options: PinOptions): Promise<'pinned' | 'backup'> {
-  const pin = takePin(path, options);
-  try {
-    return await pin.copyTo(to);
-  } finally {
-    pin.release();
-  }
 }
 
 /** @throws CopyAbandoned when it cannot be had · SQLite's error (with `errcode`) · the system error of an open */
@@ -69,6 +68,7 @@ export function takePin(path: Buffer, options: PinOptions): Pin {
     touch(source);
     const isWal = journalMode(source) === 'wal';
     const start = performance.now();
+    const stamp = stampOf(databaseFd);
     const snapshot = isWal ? pinWal(source, hold(neighbour(path, '-shm'))) : pinRollback(source);
     const logFd = isWal ? hold(neighbour(path, '-wal')) : undefined;
     if (fstatSync(databaseFd, { bigint: true }).ino !== statSync(path, { bigint: true }).ino) {
@@ -78,12 +78,20 @@ export function takePin(path: Buffer, options: PinOptions): Pin {
       const heldMs = performance.now() - start;
       if (heldMs > options.pinMs) throw new CopyAbandoned(`the copy took longer than ${options.pinMs} ms`);
     };
+    const log = logFd === undefined ? undefined : pinnedLog(databaseFd, logFd, snapshot, stamp);
     return {
-      async copyTo(image) {
-        if (copyRaw(databaseFd, logFd, snapshot, image, within)) return 'pinned';
-        await backup(source, image, { rate: 2 ** 30 }); // one step: it cannot be restarted by a writer
+      async copyTo(target) {
+        const delta = log && target.upon && deltaByLog(log, target.upon, within);
+        if (delta) {
+          target.accept(delta);
+          return 'pinned';
+        }
+        if (copyRaw(databaseFd, logFd, snapshot, target, within)) return 'pinned';
+        await backup(source, target.staging(), { rate: 2 ** 30 }); // one step: it cannot be restarted by a writer
         return 'backup';
       },
+      position: log?.position,
+      count: order => countIn(source, order),
       release,
     };
   } catch (error) {
@@ -94,14 +102,14 @@ export function takePin(path: Buffer, options: PinOptions): Pin {
 
 interface Snapshot {
   readonly index: WalIndex | undefined;
-  /** The main file already holds everything. */
-  readonly isBackfilled: boolean;
+  /** Frames of the log that the main file already holds. */
+  readonly backfilled: number;
 }
 
 function pinRollback(connection: DatabaseSync): Snapshot {
   connection.exec('BEGIN');
   touch(connection);
-  return { index: undefined, isBackfilled: true };
+  return { index: undefined, backfilled: 0 };
 }
 
 /** Pins a transaction whose end in the log is known: the wal-index header is the same before and after it began. */
@@ -115,7 +123,7 @@ function pinWal(connection: DatabaseSync, sharedMemory: number): Snapshot {
     readAt(sharedMemory, backfill, backfillOffset);
     const after = readIndex(sharedMemory);
     if (before && after && sameBytes(before.raw, after.raw)) {
-      return { index: after, isBackfilled: parseBackfill(backfill) >= after.lastFrame };
+      return { index: after, backfilled: parseBackfill(backfill) };
     }
     connection.exec('ROLLBACK');
   }
@@ -123,13 +131,18 @@ function pinWal(connection: DatabaseSync, sharedMemory: number): Snapshot {
 }
 
 /** False when the log is not what the wal-index said. */
-function copyRaw(from: number, logFd: number | undefined, snapshot: Snapshot, to: string, within: () => void): boolean {
-  const { index, isBackfilled } = snapshot;
+function copyRaw(
+  from: number,
+  logFd: number | undefined,
+  { index, backfilled }: Snapshot,
+  target: CaptureTarget,
+  within: () => void,
+): boolean {
   const head = new Uint8Array(databaseHeaderBytes);
   const header = parseDatabaseHeader(head.subarray(0, readAt(from, head, 0)));
   const fileBytes = Number(fstatSync(from, { bigint: true }).size);
   let overlay = emptyOverlay;
-  if (index && index.lastFrame > 0 && !isBackfilled) {
+  if (index && index.lastFrame > backfilled) {
     const found = logFd === undefined ? undefined : readOverlay(logFd, index, within);
     if (found === undefined) return false;
     overlay = found;
@@ -138,8 +151,36 @@ function copyRaw(from: number, logFd: number | undefined, snapshot: Snapshot, to
   if (pageSize === undefined) return false;
   const sizeBytes = index && index.lastFrame > 0 ? index.pageCount * pageSize : fileBytes;
   const log = logFd === undefined ? undefined : { fd: logFd, overlay };
-  writeImage({ from, to, pageSize, sizeBytes, log, onWindow: within });
+  target.write({ from, pageSize, sizeBytes, log, onWindow: within });
   return true;
+}
+
+function pinnedLog(
+  databaseFd: number,
+  fd: number,
+  { index, backfilled }: Snapshot,
+  stamp: string | undefined,
+): PinnedLog | undefined {
+  if (index === undefined || index.lastFrame === 0 || stamp === undefined) return undefined;
+  const { lastFrame, pageCount, salts, checksum } = index;
+  const inode = (of: number) => String(fstatSync(of, { bigint: true }).ino);
+  const position = {
+    database: inode(databaseFd),
+    log: inode(fd),
+    salts: Buffer.from(salts).toString('hex'),
+    frames: lastFrame,
+    s0: checksum.s0,
+    s1: checksum.s1,
+    stamp,
+    backfilled,
+  };
+  return { fd, lastFrame, pageCount, salts, checksum, position };
+}
+
+/** Undefined when a change right after it could carry the same times. */
+function stampOf(fd: number): string | undefined {
+  const { size, mtimeNs, ctimeNs } = fstatSync(fd, { bigint: true });
+  return isFreshTime(ctimeNs) ? undefined : `${size} ${mtimeNs} ${ctimeNs}`;
 }
 
 function readIndex(fd: number): WalIndex | undefined {

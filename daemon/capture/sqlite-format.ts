@@ -70,6 +70,38 @@ export interface WalHeader {
   readonly checksum: Checksum;
 }
 
+/** The header of a log whose words are summed as little-endian ones; `into` takes 32 bytes, `salts` has 8. Answers the sum its first frame continues. */
+export function writeWalHeader(into: Uint8Array, pageSize: number, salts: Uint8Array): Checksum {
+  const view = viewOf(into);
+  [0x377f0682, walVersion, pageSize, 0].forEach((word, i) => {
+    view.setUint32(4 * i, word);
+  });
+  into.set(salts, 16);
+  const sum = { s0: 0, s1: 0 };
+  addToChecksum(sum, into, 0, 24, false);
+  view.setUint32(24, sum.s0);
+  view.setUint32(28, sum.s1);
+  return sum;
+}
+
+/** The frame of `page` for such a log: `into` takes 24 bytes and the page, whose length is a multiple of 8; `sum` is carried on. */
+export function writeFrame(
+  into: Uint8Array,
+  frame: WalFrame & { readonly bytes: Uint8Array },
+  salts: Uint8Array,
+  sum: Checksum,
+): void {
+  const view = viewOf(into);
+  view.setUint32(0, frame.page);
+  view.setUint32(4, frame.commitPages);
+  into.set(salts, 8);
+  into.set(frame.bytes, frameHeaderBytes);
+  addToChecksum(sum, into, 0, 8, false);
+  addToChecksum(sum, into, frameHeaderBytes, frame.bytes.length, false);
+  view.setUint32(16, sum.s0);
+  view.setUint32(20, sum.s1);
+}
+
 /** Undefined when SQLite would find no frame behind this header: bad magic, version, page size or checksum. */
 export function parseWalHeader(bytes: Uint8Array): WalHeader | undefined {
   if (bytes.length < walHeaderBytes || !hasWalMagic(bytes)) return undefined;

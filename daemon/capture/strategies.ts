@@ -9,25 +9,35 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { utf8 } from '../base/bytes.ts';
 import { systemCode } from '../base/errors.ts';
 import { type CapturedFacts, type CaptureOutcome, imageName } from './child-messages.ts';
-import { applyOverlay, CopyAbandoned, copyBytes, StagingFailed, writeImage } from './image.ts';
+import { countImage } from './count.ts';
+import { applyOverlay, CopyAbandoned, copyBytes, StagingFailed, stagedImage, writeImage } from './image.ts';
 import { type Look, lookAt, neighbour, readFlags, sameFile, sameLook, settledLook, signatureOf } from './look.ts';
-import type { CaptureStrategy } from './model.ts';
-import { capturePinned, type PinOptions } from './pinned.ts';
+import type { CaptureStrategy, CountOrder, DatabaseCounts, DeltaOrder, LogPosition } from './model.ts';
+import { type PinOptions, takePin } from './pinned.ts';
 import { checkImage } from './quick-check.ts';
-import {
-  databaseHeaderBytes,
-  hasWalMagic,
-  journalState,
-  looksLikeDatabase,
-  parseDatabaseHeader,
-  sameBytes,
-} from './sqlite-format.ts';
+import { hasWalMagic, journalState, looksLikeDatabase, parseDatabaseHeader, sameBytes } from './sqlite-format.ts';
+import { type CaptureTarget, captureTarget } from './target.ts';
 import { readOverlay } from './wal.ts';
 
 export interface LadderOptions extends PinOptions {
   /** Holds an empty file `image`. */
   readonly folder: string;
   readonly fullCheck: boolean;
+  readonly delta?: DeltaOrder | undefined;
+  /** Takes over the source as it was captured, when no image of it is staged: it must be released soon. */
+  readonly hold?: ((source: HeldSource) => void) | undefined;
+}
+
+/** A source that is as it was captured, or that says so when it no longer is. */
+export interface HeldSource {
+  /** Undefined, too, when it did not hold still. */
+  count(order: CountOrder): DatabaseCounts | undefined;
+  release(): void;
+}
+
+interface Run {
+  readonly target: CaptureTarget;
+  readonly options: LadderOptions;
 }
 
 /** Back-off between the tries of a fence; an insert each 20 ms lets about four of ten tries through without any (measured). */
@@ -42,6 +52,7 @@ interface Copied {
   readonly strategy: CaptureStrategy;
   /** The copy may be torn. */
   readonly isTorn?: boolean;
+  readonly position?: LogPosition | undefined;
 }
 
 /** @throws the system error of the source · StagingFailed */
@@ -60,41 +71,57 @@ export async function captureDatabase(path: Buffer, options: LadderOptions): Pro
   const header = parseDatabaseHeader(database.head);
   if (header === undefined) return await captureOpaque(path, look, options);
 
-  const copied = header.isWal || isLog ? await copyWal(path, look, options) : await copyRollback(path, look, options);
+  const run = { target: captureTarget(options), options };
+  const copied = header.isWal || isLog ? await copyWal(path, look, run) : await copyRollback(path, look, run);
   if (copied === 'opaque') return await captureOpaque(path, await settledLook(path), options);
-  return describe(copied, signatureOf(look), options);
+  return describe(copied, signatureOf(look), run);
 }
 
-async function copyWal(path: Buffer, look: Look, options: LadderOptions): Promise<Copied | 'opaque'> {
-  if (look.wal === undefined && (await copyBetweenLooks(path, look, options, closedFence))) {
+async function copyWal(path: Buffer, look: Look, run: Run): Promise<Copied | 'opaque'> {
+  if (look.wal === undefined && (await copyBetweenLooks(path, look, run, closedFence))) {
     return { strategy: 'immutable' };
   }
   try {
-    return { strategy: await capturePinned(path, imageOf(options), options) };
+    return await copyPinned(path, run);
   } catch (error) {
     if (error instanceof StagingFailed) throw error;
     if (sqliteCode(error) === notADatabase) return 'opaque';
     if (sqliteCode(error) === undefined && !(error instanceof CopyAbandoned) && !isUnreachable(error)) throw error;
   }
-  if (await copyBehindSaltFence(path, options)) return { strategy: 'salt-fence' };
-  return await copyAnyhow(path, options);
+  if (await copyBehindSaltFence(path, run)) return { strategy: 'salt-fence' };
+  return await copyAnyhow(path, run);
 }
 
-async function copyRollback(path: Buffer, look: Look, options: LadderOptions): Promise<Copied | 'opaque'> {
-  if (await copyBetweenLooks(path, look, options, counterFence)) return { strategy: 'counter-fence' };
+async function copyRollback(path: Buffer, look: Look, run: Run): Promise<Copied | 'opaque'> {
+  if (await copyBetweenLooks(path, look, run, counterFence)) return { strategy: 'counter-fence' };
   try {
-    return { strategy: await capturePinned(path, imageOf(options), options) };
+    return await copyPinned(path, run);
   } catch (error) {
     if (error instanceof StagingFailed) throw error;
     const code = sqliteCode(error);
     if (code === notADatabase) return 'opaque';
     if (code === undefined && !(error instanceof CopyAbandoned) && !isUnreachable(error)) throw error;
-    if (code !== undefined && (code & 0xff) === busy) return await copyAnyhow(path, options);
+    if (code !== undefined && (code & 0xff) === busy) return await copyAnyhow(path, run);
     if (code === readonlyRollback || lookAt(path).journal) {
-      if (await copyAndRollBack(path, options)) return { strategy: 'copy' };
+      if (await copyAndRollBack(path, run)) return { strategy: 'copy' };
     }
   }
-  return await copyAnyhow(path, options);
+  return await copyAnyhow(path, run);
+}
+
+async function copyPinned(path: Buffer, { target, options }: Run): Promise<Copied> {
+  const pin = takePin(path, options);
+  let isHeld = false;
+  try {
+    const strategy = await pin.copyTo(target);
+    if (strategy === 'pinned' && options.hold && !target.isStaged) {
+      options.hold(pin);
+      isHeld = true;
+    }
+    return { strategy, position: strategy === 'pinned' ? pin.position : undefined };
+  } finally {
+    if (!isHeld) pin.release();
+  }
 }
 
 /** A copy without locks is good when the looks before and after it agree. */
@@ -120,7 +147,7 @@ function isQuiet({ wal, journal }: Look): boolean {
   return wal === undefined && journalState(journal?.head ?? new Uint8Array()) === 'none';
 }
 
-async function copyBetweenLooks(path: Buffer, first: Look, options: LadderOptions, fence: Fence): Promise<boolean> {
+async function copyBetweenLooks(path: Buffer, first: Look, { target, options }: Run, fence: Fence): Promise<boolean> {
   let before = first;
   for (const waitMs of fenceWaitsMs) {
     if (waitMs > 0) {
@@ -137,9 +164,10 @@ async function copyBetweenLooks(path: Buffer, first: Look, options: LadderOption
     try {
       reading(path, from => {
         const { sizeBytes } = before.database;
-        writeImage({ from, to: imageOf(options), pageSize: header.pageSize, sizeBytes, onWindow });
+        target.write({ from, pageSize: header.pageSize, sizeBytes, onWindow });
       });
       onWindow();
+      if (!target.isStaged) options.hold?.(behindFence(path, before, fence));
       return true;
     } catch (error) {
       if (!(error instanceof CopyAbandoned)) throw error;
@@ -148,15 +176,26 @@ async function copyBetweenLooks(path: Buffer, first: Look, options: LadderOption
   return false;
 }
 
+/** Counts without locks, as it was copied, and believes it when nothing moved meanwhile. */
+function behindFence(path: Buffer, before: Look, fence: Fence): HeldSource {
+  return {
+    count(order) {
+      const counts = countImage(path, order);
+      return fence.holds(before, lookAt(path)) ? counts : undefined;
+    },
+    release: () => {},
+  };
+}
+
 /**
  * Salt fence: main file first, then the log, and the log's header unchanged around both. While its salts stand, every page
  * that a checkpoint writes is still in the log, so laying the log over the copy mends whatever was read half-written.
  */
-async function copyBehindSaltFence(path: Buffer, options: LadderOptions): Promise<boolean> {
+async function copyBehindSaltFence(path: Buffer, { target }: Run): Promise<boolean> {
   for (const waitMs of fenceWaitsMs) {
     await wait(waitMs);
     const before = await settledLook(path);
-    copyFolded(path, before, options);
+    copyFolded(path, before, target.staging());
     const after = lookAt(path);
     const held = before.wal
       ? after.wal && sameBytes(before.wal.head, after.wal.head)
@@ -166,13 +205,13 @@ async function copyBehindSaltFence(path: Buffer, options: LadderOptions): Promis
   return false;
 }
 
-function copyFolded(path: Buffer, look: Look, options: LadderOptions): void {
+function copyFolded(path: Buffer, look: Look, image: string): void {
   const pageSize = parseDatabaseHeader(look.database.head)?.pageSize ?? 512;
-  reading(path, from => writeImage({ from, to: imageOf(options), pageSize, sizeBytes: look.database.sizeBytes }));
+  reading(path, from => writeImage({ from, pageSize, sizeBytes: look.database.sizeBytes }, [stagedImage(image)]));
   try {
     reading(neighbour(path, '-wal'), log => {
       const overlay = readOverlay(log);
-      if (overlay) applyOverlay(imageOf(options), log, overlay);
+      if (overlay) applyOverlay(image, log, overlay);
     });
   } catch (error) {
     // Gone or cut short: the fence around this sees it and tries again.
@@ -181,15 +220,16 @@ function copyFolded(path: Buffer, look: Look, options: LadderOptions): void {
 }
 
 /** A hot journal (its app died): both files are copied and SQLite rolls the copy back; the source stays as it is. */
-async function copyAndRollBack(path: Buffer, options: LadderOptions): Promise<boolean> {
+async function copyAndRollBack(path: Buffer, { target }: Run): Promise<boolean> {
+  const image = target.staging();
   for (const waitMs of fenceWaitsMs) {
     await wait(waitMs);
     const before = await settledLook(path);
     if (before.isFresh) continue;
-    copyWhole(path, imageOf(options), before.database.sizeBytes);
-    if (before.journal) copyWhole(neighbour(path, '-journal'), `${imageOf(options)}-journal`, before.journal.sizeBytes);
+    copyWhole(path, image, before.database.sizeBytes);
+    if (before.journal) copyWhole(neighbour(path, '-journal'), `${image}-journal`, before.journal.sizeBytes);
     if (!sameLook(before, lookAt(path))) continue;
-    const copy = new DatabaseSync(imageOf(options), { allowExtension: false });
+    const copy = new DatabaseSync(image, { allowExtension: false });
     try {
       copy.prepare('PRAGMA schema_version').get();
     } catch (error) {
@@ -204,8 +244,8 @@ async function copyAndRollBack(path: Buffer, options: LadderOptions): Promise<bo
 }
 
 /** The last resort for a database that never holds still: kept, and said to be unverified. */
-async function copyAnyhow(path: Buffer, options: LadderOptions): Promise<Copied> {
-  copyFolded(path, await settledLook(path), options);
+async function copyAnyhow(path: Buffer, { target }: Run): Promise<Copied> {
+  copyFolded(path, await settledLook(path), target.staging());
   return { strategy: 'copy', isTorn: true };
 }
 
@@ -264,22 +304,21 @@ function opaque(look: Look, companions: ('-wal' | '-journal')[], reason: 'opaque
   };
 }
 
-function describe(copied: Copied, signature: string, options: LadderOptions): CapturedFacts {
-  const image = imageOf(options);
-  const { head, sizeBytes } = lookAt(Buffer.from(image)).database;
-  const pageSize = parseDatabaseHeader(head.subarray(0, databaseHeaderBytes))?.pageSize ?? 0;
+function describe({ strategy, isTorn, position }: Copied, signature: string, { target, options }: Run): CapturedFacts {
+  const { pageSize, sizeBytes, delta } = target.settle();
   const base = {
     kind: 'database',
-    strategy: copied.strategy,
+    strategy,
     pageSize,
     pageCount: pageSize === 0 ? 0 : Math.floor(sizeBytes / pageSize),
     folded: ['-wal', '-journal', '-shm'],
     companions: [],
     signature,
+    ...(delta && { delta: { ...delta, ...(position && { position }) } }),
   } as const;
-  const found = options.fullCheck ? checkImage(utf8(image)) : 'unknown';
-  if (found === 'damaged') return { ...base, checked: 'none', reason: copied.isTorn ? 'busy' : 'damaged' };
-  if (copied.isTorn) return { ...base, checked: 'none', reason: 'busy' };
+  const found = options.fullCheck ? checkImage(utf8(imageOf(options))) : 'unknown';
+  if (found === 'damaged') return { ...base, checked: 'none', reason: isTorn ? 'busy' : 'damaged' };
+  if (isTorn) return { ...base, checked: 'none', reason: 'busy' };
   return { ...base, checked: found === 'ok' ? 'full' : 'pages' };
 }
 

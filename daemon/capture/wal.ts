@@ -19,25 +19,43 @@ export interface Overlay {
   readonly pages: ReadonlyMap<number, number>;
   /** Size of the database after the last commit; 0: the log says nothing. */
   readonly pageCount: number;
+  /** The smallest size that any of its commits names; Infinity without one. */
+  readonly fewestPages: number;
   readonly pageSize: number;
 }
 
 /** Of an empty log. */
-export const emptyOverlay: Overlay = { pages: new Map(), pageCount: 0, pageSize: 0 };
+export const emptyOverlay: Overlay = {
+  pages: new Map(),
+  pageCount: 0,
+  fewestPages: Number.POSITIVE_INFINITY,
+  pageSize: 0,
+};
 
 /** What a snapshot pinned through the wal-index must be confirmed by. */
 export interface ExpectedEnd {
   readonly lastFrame: number;
   readonly salts: Uint8Array;
-  readonly checksum: Checksum;
+  readonly checksum: Readonly<Checksum>;
+}
+
+/** The end of a commit from which on the log is read, and the running checksum there. */
+export interface LogStart {
+  readonly frame: number;
+  readonly checksum: Readonly<Checksum>;
 }
 
 /**
- * Reads the log from its start. With `expected`, exactly that many frames must be good and end in that checksum;
+ * Reads the log from its start, or from `after` on. With `expected`, exactly that many frames must be good and end in that checksum;
  * without, it goes to the last commit of the unbroken run of good frames, as SQLite's own recovery does.
  * @returns undefined when the log is not the one expected
  */
-export function readOverlay(fd: number, expected?: ExpectedEnd, onWindow: () => void = () => {}): Overlay | undefined {
+export function readOverlay(
+  fd: number,
+  expected?: ExpectedEnd,
+  onWindow: () => void = () => {},
+  after?: LogStart,
+): Overlay | undefined {
   const head = new Uint8Array(walHeaderBytes);
   const header = parseWalHeader(head.subarray(0, readAt(fd, head, 0)));
   if (header === undefined) return expected ? undefined : emptyOverlay;
@@ -46,13 +64,14 @@ export function readOverlay(fd: number, expected?: ExpectedEnd, onWindow: () => 
   const frameBytes = frameHeaderBytes + header.pageSize;
   const perWindow = Math.floor(windowBytes / frameBytes);
   const window = new Uint8Array(perWindow * frameBytes);
-  const sum = { ...header.checksum };
+  const sum = { ...(after?.checksum ?? header.checksum) };
   const pages = new Map<number, number>();
   let pageCount = 0;
+  let fewestPages = Number.POSITIVE_INFINITY;
   let uncommitted: [page: number, offset: number][] = [];
   const limit = expected?.lastFrame ?? Number.POSITIVE_INFINITY;
 
-  for (let frame = 0; frame < limit; ) {
+  for (let frame = after?.frame ?? 0; frame < limit; ) {
     onWindow();
     const wanted = window.subarray(0, Math.min(perWindow, limit - frame) * frameBytes);
     const start = walHeaderBytes + frame * frameBytes;
@@ -63,6 +82,7 @@ export function readOverlay(fd: number, expected?: ExpectedEnd, onWindow: () => 
       for (const [number, offset] of uncommitted) pages.set(number, offset);
       uncommitted = [];
       pageCount = commitPages;
+      fewestPages = Math.min(fewestPages, commitPages);
     });
     frame += good;
     if (good < perWindow && frame < limit) break;
@@ -71,7 +91,7 @@ export function readOverlay(fd: number, expected?: ExpectedEnd, onWindow: () => 
     const ended = uncommitted.length === 0 && sum.s0 === expected.checksum.s0 && sum.s1 === expected.checksum.s1;
     if (!ended) return undefined;
   }
-  return { pages, pageCount, pageSize: header.pageSize };
+  return { pages, pageCount, fewestPages, pageSize: header.pageSize };
 }
 
 /** Answers how many of the `count` frames in the window are good; offsets point at the page behind the frame header. */

@@ -144,7 +144,7 @@ for (const journalMode of ['wal', 'delete'] as const) {
     const rows = countRows(app);
 
     const program = fileURLToPath(new URL('../support/pin-holder.ts', import.meta.url));
-    const holder = spawn(process.execPath, ['--no-warnings', program, path, image], {
+    const holder = spawn(process.execPath, ['--no-warnings', program, path, folder], {
       stdio: ['pipe', 'pipe', 'inherit'],
     });
     t.teardown(() => holder.kill('SIGKILL'));
