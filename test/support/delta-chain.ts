@@ -70,6 +70,19 @@ export class DeltaChain {
     return { ...captured, delta, addedBytes: bytes.length };
   }
 
+  /** Takes a first step whose image is too large to be held. */
+  async stepWithoutBytes(): Promise<CapturedDatabase> {
+    const captured = await this.capture.capture(Buffer.from(this.path), {
+      fullCheck: false,
+      delta: { key: tagKey, maxPages: 2 ** 30 },
+    });
+    if (captured.kind !== 'database' || captured.delta?.kind !== 'image') throw new Error('no image');
+    await captured.image.close();
+    const { pageSize, pageCount, delta } = captured;
+    this.point = { pageSize, pageCount, tags: delta.tags, log: { salts: new Uint8Array(8).fill(this.#salt++) } };
+    return captured;
+  }
+
   /** By the decoder that shares no code with Signet. */
   merged(): Buffer {
     return mergeDelta(this.base, this.log);
