@@ -2,9 +2,12 @@
 
 import { createCipheriv, createDecipheriv } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { decodeManifest, encodeManifest } from '../../daemon/archive/manifest.ts';
 import { fromBase64Url, fromHex, fromUtf8, toBase64Url, toHex, utf8 } from '../../daemon/base/bytes.ts';
+import type { LogEnd } from '../../daemon/capture/capture.ts';
+import { startFrames } from '../../daemon/capture/frames.ts';
 import { headKey, headSha256, openHead, parseHeadKey, sealHead } from '../../daemon/heads/head-file.ts';
 import { snapshotTags } from '../../daemon/heads/heads.ts';
 import { connectionsBytes, connectionsFrom } from '../../daemon/jobs/engine-places.ts';
@@ -17,6 +20,7 @@ import {
 } from '../../daemon/kernel/chunker.ts';
 import { hkdfSha512, sha256Hex } from '../../daemon/kernel/hash.ts';
 import { padme } from '../../daemon/kernel/padme.ts';
+import { tagPages } from '../../daemon/kernel/page-tags.ts';
 import { rawFrame } from '../../daemon/kernel/zstd.ts';
 import { fingerprintOf, masterBytes } from '../../daemon/repository/master-key.ts';
 import type { BlobId } from '../../daemon/repository/model.ts';
@@ -33,6 +37,8 @@ import {
   vaultKeys,
   vaultSha256,
 } from '../../daemon/vault/vault-file.ts';
+import { mergeDelta } from '../../scripts/lib/merge-delta.mjs';
+import { scratch } from '../support/databases.ts';
 
 const page = readFileSync(new URL('../../docs/format.md', import.meta.url), 'utf8');
 const vectors = new Map(
@@ -296,6 +302,57 @@ test('the rule of the page, followed word by word, ends the first chunk at the s
     new Uint8Array(ends[0] ?? 0),
   );
   t.is(firstEnd(gearTable(hex(gearKey)), stream), ends[0]);
+});
+
+/** As the page says of its vectors. */
+function pageOf(number: number, version: number): Uint8Array {
+  return Uint8Array.from({ length: 512 }, (_, i) => (31 * number + 7 * version + i) & 0xff);
+}
+
+interface DeltaLogVector {
+  readonly pageSize: number;
+  readonly salts: string;
+  readonly steps: readonly {
+    readonly pages: readonly (readonly [page: number, version: number])[];
+    readonly pageCount: number;
+    readonly logBytes: number;
+    readonly checksum: readonly [number, number];
+    readonly mergedSha256: string;
+  }[];
+  readonly header: string;
+  readonly frameHeaders: readonly string[];
+  readonly logSha256: string;
+}
+
+test('the delta log of the page is written as it says, step by step, and merges', t => {
+  const given = vector<DeltaLogVector>('delta-log');
+  const file = join(scratch(t), 'frames');
+  const base = Buffer.concat([1, 2, 3].map(number => pageOf(number, 0)));
+  let log = Buffer.alloc(0);
+  let end: LogEnd = { salts: hex(given.salts) };
+  for (const { pages, pageCount, logBytes, checksum, mergedSha256 } of given.steps) {
+    const frames = startFrames(file, given.pageSize, end);
+    for (const [number, version] of pages) frames.add(number, pageOf(number, version));
+    end = frames.finish(pageCount);
+    frames.close();
+    log = Buffer.concat([log, readFileSync(file)]);
+    t.deepEqual([log.length, end.checksum?.s0, end.checksum?.s1], [logBytes, ...checksum]);
+    t.is(sha256Hex(mergeDelta(base, log)), mergedSha256);
+  }
+  t.is(toHex(log.subarray(0, 32)), given.header);
+  const frameBytes = 24 + given.pageSize;
+  t.deepEqual(
+    given.frameHeaders.map((_, i) => toHex(log.subarray(32 + i * frameBytes, 32 + i * frameBytes + 24))),
+    given.frameHeaders,
+  );
+  t.is(sha256Hex(log), given.logSha256);
+});
+
+test('the tags of the page are those of its pages', t => {
+  const { r, tags } = vector<{ r: string; tags: readonly string[] }>('page-tags');
+  const found = new Uint8Array(32);
+  tagPages(hex(r), Buffer.concat([pageOf(1, 0), pageOf(2, 1)]), 512, found);
+  t.deepEqual([toHex(found.subarray(0, 16)), toHex(found.subarray(16))], tags);
 });
 
 test('lengths are padded as the page says', t => {
