@@ -71,7 +71,7 @@ function goesOn(then: LogPosition, now: LogPosition): boolean {
   return now.frames >= then.frames && (now.stamp === then.stamp || now.backfilled > then.backfilled);
 }
 
-/** A page that came into being without a frame (SQLite does not write free pages): what it holds only the database file can tell. */
+/** A page that came into being without a frame: none known to be made by SQLite, but what it holds only the database file could tell. */
 function hasGaps(overlay: Overlay, from: { readonly pageSize: number; readonly pageCount: number }, pageCount: number) {
   for (let page = Math.min(from.pageCount, overlay.fewestPages) + 1; page <= pageCount; page++) {
     if (!overlay.pages.has(page) && page !== lockBytePage(from.pageSize)) return true;
