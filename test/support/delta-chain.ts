@@ -7,6 +7,7 @@ import { DatabaseSync } from 'node:sqlite';
 import type { ExecutionContext } from 'ava';
 import {
   type CapturedDatabase,
+  type CaptureSettings,
   type DatabaseCapture,
   type DeltaPoint,
   startDatabaseCapture,
@@ -35,10 +36,14 @@ export class DeltaChain {
   #basePoint: DeltaPoint | undefined;
   #salt = 1;
 
-  constructor(t: ExecutionContext) {
+  constructor(t: ExecutionContext, settings: Partial<CaptureSettings> = {}) {
     this.folder = scratch(t);
     this.path = join(this.folder, 'chat.db');
-    this.capture = startDatabaseCapture({ stagingFolder: join(this.folder, 'staging'), nodePath: process.execPath });
+    this.capture = startDatabaseCapture({
+      stagingFolder: join(this.folder, 'staging'),
+      nodePath: process.execPath,
+      ...settings,
+    });
     t.teardown(() => this.capture.stop());
   }
 

@@ -1,11 +1,11 @@
 // What a capture gives when it is asked for the changes since a stored state.
 
-import { copyFileSync, renameSync } from 'node:fs';
+import { appendFileSync, copyFileSync, readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import test, { type ExecutionContext } from 'ava';
 import { addRows, makeDatabase } from '../support/databases.ts';
-import { DeltaChain } from '../support/delta-chain.ts';
+import { DeltaChain, tagKey } from '../support/delta-chain.ts';
 
 const frameBytes = 24 + 4096;
 
@@ -136,6 +136,35 @@ test('a log begun anew since, and a database that was replaced, are found by the
   addRows(again, 10);
   t.is((await c.step()).delta.route, 'scan');
   await c.isWhole(t);
+});
+
+test('where the pin cannot be had, the copy made behind the salt fence is compared', async t => {
+  const c = new DeltaChain(t, { pinMs: 0 });
+  makeDatabase(c.path, { rows: 500 });
+  const app = new DatabaseSync(c.path);
+  t.teardown(() => app.close());
+  addRows(app, 10);
+  await c.step();
+  addRows(app, 1);
+  const { delta, strategy } = await c.step();
+  t.deepEqual([strategy, delta.kind, delta.route, delta.position], ['salt-fence', 'frames', 'scan', undefined]);
+  await c.isWhole(t);
+});
+
+test('a database that ends within a page has no delta, and is given whole', async t => {
+  const c = await chain(t);
+  await c.step();
+  appendFileSync(c.path, 'torn');
+  const captured = await c.capture.capture(Buffer.from(c.path), {
+    fullCheck: false,
+    delta: { key: tagKey, from: c.point, maxPages: 100 },
+  });
+  if (captured.kind !== 'database') return t.fail();
+  const bytes = Buffer.alloc(captured.image.sizeBytes);
+  await captured.image.read(bytes, 0);
+  await captured.image.close();
+  t.is(captured.delta, undefined);
+  t.true(bytes.equals(readFileSync(c.path)));
 });
 
 test('messages are counted in the source, under the pin, when nothing but frames is staged', async t => {
