@@ -81,9 +81,10 @@ export function startDatabaseCapture(settings: CaptureSettings): DatabaseCapture
         fullCheck: options.fullCheck,
         busyTimeoutMs: settings.busyTimeoutMs ?? 5_000,
         pinMs: settings.pinMs ?? 30_000,
-        delta: options.delta,
+        delta: options.delta && { from: options.delta.from, maxPages: options.delta.maxPages },
         willCount: options.count !== undefined,
       };
+      if (options.delta) child.handOver(options.delta.key);
       const answer = await child.ask(path, question, options.signal);
       if ('failed' in answer) throw failed(answer.failed, path);
       if (!('ok' in answer)) throw unreadable(path, 'io', 'the capture process answered another question');
@@ -211,6 +212,8 @@ interface CaptureChild {
     signal: AbortSignal | undefined,
     deadlineMs?: number,
   ): Promise<CaptureAnswer>;
+  /** Gives the child the tag key of the request that is asked next. */
+  handOver(key: Uint8Array): void;
   stop(): Promise<void>;
 }
 
@@ -220,12 +223,14 @@ function startChild(settings: CaptureSettings): CaptureChild {
     settings.nodePath,
     [...(settings.execArgv ?? []), '--disable-sigusr1', '--no-warnings', '--max-semi-space-size=4', program],
     {
-      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
-      serialization: 'advanced', // keys and tags are bytes
+      stdio: ['pipe', 'ignore', 'ignore', 'ipc'],
+      serialization: 'advanced', // tags are bytes
       env: childEnvironment(settings.stagingFolder),
       windowsHide: true,
     },
   );
+  // That the child is gone shows by its exit.
+  process_.stdin?.on('error', () => {});
   let isGone = false;
   let nextId = 1;
   const ended = new Promise<string>(resolve => {
@@ -271,6 +276,10 @@ function startChild(settings: CaptureSettings): CaptureChild {
         // Wait until it is gone, or it could still be writing into the folder that is removed next.
         if (isKilled) await ended;
       }
+    },
+    handOver(key) {
+      const copy = key.slice();
+      process_.stdin?.write(copy, () => copy.fill(0));
     },
     async stop() {
       if (!isGone) process_.kill('SIGKILL');

@@ -1,5 +1,5 @@
 // What the daemon and its capture child say to each other over the private channel. Paths travel as base64 of their bytes,
-// since names on disk need not be UTF-8; keys and tags as bytes.
+// since names on disk need not be UTF-8; tags as bytes.
 
 import type { CapturedDatabase, CountOrder, DatabaseCounts, DeltaOrder, MergeVerdict, NotADatabase } from './model.ts';
 
@@ -13,8 +13,8 @@ export interface CaptureRequest {
   readonly busyTimeoutMs: number;
   /** How long a read transaction may be held on the source. */
   readonly pinMs: number;
-  /** Its key is wiped by the child once it is used, and is never in arguments or files. */
-  readonly delta?: DeltaOrder | undefined;
+  /** The tag key comes before it by the child's standard input: what serialises messages leaves copies behind that nobody can wipe. */
+  readonly delta?: Omit<DeltaOrder, 'key'> | undefined;
   /** A count of the messages follows. */
   readonly willCount: boolean;
 }

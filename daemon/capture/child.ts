@@ -1,7 +1,9 @@
 // The capture child: a process of its own, so that no other code of the daemon can drop the locks it holds
 // (POSIX locks belong to the process and go with any close of the file). One request at a time; ends with its channel.
 
-import { systemCode } from '../base/errors.ts';
+import { readSync } from 'node:fs';
+import { SignetError, systemCode } from '../base/errors.ts';
+import { pageTagKeyBytes } from '../kernel/page-tags.ts';
 import type {
   CaptureAnswer,
   CaptureFailure,
@@ -61,22 +63,35 @@ async function answer(
   }
 }
 
-async function capture(request: CaptureRequest, hold: (source: HeldSource) => void): Promise<CaptureAnswer> {
-  const { id, path, willCount, ...options } = request;
+async function capture(request: CaptureRequest, keep: (source: HeldSource) => void): Promise<CaptureAnswer> {
+  const { id, path, willCount, delta: order, ...options } = request;
+  const delta = order && { ...order, key: readKey() };
   let held: HeldSource | undefined;
   const take = (source: HeldSource) => {
     held = source;
   };
   try {
-    const ok = await captureDatabase(Buffer.from(path, 'base64'), { ...options, hold: willCount ? take : undefined });
-    if (held) hold(held);
+    const hold = willCount ? take : undefined;
+    const ok = await captureDatabase(Buffer.from(path, 'base64'), { ...options, delta, hold });
+    if (held) keep(held);
     return { id, ok, isHeld: held !== undefined };
   } catch (error) {
     held?.release();
     throw error;
   } finally {
-    request.delta?.key.fill(0);
+    delta?.key.fill(0);
   }
+}
+
+/** It was written before the request was sent. */
+function readKey(): Uint8Array {
+  const key = new Uint8Array(pageTagKeyBytes);
+  for (let at = 0; at < key.length; ) {
+    const read = readSync(0, key, at, key.length - at, null);
+    if (read === 0) throw new SignetError('E_INTERNAL', 'the tag key did not come');
+    at += read;
+  }
+  return key;
 }
 
 function failureOf(error: unknown): CaptureFailure {

@@ -46,7 +46,7 @@ export interface DeltaPoint {
 }
 
 export interface DeltaOrder {
-  /** Secret multiplier of the page tags, 16 bytes: the caller's to wipe; the child wipes its own copy. */
+  /** Secret multiplier of the page tags, 16 bytes: the caller's to wipe; copies made on the way are wiped. */
   readonly key: Uint8Array;
   /** Absent: the image is wanted whole, with its tags. */
   readonly from?: DeltaPoint | undefined;
