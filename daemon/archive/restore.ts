@@ -128,6 +128,7 @@ async function planRestore(
 ): Promise<RestorePlan> {
   const { repository, signal, platform } = context;
   const includes = matcherOf(context.include);
+  const mayHold = folderMatcherOf(context.include);
   const folders: PlannedEntry[] = [];
   const files: PlannedEntry[] = [];
   const links: PlannedEntry[] = [];
@@ -160,6 +161,7 @@ async function planRestore(
         continue;
       }
       const wanted = chosen || includes(shown);
+      if (!wanted && node.type === 'dir' && !mayHold(shown)) continue;
       if (node.type === 'dir') {
         const at = folders.length;
         const before = files.length + links.length + folders.length;
@@ -403,6 +405,24 @@ function pathsAbove(path: string): readonly string[] {
 export function matcherOf(patterns: readonly string[]): (path: string) => boolean {
   const matches = patterns.map(pattern => picomatch(pattern.replace(/\/+$/, ''), { dot: true }));
   return path => matches.some(match => match(path));
+}
+
+/**
+ * Whether something below a folder can match one of the patterns: it lies on the way to what a pattern names before its first wildcard, or
+ * below that. One file of a snapshot costs the trees on the way to it, not all of them.
+ */
+export function folderMatcherOf(patterns: readonly string[]): (folder: string) => boolean {
+  const bases = patterns.map(pattern => (isPlain(pattern) ? picomatch.scan(pattern.replace(/\/+$/, '')).base : ''));
+  return folder => bases.some(base => base === '' || isAtOrBelow(base, folder) || isAtOrBelow(folder, base));
+}
+
+/** Whether what stands before the first wildcard stands for itself. */
+function isPlain(pattern: string): boolean {
+  return !/^!|["\\]|\/\/|\.\//.test(pattern);
+}
+
+function isAtOrBelow(path: string, folder: string): boolean {
+  return path === folder || path.startsWith(`${folder}/`);
 }
 
 function lossOf(error: unknown): { readonly reason: string; readonly code: ErrorCode } {

@@ -345,8 +345,14 @@ export interface Repository extends Upkeep {
   setAsideMissing(options?: LookOptions): Promise<readonly ObjectProblem[]>;
   /** Every pack the index names, against the listing of data/: missing and wrongly sized ones. */
   checkPacks(options?: { signal?: AbortSignal | undefined }): Promise<readonly ObjectProblem[]>;
-  /** Reads the pack whole and checks its name, header and every blob. */
-  checkPackData(id: PackId, options?: { signal?: AbortSignal | undefined }): Promise<readonly ObjectProblem[]>;
+  /**
+   * Reads the pack whole and checks its name, header and every blob.
+   * @param options.spare memory that goes from one pack to the next: an empty list at first, and nobody else's
+   */
+  checkPackData(
+    id: PackId,
+    options?: { signal?: AbortSignal | undefined; spare?: Uint8Array[] },
+  ): Promise<readonly ObjectProblem[]>;
   /** Reads config, the key file, every index and every snapshot from the remote, whatever the cache holds. */
   checkSingleObjects(options?: { signal?: AbortSignal | undefined }): Promise<readonly ObjectProblem[]>;
   /** Compares the hashes that the place itself tells of its objects with their names; `objects` is 0 where it tells none. */

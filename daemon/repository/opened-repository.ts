@@ -516,7 +516,7 @@ export class OpenedRepository implements Repository {
     return (await checkPackSizes(this.#remote, this.#index.packs, options)).map(({ problem }) => problem);
   }
 
-  checkPackData(id: PackId, options: Call = {}): Promise<readonly ObjectProblem[]> {
+  checkPackData(id: PackId, options: Call & { spare?: Uint8Array[] } = {}): Promise<readonly ObjectProblem[]> {
     const pack = this.#index.pack(id);
     const indexed = pack === undefined ? undefined : pack.compressed + pack.uncompressed;
     return checkPackBytes(this.#remote, this.#key, { key: packKey(id), indexed }, options);
