@@ -225,7 +225,7 @@ class FileWriter {
         if (this.#missing[number] === 0) this.#finishLater(file);
       }
       if ('loss' in loaded) continue;
-      const free = (): void => loaded.parts.forEach(release);
+      const free = (): void => release(loaded.memory);
       if (writes.length === 0) free();
       else void Promise.allSettled(writes).then(free);
     }

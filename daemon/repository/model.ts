@@ -27,9 +27,9 @@ export interface PackedBlob {
   readonly plainBytes: number;
 }
 
-/** Of `loadBlobs`: its content in parts, in memory of the caller's own; or why it cannot be had. */
+/** Of `loadBlobs`: its content in parts, views of memory that is the caller's own to release; or why it cannot be had. */
 export type LoadedBlob =
-  | { readonly id: BlobId; readonly parts: readonly Uint8Array[] }
+  | { readonly id: BlobId; readonly parts: readonly Uint8Array[]; readonly memory: Uint8Array }
   | { readonly id: BlobId; readonly loss: SignetError };
 
 export interface SavedBlob {

@@ -141,11 +141,12 @@ function decode(
     const what = `data blob ${id.slice(0, 16)}`;
     const opened = open(reading.key, bytes.subarray(at, at + copy.sealedBytes), what);
     const parts = copy.isCompressed ? openFrameParts(opened, { exactBytes: copy.plainBytes }, what) : [opened];
-    if (!(parts instanceof Promise)) return { id, parts };
+    if (!(parts instanceof Promise)) return { id, parts, memory: opened };
     const decoded = parts.then(
       (parts): LoadedBlob => {
-        if (parts.every(part => part.buffer !== opened.buffer)) release(opened);
-        return { id, parts };
+        const [memory = opened] = parts;
+        if (memory.buffer !== opened.buffer) release(opened);
+        return { id, parts, memory };
       },
       error => aloneIfLost(reading, id, error),
     );
@@ -162,7 +163,8 @@ async function aloneIfLost(reading: RunReading, id: BlobId, error: unknown): Pro
 
 async function loadAlone(reading: RunReading, id: BlobId): Promise<LoadedBlob> {
   try {
-    return { id, parts: [await reading.alone(id)] };
+    const memory = await reading.alone(id);
+    return { id, parts: [memory], memory };
   } catch (loss) {
     if (!isLoss(loss)) throw loss;
     return { id, loss };
