@@ -17,7 +17,7 @@ interface Manifest {
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Manifest;
 
 /** The issue that this version of the project answers. */
-const currentIssue = 7;
+const currentIssue = 6;
 
 /** The packages the project is built on, and the issue from which on each is used. */
 const namedPackages = [

@@ -1,7 +1,7 @@
 // The nouns of the archive: which source goes in, what came of it, and the manifest that travels with every snapshot (DESIGN D14).
 
 import type { MediaClass } from '../../protocol/status.ts';
-import type { CaptureStrategy, CountedUpTo, CountQuery, LogPosition } from '../capture/capture.ts';
+import type { CaptureStrategy, CountedUpTo, CountQuery } from '../capture/capture.ts';
 import type { BlobId, SnapshotId, TreeNode } from '../repository/model.ts';
 import type { Extent, Loss } from './shrinkage.ts';
 
@@ -112,17 +112,9 @@ export type CarryReason = 'not-due' | 'missing' | 'unreadable' | 'empty' | 'shru
 
 export interface ManifestDatabase {
   readonly path: string;
-  /** 'delta': the file is a base, and `<path>-wal` beside it our log, without which it is an older state (docs/format.md "Delta log"). */
   readonly layout: 'file' | 'pages' | 'delta';
   readonly pageSize: number;
-  /** Of the image; with 'delta' the base may have more or fewer. */
   readonly nPage: number;
-  /** With 'delta' only: 16 hex digits, drawn with each base. Its page map is `.signet/pages/<source id>/<epoch>`. */
-  readonly epoch?: string;
-  /** Length of the log; 0: there is none, the base is the image. */
-  readonly walBytes?: number;
-  /** 64 hex digits over the tags of the image's pages, 16 bytes each: proves a merge. */
-  readonly tagMapSha256?: string;
   readonly strategy: CaptureStrategy;
   readonly checked: 'full' | 'pages' | 'none';
   /** RFC 3339 of the last full check; absent when there was none. */
@@ -176,8 +168,6 @@ export interface CaptureMemory {
 
 export interface DatabaseMemory {
   readonly signature: string;
-  /** Where the app's log stood; absent where it keeps none. */
-  readonly position?: LogPosition;
   readonly checkedAt?: string;
   /** Where counting goes on next time: the newest message by which of the profile's queries. */
   readonly newest?: CountedUpTo;

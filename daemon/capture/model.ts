@@ -8,64 +8,6 @@ export type MergeVerdict = 'ok' | 'damaged' | 'unknown' | 'damaged-log';
 /** How a captured image came about, in the order of preference (notes: pinned read, fences, whole-file copy). */
 export type CaptureStrategy = 'pinned' | 'immutable' | 'counter-fence' | 'backup' | 'salt-fence' | 'copy';
 
-/**
- * Where a database's stored log ends (docs/format.md "Delta log"): what appending to it takes, and nothing of its content.
- */
-export interface LogEnd {
-  /** salt-1 ‖ salt-2 as they lie in the header of the stored log, 8 bytes. */
-  readonly salts: Uint8Array;
-  /** The running checksum after the last frame; absent: the log is empty and begins with its header. */
-  readonly checksum?: { readonly s0: number; readonly s1: number };
-}
-
-/** Where the app's own log stood at a capture; names nothing but numbers of the file system and of the log. Goes through JSON. */
-export interface LogPosition {
-  /** Inodes of the database and of its log, decimal. */
-  readonly database: string;
-  readonly log: string;
-  /** Salts of the app's log, 16 hex digits. */
-  readonly salts: string;
-  /** Frames of it that the capture saw, and the running checksum after them. */
-  readonly frames: number;
-  readonly s0: number;
-  readonly s1: number;
-}
-
-/** A state of a database that is stored, upon which new frames are laid. */
-export interface DeltaPoint {
-  readonly pageSize: number;
-  readonly pageCount: number;
-  /** 16 bytes a page. */
-  readonly tags: Uint8Array;
-  readonly log: LogEnd;
-  /** Only where that state is the one of the last capture: then the app's log alone may tell what changed since. */
-  readonly position?: LogPosition | undefined;
-}
-
-export interface DeltaOrder {
-  /** Secret multiplier of the page tags, 16 bytes. */
-  readonly key: Uint8Array;
-  /** Absent: the image is wanted whole, with its tags. */
-  readonly from?: DeltaPoint | undefined;
-  /** When more pages than this differ, the image is wanted whole. */
-  readonly maxPages: number;
-}
-
-export interface CapturedDelta {
-  /** 'frames': `image` holds the bytes to append to the stored log (with its header where that was empty), not the image. */
-  readonly kind: 'image' | 'frames';
-  /** Of every page as captured, 16 bytes each. */
-  readonly tags: Uint8Array;
-  /** Frames to append; 0: no page differs. */
-  readonly frames: number;
-  /** After those frames; absent with 'image'. */
-  readonly log?: LogEnd;
-  /** How the changed pages were found: by the app's log alone, or by the tags of all pages. */
-  readonly route: 'log' | 'scan';
-  /** Absent where the app keeps no log. */
-  readonly position?: LogPosition;
-}
-
 export interface CapturedDatabase {
   readonly kind: 'database';
   readonly strategy: CaptureStrategy;
@@ -83,10 +25,7 @@ export interface CapturedDatabase {
   readonly counts?: DatabaseCounts;
   /** Changes when the database changed; an equal signature means that capturing again would give the same image. */
   readonly signature: string;
-  /** The whole image, or what `delta` says. */
   readonly image: CapturedImage;
-  /** Present when it was asked for and the image is whole pages; absent for opaque databases. */
-  readonly delta?: CapturedDelta;
   /**
    * Neighbours that could not be folded in because the database is opaque: each is one consistent whole with `image` and must
    * be stored beside it under `<name><suffix>` from here, never from the live file. Empty for every plain database.
@@ -162,8 +101,6 @@ export interface CaptureOptions {
   /** Run quick_check on the image (at each base and at most once a day per database). */
   readonly fullCheck: boolean;
   readonly count?: CountOrder | undefined;
-  /** Asks for what changed since a stored state. */
-  readonly delta?: DeltaOrder | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
