@@ -44,7 +44,13 @@ export function parsePath(shown: string): Uint8Array | undefined {
 
 /** Parent and name joined by '/'; the root is empty. */
 export function joinPath(folder: Uint8Array, name: Uint8Array): Uint8Array {
-  return folder.length === 0 ? name : concat(folder, new Uint8Array([slash]), name);
+  if (folder.length === 0) return name;
+  // Not `concat`: what is joined here is no secret, and short arrays in V8's own heap take a third of the memory. A plan holds all paths.
+  const path = new Uint8Array(folder.length + 1 + name.length);
+  path.set(folder);
+  path[folder.length] = slash;
+  path.set(name, folder.length + 1);
+  return path;
 }
 
 /** The names of a '/'-joined path. */

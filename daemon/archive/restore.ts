@@ -1,22 +1,21 @@
 // Brings a snapshot back into a new folder. The tree is taken for hostile even though it is authenticated (a stolen device could have written
 // it): names are checked one by one, files are made with O_EXCL inside a private staging folder beside the target, links come last and only
-// when they stay inside, every byte is read back from the disk and compared with its hash, and one rename makes the whole visible.
+// when they stay inside, every byte is read back from the disk and compared with its hash (write-files.ts), and one rename makes the whole visible.
 // What cannot be had is named, and everything else is restored. Ownership, set-uid bits and devices are not put back.
 
-import { constants } from 'node:fs';
-import { chmod, lstat, mkdir, open, readdir, rename, rm, rmdir, symlink, utimes } from 'node:fs/promises';
+import { chmod, lstat, mkdir, readdir, rename, rm, rmdir, symlink, utimes } from 'node:fs/promises';
 import { dirname, posix } from 'node:path';
 import picomatch from 'picomatch';
 import type { ErrorCode } from '../../protocol/errors.ts';
 import type { RestoredDatabase, RestoreResult, SkippedEntry } from '../../protocol/status.ts';
-import { asBuffer, concat, fromUtf8, release, toHex, utf8 } from '../base/bytes.ts';
+import { asBuffer, concat, fromUtf8, utf8 } from '../base/bytes.ts';
 import { isLoss, SignetError, systemCode } from '../base/errors.ts';
-import { makeFolders, privateFile, privateFolder, syncFolder } from '../base/files.ts';
-import { sha256 } from '../kernel/hash.ts';
+import { makeFolders, privateFolder, syncFolder } from '../base/files.ts';
 import type { BlobId, Repository, SnapshotId, TreeNode } from '../repository/model.ts';
 import { loadManifest, manifestFolder, manifestName } from './manifest.ts';
 import type { FileProgress, Manifest } from './model.ts';
 import { displayPath, joinPath, nameKey } from './names.ts';
+import { writeFiles } from './write-files.ts';
 
 export { parsePath } from './names.ts';
 export { drawSample, sourceOf } from './sample.ts';
@@ -26,11 +25,9 @@ const maxDepth = 512;
 const maxEntries = 20_000_000;
 /** Planned and so held at once, about a kilobyte each (measured); many times what a phone with ten years of chats has. */
 const maxPlanned = 2_000_000;
-const loadsAhead = 4;
-const readBackBytes = 1 << 20;
 
 export interface RestoreContext {
-  readonly repository: Pick<Repository, 'find' | 'loadBlob' | 'loadTree'>;
+  readonly repository: Pick<Repository, 'find' | 'loadBlob' | 'loadBlobs' | 'loadTree'>;
   readonly snapshot: { readonly id: SnapshotId; readonly tree: BlobId };
   /** Absolute path that does not exist or is an empty folder. */
   readonly target: string;
@@ -131,6 +128,7 @@ async function planRestore(
 ): Promise<RestorePlan> {
   const { repository, signal, platform } = context;
   const includes = matcherOf(context.include);
+  const mayHold = folderMatcherOf(context.include);
   const folders: PlannedEntry[] = [];
   const files: PlannedEntry[] = [];
   const links: PlannedEntry[] = [];
@@ -163,6 +161,7 @@ async function planRestore(
         continue;
       }
       const wanted = chosen || includes(shown);
+      if (!wanted && node.type === 'dir' && !mayHold(shown)) continue;
       if (node.type === 'dir') {
         const at = folders.length;
         const before = files.length + links.length + folders.length;
@@ -238,7 +237,6 @@ class Restoring {
   readonly #skipped: SkippedEntry[];
   readonly #written: PlannedEntry[] = [];
   #bytes = 0;
-  #readBuffer = new Uint8Array(readBackBytes);
 
   constructor(context: RestoreContext, plan: RestorePlan, staging: string) {
     this.#context = context;
@@ -249,16 +247,21 @@ class Restoring {
 
   async run(): Promise<RestoreOutcome> {
     const folders = await this.#makeFolders();
-    for (const file of this.#plan.files) {
-      this.#context.signal.throwIfAborted();
-      await this.#restoreFile(file);
-      this.#report('restoring', file);
-    }
-    for (const file of this.#written) {
-      this.#context.signal.throwIfAborted();
-      await this.#readBack(file);
-      this.#report('checking', file);
-    }
+    const { repository, signal } = this.#context;
+    await writeFiles(this.#plan.files, {
+      repository,
+      signal,
+      absolute: ({ path }) => this.#absolute(path),
+      onWritten: entry => {
+        this.#written.push(entry);
+        this.#bytes += entry.node.sizeBytes ?? 0;
+        this.#report('restoring', entry);
+      },
+      onFailed: (entry, error) => {
+        if (isLoss(error)) this.#skipped.push({ path: displayPath(entry.path), ...lossOf(error) });
+        else this.#skipOrThrow(entry, error);
+      },
+    });
     const databases = await this.#checkDatabases();
     for (const link of this.#plan.links) await this.#makeLink(link);
     if (this.#context.choose === undefined) for (const folder of folders.toReversed()) await this.#finish(folder);
@@ -278,88 +281,6 @@ class Restoring {
     return made;
   }
 
-  async #restoreFile(entry: PlannedEntry): Promise<void> {
-    const path = this.#absolute(entry.path);
-    const flags = constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | (constants.O_NOFOLLOW ?? 0);
-    let file: Awaited<ReturnType<typeof open>>;
-    try {
-      file = await open(path, flags, privateFile);
-    } catch (error) {
-      this.#skipOrThrow(entry, error);
-      return;
-    }
-    try {
-      let written = 0;
-      for await (const bytes of this.#blobs(entry.node.content ?? [])) {
-        await file.writeFile(bytes);
-        written += bytes.length;
-        release(bytes);
-      }
-      const announced = entry.node.sizeBytes ?? 0;
-      if (written !== announced) {
-        throw new SignetError('E_OBJECT_LIMIT', `a file announces ${announced} bytes, its blobs hold ${written}`);
-      }
-      await file.sync();
-      await file.close();
-      this.#bytes += written;
-      this.#written.push(entry);
-    } catch (error) {
-      await file.close();
-      // Part of a file is worse than none: it looks whole.
-      await rm(path, { force: true });
-      this.#skipped.push({ path: displayPath(entry.path), ...lossOf(error) });
-    }
-  }
-
-  /** The blobs in order, a few fetched ahead. */
-  async *#blobs(ids: readonly BlobId[]): AsyncGenerator<Uint8Array> {
-    const { repository, signal } = this.#context;
-    const ahead: Promise<Uint8Array>[] = [];
-    let next = 0;
-    const fill = (): void => {
-      while (ahead.length < loadsAhead && next < ids.length) {
-        const id = ids[next++];
-        if (id === undefined) return;
-        const load = repository.loadBlob('data', id, { signal });
-        load.catch(() => undefined); // awaited in order below; until then a failure must not count as unhandled
-        ahead.push(load);
-      }
-    };
-    for (fill(); ahead.length > 0; fill()) {
-      const first = ahead.shift();
-      if (first !== undefined) yield await first;
-    }
-  }
-
-  /** Reads what is on the disk and compares it with the blobs' ids, which are SHA-256 of their content. */
-  async #readBack(entry: PlannedEntry): Promise<void> {
-    const file = await open(this.#absolute(entry.path), 'r');
-    try {
-      for (const id of entry.node.content ?? []) {
-        const length = this.#context.repository.find('data', id)?.plainBytes ?? 0;
-        if (this.#readBuffer.length < length) this.#readBuffer = new Uint8Array(length);
-        const bytes = this.#readBuffer.subarray(0, length);
-        for (let at = 0; at < length; ) {
-          const { bytesRead } = await file.read(bytes, at, Math.min(readBackBytes, length - at), null);
-          if (bytesRead === 0) break;
-          at += bytesRead;
-        }
-        if (toHex(sha256(bytes)) !== id) {
-          throw new SignetError(
-            'E_INTERNAL',
-            'a restored file reads back from the disk differently from what was written',
-          );
-        }
-      }
-      const { permissions, mtimeNs } = entry.node;
-      await file.chmod(permissions & 0o777);
-      const seconds = Number(mtimeNs) / 1e9;
-      await file.utimes(seconds, seconds);
-    } finally {
-      await file.close();
-    }
-  }
-
   async #checkDatabases(): Promise<readonly RestoredDatabase[]> {
     const written = new Map(this.#written.map(entry => [displayPath(entry.path), entry]));
     const databases: RestoredDatabase[] = [];
@@ -367,6 +288,8 @@ class Restoring {
       for (const { path, pageSize } of source.databases) {
         const entry = written.get(`${source.id}/${path}`);
         if (entry === undefined) continue;
+        this.#context.signal.throwIfAborted();
+        this.#report('checking', entry);
         const check = pageSize === 0 ? 'opaque' : await this.#context.checkDatabase(this.#absolute(entry.path));
         databases.push({ path: `${source.id}/${path}`, check });
       }
@@ -482,6 +405,24 @@ function pathsAbove(path: string): readonly string[] {
 export function matcherOf(patterns: readonly string[]): (path: string) => boolean {
   const matches = patterns.map(pattern => picomatch(pattern.replace(/\/+$/, ''), { dot: true }));
   return path => matches.some(match => match(path));
+}
+
+/**
+ * Whether something below a folder can match one of the patterns: it lies on the way to what a pattern names before its first wildcard, or
+ * below that. One file of a snapshot costs the trees on the way to it, not all of them.
+ */
+export function folderMatcherOf(patterns: readonly string[]): (folder: string) => boolean {
+  const bases = patterns.map(pattern => (isPlain(pattern) ? picomatch.scan(pattern.replace(/\/+$/, '')).base : ''));
+  return folder => bases.some(base => base === '' || isAtOrBelow(base, folder) || isAtOrBelow(folder, base));
+}
+
+/** Whether what stands before the first wildcard stands for itself. */
+function isPlain(pattern: string): boolean {
+  return !/^!|["\\]|\/\/|\.\//.test(pattern);
+}
+
+function isAtOrBelow(path: string, folder: string): boolean {
+  return path === folder || path.startsWith(`${folder}/`);
 }
 
 function lossOf(error: unknown): { readonly reason: string; readonly code: ErrorCode } {

@@ -58,13 +58,15 @@ export function compareBytes(a: Uint8Array, b: Uint8Array): number {
 }
 
 /**
- * Gives the memory of large bytes back at once, instead of when the garbage collector comes round: with every buffer of a pipeline
+ * Gives the memory of bytes back at once, instead of when the garbage collector comes round: with every buffer of a pipeline
  * released, a backup peaks at a third of the memory and collects a third as often (measured). The bytes, and every view of the same
  * memory, are empty afterwards; call it only on what nobody else holds. Slices of Node's shared pool are left alone.
  */
 export function release(bytes: Uint8Array): void {
   const { buffer } = bytes;
-  if (buffer instanceof ArrayBuffer && buffer.byteLength > Buffer.poolSize) buffer.transfer(0);
+  if (!(buffer instanceof ArrayBuffer) || buffer.byteLength === 0) return;
+  // A slice of the shared pool is never all of it.
+  if (bytes.byteLength === buffer.byteLength || buffer.byteLength > Buffer.poolSize) buffer.transfer(0);
 }
 
 /**

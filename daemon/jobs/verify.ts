@@ -5,6 +5,7 @@
 import { exitCode } from '../../protocol/errors.ts';
 import type { VerifyResult } from '../../protocol/status.ts';
 import { affectedSources } from '../archive/browse.ts';
+import { release } from '../base/bytes.ts';
 import { isLoss } from '../base/errors.ts';
 import { IdSet } from '../base/id-set.ts';
 import type { Remote } from '../remotes/remote.ts';
@@ -69,9 +70,10 @@ export async function runVerify(context: VerifyContext): Promise<VerifyResult> {
     });
   }
   const packs = choose(repository.packIds(), context.readDataPercent, context.randomBytes);
+  const spare: Uint8Array[] = [];
   for (const [done, pack] of packs.entries()) {
     signal.throwIfAborted();
-    const problems = await repository.checkPackData(pack, { signal });
+    const problems = await repository.checkPackData(pack, { signal, spare });
     for (const problem of problems) found.add(problemOf(problem));
     addLost(lost, problems);
     context.onProgress({
@@ -84,6 +86,7 @@ export async function runVerify(context: VerifyContext): Promise<VerifyResult> {
       item: '',
     });
   }
+  for (const memory of spare) release(memory);
   for (const problem of repository.problems) {
     if (!before.has(problem.key) || !isReadHere(problem.key)) found.add(problemOf(problem));
   }

@@ -1,6 +1,6 @@
 // SHA-256, HMAC and HKDF by Node's own crypto: one-shot calls, which are the fastest there for blobs of our sizes.
 
-import { createHmac, hash, hkdfSync, timingSafeEqual } from 'node:crypto';
+import { createHash, createHmac, hash, hkdfSync, timingSafeEqual } from 'node:crypto';
 
 export function sha256(bytes: Uint8Array): Uint8Array {
   return hash('sha256', bytes, 'buffer');
@@ -8,6 +8,13 @@ export function sha256(bytes: Uint8Array): Uint8Array {
 
 export function sha256Hex(bytes: Uint8Array): string {
   return hash('sha256', bytes, 'hex');
+}
+
+/** Of bytes given in parts. */
+export function sha256HexOf(parts: Iterable<Uint8Array>): string {
+  const whole = createHash('sha256');
+  for (const part of parts) whole.update(part);
+  return whole.digest('hex');
 }
 
 export function hmacSha256(key: Uint8Array, ...parts: readonly Uint8Array[]): Uint8Array {

@@ -160,20 +160,31 @@ function outlineFrame(frame: Uint8Array, what: string): FrameOutline {
   }
 }
 
-/** Copies the content out of a frame of raw blocks. */
-function joinRawBlocks(frame: Uint8Array, outline: FrameOutline, plainBytes: number, what: string): Uint8Array {
-  const plaintext = Buffer.allocUnsafe(plainBytes);
+/** The content of a frame of raw blocks, as views of the frame. */
+function rawBlocks(frame: Uint8Array, outline: FrameOutline, plainBytes: number, what: string): readonly Uint8Array[] {
+  const parts: Uint8Array[] = [];
   let at = outline.headerBytes;
   let filled = 0;
   while (at <= outline.lastBlockAt) {
     const bytes = ((frame[at] ?? 0) | ((frame[at + 1] ?? 0) << 8) | ((frame[at + 2] ?? 0) << 16)) >>> 3;
     if (filled + bytes > plainBytes) break;
-    plaintext.set(frame.subarray(at + blockHeaderBytes, at + blockHeaderBytes + bytes), filled);
+    if (bytes > 0) parts.push(frame.subarray(at + blockHeaderBytes, at + blockHeaderBytes + bytes));
     filled += bytes;
     at += blockHeaderBytes + bytes;
   }
   if (at <= outline.lastBlockAt || filled !== plainBytes) {
     throw new SignetError('E_OBJECT_LIMIT', `${what}: zstd blocks do not add up to ${plainBytes} bytes`);
+  }
+  return parts;
+}
+
+/** Copies the content out of a frame of raw blocks. */
+function joinRawBlocks(frame: Uint8Array, outline: FrameOutline, plainBytes: number, what: string): Uint8Array {
+  const plaintext = Buffer.allocUnsafe(plainBytes);
+  let filled = 0;
+  for (const part of rawBlocks(frame, outline, plainBytes, what)) {
+    plaintext.set(part, filled);
+    filled += part.length;
   }
   return plaintext;
 }
@@ -212,6 +223,23 @@ export async function openFrame(
     throw new SignetError('E_OBJECT_LIMIT', `${what}: ${plaintext.length} bytes after decoding, ${expected} were told`);
   }
   return plaintext;
+}
+
+/**
+ * As openFrame, in parts for who only passes them on: those of a raw frame are views of it, so that nothing is copied. Whoever gets a promise
+ * has the decoding done by another thread.
+ *
+ * @throws as openFrame, at once or by the promise
+ */
+export function openFrameParts(
+  frame: Uint8Array,
+  size: { readonly exactBytes: number },
+  what: string,
+): readonly Uint8Array[] | Promise<readonly Uint8Array[]> {
+  const outline = outlineFrame(frame, what);
+  const isPlain = outline.isRaw && !outline.hasChecksum && outline.plainBytes === size.exactBytes;
+  if (isPlain) return rawBlocks(frame, outline, size.exactBytes, what);
+  return openFrame(frame, size, what).then(plaintext => [plaintext]);
 }
 
 function decompressElsewhere(frame: Uint8Array, options: ZstdOptions): Promise<Uint8Array> {

@@ -262,7 +262,7 @@ export function createFolderRemote(root: string): Remote {
       });
     },
 
-    get(key, { maxBytes, offset = 0, length, copies, signal }) {
+    get(key, { maxBytes, offset = 0, length, into, copies, signal }) {
       return call(key, async () => {
         signal?.throwIfAborted();
         refuseMirror(key, copies);
@@ -281,7 +281,8 @@ export function createFolderRemote(root: string): Remote {
           if (end - offset > maxBytes) {
             throw new SignetError('E_OBJECT_LIMIT', `${key}: ${end - offset} bytes, at most ${maxBytes} are read`);
           }
-          const bytes = new Uint8Array(end - offset);
+          const wanted = end - offset;
+          const bytes = into !== undefined && into.length >= wanted ? into.subarray(0, wanted) : new Uint8Array(wanted);
           const filled = await readFully(file, bytes, offset);
           if (filled !== bytes.length)
             throw new SignetError('E_MISSING', `${key}: ended after ${offset + filled} bytes`);

@@ -50,6 +50,11 @@ export interface GetOptions extends CallOptions {
   readonly maxBytes: number;
   readonly offset?: number;
   readonly length?: number;
+  /**
+   * Memory that the bytes may be put into, for a reader that reads on and on; it is the call's until that settles. The answer is then a view
+   * of it. A place may answer in memory of its own all the same.
+   */
+  readonly into?: Uint8Array | undefined;
   /** Default 'any'. */
   readonly copies?: Copies | undefined;
   /**

@@ -4,9 +4,9 @@
 
 import { release } from '../base/bytes.ts';
 import { SignetError } from '../base/errors.ts';
-import { sha256Hex } from '../kernel/hash.ts';
+import { sha256Hex, sha256HexOf } from '../kernel/hash.ts';
 import { open, type SealKey } from '../kernel/seal.ts';
-import { openFrame } from '../kernel/zstd.ts';
+import { openFrame, openFrameParts } from '../kernel/zstd.ts';
 import { type BlobCopy, type IndexedPack, packBytes } from './blob-index.ts';
 import { type CopyReading, readOtherCopies } from './copies.ts';
 import { packKey } from './ids.ts';
@@ -55,6 +55,17 @@ export async function openBlob(
   if (sha256Hex(plaintext) !== blob.id)
     throw new SignetError('E_OBJECT_ID', `${what}: its content does not hash to its id`);
   return plaintext;
+}
+
+/** As openBlob for who only wants to know: nothing is put together. @throws as openBlob */
+export async function proveBlob(key: SealKey, sealed: Uint8Array, blob: Omit<PlacedBlob, 'offset'>): Promise<void> {
+  const what = `${blob.type} blob ${blob.id.slice(0, 16)}`;
+  const opened = open(key, sealed, what);
+  const parts = blob.isCompressed ? await openFrameParts(opened, { exactBytes: blob.plainBytes }, what) : [opened];
+  const id = parts.length === 1 && parts[0] !== undefined ? sha256Hex(parts[0]) : sha256HexOf(parts);
+  for (const part of parts) release(part);
+  release(opened);
+  if (id !== blob.id) throw new SignetError('E_OBJECT_ID', `${what}: its content does not hash to its id`);
 }
 
 function releaseUnused(window: Window): void {

@@ -1,6 +1,7 @@
 // The nouns of restic's repository format v2 as Signet holds them in memory (doc/design.rst "Repository Format").
 // Stored JSON is parsed into these once, at the door; nothing else in the daemon sees restic's field names.
 
+import type { SignetError } from '../base/errors.ts';
 import type { CallOptions, Remote, TrafficCount } from '../remotes/remote.ts';
 
 declare const brand: unique symbol;
@@ -25,6 +26,11 @@ export interface PackedBlob {
   readonly sealedBytes: number;
   readonly plainBytes: number;
 }
+
+/** Of `loadBlobs`: its content in parts, views of memory that is the caller's own to release; or why it cannot be had. */
+export type LoadedBlob =
+  | { readonly id: BlobId; readonly parts: readonly Uint8Array[]; readonly memory: Uint8Array }
+  | { readonly id: BlobId; readonly loss: SignetError };
 
 export interface SavedBlob {
   readonly id: BlobId;
@@ -304,6 +310,15 @@ export interface Repository extends Upkeep {
   /** @throws E_MISSING · E_OBJECT_AUTH · E_OBJECT_ID · E_OBJECT_LIMIT; a second copy in another pack is tried first */
   loadBlob(type: BlobType, id: BlobId, options?: { signal?: AbortSignal | undefined }): Promise<Uint8Array>;
 
+  /**
+   * Loads many data blobs, in the order in which they are asked for. Those of one pack that follow one another are read together, each byte
+   * once; so ask for them by pack and offset (`find`). What `ids` yields is asked for a few windows ahead.
+   * The bytes are authentic (seal, frame and length were checked), and NOT yet proven to be the blob of this id: the caller compares their
+   * SHA-256 with the id itself, where it has them for good, or nothing tells it of a blob that is filed under another's id.
+   * A blob that no copy gives comes as the loss that it is; one for which other copies had to be asked is proven already.
+   */
+  loadBlobs(ids: Iterable<BlobId>, options?: { signal?: AbortSignal | undefined }): AsyncIterable<LoadedBlob>;
+
   saveTree(nodes: readonly TreeNode[], options?: { signal?: AbortSignal | undefined }): Promise<SavedBlob>;
   loadTree(id: BlobId, options?: { signal?: AbortSignal | undefined }): Promise<readonly TreeNode[]>;
 
@@ -330,8 +345,14 @@ export interface Repository extends Upkeep {
   setAsideMissing(options?: LookOptions): Promise<readonly ObjectProblem[]>;
   /** Every pack the index names, against the listing of data/: missing and wrongly sized ones. */
   checkPacks(options?: { signal?: AbortSignal | undefined }): Promise<readonly ObjectProblem[]>;
-  /** Reads the pack whole and checks its name, header and every blob. */
-  checkPackData(id: PackId, options?: { signal?: AbortSignal | undefined }): Promise<readonly ObjectProblem[]>;
+  /**
+   * Reads the pack whole and checks its name, header and every blob.
+   * @param options.spare memory that goes from one pack to the next: an empty list at first, and nobody else's
+   */
+  checkPackData(
+    id: PackId,
+    options?: { signal?: AbortSignal | undefined; spare?: Uint8Array[] },
+  ): Promise<readonly ObjectProblem[]>;
   /** Reads config, the key file, every index and every snapshot from the remote, whatever the cache holds. */
   checkSingleObjects(options?: { signal?: AbortSignal | undefined }): Promise<readonly ObjectProblem[]>;
   /** Compares the hashes that the place itself tells of its objects with their names; `objects` is 0 where it tells none. */

@@ -23,6 +23,7 @@ import type {
   BlobType,
   IndexId,
   IndexRepair,
+  LoadedBlob,
   LookOptions,
   ObjectProblem,
   PackedBlob,
@@ -50,6 +51,7 @@ import { problemFrom } from './problems.ts';
 import { type PruneAccess, Pruner, plannedBy } from './prune.ts';
 import { RecentBlobs } from './recent-blobs.ts';
 import { junkIndex, repairIndex } from './repair-index.ts';
+import { readRuns } from './run-reader.ts';
 import { scrub } from './scrub.ts';
 import { decodeSnapshot, encodeSnapshot } from './snapshot-codec.ts';
 import { decodeTree, encodeTree, nameText } from './tree-codec.ts';
@@ -91,6 +93,7 @@ export class OpenedRepository implements Repository {
   readonly #index = new BlobIndex();
   readonly #outbox: Outbox;
   readonly #reader: BlobReader;
+  readonly #isFar: boolean;
   readonly #locks: Locks;
   readonly #objects: ObjectStore;
   /** Blobs on their way into a pack or in an open one. */
@@ -117,8 +120,8 @@ export class OpenedRepository implements Repository {
     this.traffic = options.remote.traffic ?? noTraffic;
     this.#objects = new ObjectStore(options);
     const report = (problem: ObjectProblem): void => this.#objects.report(problem);
-    const isFar = options.remote.kind === 'drive' || options.remote.kind === 's3';
-    this.#reader = new BlobReader({ remote: options.remote, report }, options.masterKey, isFar);
+    this.#isFar = options.remote.kind === 'drive' || options.remote.kind === 's3';
+    this.#reader = new BlobReader({ remote: options.remote, report }, options.masterKey, this.#isFar);
     this.masterKeyFingerprint = fingerprintOf(options.masterKey);
     this.#outbox = new Outbox({
       key: options.masterKey,
@@ -318,6 +321,21 @@ export class OpenedRepository implements Repository {
     throw failure;
   }
 
+  loadBlobs(ids: Iterable<BlobId>, { signal }: Call = {}): AsyncIterable<LoadedBlob> {
+    const reading = {
+      remote: this.#remote,
+      key: this.#key,
+      isFar: this.#isFar,
+      alone: (id: BlobId) => this.loadBlob('data', id, { signal }),
+      // The first copy, as `find` tells it; what is still on its way to the place is waited for by `alone`.
+      copyOf: (id: BlobId) => {
+        const [copy] = this.#index.copies('data', id);
+        return copy === undefined || copy.pack.isPending || this.#unsealed.has(blobKey('data', id)) ? undefined : copy;
+      },
+    };
+    return readRuns(reading, ids, signal);
+  }
+
   saveTree(nodes: readonly TreeNode[], options: Call = {}): Promise<SavedBlob> {
     return this.saveBlob('tree', encodeTree(nodes), options);
   }
@@ -498,7 +516,7 @@ export class OpenedRepository implements Repository {
     return (await checkPackSizes(this.#remote, this.#index.packs, options)).map(({ problem }) => problem);
   }
 
-  checkPackData(id: PackId, options: Call = {}): Promise<readonly ObjectProblem[]> {
+  checkPackData(id: PackId, options: Call & { spare?: Uint8Array[] } = {}): Promise<readonly ObjectProblem[]> {
     const pack = this.#index.pack(id);
     const indexed = pack === undefined ? undefined : pack.compressed + pack.uncompressed;
     return checkPackBytes(this.#remote, this.#key, { key: packKey(id), indexed }, options);

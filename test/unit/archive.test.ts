@@ -22,6 +22,7 @@ import { staysInside, unsafeName } from '../../daemon/archive/restore.ts';
 import { utf8 } from '../../daemon/base/bytes.ts';
 import { sha256Hex } from '../../daemon/kernel/hash.ts';
 import { asBlobId } from '../../daemon/repository/ids.ts';
+import type { Repository } from '../../daemon/repository/model.ts';
 import { archiveBench, treeOf } from '../support/archive.ts';
 import { addRows, integrityOf, makeDatabase, rowsIn } from '../support/databases.ts';
 
@@ -325,16 +326,17 @@ test('a lost blob loses its file by name, all others are restored', async t => {
   );
   const lostBlob = nodes.find(node => Buffer.from(node.name).toString() === 'lost')?.content?.[0];
   const { SignetError } = await import('../../daemon/base/errors.ts');
-  const lying = Object.create(repository, {
-    loadBlob: {
-      value: (type: 'data' | 'tree', id: never) => {
-        if (id === lostBlob) throw new SignetError('E_OBJECT_AUTH', 'pack 3f2a: does not authenticate');
-        return repository.loadBlob(type, id);
-      },
+  const lying: Pick<Repository, 'find' | 'loadBlob' | 'loadBlobs' | 'loadTree'> = {
+    find: (type, id) => repository.find(type, id),
+    loadBlob: (type, id) => repository.loadBlob(type, id),
+    loadTree: id => repository.loadTree(id),
+    async *loadBlobs(ids) {
+      for await (const loaded of repository.loadBlobs(ids)) {
+        const loss = new SignetError('E_OBJECT_AUTH', 'pack 3f2a: does not authenticate');
+        yield loaded.id === lostBlob ? { id: loaded.id, loss } : loaded;
+      }
     },
-    loadTree: { value: (id: never) => repository.loadTree(id) },
-    find: { value: (type: 'data' | 'tree', id: never) => repository.find(type, id) },
-  });
+  };
   const { target, skipped, files } = await restore(run, { repository: lying });
   t.deepEqual(
     skipped.map(each => [each.path, each.code]),
