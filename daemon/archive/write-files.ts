@@ -7,32 +7,17 @@
 // Only where that fails the two are told apart: the blob is loaded again, alone and proven, from another copy if need be.
 // Small calls are made at once, since handing one to a thread costs several times the work; large writes, syncs and large reads are not.
 
-import {
-  closeSync,
-  constants,
-  fchmodSync,
-  fsync,
-  ftruncateSync,
-  futimesSync,
-  openSync,
-  read,
-  readSync,
-  rmSync,
-  writev,
-  writevSync,
-} from 'node:fs';
-import { asBuffer, release } from '../base/bytes.ts';
+import { closeSync, constants, fchmodSync, fsync, ftruncateSync, futimesSync, openSync, rmSync } from 'node:fs';
+import { release } from '../base/bytes.ts';
 import { isLoss, SignetError } from '../base/errors.ts';
 import { privateFile } from '../base/files.ts';
-import { sha256Hex } from '../kernel/hash.ts';
-import type { BlobId, PackId, Repository } from '../repository/model.ts';
+import type { BlobId, Repository } from '../repository/model.ts';
+import { atOnceBytes, writeAtOnce, writeByThread } from './file-io.ts';
+import { endOfGroup, type Places, planPlaces } from './places.ts';
+import { ReadBack } from './read-back.ts';
 import type { PlannedEntry } from './restore.ts';
 import { dataRanges } from './sparse.ts';
 
-/** More at once is handed to a thread. */
-const atOnceBytes = 256 * 1024;
-/** Read back at once; a larger blob is read whole. */
-const readBackBytes = 1024 * 1024;
 /** Writes under way; each holds one blob, at most 8 MiB. */
 const writesAtOnce = 3;
 /** Node has four threads for files: one stays free for packs and decoding. */
@@ -40,7 +25,6 @@ const syncsAtOnce = 3;
 /** Whole files that wait for their sync: the disk writes several together. */
 const finishingAtOnce = 32;
 const openFiles = 64;
-const noPack = 0xffffffff;
 
 export interface FileWriting {
   readonly repository: Pick<Repository, 'find' | 'loadBlob' | 'loadBlobs'>;
@@ -56,19 +40,6 @@ export interface FileWriting {
 /** @throws what `onFailed` throws, and what the repository throws beside losses; nothing is under way any more then */
 export async function writeFiles(files: readonly PlannedEntry[], writing: FileWriting): Promise<void> {
   await new FileWriter(files, writing).run();
-}
-
-/** Each place in a file where a blob goes: by pack and offset, so that neighbours are loaded together. */
-interface Places {
-  readonly count: number;
-  /** Places in the order of loading. */
-  readonly order: Uint32Array;
-  readonly pack: Uint32Array;
-  readonly packOffset: Uint32Array;
-  readonly file: Uint32Array;
-  /** Which of its blobs. */
-  readonly part: Uint32Array;
-  readonly fileOffset: Float64Array;
 }
 
 interface OpenFile {
@@ -92,9 +63,7 @@ class FileWriter {
   readonly #writes = new Set<Promise<void>>();
   #freeSyncs = syncsAtOnce;
   readonly #syncQueue: (() => void)[] = [];
-  /** Files that do not fit into the buffer are read back one after the other. */
-  #largeReads: Promise<void> = Promise.resolve();
-  #readBuffer = Buffer.allocUnsafeSlow(readBackBytes);
+  readonly #readBack: ReadBack;
   #failure: { readonly error: unknown } | undefined;
 
   constructor(files: readonly PlannedEntry[], writing: FileWriting) {
@@ -104,6 +73,8 @@ class FileWriter {
     this.#isMade = new Uint8Array(files.length);
     this.#isLost = new Uint8Array(files.length);
     this.#hasHoles = new Uint8Array(files.length);
+    const { repository, signal } = writing;
+    this.#readBack = new ReadBack({ repository, signal, sync: fd => this.#sync(fd) });
   }
 
   async run(): Promise<void> {
@@ -127,60 +98,15 @@ class FileWriter {
     }
   }
 
-  /** Where every blob goes. A file that announces another size than its blobs have is lost before anything of it is written. */
+  /** A file that is not what it announces is lost before anything of it is written. */
   #plan(): Places {
     const { repository } = this.#writing;
-    let count = 0;
-    for (const { node } of this.#files) count += node.content?.length ?? 0;
-    const places = {
-      count,
-      order: new Uint32Array(count),
-      pack: new Uint32Array(count),
-      packOffset: new Uint32Array(count),
-      file: new Uint32Array(count),
-      part: new Uint32Array(count),
-      fileOffset: new Float64Array(count),
-    };
-    const packs = new Map<PackId, number>();
-    const inPack: number[] = [];
-    let unknown = 0;
-    let at = 0;
-    for (const [number, entry] of this.#files.entries()) {
-      const content = entry.node.content ?? [];
-      let bytes = 0;
-      let isKnown = true;
-      for (const [part, id] of content.entries()) {
-        const blob = repository.find('data', id);
-        places.file[at] = number;
-        places.part[at] = part;
-        places.fileOffset[at] = bytes;
-        if (blob === undefined) {
-          places.pack[at] = noPack;
-          isKnown = false;
-          unknown++;
-        } else {
-          let pack = packs.get(blob.pack);
-          if (pack === undefined) {
-            pack = packs.size;
-            packs.set(blob.pack, pack);
-            inPack.push(0);
-          }
-          places.pack[at] = pack;
-          places.packOffset[at] = blob.offset;
-          inPack[pack] = (inPack[pack] ?? 0) + 1;
-          bytes += blob.plainBytes;
-        }
-        at++;
-      }
-      this.#missing[number] = content.length;
-      const announced = entry.node.sizeBytes ?? 0;
-      if (isKnown && bytes !== announced) {
-        const why = `a file announces ${announced} bytes, its blobs hold ${bytes}`;
-        this.#lose(number, new SignetError('E_OBJECT_LIMIT', why));
-      }
+    for (const [number, { node }] of this.#files.entries()) this.#missing[number] = node.content?.length ?? 0;
+    const { places, wrongSizes } = planPlaces(this.#files, (type, id) => repository.find(type, id));
+    for (const { number, announced, bytes } of wrongSizes) {
+      const why = `a file announces ${announced} bytes, its blobs hold ${bytes}`;
+      this.#lose(number, new SignetError('E_OBJECT_LIMIT', why));
     }
-    inPack.push(unknown);
-    sortPlaces(places, inPack);
     return places;
   }
 
@@ -335,7 +261,7 @@ class FileWriter {
       if (this.#failure !== undefined) return;
       if (this.#hasHoles[number] !== 0) ftruncateSync(fd, sizeBytes); // it may end with a hole
       await this.#sync(fd);
-      await this.#readBack(fd, entry);
+      await this.#readBack.prove(fd, entry.node);
       fchmodSync(fd, permissions & 0o777);
       const seconds = Number(mtimeNs) / 1e9;
       futimesSync(fd, seconds, seconds);
@@ -358,97 +284,6 @@ class FileWriter {
       this.#freeSyncs++;
       this.#syncQueue.shift()?.();
     }
-  }
-
-  /** Compares what the file has with the blobs' ids, which are SHA-256 of their content. */
-  async #readBack(fd: number, entry: PlannedEntry): Promise<void> {
-    const { content = [], sizeBytes = 0 } = entry.node;
-    if (sizeBytes <= atOnceBytes) {
-      const bytes = this.#readBuffer.subarray(0, sizeBytes);
-      let filled = 0;
-      while (filled < sizeBytes) {
-        const count = readSync(fd, bytes, filled, sizeBytes - filled, filled);
-        if (count === 0) break;
-        filled += count;
-      }
-      const wrong = this.#wrongIn(bytes.subarray(0, filled), content);
-      for (const { id, offset } of wrong) await this.#writeAgain(fd, id, offset);
-      return;
-    }
-    const before = this.#largeReads;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#largeReads = promise;
-    await before;
-    try {
-      await this.#readBackLarge(fd, content);
-    } finally {
-      resolve();
-    }
-  }
-
-  /** Some blobs at a time; while they are hashed the next are read. */
-  async #readBackLarge(fd: number, content: readonly BlobId[]): Promise<void> {
-    const groups = this.#groupsOf(content);
-    let spare: Buffer<ArrayBufferLike> = Buffer.allocUnsafeSlow(readBackBytes);
-    let memory: Buffer<ArrayBufferLike> = Buffer.allocUnsafeSlow(readBackBytes);
-    const begin = (): { readonly group: Group; readonly bytes: Promise<Buffer> } | undefined => {
-      const next = groups.next();
-      if (next.done === true) return undefined;
-      const group = next.value;
-      const target = spare.length < group.length ? Buffer.allocUnsafeSlow(group.length) : spare;
-      [spare, memory] = [memory, target];
-      const bytes = readByThread(fd, target.subarray(0, group.length), group.offset);
-      bytes.catch(() => undefined); // awaited in the next turn
-      return { group, bytes };
-    };
-    for (let reading = begin(); reading !== undefined; ) {
-      const bytes = await reading.bytes;
-      this.#writing.signal.throwIfAborted();
-      const { group } = reading;
-      const following = begin();
-      for (const { id, offset } of this.#wrongIn(bytes, group.ids)) {
-        await this.#writeAgain(fd, id, group.offset + offset);
-      }
-      reading = following;
-    }
-    release(spare);
-    release(memory);
-  }
-
-  *#groupsOf(content: readonly BlobId[]): Generator<Group, undefined> {
-    let group = { offset: 0, length: 0, ids: [] as BlobId[] };
-    for (const id of content) {
-      const { plainBytes = 0 } = this.#writing.repository.find('data', id) ?? {};
-      if (group.length > 0 && group.length + plainBytes > readBackBytes) {
-        yield group;
-        group = { offset: group.offset + group.length, length: 0, ids: [] };
-      }
-      group.length += plainBytes;
-      group.ids.push(id);
-    }
-    yield group;
-    return undefined;
-  }
-
-  #wrongIn(bytes: Uint8Array, ids: readonly BlobId[]): readonly { readonly id: BlobId; readonly offset: number }[] {
-    const wrong: { id: BlobId; offset: number }[] = [];
-    let offset = 0;
-    for (const id of ids) {
-      const { plainBytes = 0 } = this.#writing.repository.find('data', id) ?? {};
-      if (sha256Hex(bytes.subarray(offset, offset + plainBytes)) !== id) wrong.push({ id, offset });
-      offset += plainBytes;
-    }
-    return wrong;
-  }
-
-  /** @throws the loss when no copy of the blob is what its id says, E_INTERNAL when the disk does not keep it */
-  async #writeAgain(fd: number, id: BlobId, position: number): Promise<void> {
-    const bytes = await this.#writing.repository.loadBlob('data', id, { signal: this.#writing.signal });
-    await writeByThread(fd, [bytes], position, bytes.length);
-    await this.#sync(fd);
-    const found = await readByThread(fd, Buffer.allocUnsafeSlow(bytes.length), position);
-    if (sha256Hex(found) === id) return;
-    throw new SignetError('E_INTERNAL', 'a restored file reads back from the disk differently from what was written');
   }
 
   /** Part of a file is worse than none: it looks whole. */
@@ -479,7 +314,7 @@ class FileWriter {
 
   #entry(number: number): PlannedEntry {
     const entry = this.#files[number];
-    if (entry === undefined) throw new Error('a place is in a file of the plan');
+    if (entry === undefined) throw new SignetError('E_INTERNAL', 'a place is in no file of the plan');
     return entry;
   }
 }
@@ -488,88 +323,4 @@ interface Piece {
   readonly parts: readonly Uint8Array[];
   readonly position: number;
   readonly length: number;
-}
-
-/** Blobs that follow one another in a file. */
-interface Group {
-  readonly offset: number;
-  readonly length: number;
-  readonly ids: readonly BlobId[];
-}
-
-/** Fills `order`: pack by pack as they are first met, by offset in each, and last what no index knows. */
-function sortPlaces({ count, order, pack, packOffset }: Places, inPack: readonly number[]): void {
-  const begin: number[] = [];
-  let sum = 0;
-  for (const places of inPack) {
-    begin.push(sum);
-    sum += places;
-  }
-  const last = inPack.length - 1;
-  const numberOf = (place: number): number => (pack[place] === noPack ? last : (pack[place] ?? last));
-  const filled = [...begin];
-  for (let place = 0; place < count; place++) {
-    const number = numberOf(place);
-    order[filled[number] ?? 0] = place;
-    filled[number] = (filled[number] ?? 0) + 1;
-  }
-  for (const [number, from] of begin.entries()) {
-    if (number === last) break;
-    order.subarray(from, filled[number]).sort((a, b) => (packOffset[a] ?? 0) - (packOffset[b] ?? 0));
-  }
-}
-
-/** Places of one blob stand together; one that no index knows stands alone. */
-function endOfGroup({ count, order, pack, packOffset }: Places, from: number): number {
-  const first = order[from] ?? 0;
-  let to = from + 1;
-  if (pack[first] === noPack) return to;
-  for (; to < count; to++) {
-    const next = order[to] ?? 0;
-    if (pack[next] !== pack[first] || packOffset[next] !== packOffset[first]) break;
-  }
-  return to;
-}
-
-function writeAtOnce(fd: number, parts: readonly Uint8Array[], position: number, length: number): void {
-  const written = writevSync(fd, [...parts], position);
-  if (written < length) writeAtOnce(fd, after(parts, written), position + written, length - written);
-}
-
-async function writeByThread(
-  fd: number,
-  parts: readonly Uint8Array[],
-  position: number,
-  length: number,
-): Promise<void> {
-  const written = await new Promise<number>((resolve, reject) =>
-    writev(fd, [...parts], position, (error, count) => (error === null ? resolve(count) : reject(error))),
-  );
-  if (written < length) await writeByThread(fd, after(parts, written), position + written, length - written);
-}
-
-/** What is left of the parts once so many bytes were taken: the disk was slow, or is nearly full and says so next time. */
-function after(parts: readonly Uint8Array[], taken: number): readonly Uint8Array[] {
-  const left: Uint8Array[] = [];
-  let skip = taken;
-  for (const part of parts) {
-    if (skip < part.length) left.push(part.subarray(skip));
-    skip = Math.max(0, skip - part.length);
-  }
-  return left;
-}
-
-/** Fewer bytes where the file ends. */
-async function readByThread(fd: number, target: Buffer, position: number): Promise<Buffer> {
-  let filled = 0;
-  while (filled < target.length) {
-    const count = await new Promise<number>((resolve, reject) =>
-      read(fd, target, filled, target.length - filled, position + filled, (error, bytes) =>
-        error === null ? resolve(bytes) : reject(error),
-      ),
-    );
-    if (count === 0) break;
-    filled += count;
-  }
-  return asBuffer(target.subarray(0, filled));
 }

@@ -1,5 +1,6 @@
-// Counts the messages in a staged image, or in the pinned database where none is staged, by the queries of a profile. Runs in the capture child, after the image is taken, as a request of
-// its own: SQLite cannot be interrupted from its own thread, so whoever asks ends the child when it takes too long.
+// Counts the messages in a staged image, or in the pinned database where none is staged, by the queries of a profile. Runs in the capture
+// child, after the image is taken, as a request of its own: SQLite cannot be interrupted from its own thread, so whoever asks ends the child
+// when it takes too long.
 
 import { DatabaseSync } from 'node:sqlite';
 import type { CountOrder, CountQuery, DatabaseCounts } from './model.ts';
